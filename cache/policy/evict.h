@@ -1,0 +1,155 @@
+/*
+ * evict - chooses which file enters the cache, and which one leaves when it is full.
+ *
+ * Pure: no I/O, no locks, no clock. Objects are whole files. The cache embeds a struct evict_entry in each of
+ * its objects, owns that memory, and serialises all calls on one struct evict under one mutex; evict_hit()
+ * alone needs no lock. The host answers two questions through callbacks (struct evict_host), which are called
+ * from evict_pick() only.
+ *
+ * Life of an object:
+ *
+ *	open, not cached    evict_ask(): EVICT_ADMIT starts a fill, EVICT_LATER remembers the id in the ghost
+ *list fill finished       while (evict_must_shed(e, charge)) drop(evict_pick(e));   then evict_insert() open,
+ *cached        evict_hit(), or evict_touch() under the lock where evict_is_eager() grows while open
+ *evict_resize(); then shed as above last unpin          evict_unpark(), when a take() was refused since (the
+ *object is parked) changed on disk     evict_remove(); the new version has a new id and starts afresh cache
+ *full          evict_pick() hands out the victim, already out of all queues
+ *
+ * Units: size, charge and budget are bytes. charge is what an object costs the cache: its pages and metadata.
+ * Errors: negative errno; -ENOMEM leaves the object outside and everything else as it was.
+ */
+#ifndef SIEVEFS_CACHE_POLICY_EVICT_H
+#define SIEVEFS_CACHE_POLICY_EVICT_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct evict;
+
+enum evict_where { EVICT_OUT, EVICT_PARKED, EVICT_MAIN, EVICT_SMALL };
+
+/*
+ * Embedded in the cache's object. The host sets id, size and charge before evict_insert() and only reads
+ * them afterwards; everything else belongs to the policy. A zeroed entry is a valid entry outside the cache.
+ */
+struct evict_entry {
+	struct evict_entry *older, *newer; /* neighbours in a queue */
+	uint64_t id;                       /* hash of identity and version: the ghost list's key */
+	uint64_t size;                     /* bytes of the file */
+	uint64_t charge;                   /* bytes against the budget */
+	double rank;                       /* H of the GreedyDual policies */
+	uint32_t slot;                     /* place in a heap, or number of a queue */
+	uint16_t freq;                     /* uses counted so far */
+	_Atomic uint8_t count;             /* uses since the policy last looked, at most EVICT_COUNT_MAX */
+	uint8_t where;                     /* enum evict_where */
+};
+
+#define EVICT_COUNT_MAX 3
+
+/* An eviction looks at no more than this many objects that were used, and then takes the next that it may. */
+#define EVICT_EXAMINE_MAX 2048
+
+struct evict_host {
+	/*
+	 * "Was it used since you last asked?" Answers and forgets: the lazily read reference bit (in a mount,
+	 * whether the atime of the store object moved). NULL: evict_hit() and evict_touch() tell everything.
+	 */
+	bool (*used)(void *ctx, struct evict_entry *entry);
+
+	/*
+	 * Claims the object for eviction in one atomic step. False when it is open or pinned; the host then
+	 * notes the refusal in the same atomic step, and the unpin that makes it free calls evict_unpark().
+	 */
+	bool (*take)(void *ctx, struct evict_entry *entry);
+	void *ctx;
+};
+
+/* One per file evict_NAME.c; what it must provide is in evict_policy.h. */
+struct evict_policy;
+
+/* Every policy, ended by NULL; the default comes first. The mount option evict= and the replayer read it. */
+extern const struct evict_policy *const evict_catalogue[];
+const struct evict_policy *evict_find(const char *name); /* NULL when there is none */
+const char *evict_policy_name(const struct evict_policy *policy);
+const char *evict_policy_help(const struct evict_policy *policy); /* one line */
+
+struct evict_options {
+	const struct evict_policy *policy;
+	uint64_t budget;       /* bytes for charges and for the policy's own memory */
+	unsigned admit;        /* opens within the ghost's horizon until a file is admitted; 0 never */
+	unsigned largest_part; /* a file may charge at most budget / this; 0 means 8 */
+	bool bit_only;         /* the host never calls evict_hit() or evict_touch(): used() is all there is */
+	uint64_t s0;           /* s3gd: size in bytes where a file's own weight ends; 0 means 512K */
+	unsigned small_permille; /* s3gd, s3fifo: share of the budget for probation; 0 means the policy's own
+				  */
+};
+
+/* Takes copies of options and host. NULL when there is no memory. */
+struct evict *evict_new(const struct evict_options *options, const struct evict_host *host);
+void evict_free(struct evict *e); /* accepts NULL; entries still inside are simply forgotten */
+
+/* The budget shrinks at once; the host then evicts while evict_must_shed(e, 0). */
+void evict_set_budget(struct evict *e, uint64_t budget);
+uint64_t evict_budget(const struct evict *e);
+
+enum evict_answer {
+	EVICT_NEVER, /* too large for this budget, or admission is off: not remembered */
+	EVICT_LATER, /* not yet: this open is remembered */
+	EVICT_ADMIT,
+};
+
+/* An uncached file was opened that would cost charge. Asked once per open. */
+enum evict_answer evict_ask(struct evict *e, uint64_t id, uint64_t charge);
+
+/* Makes the object known after its fill. The host made room before; it may be held open already. */
+int evict_insert(struct evict *e, struct evict_entry *entry);
+
+/* A use, without any lock: one atomic increment at most. */
+static inline void evict_hit(struct evict_entry *entry)
+{
+	if (atomic_load_explicit(&entry->count, memory_order_relaxed) < EVICT_COUNT_MAX)
+		atomic_fetch_add_explicit(&entry->count, 1, memory_order_relaxed);
+}
+
+/* True for policies that must see each use in order (lru, gdsf): call evict_touch() instead of evict_hit().
+ */
+bool evict_is_eager(const struct evict *e);
+void evict_touch(struct evict *e, struct evict_entry *entry);
+
+/* The object grew or shrank. */
+void evict_resize(struct evict *e, struct evict_entry *entry, uint64_t size, uint64_t charge);
+
+/* The object leaves for a reason of the host's (changed, unlinked). Leaves no ghost. Fine for one outside. */
+void evict_remove(struct evict *e, struct evict_entry *entry);
+
+/* A parked object is free again (see evict_host.take). Nothing happens when it is not parked. */
+int evict_unpark(struct evict *e, struct evict_entry *entry);
+
+/* True while charges, own memory and incoming bytes exceed the budget. */
+bool evict_must_shed(const struct evict *e, uint64_t incoming);
+
+/*
+ * The next victim: claimed by take(), out of all queues, its charge given back, its id in the ghost list.
+ * NULL when nothing can leave: everything that is left is open or pinned.
+ */
+struct evict_entry *evict_pick(struct evict *e);
+
+struct evict_stats {
+	uint64_t object_count, parked_count, ghost_count;
+	uint64_t charged;       /* bytes of all objects inside, parked ones too */
+	uint64_t parked;        /* bytes of those that could not leave when they were asked */
+	uint64_t memory;        /* bytes of the policy's own: ghost list, heap, queues */
+	uint64_t evictions;     /* victims handed out */
+	uint64_t examined;      /* objects looked at for them, in all */
+	uint64_t most_examined; /* and the most for one */
+	uint64_t forced;        /* evictions that met EVICT_EXAMINE_MAX */
+};
+
+void evict_read_stats(const struct evict *e, struct evict_stats *stats);
+
+/* For tests: NULL when every invariant holds, else what is wrong. Costs a walk over everything. */
+const char *evict_check(const struct evict *e);
+
+#endif

@@ -1,0 +1,12 @@
+/*
+ * evict_policies - the symbols of the catalogue, one per file evict_NAME.c.
+ */
+#ifndef SIEVEFS_CACHE_POLICY_EVICT_POLICIES_H
+#define SIEVEFS_CACHE_POLICY_EVICT_POLICIES_H
+
+#include "cache/policy/evict_policy.h"
+
+extern const struct evict_policy evict_lru;
+extern const struct evict_policy evict_sieve;
+
+#endif

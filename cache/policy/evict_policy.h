@@ -1,0 +1,84 @@
+/*
+ * evict_policy - what a file evict_NAME.c provides, and what it may use. Callers of evict include evict.h
+ * only.
+ *
+ * A policy keeps its entries in queues (or a heap) of its own, and sets entry->where. evict.c does the rest:
+ * bytes and counts, admission and the ghost list, parking, the counters.
+ */
+#ifndef SIEVEFS_CACHE_POLICY_EVICT_POLICY_H
+#define SIEVEFS_CACHE_POLICY_EVICT_POLICY_H
+
+#include "cache/policy/evict.h"
+#include "cache/policy/ghost.h"
+
+struct evict_policy {
+	const char *name;
+	const char *help; /* one line: what it is good for */
+	size_t state_bytes;
+	bool keeps_ghost; /* uses the ghost list itself, whatever admission does */
+
+	int (*init)(struct evict *e); /* the state is zeroed; NULL: nothing to do */
+	void (*deinit)(struct evict *e);
+
+	/* remembered: what the ghost list knew of this id; freq is 0 when nothing. May fail with -ENOMEM. */
+	int (*insert)(struct evict *e, struct evict_entry *entry, struct ghost_memory remembered);
+
+	/* A use, in order. NULL: counting by evict_hit() is enough. */
+	void (*touch)(struct evict *e, struct evict_entry *entry);
+
+	/* Takes the entry out of its queue. */
+	void (*remove)(struct evict *e, struct evict_entry *entry);
+
+	/* Puts an entry back that was parked. May fail with -ENOMEM. */
+	int (*unpark)(struct evict *e, struct evict_entry *entry);
+
+	/* Size and charge change from what the entry says to these. NULL: nothing depends on them. */
+	void (*resize)(struct evict *e, struct evict_entry *entry, uint64_t size, uint64_t charge);
+
+	/* Judges entries by evict_judge() until one is EVICT_TAKEN; returns it, out of its queue, or NULL. */
+	struct evict_entry *(*pick)(struct evict *e);
+
+	/* Walks everything; NULL or what is wrong. Adds up what it found for the comparison with the totals.
+	 */
+	const char *(*check)(const struct evict *e, uint64_t *count, uint64_t *charged);
+	size_t (*memory)(const struct evict *e); /* NULL: the state alone */
+};
+
+struct evict {
+	const struct evict_policy *policy;
+	struct evict_options options;
+	struct evict_host host;
+	void *state;
+	struct ghost ghost;
+	uint64_t asked_mean; /* bytes: moving average of the charges that evict_ask() saw */
+	uint64_t examined;   /* objects looked at in the present evict_pick() */
+	struct evict_stats stats;
+};
+
+enum evict_verdict {
+	EVICT_TAKEN, /* the victim: take it out of its queue and return it */
+	EVICT_USED,  /* was used: its uses were added to freq; give it its second chance */
+	EVICT_HELD,  /* open or pinned: take it out of its queue and call evict_park() */
+	EVICT_ENOUGH /* looked at too many: give up with NULL */
+};
+
+/* The one place where uses are absorbed and victims claimed. Look at each entry once per step. */
+enum evict_verdict evict_judge(struct evict *e, struct evict_entry *entry);
+
+/* Marks an entry that left its queue as parked. */
+void evict_park(struct evict *e, struct evict_entry *entry);
+
+/* A doubly linked FIFO: new entries at the newest end. */
+struct evict_queue {
+	struct evict_entry *oldest, *newest;
+	uint64_t count, charged;
+};
+
+void evict_queue_push(struct evict_queue *q, struct evict_entry *entry);
+void evict_queue_unlink(struct evict_queue *q, struct evict_entry *entry);
+
+/* NULL or what is wrong with the links, the sums, or an entry whose where is not the given one. */
+const char *evict_queue_check(
+	const struct evict_queue *q, enum evict_where where, uint64_t *count, uint64_t *charged);
+
+#endif

@@ -1,0 +1,138 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "cache/policy/ghost.h"
+
+static void ghost_remembers_nothing_without_a_capacity(void **state)
+{
+	struct ghost g;
+
+	ghost_init(&g);
+	ghost_put(&g, 7, 1, false);
+	assert_int_equal(ghost_find(&g, 7).freq, 0);
+	assert_int_equal(ghost_bytes(&g), 0);
+	ghost_deinit(&g);
+}
+
+static void ghost_keeps_frequency_and_origin(void **state)
+{
+	struct ghost g;
+
+	ghost_init(&g);
+	ghost_set_capacity(&g, 100);
+	ghost_put(&g, 7, 3, true);
+	ghost_put(&g, 8, 99, false);
+	assert_int_equal(ghost_find(&g, 7).freq, 3);
+	assert_true(ghost_find(&g, 7).was_cached);
+	assert_int_equal(ghost_find(&g, 8).freq, GHOST_FREQ_MAX);
+	assert_false(ghost_find(&g, 8).was_cached);
+	assert_int_equal(ghost_find(&g, 9).freq, 0);
+	ghost_deinit(&g);
+}
+
+static void ghost_forgets_what_is_taken(void **state)
+{
+	struct ghost g;
+
+	ghost_init(&g);
+	ghost_set_capacity(&g, 100);
+	ghost_put(&g, 7, 3, true);
+	assert_int_equal(ghost_take(&g, 7).freq, 3);
+	assert_int_equal(ghost_take(&g, 7).freq, 0);
+	ghost_deinit(&g);
+}
+
+static void ghost_forgets_what_is_older_than_its_capacity(void **state)
+{
+	struct ghost g;
+
+	ghost_init(&g);
+	ghost_set_capacity(&g, 1000);
+	for (uint64_t id = 1; id <= 10000; id++)
+		ghost_put(&g, id, 1, false);
+	for (uint64_t id = 1; id < 9000; id++)
+		assert_int_equal(ghost_find(&g, id).freq, 0);
+	assert_true(ghost_count(&g) <= 1001);
+	assert_true(ghost_count(&g) >= 900); /* full buckets forget a few early */
+	ghost_deinit(&g);
+}
+
+static void ghost_keeps_its_ids_when_it_grows(void **state)
+{
+	struct ghost g;
+
+	ghost_init(&g);
+	ghost_set_capacity(&g, 100);
+	for (uint64_t id = 1; id <= 50; id++)
+		ghost_put(&g, id, 1 + id % 15, true);
+	ghost_set_capacity(&g, 100000);
+	for (uint64_t id = 1; id <= 50; id++)
+		assert_int_equal(ghost_find(&g, id).freq, 1 + id % 15);
+	ghost_deinit(&g);
+}
+
+static void ghost_gives_memory_back_when_it_shrinks(void **state)
+{
+	struct ghost g;
+	size_t large;
+
+	ghost_init(&g);
+	ghost_set_capacity(&g, 100000);
+	large = ghost_bytes(&g);
+	assert_in_range(large, 100000 * 8, 100000 * 14);
+	ghost_put(&g, 7, 5, true);
+	ghost_set_capacity(&g, 100);
+	assert_true(ghost_bytes(&g) < large / 100);
+	assert_int_equal(ghost_find(&g, 7).freq, 5);
+	ghost_deinit(&g);
+}
+
+static void ghost_survives_the_wrap_of_its_clock(void **state)
+{
+	struct ghost g;
+
+	ghost_init(&g);
+	ghost_set_capacity(&g, 64);
+	g.clock = (1U << 27) - 10;
+	for (uint64_t id = 1; id <= 30; id++)
+		ghost_put(&g, id, 2, false);
+	assert_true(g.clock < 64);
+	for (uint64_t id = 20; id <= 30; id++)
+		assert_int_equal(ghost_find(&g, id).freq, 2);
+	ghost_deinit(&g);
+}
+
+static void ghost_seldom_mistakes_one_id_for_another(void **state)
+{
+	struct ghost g;
+	unsigned wrong = 0;
+
+	ghost_init(&g);
+	ghost_set_capacity(&g, 100000);
+	for (uint64_t id = 1; id <= 100000; id++)
+		ghost_put(&g, id * 0x9e3779b97f4a7c15ULL, 1, false);
+	for (uint64_t id = 100001; id <= 200000; id++)
+		wrong += ghost_find(&g, id * 0x9e3779b97f4a7c15ULL).freq > 0;
+	assert_true(wrong < 100);
+	ghost_deinit(&g);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(ghost_remembers_nothing_without_a_capacity),
+		cmocka_unit_test(ghost_keeps_frequency_and_origin),
+		cmocka_unit_test(ghost_forgets_what_is_taken),
+		cmocka_unit_test(ghost_forgets_what_is_older_than_its_capacity),
+		cmocka_unit_test(ghost_keeps_its_ids_when_it_grows),
+		cmocka_unit_test(ghost_gives_memory_back_when_it_shrinks),
+		cmocka_unit_test(ghost_survives_the_wrap_of_its_clock),
+		cmocka_unit_test(ghost_seldom_mistakes_one_id_for_another),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
