@@ -1,0 +1,82 @@
+#include "tests/support/mount.h"
+#include "tests/support/suite.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* The output goes through a file: a program that leaves a daemon behind may keep a pipe open for ever. */
+static int output_file(void)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	snprintf(path, sizeof(path), "%.3000s/output.XXXXXX", config.base);
+	fd = mkostemp(path, O_CLOEXEC | O_APPEND);
+	if (fd >= 0)
+		unlink(path);
+	return fd;
+}
+
+int program_run(char *const argv[], char *output, size_t size)
+{
+	int fd = output_file();
+	ssize_t length;
+	int status;
+	pid_t child;
+
+	if (fd < 0)
+		fail_msg("no file for the output of %s: %s", argv[0], strerror(errno));
+	child = suite_fork();
+	assert_return_code(child, errno);
+	if (!child) {
+		dup2(open("/dev/null", O_RDONLY | O_CLOEXEC), 0);
+		dup2(fd, 1);
+		dup2(fd, 2);
+		execvp(argv[0], argv);
+		dprintf(2, "%s: %s\n", argv[0], strerror(errno));
+		_exit(127);
+	}
+	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+	if (output && size) {
+		length = pread(fd, output, size - 1, 0);
+		output[length < 0 ? 0 : length] = 0;
+	}
+	close(fd);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+int shell(char *output, size_t size, const char *format, ...)
+{
+	char command[8192];
+	char *argv[] = {(char *)"sh", (char *)"-c", command, NULL};
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(command, sizeof(command), format, arguments);
+	va_end(arguments);
+	return program_run(argv, output, size);
+}
+
+long long mount_stat(const struct mount *mount, const char *key)
+{
+	char *argv[] = {getenv("SIEVECTL"), (char *)"stat", (char *)mount->point, (char *)"--json", NULL};
+	static char text[1 << 16];
+	char want[128];
+	const char *at;
+
+	if (!argv[0])
+		fail_msg("SIEVECTL does not name the program");
+	if (program_run(argv, text, sizeof(text)))
+		fail_msg("sievectl stat failed: %s", text);
+	snprintf(want, sizeof(want), "\"%s\"", key);
+	at = strstr(text, want);
+	if (!at)
+		return -1;
+	at += strlen(want);
+	return strtoll(at + strspn(at, " \t\n:"), NULL, 10);
+}

@@ -1,0 +1,68 @@
+/*
+ * suite - a program of mount tests: arguments, a private mount namespace, clean-up whatever happens.
+ *
+ * The tests run in a child. Its parent waits, and afterwards kills every process and unmounts every mount
+ * that the child left behind, and removes the base directory: also when the child crashed, hung or was
+ * interrupted. As root, all mounts live in a mount namespace of their own, so nothing can stay behind on the
+ * machine.
+ *
+ * Arguments of every such program, in any order:
+ *   lane=plain|cached|direct|mixed|served  transport=dev|uring  passthrough=on|off  user=NAME  bare
+ *   --seed=N --ops=N --procs=N --files=N --test=PATTERN --keep
+ */
+#pragma once
+
+#include "tests/support/check.h"
+#include "tests/support/mount.h"
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct suite_config {
+	char base[PATH_MAX];     /* everything of this run lies below */
+	const char *lane;        /* NULL: the defaults of the daemon */
+	const char *transport;   /* NULL: the daemon's choice */
+	const char *passthrough; /* NULL: the daemon's choice */
+	bool bare;
+	bool user; /* the tests run as an ordinary user */
+	bool keep;
+	uid_t uid;
+	gid_t gid;
+	uint64_t seed;
+	unsigned long op_count, proc_count, file_count; /* 0: the test's own default */
+};
+
+extern struct suite_config config;
+
+/* The mount that suite_mounted() made, and the bare directory beside it. */
+extern struct mount mounted;
+extern char bare_dir[PATH_MAX];
+
+struct suite {
+	const char *name;
+	const struct CMUnitTest *tests;
+	size_t test_count;
+	const char *options; /* further mount options; NULL: none */
+	bool mounts;         /* one mount for all tests of the suite; otherwise each test makes its own */
+	bool needs_root;
+	bool needs_daemon; /* makes no sense on a bare directory */
+};
+
+int suite_run(const struct suite *suite, int argc, char **argv);
+
+#define SUITE_MAIN(suite)                             \
+	int main(int argc, char **argv)               \
+	{                                             \
+		return suite_run(&suite, argc, argv); \
+	}
+
+/* fork(), with the signals that cmocka catches back at their defaults in the child. The child has to _exit(). */
+pid_t suite_fork(void);
+
+/* Ends one test as skipped, saying why. */
+#define SKIP_TEST(...)                                      \
+	do {                                                \
+		print_message("[ SKIPPING ] " __VA_ARGS__); \
+		print_message("\n");                        \
+		skip();                                     \
+	} while (0)
