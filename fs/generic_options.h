@@ -1,0 +1,21 @@
+/*
+ * generic_options - the mount options that every file system gets, by mount(8) and fstab.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum generic_use {
+	GENERIC_UNKNOWN,
+	GENERIC_FOR_KERNEL, /* libfuse and the kernel take it */
+	GENERIC_IGNORED,    /* only for mount(8), fstab or systemd, or without a meaning on FUSE */
+	GENERIC_NEEDS_VALUE,
+	GENERIC_TAKES_NO_VALUE,
+};
+
+enum generic_use generic_option_use(const char *name, bool has_value);
+
+/* The names, for suggestions. */
+size_t generic_option_count(void);
+const char *generic_option_name(size_t i);

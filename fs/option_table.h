@@ -1,0 +1,67 @@
+/*
+ * option_table - options as rows: one row gives the parser, the default, the range check with its message,
+ * the line of
+ * --help, and what the tests ask of the man page.
+ *
+ * A row writes one field of a plain struct (OPTION_* below say of which C type). Pure but for allocation; the
+ * table is constant and the caller owns the struct.
+ */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum option_type {
+	OPTION_SIZE,     /* uint64_t, bytes */
+	OPTION_UINT,     /* unsigned int */
+	OPTION_DURATION, /* uint64_t, milliseconds */
+	OPTION_SECONDS,  /* double, seconds */
+	OPTION_CHOICE,   /* int or an enum: the index of the choice */
+	OPTION_BOOL,     /* bool; the name alone means yes */
+	OPTION_PATH,     /* char *, g_free()d by option_table_clear() */
+};
+
+struct option_row {
+	const char *name;
+	enum option_type type;
+	size_t offset;        /* of the field */
+	const char *fallback; /* the default, in the words a user would type; NULL: the field is left alone */
+	uint64_t min, max;    /* in the unit of the field; max 0: no limit but the type's */
+	bool percent;         /* OPTION_SIZE: "10%" of memory is accepted too */
+	const char *const *choices;         /* OPTION_CHOICE: the names, then NULL … */
+	const char *(*choice_at)(size_t i); /* … or a catalogue: the name at @i, NULL behind the last */
+	const char *help;
+};
+
+struct option_table {
+	const struct option_row *rows;
+	size_t row_count;
+};
+
+/* NULL where no row has that name. */
+const struct option_row *option_find(const struct option_table *table, const char *name);
+
+/*
+ * Reads @text (NULL: the option was given without "=VALUE") into the row's field of @base. @memory is what
+ * percentages are of, in bytes. On -EINVAL the field is untouched and @error, freed by the caller, is one
+ * line: "NAME=TEXT: takes …".
+ */
+int option_set(const struct option_row *row, void *base, const char *text, uint64_t memory, char **error);
+
+/* Sets every field to its fallback. A table with a bad fallback is a bug: it aborts. */
+void option_table_set_fallbacks(const struct option_table *table, void *base, uint64_t memory);
+void option_table_clear(const struct option_table *table, void *base);
+
+/* Appends the field's value as text that option_set() reads back as the same value. */
+void option_format(const struct option_row *row, const void *base, GString *out);
+
+/* The name of choice @i, NULL behind the last. */
+const char *option_choice(const struct option_row *row, size_t i);
+
+/* Appends the rows as --help shows them. */
+void option_table_help(const struct option_table *table, GString *out);
+
+/* Edit distance (Levenshtein, with neighbouring letters swapped counting one). */
+size_t option_distance(const char *a, const char *b);

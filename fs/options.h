@@ -1,0 +1,96 @@
+/*
+ * options - what the operator asked for: the command line and the mount options.
+ *
+ * The rows in options.c are the one place where an option is named; --help, errors and the tests of the man
+ * page come from them. The struct is filled once at start and only read after that.
+ */
+#pragma once
+
+#include "fs/log.h"
+#include "fs/option_table.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum options_action {
+	OPTIONS_MOUNT,
+	OPTIONS_HELP,
+	OPTIONS_VERSION,
+	OPTIONS_CHECK, /* mount -f: the line was read and is good; nothing is to be done */
+};
+
+/* Each enum's names stand in options.c, in this order. */
+enum option_mid { OPT_MID_PLAIN, OPT_MID_DIRECT };
+enum option_large { OPT_LARGE_DIRECT, OPT_LARGE_PLAIN };
+enum option_write { WRITE_AROUND };
+enum option_coherence { COHERENCE_OPEN, COHERENCE_EXCLUSIVE };
+enum option_transport { TRANSPORT_AUTO, TRANSPORT_URING, TRANSPORT_DEV };
+enum option_passthrough { PASSTHROUGH_AUTO, PASSTHROUGH_ON, PASSTHROUGH_OFF };
+
+struct options {
+	enum options_action action;
+	char *source;     /* absolute, no symbolic links in it */
+	char *mountpoint; /* the same */
+	bool foreground;
+	bool debug; /* -d: foreground, log=debug, and libfuse's own trace */
+	bool read_only;
+
+	/*
+	 * Generic mount options that libfuse and the kernel take, joined by commas, for libfuse's -o: ""
+	 * where there are none. What the daemon puts in by itself (allow_other …) is not in here.
+	 */
+	GString *kernel_options;
+
+	uint64_t cache_size; /* bytes */
+	uint64_t small_max;  /* bytes; files up to here may be cached */
+	uint64_t large_min;  /* bytes; files from here on are large */
+	unsigned int admit;  /* opens within the ghost's horizon; 0: never */
+	uint64_t settle_ms;
+	int evict; /* index into the catalogue of eviction policies */
+	enum option_mid mid;
+	enum option_large large;
+	uint64_t direct_readahead; /* bytes per stream; 0: none */
+	unsigned int direct_depth; /* requests in flight per stream */
+	uint64_t direct_memory;    /* bytes for all streams */
+	enum option_write write;
+	enum option_coherence coherence;
+
+	/*
+	 * Seconds, as FUSE replies carry them. coherence=exclusive makes those very long that were not given:
+	 * an inode that is open for writing needs attr_timeout 0 all the same, since mmap writes move its
+	 * mtime unseen.
+	 */
+	double attr_timeout_s;
+	double entry_timeout_s;
+	double negative_timeout_s;
+	enum option_transport transport;
+	unsigned int uring_depth; /* requests per queue; 0: chosen by the host */
+	enum option_passthrough passthrough;
+	enum log_level log;
+};
+
+/* Idle until options_parse(); deinit is legal after either, and after a failed parse. */
+void options_init(struct options *options);
+void options_deinit(struct options *options);
+
+/*
+ * Reads the command line of sievefs, or of mount(8)'s helper where argv[0] is mount.SOMETHING, then checks
+ * that SOURCE and MOUNTPOINT are directories it can use (not for help and version). @argv may be reordered.
+ * On -EINVAL @error is one line that names the option, what was given and what it takes; the caller frees it.
+ */
+int options_parse(struct options *options, int argc, char **argv, char **error);
+
+/* As options_parse(), but looks at no directory: source and mountpoint stay as typed. @memory: bytes, for
+ * percentages. */
+int options_read(struct options *options, int argc, char **argv, uint64_t memory, char **error);
+
+/* Is the generic option @name among kernel_options, as a whole word? */
+bool options_has_generic(const struct options *options, const char *name);
+
+/* "cache_size=1G,small_max=1M,…": every option with the value in force. The caller frees it. */
+char *options_to_string(const struct options *options);
+
+/* The text of --help. The caller frees it. */
+char *options_help(void);
+
+const struct option_table *options_table(void);
