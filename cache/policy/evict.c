@@ -73,6 +73,8 @@ static uint64_t budgeted_memory(const struct evict *e)
 {
 	uint64_t bytes = ghost_bytes(&e->ghost);
 
+	if (e->options.memory_is_free)
+		return 0;
 	return e->policy->memory ? bytes + e->policy->memory(e) : bytes;
 }
 
@@ -201,24 +203,6 @@ void evict_park(struct evict *e, struct evict_entry *entry)
 	e->stats.parked += entry->charge;
 }
 
-int evict_unpark(struct evict *e, struct evict_entry *entry)
-{
-	int r;
-
-	if (entry->where != EVICT_PARKED)
-		return 0;
-	leave_parking(e, entry);
-	r = e->policy->unpark(e, entry);
-	if (r < 0)
-		evict_park(e, entry);
-	return r;
-}
-
-bool evict_must_shed(const struct evict *e, uint64_t incoming)
-{
-	return e->stats.charged + budgeted_memory(e) + incoming > e->options.budget;
-}
-
 /* Uses since the last look: counted opens and the reference bit may be the same use, so they don't add up. */
 static unsigned absorb(struct evict *e, struct evict_entry *entry)
 {
@@ -228,6 +212,25 @@ static unsigned absorb(struct evict *e, struct evict_entry *entry)
 		uses = 1;
 	entry->freq = entry->freq + uses > UINT16_MAX ? UINT16_MAX : entry->freq + uses;
 	return uses;
+}
+
+int evict_unpark(struct evict *e, struct evict_entry *entry)
+{
+	int r;
+
+	if (entry->where != EVICT_PARKED)
+		return 0;
+	leave_parking(e, entry);
+	absorb(e, entry);
+	r = e->policy->unpark(e, entry);
+	if (r < 0)
+		evict_park(e, entry);
+	return r;
+}
+
+bool evict_must_shed(const struct evict *e, uint64_t incoming)
+{
+	return e->stats.charged + budgeted_memory(e) + incoming > e->options.budget;
 }
 
 enum evict_verdict evict_judge(struct evict *e, struct evict_entry *entry)

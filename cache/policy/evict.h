@@ -4,7 +4,7 @@
  * Pure: no I/O, no locks, no clock. Objects are whole files. The cache embeds a struct evict_entry in each of
  * its objects, owns that memory, and serialises all calls on one struct evict under one mutex; evict_hit()
  * alone needs no lock. The host answers two questions through callbacks (struct evict_host), which are called
- * from evict_pick() only.
+ * from evict_pick() and evict_unpark() only.
  *
  * Life of an object:
  *
@@ -80,6 +80,7 @@ struct evict_options {
 	uint64_t budget;       /* bytes for charges and for the policy's own memory */
 	unsigned admit;        /* opens within the ghost's horizon until a file is admitted; 0 never */
 	unsigned largest_part; /* a file may charge at most budget / this; 0 means 8 */
+	bool memory_is_free;   /* the policy's own memory does not count against the budget */
 	bool bit_only;         /* the host never calls evict_hit() or evict_touch(): used() is all there is */
 	uint64_t s0;           /* s3gd: size in bytes where a file's own weight ends; 0 means 512K */
 	unsigned small_permille; /* s3gd, s3fifo: share of the budget for probation; 0 means the policy's own

@@ -1,0 +1,254 @@
+/*
+ * evict_s3gd - a small queue for newcomers, and behind it a main part from which the file with the fewest
+ *uses per byte leaves, aged as in GreedyDual.
+ *
+ * Sources: the small queue, the ghost list and the lazy promotion are S3-FIFO's (Yang et al., SOSP 2023); the
+ *weight is that of Greedy-Dual-Size-Frequency (Cherkasova 1998); queues by rounded weight instead of a heap
+ *are CAMP's (Ghandeharizadeh et al., Middleware 2014). A use is one atomic increment; order changes at
+ *evictions only.
+ *
+ *	weight = freq * (1 / max(size, 4096) + 1 / s0)    s0 smaller favours byte hits, larger favours file
+ *hits k      = floor(2 * log2(weight))                  the queue in the main part H      = L + 2^(k/2) grows
+ *along a queue, so only the heads are compared L      = H of the last that left the main part
+ */
+#include "cache/policy/evict_policies.h"
+
+#include <float.h>
+#include <string.h>
+
+enum {
+	SMALL_PERMILLE = 50,
+	QUEUE_COUNT = 64,
+	LOG_OFFSET = 48,
+	FREQ_MAX = 15,
+	SIZE_FLOOR = 4096,
+	S0 = 512 << 10
+};
+
+struct s3gd {
+	struct evict_queue small;
+	struct evict_queue queues[QUEUE_COUNT];
+	double head_rank[QUEUE_COUNT]; /* H of each queue's oldest */
+	double step[QUEUE_COUNT];      /* 2^(k/2) */
+	uint64_t filled;               /* bit k: queue k is not empty */
+	uint64_t main_charged;
+	double floor; /* L */
+	double s0_density;
+};
+
+static struct s3gd *s3gd_of(const struct evict *e)
+{
+	return e->state;
+}
+
+static int s3gd_init(struct evict *e)
+{
+	struct s3gd *s = s3gd_of(e);
+	double step = 1;
+
+	for (int k = LOG_OFFSET; k >= 0; k -= 2, step /= 2)
+		s->step[k] = step;
+	for (int k = 1; k < QUEUE_COUNT; k += 2)
+		s->step[k] = s->step[k - 1] * 1.4142135623730951;
+	for (int k = LOG_OFFSET + 2; k < QUEUE_COUNT; k++)
+		s->step[k] = 2 * s->step[k - 2];
+	s->s0_density = 1.0 / (e->options.s0 ? e->options.s0 : S0);
+	return 0;
+}
+
+/* floor(2 * log2(weight)) + LOG_OFFSET, from the bits of the number. */
+static unsigned queue_number(double weight)
+{
+	const uint64_t mantissa_of_sqrt2 = 0x6a09e667f3bcdULL;
+	uint64_t bits;
+	int k;
+
+	memcpy(&bits, &weight, sizeof(bits));
+	k = 2 * ((int)(bits >> 52) - 1023) + ((bits & 0xfffffffffffffULL) >= mantissa_of_sqrt2) + LOG_OFFSET;
+	return k < 0 ? 0 : k >= QUEUE_COUNT ? QUEUE_COUNT - 1 : (unsigned)k;
+}
+
+static void push_main(struct evict *e, struct evict_entry *entry)
+{
+	struct s3gd *s = s3gd_of(e);
+	double size = entry->size > SIZE_FLOOR ? (double)entry->size : SIZE_FLOOR;
+
+	if (entry->freq > FREQ_MAX)
+		entry->freq = FREQ_MAX;
+	entry->slot = queue_number(entry->freq * (1 / size + s->s0_density));
+	entry->rank = s->floor + s->step[entry->slot];
+	entry->where = EVICT_MAIN;
+	evict_queue_push(&s->queues[entry->slot], entry);
+	s->main_charged += entry->charge;
+	if (!entry->older) {
+		s->filled |= 1ULL << entry->slot;
+		s->head_rank[entry->slot] = entry->rank;
+	}
+}
+
+static void unlink_main(struct s3gd *s, struct evict_entry *entry)
+{
+	struct evict_queue *q = &s->queues[entry->slot];
+
+	evict_queue_unlink(q, entry);
+	s->main_charged -= entry->charge;
+	if (!q->oldest)
+		s->filled &= ~(1ULL << entry->slot);
+	else if (!entry->older)
+		s->head_rank[entry->slot] = q->oldest->rank;
+}
+
+static uint64_t small_share(const struct evict *e)
+{
+	unsigned permille = e->options.small_permille ? e->options.small_permille : SMALL_PERMILLE;
+
+	return e->options.budget / 1000 * permille;
+}
+
+static void s3gd_remove(struct evict *e, struct evict_entry *entry)
+{
+	if (entry->where == EVICT_SMALL)
+		evict_queue_unlink(&s3gd_of(e)->small, entry);
+	else
+		unlink_main(s3gd_of(e), entry);
+}
+
+/* While there is room, nobody need leave the cache for having been new. */
+static void overflow_small(struct evict *e)
+{
+	struct s3gd *s = s3gd_of(e);
+
+	while (s->small.charged > small_share(e) && s->main_charged < e->options.budget - small_share(e)) {
+		struct evict_entry *entry = s->small.oldest;
+
+		evict_queue_unlink(&s->small, entry);
+		push_main(e, entry);
+	}
+}
+
+static int s3gd_insert(struct evict *e, struct evict_entry *entry, struct ghost_memory remembered)
+{
+	if (remembered.freq) {
+		/* Half of what it had: a loop over more than fits would never let anything stay. */
+		entry->freq = remembered.freq / 2 + 1;
+		push_main(e, entry);
+		return 0;
+	}
+	entry->where = EVICT_SMALL;
+	evict_queue_push(&s3gd_of(e)->small, entry);
+	overflow_small(e);
+	return 0;
+}
+
+static int s3gd_unpark(struct evict *e, struct evict_entry *entry)
+{
+	push_main(e, entry);
+	return 0;
+}
+
+/* The place in the main part is found anew when it is next looked at. */
+static void s3gd_resize(struct evict *e, struct evict_entry *entry, uint64_t size, uint64_t charge)
+{
+	struct s3gd *s = s3gd_of(e);
+
+	if (entry->where == EVICT_SMALL) {
+		s->small.charged += charge - entry->charge;
+	} else {
+		s->queues[entry->slot].charged += charge - entry->charge;
+		s->main_charged += charge - entry->charge;
+	}
+}
+
+static struct evict_entry *least_of_main(const struct s3gd *s)
+{
+	struct evict_entry *entry = NULL;
+	double least = DBL_MAX;
+
+	for (uint64_t left = s->filled; left; left &= left - 1) {
+		int k = __builtin_ctzll(left);
+
+		if (s->head_rank[k] < least) {
+			least = s->head_rank[k];
+			entry = s->queues[k].oldest;
+		}
+	}
+	return entry;
+}
+
+static struct evict_entry *next_judged(const struct evict *e)
+{
+	const struct s3gd *s = s3gd_of(e);
+
+	if (s->small.oldest && (s->small.charged > small_share(e) || !s->filled))
+		return s->small.oldest;
+	return least_of_main(s);
+}
+
+static struct evict_entry *s3gd_pick(struct evict *e)
+{
+	struct s3gd *s = s3gd_of(e);
+	struct evict_entry *entry;
+
+	while ((entry = next_judged(e))) {
+		enum evict_verdict verdict = evict_judge(e, entry);
+		bool was_main = entry->where == EVICT_MAIN;
+
+		if (verdict == EVICT_ENOUGH)
+			return NULL;
+		s3gd_remove(e, entry);
+		if (verdict == EVICT_HELD) {
+			evict_park(e, entry);
+		} else if (verdict == EVICT_USED) {
+			push_main(e, entry);
+		} else {
+			if (was_main && entry->rank > s->floor)
+				s->floor = entry->rank;
+			return entry;
+		}
+	}
+	return NULL;
+}
+
+static const char *check_queue(const struct s3gd *s, unsigned k, uint64_t *count, uint64_t *charged)
+{
+	const struct evict_queue *q = &s->queues[k];
+
+	if (!q->oldest != !(s->filled >> k & 1))
+		return "s3gd's bitmap and its queues disagree";
+	if (q->oldest && q->oldest->rank != s->head_rank[k])
+		return "s3gd's noted rank of a queue's head is not the head's";
+	for (const struct evict_entry *entry = q->oldest; entry; entry = entry->newer) {
+		if (entry->slot != k)
+			return "an entry is in another of s3gd's queues than it says";
+		if (entry->newer && entry->newer->rank < entry->rank)
+			return "the rank falls along one of s3gd's queues";
+	}
+	return evict_queue_check(q, EVICT_MAIN, count, charged);
+}
+
+static const char *s3gd_check(const struct evict *e, uint64_t *count, uint64_t *charged)
+{
+	const struct s3gd *s = s3gd_of(e);
+	uint64_t before = *charged;
+	const char *wrong = NULL;
+
+	for (unsigned k = 0; k < QUEUE_COUNT && !wrong; k++)
+		wrong = check_queue(s, k, count, charged);
+	if (!wrong && *charged - before != s->main_charged)
+		wrong = "s3gd's sum of the main part is wrong";
+	return wrong ? wrong : evict_queue_check(&s->small, EVICT_SMALL, count, charged);
+}
+
+const struct evict_policy evict_s3gd = {
+	.name = "s3gd",
+	.help = "newcomers on probation, then uses per byte, aged; resists scans, weighs sizes",
+	.state_bytes = sizeof(struct s3gd),
+	.keeps_ghost = true,
+	.init = s3gd_init,
+	.insert = s3gd_insert,
+	.remove = s3gd_remove,
+	.unpark = s3gd_unpark,
+	.resize = s3gd_resize,
+	.pick = s3gd_pick,
+	.check = s3gd_check,
+};

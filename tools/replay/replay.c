@@ -1,0 +1,195 @@
+#include "tools/replay/replay.h"
+
+#include "tools/replay/progress.h"
+#include "tools/replay/random.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { STRETCH = 1 << 20, AHEAD = 12 };
+
+/* One cache line a file. */
+struct file {
+	struct evict_entry entry;
+	bool used; /* the reference bit */
+};
+
+struct replay {
+	const struct trace *trace;
+	const struct replay_options *options;
+	struct evict *evict;
+	struct file *files;
+	uint64_t next_change;
+	bool is_eager;
+	struct replay_result *result;
+};
+
+static bool file_used(void *ctx, struct evict_entry *entry)
+{
+	struct file *file = (struct file *)entry; /* its first member */
+	bool used = file->used;
+
+	file->used = false;
+	return used;
+}
+
+static bool file_take(void *ctx, struct evict_entry *entry)
+{
+	return true;
+}
+
+static uint64_t charge_of(const struct replay *r, uint64_t size)
+{
+	if (r->options->charge == REPLAY_BYTES)
+		return size;
+	return (size + REPLAY_PAGE_BYTES - 1) / REPLAY_PAGE_BYTES * REPLAY_PAGE_BYTES + REPLAY_INDEX_BYTES;
+}
+
+static int shed(struct replay *r, uint64_t incoming)
+{
+	while (evict_must_shed(r->evict, incoming))
+		if (!evict_pick(r->evict))
+			return -ENOSPC;
+	return 0;
+}
+
+static int miss(struct replay *r, struct file *file)
+{
+	int error;
+
+	if (evict_ask(r->evict, file->entry.id, file->entry.charge) != EVICT_ADMIT)
+		return 0;
+	if (shed(r, file->entry.charge) < 0)
+		return 0;
+	file->used = false;
+	r->result->fill_count++;
+	error = evict_insert(r->evict, &file->entry);
+	return error;
+}
+
+static inline void hit(struct replay *r, struct file *file)
+{
+	r->result->hit_count++;
+	r->result->byte_hits += file->entry.size;
+	if (r->options->evict.bit_only)
+		file->used = true;
+	else if (r->is_eager)
+		evict_touch(r->evict, &file->entry);
+	else
+		evict_hit(&file->entry);
+}
+
+static int run_opens(struct replay *r, uint64_t begin, uint64_t end)
+{
+	const uint32_t *opens = r->trace->opens;
+	uint64_t ahead_end = r->trace->open_count > AHEAD ? r->trace->open_count - AHEAD : 0;
+
+	for (uint64_t i = begin; i < end; i++) {
+		struct file *file = &r->files[opens[i]];
+
+		if (i < ahead_end)
+			__builtin_prefetch(&r->files[opens[i + AHEAD]], 1);
+		r->result->byte_total += file->entry.size;
+		if (file->entry.where != EVICT_OUT)
+			hit(r, file);
+		else if (miss(r, file) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static void apply(struct replay *r, const struct trace_change *change)
+{
+	struct file *file = &r->files[change->file];
+
+	if (change->is_stale) {
+		evict_remove(r->evict, &file->entry);
+		file->entry.id = random_mix(file->entry.id + 1); /* the new version */
+		return;
+	}
+	evict_resize(r->evict, &file->entry, change->size, charge_of(r, change->size));
+	shed(r, 0);
+}
+
+static int run_stretch(struct replay *r, uint64_t begin, uint64_t end)
+{
+	const struct trace *t = r->trace;
+	int error = 0;
+
+	while (begin < end && !error) {
+		uint64_t until = end;
+
+		while (r->next_change < t->change_count && t->changes[r->next_change].position == begin)
+			apply(r, &t->changes[r->next_change++]);
+		if (r->next_change < t->change_count && t->changes[r->next_change].position < end)
+			until = t->changes[r->next_change].position;
+		error = run_opens(r, begin, until);
+		begin = until;
+	}
+	return error;
+}
+
+static int64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000LL + now.tv_nsec;
+}
+
+static int run(struct replay *r)
+{
+	uint64_t count = r->trace->open_count;
+	struct progress progress;
+	int64_t start_ns = now_ns();
+	int error = 0;
+
+	progress_start(&progress, "%s, %s, %" PRIu64 " bytes", r->trace->path,
+		evict_policy_name(r->options->evict.policy), r->options->evict.budget);
+	for (uint64_t i = 0; i < count && !error; i += STRETCH) {
+		error = run_stretch(r, i, count - i < STRETCH ? count : i + STRETCH);
+		progress_tell(&progress, "%" PRIu64 " of %" PRIu64 " M opens", i / 1000000, count / 1000000);
+	}
+	r->result->elapsed_ns = now_ns() - start_ns;
+	progress_end(&progress);
+	return error;
+}
+
+static int prepare(struct replay *r)
+{
+	const struct evict_host host = {
+		.used = r->options->evict.bit_only ? file_used : NULL, .take = file_take, .ctx = r};
+	const struct trace *t = r->trace;
+
+	r->evict = evict_new(&r->options->evict, &host);
+	r->files = aligned_alloc(64, t->file_count * sizeof(*r->files));
+	if (!r->evict || !r->files)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < t->file_count; i++) {
+		r->files[i] = (struct file){0};
+		r->files[i].entry.id = random_mix(t->files[i].id);
+		r->files[i].entry.size = t->files[i].size;
+		r->files[i].entry.charge = charge_of(r, t->files[i].size);
+	}
+	r->is_eager = evict_is_eager(r->evict);
+	return 0;
+}
+
+int replay_run(const struct trace *trace, const struct replay_options *options, struct replay_result *result)
+{
+	struct replay r = {.trace = trace, .options = options, .result = result};
+	int error;
+
+	_Static_assert(sizeof(struct file) == 64, "one cache line a file");
+	*result = (struct replay_result){0};
+	error = prepare(&r);
+	if (!error)
+		error = run(&r);
+	if (!error)
+		evict_read_stats(r.evict, &result->stats);
+	evict_free(r.evict);
+	free(r.files);
+	return error;
+}

@@ -1,0 +1,36 @@
+/*
+ * replay - runs one policy, the very code of the mount, over a trace at one cache size.
+ *
+ * Each open is a hit, or a miss that asks for admission and, if admitted, is in the cache at once: fills take
+ * no time and nothing is held open, which is where a mount differs.
+ */
+#ifndef SIEVEFS_TOOLS_REPLAY_REPLAY_H
+#define SIEVEFS_TOOLS_REPLAY_REPLAY_H
+
+#include "cache/policy/evict.h"
+#include "tools/replay/trace.h"
+
+enum replay_charge {
+	REPLAY_BYTES, /* a file costs its size */
+	REPLAY_PAGES  /* whole pages and the index's bytes for it, as in a mount */
+};
+
+/* What a mount keeps in its index for each object. */
+enum { REPLAY_PAGE_BYTES = 4096, REPLAY_INDEX_BYTES = 200 };
+
+struct replay_options {
+	struct evict_options evict; /* policy, budget and bit_only are set for each run */
+	enum replay_charge charge;
+};
+
+struct replay_result {
+	uint64_t hit_count, byte_hits, byte_total;
+	uint64_t fill_count;
+	int64_t elapsed_ns;
+	struct evict_stats stats;
+};
+
+/* -ENOMEM, or 0. */
+int replay_run(const struct trace *trace, const struct replay_options *options, struct replay_result *result);
+
+#endif

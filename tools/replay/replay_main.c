@@ -1,0 +1,71 @@
+/*
+ * sievefs-replay - what each policy would have kept, over traces of opens.
+ */
+#include "tools/replay/report.h"
+
+#include <glib.h>
+#include <stdio.h>
+#include <string.h>
+
+static int replay_all(const struct settings *s, const struct trace *trace, struct replay_result *results)
+{
+	struct replay_options options = s->replay;
+
+	for (unsigned i = 0; s->policies[i]; i++) {
+		for (unsigned k = 0; k < s->size_count; k++) {
+			int r;
+
+			options.evict.policy = s->policies[i];
+			options.evict.budget = cache_size_bytes(&s->sizes[k], trace);
+			r = replay_run(trace, &options, &results[i * s->size_count + k]);
+			if (r < 0)
+				return r;
+		}
+	}
+	return 0;
+}
+
+static int replay_trace(const struct settings *s, const char *path, bool is_first)
+{
+	g_autofree struct replay_result *results = NULL;
+	g_autofree char *error = NULL;
+	struct trace trace;
+	unsigned policy_count = 0;
+	int r = trace_load(path, &trace, &error);
+
+	if (r < 0) {
+		fprintf(stderr, "sievefs-replay: %s\n", error);
+		return r;
+	}
+	while (s->policies[policy_count])
+		policy_count++;
+	results = g_new0(struct replay_result, (size_t)policy_count * s->size_count);
+	if (s->write_probability > 0)
+		r = trace_add_writes(&trace, s->write_probability, s->seed);
+	if (!r)
+		r = replay_all(s, &trace, results);
+	if (r < 0)
+		fprintf(stderr, "sievefs-replay: %s: %s\n", path, strerror(-r));
+	else if (s->json)
+		report_json(s, &trace, results, is_first);
+	else
+		report_table(s, &trace, results);
+	trace_unload(&trace);
+	return r;
+}
+
+int main(int argc, char **argv)
+{
+	struct settings settings;
+	int r = 0;
+
+	settings_parse(&settings, argc, argv);
+	if (settings.json)
+		printf("[\n");
+	for (unsigned i = 0; settings.traces[i] && !r; i++)
+		r = replay_trace(&settings, settings.traces[i], i == 0);
+	if (settings.json)
+		printf("\n]\n");
+	settings_free(&settings);
+	return r < 0 ? 1 : 0;
+}

@@ -1,0 +1,17 @@
+/*
+ * report - prints the replayer's results: a table for each trace, or one JSON array.
+ */
+#ifndef SIEVEFS_TOOLS_REPLAY_REPORT_H
+#define SIEVEFS_TOOLS_REPLAY_REPORT_H
+
+#include "tools/replay/settings.h"
+
+/* results[policy * size_count + size] */
+void report_table(
+	const struct settings *settings, const struct trace *trace, const struct replay_result *results);
+
+/* Elements of the array only; is_first: of the whole array. */
+void report_json(const struct settings *settings, const struct trace *trace,
+	const struct replay_result *results, bool is_first);
+
+#endif
