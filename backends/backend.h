@@ -1,0 +1,126 @@
+/*
+ * backend - moves the bytes of backing files for the lanes that pass through the daemon.
+ *
+ * A backend is made once per mount, a backend_file once per open handle. Reads and writes are requests that
+ * live in the caller's own struct: submit one, and done() is called exactly once, either in the submitting
+ * thread before the call returns (the data was at hand) or later in a thread of the backend. The submitting
+ * thread never waits for the disk, and done() must not either: it answers and returns. done() may submit
+ * other requests and may free the request.
+ *
+ * Results are those of pread(2) and pwrite(2): bytes moved or a negative errno; a read is short only at the
+ * end of the file, a write never is. Offsets and sizes are bytes and need no alignment; an aligned buffer
+ * saves a copy.
+ *
+ * Coherence: what a write acknowledged is in the backing file (its page cache or the disk) before done() is
+ * called, and no read returns data that was read ahead before a change. Nothing acknowledged is held back
+ * here.
+ *
+ * All functions may be called from any thread. Requests on one file may be in flight together; overlapping
+ * ones are as unordered as they are with pread(2) and pwrite(2).
+ */
+#pragma once
+
+#include "backends/backend_stats.h"
+#include "backends/engine.h"
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct backend;
+struct backend_file;
+struct buffer;
+
+struct backend_settings {
+	size_t memory;       /* bound of all buffers together, bytes (direct_memory) */
+	size_t readahead;    /* bound of one stream's window, bytes (direct_readahead); 0: never read ahead */
+	unsigned depth;      /* chunks in flight per stream (direct_depth) */
+	size_t stream_after; /* bytes read in order before a handle counts as a stream */
+	size_t stream_gap;   /* bytes that a reader may skip and still be in order */
+	bool threads_only;   /* no io_uring even where the kernel has it */
+	/* One line without newline; priority as in syslog(3). May be NULL. Called from any thread. */
+	void (*log)(void *log_context, int priority, const char *line);
+	void *log_context;
+};
+
+enum backend_open_flags {
+	/* Small reads out of order go through the page cache (large=stream), instead of around it
+	   (large=direct). */
+	BACKEND_RANDOM_BUFFERED = 1 << 0,
+};
+
+struct backend_open {
+	int fd; /* open for what will be asked, without O_DIRECT; stays the caller's, open until
+		   backend_close() */
+	unsigned flags;
+	/*
+	 * Opens the same file anew with these open(2) flags: a descriptor that becomes the backend's, or
+	 * -errno. NULL: by /proc/self/fd.
+	 */
+	int (*reopen)(void *context, int flags);
+	void *context; /* valid until backend_close() returned */
+};
+
+struct backend_request {
+	struct backend_file *file;
+	void *buf; /* the caller's until done() */
+	size_t size;
+	off_t offset; /* for O_APPEND the caller knows the end, under its own lock */
+	void (*done)(struct backend_request *request, ssize_t result);
+
+	/* Private to the backend that the request was submitted to. */
+	struct {
+		struct engine_op op;
+		struct buffer *bounce;
+		struct backend_request *next;
+		size_t moved;
+		uint64_t started_ns;
+		unsigned step;
+	} work;
+};
+
+/* What a handle's reads looked like so far. */
+enum backend_pattern {
+	BACKEND_PATTERN_UNKNOWN, /* too few reads to tell */
+	BACKEND_PATTERN_STREAM,
+	BACKEND_PATTERN_RANDOM,
+};
+
+/* Fills in the defaults. */
+void backend_settings_init(struct backend_settings *settings);
+
+/* O_DIRECT where the file system has it, else as the buffered backend with drop-behind. 0 or -errno. */
+int backend_direct_new(const struct backend_settings *settings, struct backend **out);
+
+/* Through the page cache. 0 or -errno. */
+int backend_buffered_new(const struct backend_settings *settings, struct backend **out);
+
+/* Waits for what is in flight; every file must be closed. NULL is fine. */
+void backend_free(struct backend *backend);
+
+const char *backend_name(const struct backend *backend);
+
+/* A line such as "direct, io_uring" for the start-up message. */
+const char *backend_engine_name(const struct backend *backend);
+
+/* 0 and *file, which the caller closes, or -errno. Makes few system calls and does not wait for the disk. */
+int backend_open(struct backend *backend, const struct backend_open *how, struct backend_file **file);
+
+/* Every request on the file must be done. Read-ahead still in flight ends by itself. NULL is fine. */
+void backend_close(struct backend_file *file);
+
+void backend_read(struct backend_request *request);
+void backend_write(struct backend_request *request);
+
+/*
+ * The file was changed by other means than backend_write() on this backend (truncate, fallocate, copy): call
+ * it after the change was made and before it is acknowledged. Whatever was read ahead is thrown away.
+ */
+void backend_file_changed(struct backend_file *file);
+
+/* The same for a file of which no handle is at hand; nothing happens when none is open. */
+void backend_changed(struct backend *backend, dev_t dev, ino_t ino);
+
+enum backend_pattern backend_file_pattern(struct backend_file *file);
+
+/* Never freed before the backend; read with backend_stats_each(). */
+const struct backend_stats *backend_stats(const struct backend *backend);

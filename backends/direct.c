@@ -1,0 +1,236 @@
+/*
+ * direct - the backend of the direct lane, and the buffered backend, which is the same without O_DIRECT.
+ */
+#include "backends/direct.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <syslog.h>
+#include <unistd.h>
+
+__attribute__((format(printf, 3, 4))) static void direct_log(
+	struct direct *direct, int priority, const char *format, ...)
+{
+	char line[256];
+	va_list args;
+
+	if (!direct->settings.log)
+		return;
+	va_start(args, format);
+	vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	direct->settings.log(direct->settings.log_context, priority, line);
+}
+
+static int direct_file_reopen(struct direct_file *file, int flags)
+{
+	char path[32];
+	int fd;
+
+	if (file->reopen)
+		return file->reopen(file->context, flags);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", file->fd);
+	fd = open(path, flags);
+	return fd < 0 ? -errno : fd;
+}
+
+/* The lock must be held. */
+static void file_refuse(struct direct_file *file, int error)
+{
+	struct direct *direct = file->direct;
+
+	if (file->direct_refused)
+		return;
+	file->direct_refused = true;
+	backend_count(&direct->stats.fallback_files, 1);
+	if (atomic_exchange(&file->volume->direct, false))
+		direct_log(direct, LOG_NOTICE,
+			"file system %u:%u can't be read around the page cache (%s): large files there are "
+			"read through "
+			"it, and dropped behind",
+			major(file->volume->dev), minor(file->volume->dev), strerror(error));
+}
+
+void direct_file_refuse(struct direct_file *file, int error)
+{
+	pthread_mutex_lock(&file->lock);
+	file_refuse(file, error);
+	pthread_mutex_unlock(&file->lock);
+}
+
+int direct_file_descriptor(struct direct_file *file)
+{
+	const int keep = O_ACCMODE | O_SYNC | O_DSYNC | O_NOATIME;
+	int fd;
+
+	pthread_mutex_lock(&file->lock);
+	if (file->direct_fd < 0 && !file->direct_refused) {
+		int flags = fcntl(file->fd, F_GETFL);
+
+		fd = direct_file_reopen(file, (flags & keep) | O_DIRECT | O_CLOEXEC);
+		if (fd >= 0)
+			file->direct_fd = fd;
+		else
+			file_refuse(file, -fd);
+	}
+	fd = file->direct_refused ? -1 : file->direct_fd;
+	pthread_mutex_unlock(&file->lock);
+	return fd;
+}
+
+static int direct_open(struct backend *backend, const struct backend_open *how, struct backend_file **out)
+{
+	struct direct *direct = (struct direct *)backend;
+	struct direct_file *file = calloc(1, sizeof(*file));
+	ino_t ino;
+	int r;
+
+	if (!file)
+		return -ENOMEM;
+	r = volumes_find(&direct->volumes, how->fd, &file->volume, &ino);
+	if (r == 0) {
+		file->node = nodes_get(&direct->nodes, file->volume->dev, ino);
+		r = file->node ? 0 : -ENOMEM;
+	}
+	if (r < 0) {
+		free(file);
+		return r;
+	}
+	file->file.backend = backend;
+	file->direct = direct;
+	file->fd = how->fd;
+	file->flags = how->flags;
+	file->reopen = how->reopen;
+	file->context = how->context;
+	file->direct_fd = -1;
+	pthread_mutex_init(&file->lock, NULL);
+	if (direct->page_cached)
+		file->direct_refused = true;
+	else if (!file->volume->direct && !file->volume->in_memory)
+		file_refuse(file, EOPNOTSUPP);
+	backend_count(&direct->stats.opens, 1);
+	*out = &file->file;
+	return 0;
+}
+
+static void direct_close(struct backend_file *base)
+{
+	struct direct_file *file = (struct direct_file *)base;
+
+	if (file->direct_fd >= 0)
+		close(file->direct_fd);
+	nodes_put(&file->direct->nodes, file->node);
+	pthread_mutex_destroy(&file->lock);
+	free(file);
+}
+
+static void direct_file_changed(struct backend_file *base)
+{
+	struct direct_file *file = (struct direct_file *)base;
+
+	node_changed(file->node);
+}
+
+static void direct_changed(struct backend *backend, dev_t dev, ino_t ino)
+{
+	struct direct *direct = (struct direct *)backend;
+
+	nodes_changed(&direct->nodes, dev, ino);
+}
+
+static enum backend_pattern direct_pattern(struct backend_file *file)
+{
+	return BACKEND_PATTERN_UNKNOWN;
+}
+
+static const char *direct_engine_name(const struct backend *backend)
+{
+	const struct direct *direct = (const struct direct *)backend;
+
+	return engine_is_uring(direct->engine) ? "io_uring" : "threads";
+}
+
+static const struct backend_stats *direct_stats(const struct backend *backend)
+{
+	return &((const struct direct *)backend)->stats;
+}
+
+static void direct_free(struct backend *backend)
+{
+	struct direct *direct = (struct direct *)backend;
+
+	engine_free(direct->engine);
+	nodes_deinit(&direct->nodes);
+	volumes_deinit(&direct->volumes);
+	buffers_deinit(&direct->buffers);
+	free(direct);
+}
+
+static const struct backend_impl direct_impl = {
+	.name = "direct",
+	.open = direct_open,
+	.close = direct_close,
+	.read = direct_read,
+	.write = direct_write,
+	.file_changed = direct_file_changed,
+	.changed = direct_changed,
+	.pattern = direct_pattern,
+	.engine_name = direct_engine_name,
+	.stats = direct_stats,
+	.free = direct_free,
+};
+
+static const struct backend_impl buffered_impl = {
+	.name = "buffered",
+	.open = direct_open,
+	.close = direct_close,
+	.read = direct_read,
+	.write = direct_write,
+	.file_changed = direct_file_changed,
+	.changed = direct_changed,
+	.pattern = direct_pattern,
+	.engine_name = direct_engine_name,
+	.stats = direct_stats,
+	.free = direct_free,
+};
+
+static int direct_new(
+	const struct backend_settings *settings, const struct backend_impl *impl, struct backend **out)
+{
+	struct engine_settings how = {.threads_only = settings->threads_only};
+	struct direct *direct = calloc(1, sizeof(*direct));
+	int r;
+
+	if (!direct)
+		return -ENOMEM;
+	direct->backend.impl = impl;
+	direct->settings = *settings;
+	direct->page_cached = impl == &buffered_impl;
+	r = engine_new(&how, &direct->engine);
+	if (r < 0) {
+		free(direct);
+		return r;
+	}
+	buffers_init(&direct->buffers, settings->memory, &direct->stats);
+	volumes_init(&direct->volumes);
+	nodes_init(&direct->nodes);
+	if (!settings->threads_only && !engine_is_uring(direct->engine))
+		direct_log(direct, LOG_NOTICE,
+			"io_uring is refused here: large files are read by a pool of threads, slower");
+	*out = &direct->backend;
+	return 0;
+}
+
+int backend_direct_new(const struct backend_settings *settings, struct backend **out)
+{
+	return direct_new(settings, &direct_impl, out);
+}
+
+int backend_buffered_new(const struct backend_settings *settings, struct backend **out)
+{
+	return direct_new(settings, &buffered_impl, out);
+}

@@ -1,0 +1,52 @@
+/*
+ * direct - what the parts of the direct and the buffered backend share: direct.c opens and closes,
+ * direct_read.c reads, direct_write.c writes. Included by these only.
+ */
+#pragma once
+
+#include "backends/backend_impl.h"
+#include "backends/buffers.h"
+#include "backends/node.h"
+#include "backends/volume.h"
+
+struct direct {
+	struct backend backend;
+	struct backend_settings settings;
+	struct backend_stats stats;
+	struct engine *engine;
+	struct buffers buffers;
+	struct volumes volumes;
+	struct nodes nodes;
+	bool page_cached; /* the buffered backend: never around the page cache, nothing dropped behind */
+};
+
+struct direct_file {
+	struct backend_file file;
+	struct direct *direct;
+	struct volume *volume;
+	struct node *node;
+	int fd; /* the caller's, buffered */
+	unsigned flags;
+	int (*reopen)(void *context, int flags);
+	void *context;
+
+	pthread_mutex_t lock; /* of what follows */
+	int direct_fd;        /* O_DIRECT, opened at the first use; -1 before */
+	bool direct_refused;  /* the file can't be read around the page cache: all goes buffered */
+	off_t kept_from;      /* buffered fallback: what a stream brought in from here on is still cached */
+};
+
+static inline struct direct *direct_of(const struct backend_file *file)
+{
+	return ((struct direct_file *)file)->direct;
+}
+
+/* The O_DIRECT descriptor, opened now if need be, or -1 where there is none. */
+int direct_file_descriptor(struct direct_file *file);
+
+/* The device refused the alignment or the flag: this handle goes buffered from now on, and the volume is
+ * named once. */
+void direct_file_refuse(struct direct_file *file, int error);
+
+void direct_read(struct backend_request *request);
+void direct_write(struct backend_request *request);

@@ -1,0 +1,279 @@
+/*
+ * direct_read - one read request, piece by piece: what is resident from the page cache, what is aligned
+ * straight into the caller's buffer, the rest by way of an aligned one. Each step asks the engine for one
+ * piece and goes on when that is done, until the request is full or the file ends.
+ */
+#include "backends/direct.h"
+#include "backends/resident.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+	PAGE = 4096,
+	DROP_BEHIND_STEP = 4 << 20, /* what the fallback leaves in the page cache of one stream */
+};
+
+static void read_step(struct backend_request *request);
+
+static struct direct_file *file_of(const struct backend_request *request)
+{
+	return (struct direct_file *)request->file;
+}
+
+static struct backend_request *request_of(struct engine_op *op)
+{
+	return (struct backend_request *)((char *)op - offsetof(struct backend_request, work.op));
+}
+
+static off_t read_position(const struct backend_request *request)
+{
+	return request->offset + (off_t)request->work.moved;
+}
+
+/* error is 0 or -errno; as with pread(2), bytes already moved win over it. */
+static void read_finish(struct backend_request *request, int error)
+{
+	struct direct *direct = direct_of(request->file);
+	ssize_t result = request->work.moved ? (ssize_t)request->work.moved : error;
+
+	if (result < 0)
+		backend_count(&direct->stats.errors, 1);
+	else
+		backend_count(&direct->stats.read_bytes, result);
+	request->done(request, result);
+}
+
+static bool read_is_at_end(const struct backend_request *request)
+{
+	struct stat st;
+
+	return fstat(file_of(request)->fd, &st) == 0 && read_position(request) >= st.st_size;
+}
+
+/* What one device read brought: on with the request, or its end. */
+static void read_advance(struct backend_request *request, size_t asked, ssize_t result)
+{
+	if (result > 0)
+		request->work.moved += result;
+	if (result < 0)
+		read_finish(request, result);
+	else if (result == 0 || request->work.moved == request->size)
+		read_finish(request, 0);
+	else if ((size_t)result < asked && read_is_at_end(request))
+		read_finish(request, 0);
+	else
+		read_step(request);
+}
+
+/*
+ * The fallback's drop-behind: a stream leaves at most a step of itself in the page cache. A jump starts anew,
+ * so that random reads drop nothing.
+ */
+static void file_drop_behind(struct direct_file *file, off_t from, off_t to)
+{
+	off_t start = -1, end = to & ~(off_t)(PAGE - 1);
+
+	pthread_mutex_lock(&file->lock);
+	if (from < file->kept_from || from > file->kept_from + 2 * DROP_BEHIND_STEP) {
+		file->kept_from = from & ~(off_t)(PAGE - 1);
+	} else if (end - file->kept_from >= DROP_BEHIND_STEP) {
+		start = file->kept_from;
+		file->kept_from = end;
+	}
+	pthread_mutex_unlock(&file->lock);
+	if (start < 0)
+		return;
+	posix_fadvise(file->fd, start, end - start, POSIX_FADV_DONTNEED);
+	backend_count(&file->direct->stats.dropped_bytes, end - start);
+}
+
+static void buffered_done(struct engine_op *op, ssize_t result)
+{
+	struct backend_request *request = request_of(op);
+	struct direct_file *file = file_of(request);
+
+	if (result > 0) {
+		backend_count(&file->direct->stats.buffered_bytes, result);
+		if (!file->direct->page_cached && !(file->flags & BACKEND_RANDOM_BUFFERED))
+			file_drop_behind(file, op->offset, op->offset + result);
+	}
+	read_advance(request, op->size, result);
+}
+
+static void read_submit(struct backend_request *request, int fd, void *buf, size_t size, off_t offset,
+	void (*done)(struct engine_op *op, ssize_t result))
+{
+	request->work.op = (struct engine_op){
+		.verb = ENGINE_READ,
+		.fd = fd,
+		.buf = buf,
+		.size = size < ENGINE_SIZE_MAX ? size : ENGINE_SIZE_MAX,
+		.offset = offset,
+		.done = done,
+	};
+	engine_submit(direct_of(request->file)->engine, &request->work.op);
+}
+
+static void read_buffered(struct backend_request *request)
+{
+	struct direct_file *file = file_of(request);
+	size_t moved = request->work.moved;
+
+	backend_count(&file->direct->stats.buffered_reads, 1);
+	read_submit(request, file->fd, (char *)request->buf + moved, request->size - moved,
+		read_position(request), buffered_done);
+}
+
+/* A device that refuses what the alignment promised is not asked again through this handle. */
+static bool read_was_refused(struct backend_request *request, ssize_t result)
+{
+	if (result != -EINVAL && result != -EOPNOTSUPP)
+		return false;
+	direct_file_refuse(file_of(request), -result);
+	read_step(request);
+	return true;
+}
+
+static void straight_done(struct engine_op *op, ssize_t result)
+{
+	struct backend_request *request = request_of(op);
+
+	if (read_was_refused(request, result))
+		return;
+	if (result > 0)
+		backend_count(&direct_of(request->file)->stats.straight_bytes, result);
+	read_advance(request, op->size, result);
+}
+
+static void bounce_done(struct engine_op *op, ssize_t result)
+{
+	struct backend_request *request = request_of(op);
+	struct direct *direct = direct_of(request->file);
+	size_t skip = read_position(request) - op->offset;
+	size_t wanted = request->size - request->work.moved;
+
+	if (wanted > op->size - skip)
+		wanted = op->size - skip;
+	if (result >= 0) {
+		result = (size_t)result > skip ? result - (ssize_t)skip : 0;
+		if ((size_t)result > wanted)
+			result = wanted;
+		memcpy((char *)request->buf + request->work.moved, request->work.bounce->data + skip, result);
+	}
+	buffers_give(&direct->buffers, request->work.bounce);
+	request->work.bounce = NULL;
+	if (!read_was_refused(request, result))
+		read_advance(request, wanted, result);
+}
+
+static void read_bounced(struct backend_request *request, int fd)
+{
+	struct direct_file *file = file_of(request);
+	off_t align = file->volume->offset_align;
+	off_t start = read_position(request) & ~(align - 1);
+	off_t end = (request->offset + (off_t)request->size + align - 1) & ~(align - 1);
+	size_t size = end - start > BUFFER_SIZE ? BUFFER_SIZE : end - start;
+
+	request->work.bounce = buffers_take(&file->direct->buffers);
+	if (!request->work.bounce) {
+		backend_count(&file->direct->stats.fallback_requests, 1);
+		read_buffered(request);
+		return;
+	}
+	backend_count(&file->direct->stats.bounce_reads, 1);
+	read_submit(request, fd, request->work.bounce->data, size, start, bounce_done);
+}
+
+/* Around the page cache: as much as is aligned goes straight into the caller's buffer. */
+static void read_direct(struct backend_request *request, int fd)
+{
+	struct direct_file *file = file_of(request);
+	size_t align = file->volume->offset_align;
+	char *buf = (char *)request->buf + request->work.moved;
+	off_t position = read_position(request);
+	size_t size = (request->size - request->work.moved) & ~(align - 1);
+
+	if (size == 0 || position & (align - 1) || (uintptr_t)buf & (file->volume->memory_align - 1)) {
+		read_bounced(request, fd);
+		return;
+	}
+	backend_count(&file->direct->stats.straight_reads, 1);
+	read_submit(request, fd, buf, size, position, straight_done);
+}
+
+static void read_step(struct backend_request *request)
+{
+	int fd = direct_file_descriptor(file_of(request));
+
+	if (fd < 0)
+		read_buffered(request);
+	else
+		read_direct(request, fd);
+}
+
+/* Pages that the file has in this range. */
+static uint64_t range_pages(int fd, off_t offset, size_t size)
+{
+	off_t end = offset + (off_t)size;
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return UINT64_MAX;
+	if (end > st.st_size)
+		end = st.st_size;
+	return end <= offset ? 0 : (end - 1) / PAGE - offset / PAGE + 1;
+}
+
+/* True when the page cache held all of it, and the request is answered. */
+static bool read_resident(struct backend_request *request)
+{
+	struct direct_file *file = file_of(request);
+	uint64_t cached = resident_pages(file->fd, request->offset, request->size);
+	ssize_t moved;
+
+	if (!cached || cached < range_pages(file->fd, request->offset, request->size))
+		return false;
+	moved = resident_read(file->fd, request->buf, request->size, request->offset);
+	if (moved < 0)
+		return false;
+	request->work.moved = moved;
+	backend_count(&file->direct->stats.resident_bytes, moved);
+	if ((size_t)moved < request->size && !read_is_at_end(request))
+		return false;
+	backend_count(&file->direct->stats.resident_reads, 1);
+	read_finish(request, 0);
+	return true;
+}
+
+/* Nothing to wait for on tmpfs. */
+static void read_in_memory(struct backend_request *request)
+{
+	ssize_t result = pread(file_of(request)->fd, request->buf, request->size, request->offset);
+
+	if (result > 0) {
+		request->work.moved = result;
+		backend_count(&direct_of(request->file)->stats.resident_reads, 1);
+		backend_count(&direct_of(request->file)->stats.resident_bytes, result);
+	}
+	read_finish(request, result < 0 ? -errno : 0);
+}
+
+void direct_read(struct backend_request *request)
+{
+	struct direct_file *file = file_of(request);
+
+	backend_count(&file->direct->stats.reads, 1);
+	request->work.moved = 0;
+	request->work.bounce = NULL;
+	if (request->size == 0)
+		read_finish(request, 0);
+	else if (request->offset < 0)
+		read_finish(request, -EINVAL);
+	else if (file->volume->in_memory)
+		read_in_memory(request);
+	else if (!read_resident(request))
+		read_step(request);
+}

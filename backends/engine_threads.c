@@ -1,0 +1,122 @@
+/*
+ * engine_threads - the engine where io_uring is refused (ENOSYS, EPERM by seccomp or sysctl): a queue and
+ * threads that block in its place.
+ */
+#include "backends/engine_impl.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/uio.h>
+
+struct pool {
+	struct engine engine;
+	pthread_mutex_t lock;
+	pthread_cond_t filled;
+	struct engine_op *head, **tail;
+	bool stopping;
+	unsigned thread_count;
+	pthread_t threads[];
+};
+
+static ssize_t op_run(const struct engine_op *op)
+{
+	struct iovec iov = {.iov_base = op->buf, .iov_len = op->size};
+	ssize_t moved;
+
+	do {
+		if (op->verb == ENGINE_READ)
+			moved = preadv2(op->fd, &iov, 1, op->offset, op->rw_flags);
+		else
+			moved = pwritev2(op->fd, &iov, 1, op->offset, op->rw_flags);
+	} while (moved < 0 && engine_result_is_transient(-errno));
+	return moved < 0 ? -errno : moved;
+}
+
+static struct engine_op *pool_take(struct pool *pool)
+{
+	struct engine_op *op;
+
+	pthread_mutex_lock(&pool->lock);
+	while (!pool->head && !pool->stopping)
+		pthread_cond_wait(&pool->filled, &pool->lock);
+	op = pool->head;
+	if (op) {
+		pool->head = op->next;
+		if (!pool->head)
+			pool->tail = &pool->head;
+	}
+	pthread_mutex_unlock(&pool->lock);
+	return op;
+}
+
+static void *pool_run(void *context)
+{
+	struct pool *pool = context;
+	struct engine_op *op;
+
+	while ((op = pool_take(pool))) {
+		ssize_t result = op_run(op);
+
+		op->done(op, result);
+	}
+	return NULL;
+}
+
+static void pool_submit(struct engine *engine, struct engine_op *op)
+{
+	struct pool *pool = (struct pool *)engine;
+	bool many = op->next;
+
+	pthread_mutex_lock(&pool->lock);
+	*pool->tail = op;
+	while (op->next)
+		op = op->next;
+	pool->tail = &op->next;
+	pthread_mutex_unlock(&pool->lock);
+	if (many)
+		pthread_cond_broadcast(&pool->filled);
+	else
+		pthread_cond_signal(&pool->filled);
+}
+
+static void pool_free(struct engine *engine)
+{
+	struct pool *pool = (struct pool *)engine;
+
+	pthread_mutex_lock(&pool->lock);
+	pool->stopping = true;
+	pthread_mutex_unlock(&pool->lock);
+	pthread_cond_broadcast(&pool->filled);
+	for (unsigned i = 0; i < pool->thread_count; i++)
+		pthread_join(pool->threads[i], NULL);
+	pthread_cond_destroy(&pool->filled);
+	pthread_mutex_destroy(&pool->lock);
+	free(pool);
+}
+
+static const struct engine_impl pool_impl = {
+	.name = "threads",
+	.submit = pool_submit,
+	.free = pool_free,
+};
+
+int engine_threads_new(unsigned thread_count, struct engine **out)
+{
+	struct pool *pool = calloc(1, sizeof(*pool) + thread_count * sizeof(pool->threads[0]));
+	int r;
+
+	if (!pool)
+		return -ENOMEM;
+	pool->engine.impl = &pool_impl;
+	pool->tail = &pool->head;
+	pthread_mutex_init(&pool->lock, NULL);
+	pthread_cond_init(&pool->filled, NULL);
+	for (; pool->thread_count < thread_count; pool->thread_count++) {
+		r = engine_thread_start(&pool->threads[pool->thread_count], "sieve-io", pool_run, pool);
+		if (r < 0) {
+			pool_free(&pool->engine);
+			return r;
+		}
+	}
+	*out = &pool->engine;
+	return 0;
+}

@@ -1,0 +1,270 @@
+/*
+ * engine_uring - the engine on io_uring. A ring per CPU (up to a bound), since the kernel serialises
+ * submissions to one ring; each has a thread that takes completions in batches and calls done(). Threads
+ * submit to their CPU's ring under a short lock, engine threads to their own, so that a window advances
+ * without another thread being woken.
+ */
+#include "backends/engine_impl.h"
+#include <errno.h>
+#include <liburing.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+enum {
+	RING_ENTRIES = 256,
+	REAP_BATCH = 32,
+	WORKERS_MAX =
+		64, /* for requests that the kernel can't do without blocking: buffered reads and writes */
+};
+
+struct ring {
+	struct uring_engine *owner;
+	struct io_uring uring;
+	pthread_mutex_t submit_lock;
+	struct engine_op *backlog, **backlog_tail; /* found no place in the ring */
+	_Atomic unsigned in_flight;                /* submitted, in the backlog or being answered */
+	_Atomic bool stopping;
+	int wake_fd;
+	uint64_t wake_value;
+	pthread_t thread;
+};
+
+struct uring_engine {
+	struct engine engine;
+	unsigned ring_count;
+	struct ring rings[];
+};
+
+static _Thread_local struct ring *own_ring;
+
+static void ring_wake(struct ring *ring)
+{
+	uint64_t one = 1;
+
+	(void)!write(ring->wake_fd, &one, sizeof(one));
+}
+
+/* The submit lock must be held when you call any of the functions below this line, up to the next one. */
+
+static bool ring_place(struct ring *ring, struct engine_op *op)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&ring->uring);
+
+	if (!sqe)
+		return false;
+	if (op->verb == ENGINE_READ)
+		io_uring_prep_read(sqe, op->fd, op->buf, op->size, op->offset);
+	else
+		io_uring_prep_write(sqe, op->fd, op->buf, op->size, op->offset);
+	sqe->rw_flags = op->rw_flags;
+	if (op->blocking)
+		sqe->flags |= IOSQE_ASYNC;
+	io_uring_sqe_set_data(sqe, op);
+	engine_op_hand_over(op);
+	return true;
+}
+
+/* Places what waits; false when some of it still does. */
+static bool ring_push(struct ring *ring)
+{
+	for (;;) {
+		while (ring->backlog) {
+			struct engine_op *op = ring->backlog, *next = op->next;
+
+			if (!ring_place(ring, op))
+				break;
+			ring->backlog = next;
+		}
+		if (!ring->backlog)
+			ring->backlog_tail = &ring->backlog;
+		if (!io_uring_sq_ready(&ring->uring))
+			return true;
+		if (io_uring_submit(&ring->uring) <= 0)
+			return false;
+	}
+}
+
+static void ring_arm_wake(struct ring *ring)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&ring->uring);
+
+	if (!sqe)
+		return;
+	io_uring_prep_read(sqe, ring->wake_fd, &ring->wake_value, sizeof(ring->wake_value), 0);
+	io_uring_sqe_set_data(sqe, NULL);
+}
+
+/* No lock is held from here on. */
+
+static void ring_submit(struct ring *ring, struct engine_op *op)
+{
+	unsigned count = 1;
+	bool pushed;
+
+	pthread_mutex_lock(&ring->submit_lock);
+	*ring->backlog_tail = op;
+	for (; op->next; op = op->next)
+		count++;
+	ring->backlog_tail = &op->next;
+	atomic_fetch_add(&ring->in_flight, count);
+	pushed = ring_push(ring);
+	pthread_mutex_unlock(&ring->submit_lock);
+	/* Out of memory in the kernel, say: the ring's thread tries again. */
+	if (!pushed && ring != own_ring)
+		ring_wake(ring);
+}
+
+static void ring_complete(struct ring *ring, struct engine_op *op, int result)
+{
+	engine_op_take_over(op);
+	if (engine_result_is_transient(result)) {
+		/* A submitting thread that ends takes its requests with it; EAGAIN asks for a context that
+		 * may block. */
+		op->next = NULL;
+		op->blocking = true;
+		ring_submit(ring, op);
+	} else {
+		op->done(op, result);
+	}
+	atomic_fetch_sub(&ring->in_flight, 1);
+}
+
+static unsigned ring_reap(struct ring *ring, bool *woken)
+{
+	struct io_uring_cqe *cqes[REAP_BATCH];
+	struct {
+		struct engine_op *op;
+		int result;
+	} done[REAP_BATCH];
+	unsigned count = io_uring_peek_batch_cqe(&ring->uring, cqes, REAP_BATCH);
+
+	for (unsigned i = 0; i < count; i++) {
+		done[i].op = io_uring_cqe_get_data(cqes[i]);
+		done[i].result = cqes[i]->res;
+	}
+	io_uring_cq_advance(&ring->uring, count);
+	for (unsigned i = 0; i < count; i++) {
+		if (done[i].op)
+			ring_complete(ring, done[i].op, done[i].result);
+		else
+			*woken = true;
+	}
+	return count;
+}
+
+static void *ring_run(void *context)
+{
+	struct ring *ring = context;
+	bool pushed;
+
+	own_ring = ring;
+	pthread_mutex_lock(&ring->submit_lock);
+	ring_arm_wake(ring);
+	pushed = ring_push(ring);
+	pthread_mutex_unlock(&ring->submit_lock);
+	while (!atomic_load(&ring->stopping) || atomic_load(&ring->in_flight)) {
+		struct __kernel_timespec pause = {.tv_nsec = 1000000};
+		struct io_uring_cqe *cqe;
+		bool woken = false;
+
+		io_uring_wait_cqe_timeout(&ring->uring, &cqe, pushed ? NULL : &pause);
+		while (ring_reap(ring, &woken) == REAP_BATCH)
+			;
+		pthread_mutex_lock(&ring->submit_lock);
+		if (woken)
+			ring_arm_wake(ring);
+		pushed = ring_push(ring);
+		pthread_mutex_unlock(&ring->submit_lock);
+	}
+	return NULL;
+}
+
+static void uring_submit(struct engine *engine, struct engine_op *op)
+{
+	struct uring_engine *uring = (struct uring_engine *)engine;
+	struct ring *ring = own_ring;
+	int cpu;
+
+	for (struct engine_op *each = op; each; each = each->next)
+		each->blocking = false;
+	if (!ring || ring->owner != uring) {
+		cpu = sched_getcpu();
+		ring = &uring->rings[(cpu < 0 ? 0 : (unsigned)cpu) % uring->ring_count];
+	}
+	ring_submit(ring, op);
+}
+
+static void ring_deinit(struct ring *ring)
+{
+	io_uring_queue_exit(&ring->uring);
+	close(ring->wake_fd);
+	pthread_mutex_destroy(&ring->submit_lock);
+}
+
+static int ring_init(struct ring *ring, struct uring_engine *owner)
+{
+	unsigned workers[2] = {WORKERS_MAX, 0};
+	int r;
+
+	ring->owner = owner;
+	ring->backlog_tail = &ring->backlog;
+	ring->wake_fd = eventfd(0, EFD_CLOEXEC);
+	if (ring->wake_fd < 0)
+		return -errno;
+	r = io_uring_queue_init(RING_ENTRIES, &ring->uring, IORING_SETUP_CLAMP);
+	if (r < 0) {
+		close(ring->wake_fd);
+		return r;
+	}
+	io_uring_ring_dontfork(&ring->uring);
+	io_uring_register_iowq_max_workers(&ring->uring, workers);
+	pthread_mutex_init(&ring->submit_lock, NULL);
+	r = engine_thread_start(&ring->thread, "sieve-io", ring_run, ring);
+	if (r < 0)
+		ring_deinit(ring);
+	return r;
+}
+
+/* Rings end together: a callback on one may still submit to another only by way of done(), which counts as
+ * flight. */
+static void uring_free(struct engine *engine)
+{
+	struct uring_engine *uring = (struct uring_engine *)engine;
+
+	for (unsigned i = 0; i < uring->ring_count; i++) {
+		atomic_store(&uring->rings[i].stopping, true);
+		ring_wake(&uring->rings[i]);
+	}
+	for (unsigned i = 0; i < uring->ring_count; i++) {
+		pthread_join(uring->rings[i].thread, NULL);
+		ring_deinit(&uring->rings[i]);
+	}
+	free(uring);
+}
+
+static const struct engine_impl uring_impl = {
+	.name = "io_uring",
+	.submit = uring_submit,
+	.free = uring_free,
+};
+
+int engine_uring_new(unsigned ring_count, struct engine **out)
+{
+	struct uring_engine *uring = calloc(1, sizeof(*uring) + ring_count * sizeof(uring->rings[0]));
+	int r;
+
+	if (!uring)
+		return -ENOMEM;
+	uring->engine.impl = &uring_impl;
+	for (; uring->ring_count < ring_count; uring->ring_count++) {
+		r = ring_init(&uring->rings[uring->ring_count], uring);
+		if (r < 0) {
+			uring_free(&uring->engine);
+			return r;
+		}
+	}
+	*out = &uring->engine;
+	return 0;
+}

@@ -1,0 +1,47 @@
+/*
+ * node - what the handles of one backing file share: the count of changes made through the daemon.
+ *
+ * A node lives while a handle or a read-ahead in flight holds it.
+ */
+#pragma once
+
+#include <pthread.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum {
+	NODE_BUCKETS = 256,
+};
+
+struct node {
+	struct node *next;
+	dev_t dev;
+	ino_t ino;
+	unsigned refs;       /* under the table's lock */
+	uint64_t generation; /* atomic */
+};
+
+struct nodes {
+	pthread_mutex_t lock;
+	struct node *buckets[NODE_BUCKETS];
+};
+
+void nodes_init(struct nodes *nodes);
+void nodes_deinit(struct nodes *nodes);
+
+/* The file's node with a reference of the caller's, or NULL without memory. */
+struct node *nodes_get(struct nodes *nodes, dev_t dev, ino_t ino);
+void nodes_put(struct nodes *nodes, struct node *node);
+
+/* Counts a change of the file, if anyone has it open. */
+void nodes_changed(struct nodes *nodes, dev_t dev, ino_t ino);
+
+static inline void node_changed(struct node *node)
+{
+	__atomic_fetch_add(&node->generation, 1, __ATOMIC_SEQ_CST);
+}
+
+static inline uint64_t node_generation(struct node *node)
+{
+	return __atomic_load_n(&node->generation, __ATOMIC_SEQ_CST);
+}

@@ -1,0 +1,195 @@
+#include "backends/engine.h"
+#include "tests/backends/fixture.h"
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum {
+	FILE_SIZE = 1 << 20,
+	OP_COUNT = 64,
+	OP_SIZE = FILE_SIZE / OP_COUNT,
+};
+
+struct counted_op {
+	struct engine_op op;
+	sem_t *done;
+	ssize_t result;
+};
+
+static void op_done(struct engine_op *op, ssize_t result)
+{
+	struct counted_op *counted = (struct counted_op *)op;
+
+	counted->result = result;
+	sem_post(counted->done);
+}
+
+static struct engine *engine_of(void **state, bool threads_only)
+{
+	struct engine_settings settings = {.threads_only = threads_only};
+	struct engine *engine;
+
+	assert_int_equal(engine_new(&settings, &engine), 0);
+	return engine;
+}
+
+static void many_reads(struct engine *engine)
+{
+	struct counted_op ops[OP_COUNT];
+	struct fixture fixture;
+	unsigned char *buf = buffer_new(FILE_SIZE);
+	sem_t done;
+
+	fixture_init(&fixture, ".", FILE_SIZE);
+	sem_init(&done, 0, 0);
+	for (int i = 0; i < OP_COUNT; i++) {
+		ops[i] = (struct counted_op){
+			.op = {.verb = ENGINE_READ,
+				.fd = fixture.fd,
+				.buf = buf + i * OP_SIZE,
+				.size = OP_SIZE,
+				.offset = i * OP_SIZE,
+				.done = op_done,
+				.next = i + 1 < OP_COUNT ? &ops[i + 1].op : NULL},
+			.done = &done,
+		};
+	}
+	engine_submit(engine, &ops[0].op);
+	for (int i = 0; i < OP_COUNT; i++)
+		sem_wait(&done);
+	for (int i = 0; i < OP_COUNT; i++)
+		assert_int_equal(ops[i].result, OP_SIZE);
+	assert_pattern(buf, FILE_SIZE, 0);
+	engine_free(engine);
+	free(buf);
+	fixture_deinit(&fixture);
+}
+
+static void rings_do_a_list_of_reads(void **state)
+{
+	many_reads(engine_of(state, false));
+}
+
+static void threads_do_a_list_of_reads(void **state)
+{
+	many_reads(engine_of(state, true));
+}
+
+static void bad_descriptor(struct engine *engine)
+{
+	char byte;
+	sem_t done;
+	struct counted_op counted = {
+		.op = {.verb = ENGINE_READ, .fd = -1, .buf = &byte, .size = 1, .done = op_done},
+		.done = &done,
+	};
+
+	sem_init(&done, 0, 0);
+	engine_submit(engine, &counted.op);
+	sem_wait(&done);
+	assert_int_equal(counted.result, -EBADF);
+	engine_free(engine);
+}
+
+static void rings_return_the_errno(void **state)
+{
+	bad_descriptor(engine_of(state, false));
+}
+
+static void threads_return_the_errno(void **state)
+{
+	bad_descriptor(engine_of(state, true));
+}
+
+struct chain {
+	struct engine_op op;
+	struct engine *engine;
+	unsigned left;
+	sem_t done;
+};
+
+static void chain_done(struct engine_op *op, ssize_t result)
+{
+	struct chain *chain = (struct chain *)op;
+
+	assert_int_equal(result, 16);
+	if (--chain->left) {
+		op->next = NULL;
+		engine_submit(chain->engine, op);
+	} else {
+		sem_post(&chain->done);
+	}
+}
+
+static void done_may_submit_again(void **state)
+{
+	for (int threads_only = 0; threads_only < 2; threads_only++) {
+		struct fixture fixture;
+		char buf[16];
+		struct chain chain = {.left = 1000};
+
+		fixture_init(&fixture, ".", 4096);
+		chain.engine = engine_of(state, threads_only);
+		chain.op = (struct engine_op){.verb = ENGINE_READ,
+			.fd = fixture.fd,
+			.buf = buf,
+			.size = sizeof(buf),
+			.done = chain_done};
+		sem_init(&chain.done, 0, 0);
+		engine_submit(chain.engine, &chain.op);
+		sem_wait(&chain.done);
+		engine_free(chain.engine);
+		fixture_deinit(&fixture);
+	}
+}
+
+static void freeing_waits_for_what_is_in_flight(void **state)
+{
+	for (int threads_only = 0; threads_only < 2; threads_only++) {
+		struct engine *engine = engine_of(state, threads_only);
+		struct counted_op ops[OP_COUNT];
+		struct fixture fixture;
+		unsigned char *buf = buffer_new(FILE_SIZE);
+		int count;
+		sem_t done;
+
+		fixture_init(&fixture, ".", FILE_SIZE);
+		sem_init(&done, 0, 0);
+		for (int i = 0; i < OP_COUNT; i++) {
+			ops[i] = (struct counted_op){
+				.op = {.verb = ENGINE_READ,
+					.fd = fixture.fd,
+					.buf = buf + i * OP_SIZE,
+					.size = OP_SIZE,
+					.offset = i * OP_SIZE,
+					.done = op_done},
+				.done = &done,
+			};
+			engine_submit(engine, &ops[i].op);
+		}
+		engine_free(engine);
+		sem_getvalue(&done, &count);
+		assert_int_equal(count, OP_COUNT);
+		free(buf);
+		fixture_deinit(&fixture);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(rings_do_a_list_of_reads),
+		cmocka_unit_test(threads_do_a_list_of_reads),
+		cmocka_unit_test(rings_return_the_errno),
+		cmocka_unit_test(threads_return_the_errno),
+		cmocka_unit_test(done_may_submit_again),
+		cmocka_unit_test(freeing_waits_for_what_is_in_flight),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
