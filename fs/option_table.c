@@ -22,6 +22,13 @@ const char *option_choice(const struct option_row *row, size_t i)
 	return row->choice_at ? row->choice_at(i) : row->choices[i];
 }
 
+const char *option_fallback(const struct option_row *row)
+{
+	if (row->fallback || row->type != OPTION_CHOICE)
+		return row->fallback;
+	return option_choice(row, 0);
+}
+
 static void append_choices(const struct option_row *row, const char *between, const char *last, GString *out)
 {
 	const char *name;
@@ -198,7 +205,7 @@ int option_set(const struct option_row *row, void *base, const char *text, uint6
 /* A share of very little memory may fall below the row's least value: that value is then the default. */
 static int set_fallback(const struct option_row *row, void *field, uint64_t memory)
 {
-	int r = set_field(row, field, row->fallback, memory);
+	int r = set_field(row, field, option_fallback(row), memory);
 
 	if (r == -ERANGE && row->percent) {
 		*(uint64_t *)field = row->min;
@@ -212,8 +219,9 @@ void option_table_set_fallbacks(const struct option_table *table, void *base, ui
 	for (size_t i = 0; i < table->row_count; i++) {
 		const struct option_row *row = &table->rows[i];
 
-		if (row->fallback && set_fallback(row, (char *)base + row->offset, memory) < 0)
-			g_error("option %s: its fallback %s is none of its values", row->name, row->fallback);
+		if (option_fallback(row) && set_fallback(row, (char *)base + row->offset, memory) < 0)
+			g_error("option %s: its fallback %s is none of its values", row->name,
+				option_fallback(row));
 	}
 }
 
@@ -280,8 +288,8 @@ void option_table_help(const struct option_table *table, GString *out)
 		g_string_append_c(word, '=');
 		append_placeholder(row, word);
 		g_string_append_printf(out, "  %-*s %s", HELP_COLUMN, word->str, row->help);
-		if (row->fallback)
-			g_string_append_printf(out, " (default %s)", row->fallback);
+		if (option_fallback(row))
+			g_string_append_printf(out, " (default %s)", option_fallback(row));
 		g_string_append_c(out, '\n');
 	}
 }

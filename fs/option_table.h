@@ -26,10 +26,11 @@ enum option_type {
 struct option_row {
 	const char *name;
 	enum option_type type;
-	size_t offset;        /* of the field */
-	const char *fallback; /* the default, in the words a user would type; NULL: the field is left alone */
-	uint64_t min, max;    /* in the unit of the field; max 0: no limit but the type's */
-	bool percent;         /* OPTION_SIZE: "10%" of memory is accepted too */
+	size_t offset; /* of the field */
+	const char
+		*fallback; /* the default, in the words a user would type; NULL: the first choice, or none */
+	uint64_t min, max; /* in the unit of the field; max 0: no limit but the type's */
+	bool percent;      /* OPTION_SIZE: "10%" of memory is accepted too */
 	const char *const *choices;         /* OPTION_CHOICE: the names, then NULL … */
 	const char *(*choice_at)(size_t i); /* … or a catalogue: the name at @i, NULL behind the last */
 	const char *help;
@@ -49,6 +50,9 @@ const struct option_row *option_find(const struct option_table *table, const cha
  * line: "NAME=TEXT: takes …".
  */
 int option_set(const struct option_row *row, void *base, const char *text, uint64_t memory, char **error);
+
+/* The row's default in words, NULL where it has none. */
+const char *option_fallback(const struct option_row *row);
 
 /* Sets every field to its fallback. A table with a bad fallback is a bug: it aborts. */
 void option_table_set_fallbacks(const struct option_table *table, void *base, uint64_t memory);

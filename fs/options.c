@@ -1,5 +1,6 @@
 #include "fs/options.h"
 
+#include "cache/policy/evict.h"
 #include "fs/generic_options.h"
 #include "fs/memory.h"
 
@@ -27,7 +28,12 @@ static const char *const transport_names[] = {
 	[TRANSPORT_AUTO] = "auto", [TRANSPORT_URING] = "uring", [TRANSPORT_DEV] = "dev", NULL};
 static const char *const passthrough_names[] = {
 	[PASSTHROUGH_AUTO] = "auto", [PASSTHROUGH_ON] = "on", [PASSTHROUGH_OFF] = "off", NULL};
-static const char *const evict_names[] = {"lru", "sieve", NULL};
+
+static const char *evict_name(size_t i)
+{
+	return evict_catalogue[i] ? evict_policy_name(evict_catalogue[i]) : NULL;
+}
+
 static const char *const log_names[] = {
 	[LOG_LEVEL_ERROR] = "error",
 	[LOG_LEVEL_WARNING] = "warning",
@@ -53,8 +59,7 @@ static const struct option_row rows[] = {
 		.help = "opens before a file is cached; 0 = never"),
 	OPTION("settle", DURATION, settle_ms, .max = 86400000, .fallback = "2s",
 		.help = "how long a file must have been unchanged to be cached"),
-	OPTION("evict", CHOICE, evict, .choices = evict_names, .fallback = "sieve",
-		.help = "which file leaves a full cache"),
+	OPTION("evict", CHOICE, evict, .choice_at = evict_name, .help = "which file leaves a full cache"),
 	OPTION("mid", CHOICE, mid, .choices = mid_names, .fallback = "plain",
 		.help = "lane of files between small_max and large_min"),
 	OPTION("large", CHOICE, large, .choices = large_names, .fallback = "direct",
@@ -369,10 +374,12 @@ static int check_directory(const char *operand, char **path, int mode, char **er
 	struct stat status;
 	int r = 0;
 
-	if (!real || stat(real, &status) < 0 || access(real, mode) < 0)
+	if (!real || stat(real, &status) < 0)
 		r = fail(error, "%s %s: %s", operand, *path, strerror(errno));
 	else if (!S_ISDIR(status.st_mode))
 		r = fail(error, "%s %s: takes a directory", operand, *path);
+	else if (access(real, mode) < 0)
+		r = fail(error, "%s %s: %s", operand, *path, strerror(errno));
 	if (r == 0) {
 		g_free(*path);
 		*path = g_strdup(real);

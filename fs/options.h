@@ -46,7 +46,7 @@ struct options {
 	uint64_t large_min;  /* bytes; files from here on are large */
 	unsigned int admit;  /* opens within the ghost's horizon; 0: never */
 	uint64_t settle_ms;
-	int evict; /* index into the catalogue of eviction policies */
+	int evict; /* index into evict_catalogue */
 	enum option_mid mid;
 	enum option_large large;
 	uint64_t direct_readahead; /* bytes per stream; 0: none */
