@@ -56,7 +56,8 @@ int suite_run(const struct suite *suite, int argc, char **argv);
 		return suite_run(&suite, argc, argv); \
 	}
 
-/* fork(), with the signals that cmocka catches back at their defaults in the child. The child has to _exit(). */
+/* fork(), with the signals that cmocka catches back at their defaults in the child. The child has to _exit().
+ */
 pid_t suite_fork(void);
 
 /* Ends one test as skipped, saying why. */
