@@ -5,35 +5,26 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* The output goes through a file: a program that leaves a daemon behind may keep a pipe open for ever. */
-static int output_file(void)
-{
-	char path[PATH_MAX];
-	int fd;
-
-	snprintf(path, sizeof(path), "%.3000s/output.XXXXXX", config.base);
-	fd = mkostemp(path, O_CLOEXEC | O_APPEND);
-	if (fd >= 0)
-		unlink(path);
-	return fd;
-}
-
+/* The output goes to memory, not through a pipe, which a program that leaves a daemon behind may keep open
+ * for ever. */
 int program_run(char *const argv[], char *output, size_t size)
 {
-	int fd = output_file();
+	int fd = memfd_create("output", MFD_CLOEXEC);
 	ssize_t length;
 	int status;
 	pid_t child;
 
 	if (fd < 0)
-		fail_msg("no file for the output of %s: %s", argv[0], strerror(errno));
+		fail_msg("no memory for the output of %s: %s", argv[0], strerror(errno));
 	child = suite_fork();
 	assert_return_code(child, errno);
 	if (!child) {
 		dup2(open("/dev/null", O_RDONLY | O_CLOEXEC), 0);
+		fcntl(fd, F_SETFL, O_APPEND);
 		dup2(fd, 1);
 		dup2(fd, 2);
 		execvp(argv[0], argv);
