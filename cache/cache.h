@@ -1,0 +1,116 @@
+/*
+ * cache - keeps whole small files in memory, within a budget, as the policy says.
+ *
+ * Mechanism only: the policy (cache/policy/evict.h) decides who enters and leaves, the store (cache/store.h)
+ * holds the bytes, the owner (fs/lane.c) ties objects to files and knows whether a copy is fresh. Functions
+ * may be called from any thread; none holds the cache's lock across reading or writing of files.
+ *
+ * An object is open while it is pinned; the eviction claims only unpinned ones, in one atomic step, and then
+ * asks the owner to let go. A claimed object can no longer be pinned.
+ *
+ * Units: bytes. Errors: negative errno.
+ */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cache/policy/evict.h"
+#include "cache/store.h"
+
+struct cache;
+
+struct object {
+	struct evict_entry entry; /* size: the file's; charge: pages and metadata */
+	void *owner;              /* set by cache_fill()'s caller */
+	uint64_t stamp;           /* of the version that it copies; see cache_stamp() */
+	uint64_t atime_seen;
+	struct store_file file;
+	int32_t backing_id; /* the owner's: what the kernel knows it by, or 0 */
+	_Atomic uint32_t pins;
+	bool frozen; /* no longer grows with its file: serve reads from the backing file */
+	/* The rest is the cache's, under its lock. */
+	bool published;
+	bool settled;      /* inserted into the policy */
+	bool mapped;       /* kept because somebody maps it; on the watch list */
+	uint64_t admitted; /* charge that it came in with */
+	uint64_t growth;   /* and what came on top while it was open */
+};
+
+/* What an object costs besides its pages: this struct, its inode, and the kernel's tmpfs inode, dentry and
+ * file. */
+#define OBJECT_METADATA 1536
+
+struct cache_owner {
+	/* Detach the claimed object from its file. -EBUSY: somebody still maps it; it is then kept and
+	 * watched. */
+	int (*let_go)(void *ctx, struct object *object);
+	/* A watched object: 0 when nobody maps it any more. Called from cache_tick() with the object pinned.
+	 */
+	int (*watch)(void *ctx, struct object *object);
+	void *ctx;
+};
+
+struct cache_options {
+	uint64_t budget; /* hard for what is kept by choice */
+	uint64_t growth; /* how far objects that grow while open may take it beyond */
+	unsigned admit;
+	const struct evict_policy *policy;
+};
+
+int cache_new(struct cache **ret, const struct cache_options *options, const struct cache_owner *owner);
+/* Every object must have been dropped or be free of users. */
+void cache_free(struct cache *cache);
+struct store *cache_store(struct cache *cache);
+
+/* An uncached file was opened. id: identity and version. True: fill it now. */
+bool cache_ask(struct cache *cache, uint64_t id, uint64_t size);
+
+/*
+ * Copies size bytes of source_fd into a new object, after making room. The object is claimed and unknown to
+ * the policy until cache_publish(). -ENOSPC: nothing can leave. -ESTALE: the file had not size bytes.
+ */
+int cache_fill(struct cache *cache, int source_fd, uint64_t id, uint64_t size, struct object **ret);
+void cache_publish(struct cache *cache, struct object *object);
+
+/* One user more, if the object is not being evicted. */
+bool object_pin(struct object *object);
+void cache_unpin(struct cache *cache, struct object *object);
+/* A use by somebody who has it pinned. */
+void cache_used(struct cache *cache, struct object *object);
+
+/* Claims an object that the owner wants to drop or change as a whole; false when it is pinned or leaving. */
+bool object_claim(struct object *object);
+void cache_unclaim(struct cache *cache, struct object *object);
+/* Frees a claimed object that is detached from its file. */
+void cache_drop(struct cache *cache, struct object *object);
+
+/* Bytes of a pinned or claimed object. */
+int64_t cache_read(struct cache *cache, struct object *object, void *buf, size_t size, uint64_t offset);
+/* Follows a write of the file; makes room, or freezes the object when the growth has its limit. */
+int cache_write(struct cache *cache, struct object *object, const void *buf, size_t size, uint64_t offset);
+int cache_truncate(struct cache *cache, struct object *object, uint64_t size);
+/* Copies the file again, in place: those who have the object open or mapped see the new contents. */
+int cache_refresh(struct cache *cache, struct object *object, int source_fd, uint64_t size);
+
+void cache_set_budget(struct cache *cache, uint64_t budget);
+/* Evicts until the budget holds. */
+void cache_shed(struct cache *cache);
+/* Evicts what nobody uses; returns how many. */
+uint64_t cache_empty(struct cache *cache);
+/* Once a second: looks after mapped objects. */
+void cache_tick(struct cache *cache);
+/* Keeps an object although nobody has it open, since somebody maps it: a pin until owner.watch() says
+ * otherwise. The caller has it claimed or pinned, and ends that. */
+void cache_watch(struct cache *cache, struct object *object);
+
+struct cache_figures {
+	uint64_t object_count, bytes, budget, grown_bytes, reserved, mapped_count;
+	uint64_t fills, fill_bytes, fill_failures, no_room, frozen;
+	struct evict_stats policy;
+};
+void cache_read_figures(struct cache *cache, struct cache_figures *figures);
+
+/* Names a version of a file: changes when its size or one of its times does. */
+uint64_t cache_stamp(uint64_t size, int64_t mtime_ns, int64_t ctime_ns);

@@ -1,0 +1,37 @@
+/*
+ * classify - which lane a file travels in when it is opened.
+ *
+ * Pure: thresholds and facts in, a lane out. What an inode is already tied to may overrule it (fs/lane.c).
+ * Sizes are bytes.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum lane {
+	LANE_CACHED,       /* reads by the kernel, from the store */
+	LANE_PLAIN,        /* reads and writes by the kernel, through the backing file's page cache */
+	LANE_DIRECT,       /* by the daemon, around the page cache */
+	LANE_CACHED_WRITE, /* by the daemon, into the backing file and its copy in the store */
+	LANE_SERVED,       /* all by the daemon: no passthrough here */
+	LANE_COUNT,
+};
+
+extern const char *const lane_names[LANE_COUNT];
+
+struct classify_limits {
+	uint64_t small_max;   /* the largest file that may be cached */
+	uint64_t large_min;   /* from here on a file is large */
+	enum lane mid, large; /* LANE_PLAIN or LANE_DIRECT */
+};
+
+struct file_facts {
+	uint64_t size;
+	bool writes;          /* opened for writing */
+	bool privileged_bits; /* set-uid or set-gid: a write clears them or not, by who writes */
+	bool passthrough;     /* the kernel can be tied to backing files here */
+};
+
+/* LANE_CACHED says that the file may be cached: whether it is, is the cache's matter. */
+enum lane classify(const struct classify_limits *limits, const struct file_facts *facts);

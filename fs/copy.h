@@ -1,0 +1,63 @@
+/*
+ * copy - the copy of a file in the cache, as seen from its inode: is it fresh, who uses it, how does it
+ * follow.
+ *
+ * Calls marked (locked) want the inode's lock held. A copy may be used when its stamp is the file's; after
+ * the file was open for writing it must also be proved, by a lease on the file, that no writable mapping was
+ * left behind.
+ */
+#pragma once
+
+#include "fs/server.h"
+
+enum copy_state {
+	COPY_NONE,   /* there is none, or none that the file may be tied to now */
+	COPY_USABLE, /* fresh */
+	COPY_MAPPED, /* perhaps stale, but somebody maps it, who must see what is written from now on */
+};
+
+/* Names this version of the file to the policy. */
+uint64_t copy_id(const struct inode *inode, const struct statx *stx);
+
+/* (locked) For an inode that is not tied. Any answer but COPY_NONE has pinned the copy for the caller. A
+ * stale copy that nobody uses is dropped. */
+enum copy_state copy_examine(
+	struct server *server, struct inode *inode, const struct statx *stx, bool may_use);
+/* (locked) */
+bool copy_is_fresh(struct server *server, struct inode *inode, const struct statx *stx);
+/* (locked) The copy, pinned, where it is fresh; else NULL. For the served lane. */
+struct object *copy_pin_fresh(struct server *server, struct inode *inode, const struct statx *stx);
+/* (locked) Copies the file again, in place. 0 or -errno. */
+int copy_refresh(struct server *server, struct inode *inode);
+/* (locked) Makes the copy known to the kernel if it is not. 0 or -errno. */
+int copy_backing_id(struct server *server, struct object *object);
+
+/* Writes what was stored through shared mappings of the copy into the backing file. Pinned. 0 or -errno. */
+int copy_sync_mapping(struct server *server, struct inode *inode, struct object *object);
+
+/*
+ * Around a change of the file's bytes or size that comes through the daemon. Where the copy must follow, it
+ * is returned by begin with the inode locked, so that file and copy change alike; else NULL, and nothing is
+ * locked. *fresh tells end whether the copy was the file's before.
+ */
+struct object *copy_change_begin(struct server *server, struct inode *inode, bool *fresh);
+void copy_change_end(struct server *server, struct inode *inode, struct object *object, bool fresh);
+/* The file was changed in a way too involved to repeat on the copy. */
+void copy_changed(struct server *server, struct inode *inode);
+/* Its attributes were changed through the mount: no reason to copy a fresh copy again. Call before and after.
+ */
+bool copy_attributes_begin(struct server *server, struct inode *inode);
+void copy_attributes_end(struct server *server, struct inode *inode, bool fresh);
+
+/* The kernel forgot the inode: a copy of a deleted file need not stay. */
+void copy_forgotten(struct server *server, struct inode *inode);
+
+/* GFunc of server.fillers: makes the copy. Takes over a reference to the inode. */
+void copy_fill(gpointer inode, gpointer server);
+
+/* The cache's questions; see struct cache_owner. */
+int copy_let_go(void *server, struct object *object);
+int copy_watch(void *server, struct object *object);
+
+/* At the very end, when nobody uses anything any more. */
+void copy_drop_all(struct server *server);

@@ -1,0 +1,82 @@
+#include "fs/creds.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <sys/capability.h>
+#include <sys/fsuid.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+typedef struct __user_cap_data_struct cap_words[2];
+
+static cap_words caps_base; /* what every thread has */
+static cap_words caps_full; /* base and CAP_FSETID */
+static bool privileged;
+static __thread bool own_fs; /* this thread's umask is its own */
+
+static int caps_set(cap_words words)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+
+	return syscall(SYS_capset, &header, words) < 0 ? -errno : 0;
+}
+
+static bool caps_have(const cap_words words, int cap)
+{
+	return words[CAP_TO_INDEX(cap)].effective & CAP_TO_MASK(cap);
+}
+
+int creds_init(void)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+
+	umask(0);
+	if (syscall(SYS_capget, &header, caps_full) < 0)
+		return -errno;
+	privileged = caps_have(caps_full, CAP_CHOWN) && caps_have(caps_full, CAP_SETUID) &&
+		     caps_have(caps_full, CAP_SETGID) && caps_have(caps_full, CAP_DAC_OVERRIDE) &&
+		     caps_have(caps_full, CAP_FSETID);
+	caps_full[CAP_TO_INDEX(CAP_SYS_RESOURCE)].effective &= ~CAP_TO_MASK(CAP_SYS_RESOURCE);
+	__builtin_memcpy(caps_base, caps_full, sizeof(caps_base));
+	caps_base[CAP_TO_INDEX(CAP_FSETID)].effective &= ~CAP_TO_MASK(CAP_FSETID);
+	return caps_set(caps_base);
+}
+
+bool creds_privileged(void)
+{
+	return privileged;
+}
+
+int creds_enter(uid_t uid, gid_t gid, mode_t umask_bits)
+{
+	if (!own_fs) {
+		/* umask(2) acts on a structure that the process's threads share until one leaves it */
+		if (unshare(CLONE_FS) < 0)
+			return -errno;
+		own_fs = true;
+	}
+	umask(umask_bits);
+	if (!privileged)
+		return 0;
+	setfsgid(gid);
+	setfsuid(uid);
+	/* Leaving fsuid 0 drops the file capabilities; the kernel has checked the caller's rights already. */
+	return caps_set(caps_full);
+}
+
+void creds_leave(void)
+{
+	umask(0);
+	if (!privileged)
+		return;
+	setfsuid(geteuid());
+	setfsgid(getegid());
+	caps_set(caps_base);
+}
+
+void creds_keep_sgid(bool keep)
+{
+	if (privileged)
+		caps_set(keep ? caps_full : caps_base);
+}

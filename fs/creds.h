@@ -1,0 +1,26 @@
+/*
+ * creds - whose rights a thread of the daemon acts with.
+ *
+ * The kernel has checked the caller's permissions (default_permissions); what is left to the daemon is that
+ * new files belong to the caller, that his umask counts, and that writing clears set-uid and set-gid bits.
+ * So the daemon's threads run without CAP_FSETID, and the few calls that must keep those bits raise it.
+ * All state is per thread. Without privileges (an ordinary user's mount) every call is a no-op.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* Once, in the main thread, before any other thread starts: remembers what is there, drops CAP_FSETID and
+ * CAP_SYS_RESOURCE (so that quotas and reserved blocks hold for users' writes). Returns 0 or -errno. */
+int creds_init(void);
+
+/* Whether files can be made in other users' names. */
+bool creds_privileged(void);
+
+/* Makes what this thread creates belong to uid and gid with the umask applied; creds_leave() undoes it. */
+int creds_enter(uid_t uid, gid_t gid, mode_t umask_bits);
+void creds_leave(void);
+
+/* Lets this thread keep set-uid and set-gid bits, as a caller with CAP_FSETID may. */
+void creds_keep_sgid(bool keep);

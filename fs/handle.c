@@ -1,0 +1,59 @@
+#include "fs/handle.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "backends/backend.h"
+#include "fs/server.h"
+
+int handle_fd(struct server *server, struct handle *handle)
+{
+	int fd = handle->fd, none = -1;
+
+	if (fd >= 0)
+		return fd;
+	fd = tree_open(server->tree, handle->inode, handle->open_flags & O_ACCMODE);
+	if (fd < 0)
+		return fd;
+	if (atomic_compare_exchange_strong(&handle->fd, &none, fd))
+		return fd;
+	close(fd); /* another thread was first */
+	return none;
+}
+
+int handle_bytes(struct server *server, struct handle *handle, struct backend_file **ret)
+{
+	struct backend_file *file = handle->bytes, *none = NULL;
+	struct backend *backend =
+		handle->lane == LANE_DIRECT && !handle->privileged_bits ? server->direct : server->buffered;
+	struct backend_open how = {0};
+	int r;
+
+	if (!file) {
+		how.fd = handle_fd(server, handle);
+		if (how.fd < 0)
+			return how.fd;
+		r = backend_open(backend, &how, &file);
+		if (r < 0)
+			return r;
+		if (!atomic_compare_exchange_strong(&handle->bytes, &none, file)) {
+			backend_close(file);
+			file = none;
+		}
+	}
+	*ret = file;
+	return 0;
+}
+
+void handle_free(struct server *server, struct handle *handle)
+{
+	if (handle->bytes)
+		backend_close(handle->bytes);
+	if (handle->object)
+		cache_unpin(server->cache, handle->object);
+	if (handle->fd >= 0)
+		close(handle->fd);
+	tree_put(server->tree, handle->inode, 1);
+	free(handle);
+}

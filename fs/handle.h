@@ -1,0 +1,31 @@
+/* handle - an open file: what fuse_file_info.fh points to. */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "cache/policy/classify.h"
+
+struct backend_file;
+struct inode;
+struct object;
+struct server;
+
+struct handle {
+	struct inode *inode;   /* referenced */
+	struct object *object; /* pinned; in lanes cached, cached-write and served */
+	_Atomic(struct backend_file *)
+		bytes;  /* lanes whose bytes the daemon moves; opened when first needed */
+	_Atomic int fd; /* of the backing file; -1 until needed */
+	int open_flags;
+	enum lane lane;
+	bool privileged_bits; /* set-uid or set-gid when it was opened */
+};
+
+/* A descriptor of the backing file in the handle's access mode, kept by the handle; or -errno. */
+int handle_fd(struct server *server, struct handle *handle);
+
+/* What moves the handle's bytes, kept by the handle. Returns 0 or -errno. */
+int handle_bytes(struct server *server, struct handle *handle, struct backend_file **ret);
+
+void handle_free(struct server *server, struct handle *handle);

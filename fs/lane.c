@@ -1,0 +1,268 @@
+#include "fs/lane.h"
+
+#define FUSE_USE_VERSION FUSE_MAKE_VERSION(3, 18)
+#include <errno.h>
+#include <fcntl.h>
+#include <fuse_lowlevel.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "fs/backing_id.h"
+#include "fs/copy.h"
+#include "fs/handle.h"
+
+/* Not an errno: the backing file must be opened first, outside the inode's lock. */
+#define NEEDS_FD 1
+
+/* What tying an inode works on. */
+struct opening {
+	struct server *server;
+	struct handle *handle;
+	struct fuse_file_info *info;
+	struct statx stx;
+	enum lane wish;
+	bool writes;
+};
+
+static bool may_write(int open_flags)
+{
+	return (open_flags & O_ACCMODE) != O_RDONLY;
+}
+
+/* --- the three ways to be tied; under the inode's lock
+ * ------------------------------------------------------ */
+
+static int tie_served(struct opening *o)
+{
+	struct inode *inode = o->handle->inode;
+
+	inode->binding = BOUND_SERVED;
+	o->handle->lane = LANE_SERVED;
+	o->handle->object = copy_pin_fresh(o->server, inode, &o->stx);
+	o->info->direct_io = 1;
+	return 0;
+}
+
+static int tie_backing(struct opening *o)
+{
+	struct inode *inode = o->handle->inode;
+
+	if (inode->binding == UNBOUND) {
+		if (o->handle->fd < 0)
+			return NEEDS_FD;
+		inode->backing_id = backing_id_open(o->server->session, o->handle->fd);
+		if (inode->backing_id < 0) {
+			/* a stacked file system, or one without read_iter: this file is served */
+			log_once(LOG_LEVEL_WARNING,
+				"passthrough refused for a file: %s; such files are served by the daemon",
+				g_strerror(-inode->backing_id));
+			o->server->passthrough_failures++;
+			inode->backing_id = 0;
+			return tie_served(o);
+		}
+		inode->binding = BOUND_BACKING;
+	}
+	o->info->backing_id = inode->backing_id;
+	o->handle->lane = o->wish == LANE_DIRECT ? LANE_DIRECT : LANE_PLAIN;
+	o->info->direct_io = o->handle->lane == LANE_DIRECT;
+	return 0;
+}
+
+/* The caller has pinned the copy for the handle. */
+static int tie_store(struct opening *o, struct object *object)
+{
+	struct inode *inode = o->handle->inode;
+	int r;
+
+	o->handle->object = object;
+	if (!copy_is_fresh(o->server, inode, &o->stx)) {
+		/* others have it open or mapped: it follows the file in place */
+		r = copy_refresh(o->server, inode);
+		if (r < 0)
+			return r;
+	}
+	r = copy_backing_id(o->server, object);
+	if (r < 0)
+		return r;
+	inode->binding = BOUND_STORE;
+	o->handle->lane = o->writes || object->frozen ? LANE_CACHED_WRITE : LANE_CACHED;
+	o->info->backing_id = object->backing_id;
+	o->info->direct_io = o->handle->lane == LANE_CACHED_WRITE;
+	return 0;
+}
+
+static int tie(struct opening *o)
+{
+	struct inode *inode = o->handle->inode;
+
+	switch (inode->binding) {
+	case BOUND_BACKING:
+		return tie_backing(o);
+	case BOUND_STORE:
+		object_pin(inode->object); /* other handles have it pinned: it is not leaving */
+		return tie_store(o, inode->object);
+	case BOUND_SERVED:
+		return tie_served(o);
+	default:
+		break;
+	}
+	if (o->wish == LANE_SERVED)
+		return tie_served(o);
+	switch (copy_examine(o->server, inode, &o->stx, o->wish == LANE_CACHED)) {
+	case COPY_USABLE:
+	case COPY_MAPPED:
+		return tie_store(o, inode->object);
+	default:
+		return tie_backing(o);
+	}
+}
+
+/* --- opening
+ * --------------------------------------------------------------------------------------------------- */
+
+/* The descriptor that the kernel is to reopen, or that the daemon writes through. */
+static int open_backing(struct server *server, struct handle *handle)
+{
+	int fd;
+
+	if (handle->fd >= 0)
+		return 0;
+	fd = tree_open(server->tree, handle->inode, (handle->open_flags & O_ACCMODE) | O_NONBLOCK);
+	if (fd < 0)
+		return fd;
+	handle->fd = fd;
+	return 0;
+}
+
+static enum lane wish_of(struct server *server, const struct statx *stx, bool writes)
+{
+	const struct file_facts facts = {
+		.size = stx->stx_size,
+		.writes = writes,
+		.privileged_bits = (stx->stx_mode & (S_ISUID | S_ISGID)) != 0,
+		.passthrough = server->passthrough,
+	};
+
+	return classify(&server->limits, &facts);
+}
+
+/* A small file was opened that is not in the cache: is it time to copy it? */
+static void consider_filling(struct server *server, struct opening *o)
+{
+	struct inode *inode = o->handle->inode;
+	bool start = false;
+
+	if (o->writes || o->stx.stx_size > server->limits.small_max || o->handle->object)
+		return;
+	server->misses++;
+	if (server->options.admit == 0)
+		return;
+	if (!cache_ask(server->cache, copy_id(inode, &o->stx), o->stx.stx_size))
+		return;
+	tree_lock_inode(server->tree, inode);
+	if (!inode->filling && !inode->object && !inode->writer_count && !inode->outgrown) {
+		inode->filling = true;
+		start = true;
+	}
+	tree_unlock_inode(server->tree, inode);
+	if (!start)
+		return;
+	tree_hold(server->tree, inode);
+	g_thread_pool_push(server->fillers, inode, NULL);
+}
+
+static int tie_and_count(struct opening *o)
+{
+	struct inode *inode = o->handle->inode;
+	struct tree *tree = o->server->tree;
+	int r;
+
+	for (;;) {
+		tree_lock_inode(tree, inode);
+		r = tie(o);
+		if (r == 0) {
+			inode->open_count++;
+			inode->writer_count += o->writes;
+			if (o->writes) {
+				inode->suspect = true;
+				inode->change_seq++;
+			}
+		}
+		tree_unlock_inode(tree, inode);
+		if (r != NEEDS_FD)
+			return r;
+		r = open_backing(o->server, o->handle);
+		if (r < 0)
+			return r;
+	}
+}
+
+int lane_open(struct server *server, struct inode *inode, int open_flags, int fd, struct fuse_file_info *info,
+	struct handle **ret)
+{
+	struct handle *handle = calloc(1, sizeof(*handle));
+	struct opening o = {
+		.server = server, .handle = handle, .info = info, .writes = may_write(open_flags)};
+	int r;
+
+	if (!handle) {
+		if (fd >= 0)
+			close(fd);
+		return -ENOMEM;
+	}
+	handle->fd = fd;
+	handle->open_flags = open_flags;
+	handle->inode = tree_hold(server->tree, inode);
+	r = tree_statx(server->tree, inode, &o.stx);
+	if (r == 0) {
+		o.wish = wish_of(server, &o.stx, o.writes);
+		handle->privileged_bits = (o.stx.stx_mode & (S_ISUID | S_ISGID)) != 0;
+		/* fsync must report what failed since this open: the descriptor remembers */
+		r = o.writes ? open_backing(server, handle) : 0;
+	}
+	if (r == 0)
+		r = tie_and_count(&o);
+	if (r < 0) {
+		handle_free(server, handle);
+		return r;
+	}
+	consider_filling(server, &o);
+	if (handle->lane == LANE_CACHED) {
+		server->hits++;
+		cache_used(server->cache, handle->object);
+	} else if (handle->lane == LANE_PLAIN && !o.writes && handle->fd >= 0) {
+		/* the kernel has its own now; an open file of this lane costs the daemon no descriptor */
+		close(handle->fd);
+		handle->fd = -1;
+	}
+	server->lanes[handle->lane].opens++;
+	info->noflush = !o.writes;
+	*ret = handle;
+	return 0;
+}
+
+void lane_release(struct server *server, struct handle *handle)
+{
+	struct inode *inode = handle->inode;
+	bool writes = may_write(handle->open_flags), maps_writable;
+	int32_t untied = 0;
+
+	maps_writable = handle->lane == LANE_CACHED_WRITE && (handle->open_flags & O_ACCMODE) == O_RDWR;
+	if (maps_writable) {
+		copy_sync_mapping(server, inode, handle->object);
+		/* a shared mapping may outlive the descriptor, and the daemon sees neither it nor its end */
+		cache_watch(server->cache, handle->object);
+	}
+	tree_lock_inode(server->tree, inode);
+	inode->writer_count -= writes;
+	if (--inode->open_count == 0) {
+		untied = inode->backing_id;
+		inode->backing_id = 0;
+		inode->binding = UNBOUND;
+	}
+	if (writes)
+		inode->change_seq++;
+	tree_unlock_inode(server->tree, inode);
+	backing_id_close(server->session, untied);
+	handle_free(server, handle);
+}

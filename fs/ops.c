@@ -1,0 +1,60 @@
+/* What the operations share. */
+#include "fs/ops.h"
+
+#include <errno.h>
+
+struct inode *op_inode(fuse_req_t req, fuse_ino_t ino)
+{
+	struct inode *inode = tree_find(server_of(req)->tree, ino);
+
+	if (!inode)
+		fuse_reply_err(req, ESTALE);
+	return inode;
+}
+
+void op_reply(fuse_req_t req, int r)
+{
+	fuse_reply_err(req, r < 0 ? -r : 0);
+}
+
+double op_attr_timeout(const struct server *server, const struct inode *inode)
+{
+	/* writes through a mapping move the file's times without the daemon or FUSE seeing them */
+	return inode->writer_count ? 0 : server->options.attr_timeout_s;
+}
+
+void op_fill_entry(const struct server *server, const struct inode *inode, const struct statx *stx,
+	struct fuse_entry_param *entry)
+{
+	*entry = (struct fuse_entry_param){
+		.ino = inode->nodeid,
+		.attr_timeout = op_attr_timeout(server, inode),
+		.entry_timeout = server->options.entry_timeout_s,
+	};
+	tree_stat(inode, stx, &entry->attr);
+}
+
+bool op_keeps_bits(fuse_req_t req)
+{
+	return fuse_req_ctx(req)->uid == 0;
+}
+
+void op_work_run(struct op_work *work)
+{
+	struct server *server = server_of(work->req);
+
+	/* over /dev/fuse libfuse starts threads as they are needed; over io_uring there is one for each CPU
+	 */
+	if (server->uring)
+		g_thread_pool_push(server->workers, work, NULL);
+	else
+		work->run(work);
+}
+
+void op_work_in_pool(gpointer data, gpointer user_data)
+{
+	struct op_work *work = data;
+
+	(void)user_data;
+	work->run(work);
+}

@@ -1,0 +1,98 @@
+/*
+ * ops - the FUSE requests, by family. Each decodes, makes one call, replies. What a request works on is the
+ * session's struct server.
+ */
+#pragma once
+
+#define FUSE_USE_VERSION FUSE_MAKE_VERSION(3, 18)
+#include <fuse_lowlevel.h>
+
+#include "fs/handle.h"
+#include "fs/server.h"
+
+/* ops_entry.c: names */
+void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
+void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t count);
+void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets);
+void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev);
+void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode);
+void op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name);
+void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *name);
+void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name);
+void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name);
+void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent,
+	const char *new_name, unsigned flags);
+void op_readlink(fuse_req_t req, fuse_ino_t ino);
+
+/* ops_attr.c */
+void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info);
+void op_statx(fuse_req_t req, fuse_ino_t ino, int flags, int mask, struct fuse_file_info *info);
+void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set, struct fuse_file_info *info);
+void op_statfs(fuse_req_t req, fuse_ino_t ino);
+
+/* ops_xattr.c */
+void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size, int flags);
+void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size);
+void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size);
+void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name);
+void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned cmd, void *arg, struct fuse_file_info *info,
+	unsigned flags, const void *in, size_t in_size, size_t out_size);
+
+/* ops_dir.c */
+void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info);
+void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *info);
+void op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *info);
+void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info);
+void op_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *info);
+int dir_fd(const struct fuse_file_info *info);
+
+/* ops_file.c: open files */
+void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *info);
+void op_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode, struct fuse_file_info *info);
+void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info);
+void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info);
+void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info);
+void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *info);
+void op_fallocate(
+	fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t length, struct fuse_file_info *info);
+void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence, struct fuse_file_info *info);
+void op_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t offset_in, struct fuse_file_info *info_in,
+	fuse_ino_t ino_out, off_t offset_out, struct fuse_file_info *info_out, size_t size, int flags);
+
+/* ops_io.c: bytes that travel through the daemon */
+void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *info);
+void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t offset,
+	struct fuse_file_info *info);
+
+/* At the very end: frees what is kept for further requests. */
+void op_io_drain(void);
+
+/* What they share. */
+static inline struct server *server_of(fuse_req_t req)
+{
+	return fuse_req_userdata(req);
+}
+
+static inline struct handle *handle_of(const struct fuse_file_info *info)
+{
+	return (struct handle *)(uintptr_t)info->fh;
+}
+
+/* NULL after having replied ESTALE. */
+struct inode *op_inode(fuse_req_t req, fuse_ino_t ino);
+/* r: 0 or -errno */
+void op_reply(fuse_req_t req, int r);
+/* How long the kernel may keep the inode's attributes, in seconds. */
+double op_attr_timeout(const struct server *server, const struct inode *inode);
+void op_fill_entry(const struct server *server, const struct inode *inode, const struct statx *stx,
+	struct fuse_entry_param *entry);
+/* Whether writes keep set-uid and set-gid bits: the caller has CAP_FSETID, as far as can be told. */
+bool op_keeps_bits(fuse_req_t req);
+/* Requests that may take long must not hold up a queue thread: run() is called in a worker where that
+ * matters. */
+struct op_work {
+	void (*run)(struct op_work *work); /* replies and frees */
+	fuse_req_t req;
+};
+void op_work_run(struct op_work *work);
+void op_work_in_pool(gpointer work, gpointer server);

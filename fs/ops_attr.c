@@ -1,0 +1,191 @@
+/* Attributes. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/statvfs.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "backends/backend.h"
+#include "fs/copy.h"
+#include "fs/creds.h"
+#include "fs/ops.h"
+
+static void reply_attr(fuse_req_t req, struct inode *inode)
+{
+	struct server *server = server_of(req);
+	struct statx stx;
+	struct stat st;
+	int r = tree_statx(server->tree, inode, &stx);
+
+	if (r < 0) {
+		op_reply(req, r);
+		return;
+	}
+	tree_stat(inode, &stx, &st);
+	fuse_reply_attr(req, &st, op_attr_timeout(server, inode));
+}
+
+void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
+{
+	struct inode *inode = op_inode(req, ino);
+
+	if (inode)
+		reply_attr(req, inode);
+}
+
+void op_statx(fuse_req_t req, fuse_ino_t ino, int flags, int mask, struct fuse_file_info *info)
+{
+	struct server *server = server_of(req);
+	struct inode *inode = op_inode(req, ino);
+	struct statx stx;
+	int r;
+
+	if (!inode)
+		return;
+	r = tree_statx(server->tree, inode, &stx);
+	if (r < 0) {
+		op_reply(req, r);
+		return;
+	}
+	stx.stx_ino = tree_ino(inode, stx.stx_ino);
+	fuse_reply_statx(req, 0, &stx, op_attr_timeout(server, inode));
+}
+
+static int set_times(int fd, const struct stat *attr, int to_set)
+{
+	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_nsec = UTIME_OMIT}};
+	char path[TREE_PATH_SIZE];
+
+	if (to_set & FUSE_SET_ATTR_ATIME_NOW)
+		times[0].tv_nsec = UTIME_NOW;
+	else if (to_set & FUSE_SET_ATTR_ATIME)
+		times[0] = attr->st_atim;
+	if (to_set & FUSE_SET_ATTR_MTIME_NOW)
+		times[1].tv_nsec = UTIME_NOW;
+	else if (to_set & FUSE_SET_ATTR_MTIME)
+		times[1] = attr->st_mtim;
+	if (utimensat(fd, "", times, AT_EMPTY_PATH) == 0)
+		return 0;
+	if (errno != EINVAL)
+		return -errno;
+	tree_fd_path(fd, path); /* before Linux 5.8 */
+	return utimensat(AT_FDCWD, path, times, 0) < 0 ? -errno : 0;
+}
+
+static int set_mode(int fd, mode_t mode)
+{
+	char path[TREE_PATH_SIZE];
+	int r;
+
+	tree_fd_path(fd, path);
+	creds_keep_sgid(true); /* the kernel has taken the bit away already where the caller may not set it */
+	r = fchmodat(AT_FDCWD, path, mode, 0) < 0 ? -errno : 0;
+	creds_keep_sgid(false);
+	return r;
+}
+
+/* By the handle where there is one: whoever has a file open for writing may truncate it whatever its mode
+ * says. */
+static int truncate_file(struct server *server, int fd, struct handle *handle, off_t size)
+{
+	char path[TREE_PATH_SIZE];
+	int open_fd;
+
+	if (handle && (handle->open_flags & O_ACCMODE) != O_RDONLY) {
+		open_fd = handle_fd(server, handle);
+		if (open_fd < 0)
+			return open_fd;
+		return ftruncate(open_fd, size) < 0 ? -errno : 0;
+	}
+	tree_fd_path(fd, path);
+	return truncate(path, size) < 0 ? -errno : 0;
+}
+
+static int set_size(
+	struct server *server, struct inode *inode, int fd, struct handle *handle, off_t size, bool keep_bits)
+{
+	struct object *copy;
+	struct statx stx;
+	bool fresh = false;
+	int r;
+
+	copy = copy_change_begin(server, inode, &fresh);
+	if (keep_bits)
+		creds_keep_sgid(true);
+	r = truncate_file(server, fd, handle, size);
+	if (keep_bits)
+		creds_keep_sgid(false);
+	if (r == 0 && copy)
+		cache_truncate(server->cache, copy, (uint64_t)size);
+	copy_change_end(server, inode, copy, fresh);
+	if (r == 0 && inode->open_count && tree_statx(server->tree, inode, &stx) == 0)
+		backend_changed(server->direct, makedev(stx.stx_dev_major, stx.stx_dev_minor), stx.stx_ino);
+	return r;
+}
+
+static int set_attributes(struct server *server, struct inode *inode, int fd, struct handle *handle,
+	const struct stat *attr, int to_set)
+{
+	int r = 0;
+
+	if (to_set & FUSE_SET_ATTR_MODE)
+		r = set_mode(fd, attr->st_mode);
+	if (r == 0 && to_set & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID)) {
+		uid_t uid = to_set & FUSE_SET_ATTR_UID ? attr->st_uid : (uid_t)-1;
+		gid_t gid = to_set & FUSE_SET_ATTR_GID ? attr->st_gid : (gid_t)-1;
+
+		r = fchownat(fd, "", uid, gid, AT_EMPTY_PATH) < 0 ? -errno : 0;
+	}
+	/* libfuse hands FATTR_KILL_SUIDGID through under this name */
+	if (r == 0 && to_set & FUSE_SET_ATTR_SIZE)
+		r = set_size(server, inode, fd, handle, attr->st_size, !(to_set & FUSE_SET_ATTR_KILL_SUID));
+	if (r == 0 && to_set & (FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME))
+		r = set_times(fd, attr, to_set);
+	return r;
+}
+
+void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set, struct fuse_file_info *info)
+{
+	struct server *server = server_of(req);
+	struct inode *inode = op_inode(req, ino);
+	bool fresh;
+	int fd, r;
+
+	if (!inode)
+		return;
+	fd = tree_fd_get(server->tree, inode);
+	if (fd < 0) {
+		op_reply(req, fd);
+		return;
+	}
+	fresh = !(to_set & FUSE_SET_ATTR_SIZE) && copy_attributes_begin(server, inode);
+	r = set_attributes(server, inode, fd, info ? handle_of(info) : NULL, attr, to_set);
+	copy_attributes_end(server, inode, fresh);
+	tree_fd_put(server->tree, inode);
+	if (r < 0)
+		op_reply(req, r);
+	else
+		reply_attr(req, inode);
+}
+
+void op_statfs(fuse_req_t req, fuse_ino_t ino)
+{
+	struct server *server = server_of(req);
+	struct inode *inode = op_inode(req, ino);
+	struct statvfs fs;
+	int fd, r;
+
+	if (!inode)
+		return;
+	fd = tree_fd_get(server->tree, inode);
+	r = fd;
+	if (fd >= 0) {
+		r = fstatvfs(fd, &fs) < 0 ? -errno : 0;
+		tree_fd_put(server->tree, inode);
+	}
+	if (r < 0)
+		op_reply(req, r);
+	else
+		fuse_reply_statfs(req, &fs);
+}

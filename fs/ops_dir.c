@@ -1,0 +1,199 @@
+/* Directories. Offsets are the backing file system's own, which stay right while the directory changes. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fs/ops.h"
+
+#define DIR_BUFFER (32 * 1024)
+
+/* An open directory. */
+struct dir {
+	int fd;
+	pthread_mutex_t lock; /* for all below: a descriptor has one position */
+	off_t next;           /* the offset behind the last entry given out */
+	size_t used, at;      /* of the buffer */
+	char buffer[DIR_BUFFER];
+};
+
+static struct dir *dir_of(const struct fuse_file_info *info)
+{
+	return (struct dir *)(uintptr_t)info->fh;
+}
+
+int dir_fd(const struct fuse_file_info *info)
+{
+	return dir_of(info)->fd;
+}
+
+static void dir_free(struct dir *dir)
+{
+	close(dir->fd);
+	pthread_mutex_destroy(&dir->lock);
+	free(dir);
+}
+
+void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
+{
+	struct server *server = server_of(req);
+	struct inode *inode = op_inode(req, ino);
+	struct dir *dir;
+	int fd;
+
+	if (!inode)
+		return;
+	fd = tree_open(server->tree, inode, O_RDONLY | O_DIRECTORY);
+	if (fd < 0) {
+		op_reply(req, fd);
+		return;
+	}
+	dir = malloc(sizeof(*dir));
+	if (!dir) {
+		close(fd);
+		op_reply(req, -ENOMEM);
+		return;
+	}
+	dir->fd = fd;
+	dir->next = 0;
+	dir->used = dir->at = 0;
+	pthread_mutex_init(&dir->lock, NULL);
+	info->fh = (uintptr_t)dir;
+	if (fuse_reply_open(req, info) == -ENOENT)
+		dir_free(dir);
+}
+
+void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
+{
+	dir_free(dir_of(info));
+	op_reply(req, 0);
+}
+
+void op_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *info)
+{
+	int r = datasync ? fdatasync(dir_of(info)->fd) : fsync(dir_of(info)->fd);
+
+	op_reply(req, r < 0 ? -errno : 0);
+}
+
+/* The next entry of the buffer, which is refilled as needed. NULL at the end, or with *r < 0. */
+static struct dirent64 *dir_peek(struct dir *dir, int *r)
+{
+	ssize_t n;
+
+	if (dir->at == dir->used) {
+		n = getdents64(dir->fd, dir->buffer, sizeof(dir->buffer));
+		dir->at = 0;
+		dir->used = n > 0 ? (size_t)n : 0;
+		if (n <= 0) {
+			*r = n < 0 ? -errno : 0;
+			return NULL;
+		}
+	}
+	return (struct dirent64 *)(dir->buffer + dir->at);
+}
+
+static int dir_seek(struct dir *dir, off_t offset)
+{
+	if (offset == dir->next && offset != 0)
+		return 0;
+	dir->at = dir->used = 0;
+	dir->next = offset;
+	return lseek(dir->fd, offset, SEEK_SET) < 0 ? -errno : 0;
+}
+
+struct listing {
+	fuse_req_t req;
+	struct server *server;
+	struct inode *inode;
+	char *out;
+	size_t size, used;
+	bool plus;
+};
+
+static bool is_dot(const char *name)
+{
+	return name[0] == '.' && (!name[1] || (name[1] == '.' && !name[2]));
+}
+
+/* Adds one entry. Returns the bytes it takes, more than the room left if it was not added; 0 when it is gone.
+ */
+static size_t add_entry(struct listing *l, const struct dirent64 *d)
+{
+	size_t room = l->size - l->used, need;
+	struct fuse_entry_param entry = {0};
+	struct inode *child = NULL;
+	struct statx stx;
+
+	entry.attr.st_ino = tree_ino(l->inode, d->d_ino);
+	entry.attr.st_mode = DTTOIF(d->d_type);
+	if (!l->plus)
+		return fuse_add_direntry(l->req, l->out + l->used, room, d->d_name, &entry.attr, d->d_off);
+	if (fuse_add_direntry_plus(l->req, NULL, 0, d->d_name, &entry, d->d_off) > room)
+		return room + 1;
+	if (!is_dot(d->d_name)) {
+		if (tree_lookup(l->server->tree, l->inode, d->d_name, &child, &stx) < 0)
+			return 0;
+		op_fill_entry(l->server, child, &stx, &entry);
+	}
+	need = fuse_add_direntry_plus(l->req, l->out + l->used, room, d->d_name, &entry, d->d_off);
+	return need;
+}
+
+static int list_locked(struct listing *l, struct dir *dir, off_t offset)
+{
+	struct dirent64 *d;
+	int r = dir_seek(dir, offset);
+
+	while (r == 0 && (d = dir_peek(dir, &r))) {
+		size_t n = add_entry(l, d);
+
+		if (n > l->size - l->used)
+			break;
+		l->used += n;
+		dir->at += d->d_reclen;
+		dir->next = d->d_off;
+	}
+	return l->used ? 0 : r;
+}
+
+static void list(
+	fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *info, bool plus)
+{
+	struct dir *dir = dir_of(info);
+	struct listing l = {.req = req,
+		.server = server_of(req),
+		.inode = op_inode(req, ino),
+		.size = size,
+		.plus = plus};
+	int r;
+
+	if (!l.inode)
+		return;
+	l.out = malloc(size);
+	if (!l.out) {
+		op_reply(req, -ENOMEM);
+		return;
+	}
+	pthread_mutex_lock(&dir->lock);
+	r = list_locked(&l, dir, offset);
+	pthread_mutex_unlock(&dir->lock);
+	if (r < 0)
+		op_reply(req, r);
+	else
+		fuse_reply_buf(req, l.out, l.used);
+	free(l.out);
+}
+
+void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *info)
+{
+	list(req, ino, size, offset, info, false);
+}
+
+void op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *info)
+{
+	list(req, ino, size, offset, info, true);
+}

@@ -1,0 +1,295 @@
+/* Names: lookup, and all that makes, moves or removes one. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fs/copy.h"
+#include "fs/creds.h"
+#include "fs/ops.h"
+
+static void reply_entry(fuse_req_t req, struct inode *inode, const struct statx *stx)
+{
+	struct server *server = server_of(req);
+	struct fuse_entry_param entry;
+
+	op_fill_entry(server, inode, stx, &entry);
+	if (fuse_reply_entry(req, &entry) == -ENOENT)
+		tree_put(server->tree, inode, 1); /* the caller is gone: the kernel took no reference */
+}
+
+static void reply_negative(fuse_req_t req)
+{
+	struct server *server = server_of(req);
+	struct fuse_entry_param entry = {.entry_timeout = server->options.negative_timeout_s};
+
+	if (entry.entry_timeout > 0)
+		fuse_reply_entry(req, &entry);
+	else
+		fuse_reply_err(req, ENOENT);
+}
+
+void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct server *server = server_of(req);
+	struct inode *dir, *inode;
+	struct statx stx;
+	int r;
+
+	if (strcmp(name, ".") == 0) {
+		/* NFS: by a number that may have been forgotten */
+		r = tree_lookup_nodeid(server->tree, parent, &inode, &stx);
+	} else {
+		dir = op_inode(req, parent);
+		if (!dir)
+			return;
+		r = tree_lookup(server->tree, dir, name, &inode, &stx);
+	}
+	if (r == 0)
+		reply_entry(req, inode, &stx);
+	else if (r == -ENOENT)
+		reply_negative(req);
+	else
+		op_reply(req, r);
+}
+
+static void forget(struct server *server, fuse_ino_t ino, uint64_t count)
+{
+	struct inode *inode = tree_find(server->tree, ino);
+
+	if (!inode || inode == tree_root(server->tree))
+		return;
+	tree_hold(server->tree, inode);
+	tree_put(server->tree, inode, count);
+	copy_forgotten(server, inode);
+	tree_put(server->tree, inode, 1);
+}
+
+void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t count)
+{
+	forget(server_of(req), ino, count);
+	fuse_reply_none(req);
+}
+
+void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
+{
+	for (size_t i = 0; i < count; i++)
+		forget(server_of(req), forgets[i].ino, forgets[i].nlookup);
+	fuse_reply_none(req);
+}
+
+/* --- making
+ * ------------------------------------------------------------------------------------------------- */
+
+struct making {
+	const char *name;
+	const char *target; /* of a symbolic link */
+	mode_t mode;
+	dev_t rdev;
+};
+
+static int make_at(int dir, const struct making *what)
+{
+	switch (what->mode & S_IFMT) {
+	case S_IFDIR:
+		return mkdirat(dir, what->name, what->mode & ~S_IFMT);
+	case S_IFLNK:
+		return symlinkat(what->target, dir, what->name);
+	default:
+		return mknodat(dir, what->name, what->mode, what->rdev);
+	}
+}
+
+static int make_as_caller(fuse_req_t req, int dir, const struct making *what)
+{
+	const struct fuse_ctx *ctx = fuse_req_ctx(req);
+	int r = creds_enter(ctx->uid, ctx->gid, ctx->umask);
+
+	if (r == 0 && make_at(dir, what) < 0)
+		r = -errno;
+	creds_leave();
+	return r;
+}
+
+static void make(fuse_req_t req, fuse_ino_t parent, const struct making *what)
+{
+	struct server *server = server_of(req);
+	struct inode *dir = op_inode(req, parent), *inode;
+	struct statx stx;
+	int fd, r;
+
+	if (!dir)
+		return;
+	fd = tree_fd_get(server->tree, dir);
+	if (fd < 0) {
+		op_reply(req, fd);
+		return;
+	}
+	r = make_as_caller(req, fd, what);
+	tree_fd_put(server->tree, dir);
+	if (r == 0)
+		r = tree_lookup(server->tree, dir, what->name, &inode, &stx);
+	if (r == 0)
+		reply_entry(req, inode, &stx);
+	else
+		op_reply(req, r);
+}
+
+void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev)
+{
+	make(req, parent, &(struct making){.name = name, .mode = mode, .rdev = rdev});
+}
+
+void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
+{
+	make(req, parent, &(struct making){.name = name, .mode = (mode & ~(mode_t)S_IFMT) | S_IFDIR});
+}
+
+void op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name)
+{
+	make(req, parent, &(struct making){.name = name, .target = target, .mode = S_IFLNK});
+}
+
+static int link_to(struct server *server, struct inode *inode, struct inode *dir, const char *name)
+{
+	char path[TREE_PATH_SIZE];
+	int fd, dir_fd, r;
+
+	fd = tree_fd_get(server->tree, inode);
+	if (fd < 0)
+		return fd;
+	dir_fd = tree_fd_get(server->tree, dir);
+	r = dir_fd;
+	if (dir_fd >= 0) {
+		tree_fd_path(fd, path);
+		r = linkat(AT_FDCWD, path, dir_fd, name, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
+		tree_fd_put(server->tree, dir);
+	}
+	tree_fd_put(server->tree, inode);
+	return r;
+}
+
+void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *name)
+{
+	struct server *server = server_of(req);
+	struct inode *inode = op_inode(req, ino), *dir, *found;
+	struct statx stx;
+	bool fresh;
+	int r;
+
+	if (!inode)
+		return;
+	dir = op_inode(req, parent);
+	if (!dir)
+		return;
+	fresh = copy_attributes_begin(server, inode);
+	r = link_to(server, inode, dir, name);
+	copy_attributes_end(server, inode, fresh && r == 0);
+	if (r == 0)
+		r = tree_lookup(server->tree, dir, name, &found, &stx);
+	if (r == 0)
+		reply_entry(req, found, &stx);
+	else
+		op_reply(req, r);
+}
+
+/* --- removing and moving
+ * --------------------------------------------------------------------------------------- */
+
+static void remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, int flags)
+{
+	struct server *server = server_of(req);
+	struct inode *dir = op_inode(req, parent);
+	int fd, r;
+
+	if (!dir)
+		return;
+	tree_before_unlink(server->tree, dir, name);
+	fd = tree_fd_get(server->tree, dir);
+	r = fd;
+	if (fd >= 0) {
+		r = unlinkat(fd, name, flags) < 0 ? -errno : 0;
+		tree_fd_put(server->tree, dir);
+	}
+	op_reply(req, r);
+}
+
+void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	remove_name(req, parent, name, 0);
+}
+
+void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	remove_name(req, parent, name, AT_REMOVEDIR);
+}
+
+static int rename_at(struct server *server, struct inode *dir, const char *name, struct inode *new_dir,
+	const char *new_name, unsigned flags)
+{
+	int from, to, r;
+
+	from = tree_fd_get(server->tree, dir);
+	if (from < 0)
+		return from;
+	to = tree_fd_get(server->tree, new_dir);
+	r = to;
+	if (to >= 0) {
+		r = renameat2(from, name, to, new_name, flags) < 0 ? -errno : 0;
+		tree_fd_put(server->tree, new_dir);
+	}
+	tree_fd_put(server->tree, dir);
+	return r;
+}
+
+void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent,
+	const char *new_name, unsigned flags)
+{
+	struct server *server = server_of(req);
+	struct inode *dir = op_inode(req, parent), *new_dir;
+	int r;
+
+	if (!dir)
+		return;
+	new_dir = op_inode(req, new_parent);
+	if (!new_dir)
+		return;
+	if (!(flags & (RENAME_NOREPLACE | RENAME_EXCHANGE)))
+		tree_before_unlink(server->tree, new_dir, new_name);
+	r = rename_at(server, dir, name, new_dir, new_name, flags);
+	if (r == 0) {
+		tree_note_name(server->tree, new_dir, new_name);
+		if (flags & RENAME_EXCHANGE)
+			tree_note_name(server->tree, dir, name);
+	}
+	op_reply(req, r);
+}
+
+void op_readlink(fuse_req_t req, fuse_ino_t ino)
+{
+	struct server *server = server_of(req);
+	struct inode *inode = op_inode(req, ino);
+	char target[PATH_MAX + 1];
+	ssize_t n;
+	int fd;
+
+	if (!inode)
+		return;
+	fd = tree_fd_get(server->tree, inode);
+	if (fd < 0) {
+		op_reply(req, fd);
+		return;
+	}
+	n = readlinkat(fd, "", target, sizeof(target) - 1);
+	if (n < 0)
+		n = -errno;
+	tree_fd_put(server->tree, inode);
+	if (n < 0) {
+		op_reply(req, (int)n);
+		return;
+	}
+	target[n] = '\0';
+	fuse_reply_readlink(req, target);
+}

@@ -1,0 +1,316 @@
+/* Open files: opening, closing, and what is done with a descriptor besides reading and writing. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "backends/backend.h"
+#include "fs/copy.h"
+#include "fs/creds.h"
+#include "fs/lane.h"
+#include "fs/ops.h"
+
+/* What is left of the caller's flags when the daemon opens the backing file: where to write is said with each
+ * write. */
+#define DAEMON_FLAGS (O_ACCMODE | O_SYNC | O_DSYNC)
+
+/* --- opening
+ * ---------------------------------------------------------------------------------------------------- */
+
+static int truncate_on_open(fuse_req_t req, struct inode *inode, struct fuse_file_info *info, int *fd)
+{
+	struct server *server = server_of(req);
+	struct object *copy;
+	bool fresh = false;
+	int r;
+
+	copy = copy_change_begin(server, inode, &fresh);
+	if (!info->kill_suidgid)
+		creds_keep_sgid(true);
+	*fd = tree_open(server->tree, inode, (info->flags & DAEMON_FLAGS) | O_TRUNC | O_NONBLOCK);
+	if (!info->kill_suidgid)
+		creds_keep_sgid(false);
+	r = *fd < 0 ? *fd : 0;
+	if (r == 0 && copy)
+		cache_truncate(server->cache, copy, 0);
+	copy_change_end(server, inode, copy, fresh);
+	return r;
+}
+
+void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
+{
+	struct server *server = server_of(req);
+	struct inode *inode = op_inode(req, ino);
+	struct handle *handle;
+	int fd = -1, r = 0;
+
+	if (!inode)
+		return;
+	if (info->flags & O_TRUNC)
+		r = truncate_on_open(req, inode, info, &fd);
+	if (r == 0)
+		r = lane_open(server, inode, info->flags & DAEMON_FLAGS, fd, info, &handle);
+	if (r < 0) {
+		op_reply(req, r);
+		return;
+	}
+	info->fh = (uintptr_t)handle;
+	if (fuse_reply_open(req, info) == -ENOENT)
+		lane_release(server, handle);
+}
+
+static int open_new(fuse_req_t req, struct inode *dir, const char *name, mode_t mode, int flags)
+{
+	const struct fuse_ctx *ctx = fuse_req_ctx(req);
+	struct server *server = server_of(req);
+	int dir_fd = tree_fd_get(server->tree, dir), fd, r;
+
+	if (dir_fd < 0)
+		return dir_fd;
+	r = creds_enter(ctx->uid, ctx->gid, ctx->umask);
+	fd = r < 0 ? r : openat(dir_fd, name, flags | O_NOFOLLOW | O_CLOEXEC, mode);
+	if (r == 0 && fd < 0)
+		fd = -errno;
+	creds_leave();
+	tree_fd_put(server->tree, dir);
+	return fd;
+}
+
+/* fd: the new file, owned by this call. */
+static void reply_create(
+	fuse_req_t req, struct inode *dir, const char *name, int fd, struct fuse_file_info *info)
+{
+	struct server *server = server_of(req);
+	struct fuse_entry_param entry;
+	struct handle *handle;
+	struct inode *inode;
+	struct statx stx;
+	int r;
+
+	r = tree_adopt(server->tree, fd, dir, name, &inode, &stx);
+	if (r < 0) {
+		close(fd);
+		op_reply(req, r);
+		return;
+	}
+	r = lane_open(server, inode, info->flags & DAEMON_FLAGS, fd, info, &handle);
+	if (r < 0) {
+		tree_put(server->tree, inode, 1);
+		op_reply(req, r);
+		return;
+	}
+	info->fh = (uintptr_t)handle;
+	op_fill_entry(server, inode, &stx, &entry);
+	if (fuse_reply_create(req, &entry, info) == -ENOENT) {
+		lane_release(server, handle);
+		tree_put(server->tree, inode, 1);
+	}
+}
+
+void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *info)
+{
+	struct inode *dir = op_inode(req, parent);
+	int fd;
+
+	if (!dir)
+		return;
+	/*
+	 * O_EXCL always: the kernel has checked the right to create, not the right to open a file that came
+	 * in between. ESTALE makes it look the name up again and open what is there.
+	 */
+	fd = open_new(req, dir, name, mode, (info->flags & DAEMON_FLAGS) | O_CREAT | O_EXCL);
+	if (fd == -EEXIST && !(info->flags & O_EXCL))
+		fd = -ESTALE;
+	if (fd < 0)
+		op_reply(req, fd);
+	else
+		reply_create(req, dir, name, fd, info);
+}
+
+void op_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode, struct fuse_file_info *info)
+{
+	struct inode *dir = op_inode(req, parent);
+	int fd;
+
+	if (!dir)
+		return;
+	fd = open_new(req, dir, ".", mode, (info->flags & (DAEMON_FLAGS | O_EXCL)) | O_TMPFILE);
+	if (fd < 0)
+		op_reply(req, fd);
+	else
+		reply_create(req, NULL, NULL, fd, info);
+}
+
+void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
+{
+	lane_release(server_of(req), handle_of(info));
+	op_reply(req, 0);
+}
+
+/* --- errors of earlier writes, and durability
+ * ------------------------------------------------------------------- */
+
+struct file_work {
+	struct op_work work;
+	struct handle *handle;
+	struct handle *to; /* of a copy */
+	off_t offset, to_offset, length;
+	int mode;
+	bool keep_bits;
+};
+
+static void file_work_run(fuse_req_t req, const struct file_work *what, void (*run)(struct op_work *))
+{
+	struct file_work *work = malloc(sizeof(*work));
+
+	if (!work) {
+		op_reply(req, -ENOMEM);
+		return;
+	}
+	*work = *what;
+	work->work = (struct op_work){.run = run, .req = req};
+	op_work_run(&work->work);
+}
+
+static int sync_mapping(struct server *server, struct handle *handle)
+{
+	if (handle->lane != LANE_CACHED_WRITE || (handle->open_flags & O_ACCMODE) != O_RDWR)
+		return 0;
+	return copy_sync_mapping(server, handle->inode, handle->object);
+}
+
+void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
+{
+	struct handle *handle = handle_of(info);
+	int r = sync_mapping(server_of(req), handle);
+
+	/* a close of ours, so that a network file system reports what it could not write */
+	if (r == 0 && handle->fd >= 0)
+		r = close(dup(handle->fd)) < 0 ? -errno : 0;
+	op_reply(req, r);
+}
+
+static void fsync_run(struct op_work *op)
+{
+	struct file_work *work = (struct file_work *)op;
+	struct server *server = server_of(op->req);
+	int r = sync_mapping(server, work->handle), fd;
+
+	if (r == 0) {
+		fd = handle_fd(server, work->handle);
+		r = fd < 0 ? fd : (work->mode ? fdatasync(fd) : fsync(fd)) < 0 ? -errno : 0;
+	}
+	op_reply(op->req, r);
+	free(work);
+}
+
+void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *info)
+{
+	file_work_run(req, &(struct file_work){.handle = handle_of(info), .mode = datasync}, fsync_run);
+}
+
+/* --- changes of a whole range
+ * -------------------------------------------------------------------------------------- */
+
+/* After a change that no backend made: copies and read-ahead data of the file are not its contents any more.
+ */
+static void bytes_changed(struct server *server, struct handle *handle)
+{
+	struct statx stx;
+
+	copy_changed(server, handle->inode);
+	if (tree_statx(server->tree, handle->inode, &stx) == 0)
+		backend_changed(server->direct, makedev(stx.stx_dev_major, stx.stx_dev_minor), stx.stx_ino);
+}
+
+static void fallocate_run(struct op_work *op)
+{
+	struct file_work *work = (struct file_work *)op;
+	struct server *server = server_of(op->req);
+	int fd = handle_fd(server, work->handle), r = fd;
+
+	if (fd >= 0) {
+		if (work->keep_bits)
+			creds_keep_sgid(true);
+		r = fallocate(fd, work->mode, work->offset, work->length) < 0 ? -errno : 0;
+		if (work->keep_bits)
+			creds_keep_sgid(false);
+		bytes_changed(server, work->handle);
+	}
+	op_reply(op->req, r);
+	free(work);
+}
+
+void op_fallocate(
+	fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t length, struct fuse_file_info *info)
+{
+	const struct file_work work = {
+		.handle = handle_of(info),
+		.mode = mode,
+		.offset = offset,
+		.length = length,
+		.keep_bits = op_keeps_bits(req),
+	};
+
+	file_work_run(req, &work, fallocate_run);
+}
+
+static void copy_range_run(struct op_work *op)
+{
+	struct file_work *work = (struct file_work *)op;
+	struct server *server = server_of(op->req);
+	int from = handle_fd(server, work->handle), to = handle_fd(server, work->to);
+	ssize_t n = from < 0 ? from : to < 0 ? to : 0;
+
+	sync_mapping(server, work->handle);
+	sync_mapping(server, work->to);
+	if (n == 0) {
+		if (work->keep_bits)
+			creds_keep_sgid(true);
+		n = copy_file_range(from, &work->offset, to, &work->to_offset, (size_t)work->length, 0);
+		n = n < 0 ? -errno : n;
+		if (work->keep_bits)
+			creds_keep_sgid(false);
+		bytes_changed(server, work->to);
+	}
+	if (n < 0)
+		op_reply(op->req, (int)n);
+	else
+		fuse_reply_write(op->req, (size_t)n);
+	free(work);
+}
+
+void op_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t offset_in, struct fuse_file_info *info_in,
+	fuse_ino_t ino_out, off_t offset_out, struct fuse_file_info *info_out, size_t size, int flags)
+{
+	const struct file_work work = {
+		.handle = handle_of(info_in),
+		.to = handle_of(info_out),
+		.offset = offset_in,
+		.to_offset = offset_out,
+		.length = (off_t)MIN(size, 1UL << 30),
+		.keep_bits = op_keeps_bits(req),
+	};
+
+	file_work_run(req, &work, copy_range_run);
+}
+
+void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence, struct fuse_file_info *info)
+{
+	struct server *server = server_of(req);
+	struct handle *handle = handle_of(info);
+	int fd;
+
+	sync_mapping(server, handle);
+	fd = handle_fd(server, handle);
+	if (fd < 0) {
+		op_reply(req, fd);
+		return;
+	}
+	offset = lseek(fd, offset, whence);
+	if (offset < 0)
+		op_reply(req, -errno);
+	else
+		fuse_reply_lseek(req, offset);
+}

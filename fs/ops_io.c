@@ -1,0 +1,355 @@
+/* Bytes that travel through the daemon: lanes direct, cached-write and served. */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdlib.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "backends/backend.h"
+#include "fs/copy.h"
+#include "fs/creds.h"
+#include "fs/ops.h"
+
+#define IO_BUFFER (1 << 20) /* the largest request */
+#define IO_ALIGN 4096
+#define IO_POOL 16 /* kept for the next requests */
+
+#ifndef RWF_APPEND
+#define RWF_APPEND 0x00000010
+#endif
+
+/* A request on its way through a backend. */
+struct io {
+	struct backend_request request;
+	fuse_req_t req;
+	struct lane_counters *counters;
+	char *own; /* over /dev/fuse: IO_BUFFER bytes, kept with the struct */
+	struct io *next;
+};
+
+static struct {
+	pthread_mutex_t lock;
+	struct io *first;
+	unsigned count;
+} pool = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static struct io *io_get(fuse_req_t req, struct handle *handle)
+{
+	struct io *io;
+
+	pthread_mutex_lock(&pool.lock);
+	io = pool.first;
+	if (io) {
+		pool.first = io->next;
+		pool.count--;
+	}
+	pthread_mutex_unlock(&pool.lock);
+	if (!io)
+		io = calloc(1, sizeof(*io));
+	if (!io)
+		return NULL;
+	io->req = req;
+	io->counters = &server_of(req)->lanes[handle->lane];
+	return io;
+}
+
+static void io_free(struct io *io)
+{
+	free(io->own);
+	free(io);
+}
+
+static void io_put(struct io *io)
+{
+	pthread_mutex_lock(&pool.lock);
+	if (pool.count < IO_POOL) {
+		io->next = pool.first;
+		pool.first = io;
+		pool.count++;
+		io = NULL;
+	}
+	pthread_mutex_unlock(&pool.lock);
+	if (io)
+		io_free(io);
+}
+
+void op_io_drain(void)
+{
+	while (pool.first) {
+		struct io *io = pool.first;
+
+		pool.first = io->next;
+		io_free(io);
+	}
+	pool.count = 0;
+}
+
+/* --- reading
+ * ---------------------------------------------------------------------------------------------------- */
+
+/* Where the reply's bytes go: over io_uring the buffer that the kernel takes them from. */
+static char *io_buffer(struct io *io, size_t size)
+{
+	char *payload;
+	size_t payload_size;
+	void *registration;
+
+	if (fuse_req_is_uring(io->req) &&
+		fuse_req_get_payload(io->req, &payload, &payload_size, &registration) == 0 &&
+		payload_size >= size)
+		return payload;
+	if (!io->own && posix_memalign((void **)&io->own, IO_ALIGN, IO_BUFFER) != 0)
+		io->own = NULL;
+	return size <= IO_BUFFER ? io->own : NULL;
+}
+
+static void read_done(struct backend_request *request, ssize_t result)
+{
+	struct io *io = (struct io *)request;
+
+	if (result < 0) {
+		op_reply(io->req, (int)result);
+	} else {
+		io->counters->read_bytes += (uint64_t)result;
+		fuse_reply_buf(io->req, request->buf, (size_t)result);
+	}
+	io_put(io);
+}
+
+static void read_file(fuse_req_t req, struct handle *handle, size_t size, off_t offset)
+{
+	struct io *io = io_get(req, handle);
+	int r = io ? 0 : -ENOMEM;
+
+	if (r == 0)
+		r = handle_bytes(server_of(req), handle, &io->request.file);
+	if (r == 0) {
+		io->request.buf = io_buffer(io, size);
+		r = io->request.buf ? 0 : -ENOMEM;
+	}
+	if (r < 0) {
+		if (io)
+			io_put(io);
+		op_reply(req, r);
+		return;
+	}
+	io->request.size = size;
+	io->request.offset = offset;
+	io->request.done = read_done;
+	backend_read(&io->request);
+}
+
+static void read_copy(fuse_req_t req, struct handle *handle, size_t size, off_t offset)
+{
+	struct io *io = io_get(req, handle);
+	char *buf = io ? io_buffer(io, size) : NULL;
+	ssize_t n = buf ? cache_read(server_of(req)->cache, handle->object, buf, size, (uint64_t)offset)
+			: -ENOMEM;
+
+	if (n < 0) {
+		op_reply(req, (int)n);
+	} else {
+		io->counters->read_bytes += (uint64_t)n;
+		fuse_reply_buf(req, buf, (size_t)n);
+	}
+	if (io)
+		io_put(io);
+}
+
+void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *info)
+{
+	struct handle *handle = handle_of(info);
+
+	server_of(req)->lanes[handle->lane].reads++;
+	if (handle->object && !handle->object->frozen)
+		read_copy(req, handle, size, offset);
+	else
+		read_file(req, handle, size, offset);
+}
+
+/* --- writing
+ * ---------------------------------------------------------------------------------------------------- */
+
+/* A write that the copy follows, or that needs the caller's flags or rights: made at once, in order. */
+struct plain_write {
+	struct op_work work;
+	struct handle *handle;
+	const char *buf;
+	size_t size;
+	off_t offset;
+	bool append, keep_bits;
+};
+
+static ssize_t write_all(int fd, const char *buf, size_t size, off_t offset, bool append)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		struct iovec part = {.iov_base = (void *)(uintptr_t)(buf + done), .iov_len = size - done};
+		ssize_t n = pwritev2(fd, &part, 1, offset + (off_t)done, append ? RWF_APPEND : 0);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return done ? (ssize_t)done : n < 0 ? -errno : -EIO;
+		done += (size_t)n;
+	}
+	return (ssize_t)done;
+}
+
+/* Where an appending write of n bytes went. */
+static off_t offset_of_append(int fd, ssize_t n)
+{
+	struct stat st;
+
+	return fstat(fd, &st) < 0 ? 0 : st.st_size - n;
+}
+
+static ssize_t write_both(struct server *server, const struct plain_write *w)
+{
+	struct inode *inode = w->handle->inode;
+	int fd = handle_fd(server, w->handle);
+	struct object *copy;
+	bool fresh = false;
+	off_t offset = w->offset;
+	ssize_t n;
+
+	if (fd < 0)
+		return fd;
+	copy = copy_change_begin(server, inode, &fresh);
+	if (w->keep_bits)
+		creds_keep_sgid(true);
+	n = write_all(fd, w->buf, w->size, offset, w->append);
+	if (w->keep_bits)
+		creds_keep_sgid(false);
+	if (copy && n > 0) {
+		if (w->append)
+			offset = offset_of_append(fd, n);
+		cache_write(server->cache, copy, w->buf, (size_t)n, (uint64_t)offset);
+	}
+	copy_change_end(server, inode, copy, fresh);
+	if (w->handle->bytes && n > 0)
+		backend_file_changed(w->handle->bytes);
+	return n;
+}
+
+static void reply_written(fuse_req_t req, struct lane_counters *counters, ssize_t n)
+{
+	if (n < 0) {
+		op_reply(req, (int)n);
+		return;
+	}
+	counters->write_bytes += (uint64_t)n;
+	fuse_reply_write(req, (size_t)n);
+}
+
+static void plain_write_run(struct op_work *op)
+{
+	struct plain_write *w = (struct plain_write *)op;
+	struct server *server = server_of(op->req);
+
+	reply_written(op->req, &server->lanes[w->handle->lane], write_both(server, w));
+	free(w);
+}
+
+static void write_done(struct backend_request *request, ssize_t result)
+{
+	struct io *io = (struct io *)request;
+
+	reply_written(io->req, io->counters, result);
+	io_put(io);
+}
+
+/* Over /dev/fuse the data lies in the thread's receive buffer: it must be used before the next request. */
+struct waiting_write {
+	struct backend_request request;
+	ssize_t result;
+	sem_t done;
+};
+
+static void waiting_write_done(struct backend_request *request, ssize_t result)
+{
+	struct waiting_write *w = (struct waiting_write *)request;
+
+	w->result = result;
+	sem_post(&w->done);
+}
+
+static ssize_t write_and_wait(struct backend_file *file, const char *buf, size_t size, off_t offset)
+{
+	struct waiting_write w = {
+		.request = {.file = file,
+			.buf = (void *)(uintptr_t)buf,
+			.size = size,
+			.offset = offset,
+			.done = waiting_write_done},
+	};
+
+	sem_init(&w.done, 0, 0);
+	backend_write(&w.request);
+	while (sem_wait(&w.done) < 0)
+		continue;
+	sem_destroy(&w.done);
+	return w.result;
+}
+
+static void write_direct(fuse_req_t req, struct handle *handle, const char *buf, size_t size, off_t offset)
+{
+	struct server *server = server_of(req);
+	struct backend_file *file;
+	struct io *io;
+	int r = handle_bytes(server, handle, &file);
+
+	if (r < 0) {
+		op_reply(req, r);
+		return;
+	}
+	if (!fuse_req_is_uring(req)) {
+		reply_written(req, &server->lanes[handle->lane], write_and_wait(file, buf, size, offset));
+		return;
+	}
+	io = io_get(req, handle);
+	if (!io) {
+		op_reply(req, -ENOMEM);
+		return;
+	}
+	io->request.file = file;
+	io->request.buf = (void *)(uintptr_t)buf;
+	io->request.size = size;
+	io->request.offset = offset;
+	io->request.done = write_done;
+	backend_write(&io->request);
+}
+
+void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t offset,
+	struct fuse_file_info *info)
+{
+	struct server *server = server_of(req);
+	struct handle *handle = handle_of(info);
+	bool append = (info->flags & O_APPEND) && !info->writepage;
+	struct plain_write *w;
+
+	server->lanes[handle->lane].writes++;
+	if (handle->lane == LANE_DIRECT && !append && !handle->privileged_bits &&
+		!(handle->open_flags & (O_SYNC | O_DSYNC))) {
+		write_direct(req, handle, buf, size, offset);
+		return;
+	}
+	w = malloc(sizeof(*w));
+	if (!w) {
+		op_reply(req, -ENOMEM);
+		return;
+	}
+	*w = (struct plain_write){
+		.work = {.run = plain_write_run, .req = req},
+		.handle = handle,
+		.buf = buf,
+		.size = size,
+		.offset = offset,
+		.append = append,
+		.keep_bits = handle->privileged_bits && !info->kill_suidgid,
+	};
+	op_work_run(&w->work);
+}

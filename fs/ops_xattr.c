@@ -1,0 +1,230 @@
+/* Extended attributes, ACLs among them, and file flags. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "fs/copy.h"
+#include "fs/creds.h"
+#include "fs/ops.h"
+
+#define ACL_ACCESS "system.posix_acl_access"
+#define TRUSTED "trusted."
+
+/* An O_PATH descriptor takes no *xattr() call; its link in /proc does, for symbolic links as well. */
+static int path_get(fuse_req_t req, struct inode *inode, char path[TREE_PATH_SIZE])
+{
+	int fd = tree_fd_get(server_of(req)->tree, inode);
+
+	if (fd < 0)
+		return fd;
+	tree_fd_path(fd, path);
+	return 0;
+}
+
+static void path_put(fuse_req_t req, struct inode *inode)
+{
+	tree_fd_put(server_of(req)->tree, inode);
+}
+
+static bool caller_is_in_group(fuse_req_t req, gid_t gid)
+{
+	gid_t groups[256];
+	int n;
+
+	if (fuse_req_ctx(req)->gid == gid)
+		return true;
+	n = fuse_req_getgroups(req, 256, groups);
+	for (int i = 0; i < n && i < 256; i++)
+		if (groups[i] == gid)
+			return true;
+	return false;
+}
+
+/* An ACL carries the group's permissions: like chmod, setting one by a stranger to the group clears set-gid.
+ */
+static bool acl_keeps_sgid(fuse_req_t req, struct inode *inode, const char *name)
+{
+	struct statx stx;
+
+	if (strcmp(name, ACL_ACCESS) != 0 || tree_statx(server_of(req)->tree, inode, &stx) < 0 ||
+		!(stx.stx_mode & S_ISGID))
+		return false;
+	return op_keeps_bits(req) || caller_is_in_group(req, stx.stx_gid);
+}
+
+static void change(
+	fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size, int flags)
+{
+	struct server *server = server_of(req);
+	struct inode *inode = op_inode(req, ino);
+	char path[TREE_PATH_SIZE];
+	bool fresh, keep;
+	int r;
+
+	if (!inode)
+		return;
+	r = path_get(req, inode, path);
+	if (r < 0) {
+		op_reply(req, r);
+		return;
+	}
+	fresh = copy_attributes_begin(server, inode);
+	keep = value && acl_keeps_sgid(req, inode, name);
+	if (keep)
+		creds_keep_sgid(true);
+	r = (value ? setxattr(path, name, value, size, flags) : removexattr(path, name)) < 0 ? -errno : 0;
+	if (keep)
+		creds_keep_sgid(false);
+	copy_attributes_end(server, inode, fresh);
+	path_put(req, inode);
+	op_reply(req, r);
+}
+
+void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size, int flags)
+{
+	change(req, ino, name, value, size, flags);
+}
+
+void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
+{
+	change(req, ino, name, NULL, 0, 0);
+}
+
+/* Replies with what get() reads, or with its size when the caller asked for that. */
+static void reply_read(fuse_req_t req, char *buf, size_t size, ssize_t n)
+{
+	if (n < 0)
+		op_reply(req, (int)n);
+	else if (size == 0)
+		fuse_reply_xattr(req, (size_t)n);
+	else
+		fuse_reply_buf(req, buf, (size_t)n);
+	free(buf);
+}
+
+void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
+{
+	struct inode *inode = op_inode(req, ino);
+	char path[TREE_PATH_SIZE], *buf;
+	ssize_t n;
+	int r;
+
+	if (!inode)
+		return;
+	buf = size ? malloc(size) : NULL;
+	r = size && !buf ? -ENOMEM : path_get(req, inode, path);
+	n = r;
+	if (r == 0) {
+		n = getxattr(path, name, buf, size);
+		n = n < 0 ? -errno : n;
+		path_put(req, inode);
+	}
+	reply_read(req, buf, size, n);
+}
+
+/* Others than root do not see the names of trusted attributes; the daemon, as root, does. */
+static ssize_t hide_trusted(char *names, ssize_t size)
+{
+	char *out = names;
+
+	for (char *in = names; in < names + size;) {
+		size_t n = strlen(in) + 1;
+
+		if (strncmp(in, TRUSTED, strlen(TRUSTED)) != 0) {
+			memmove(out, in, n);
+			out += n;
+		}
+		in += n;
+	}
+	return out - names;
+}
+
+static ssize_t list_names(const char *path, char **names, bool see_trusted)
+{
+	ssize_t size = listxattr(path, NULL, 0), n;
+
+	if (size <= 0)
+		return size < 0 ? -errno : 0;
+	size += 256; /* one may come meanwhile */
+	*names = malloc((size_t)size);
+	if (!*names)
+		return -ENOMEM;
+	n = listxattr(path, *names, (size_t)size);
+	if (n < 0)
+		return -errno;
+	return see_trusted ? n : hide_trusted(*names, n);
+}
+
+void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
+{
+	struct inode *inode = op_inode(req, ino);
+	char path[TREE_PATH_SIZE], *names = NULL;
+	ssize_t n;
+	int r;
+
+	if (!inode)
+		return;
+	r = path_get(req, inode, path);
+	n = r;
+	if (r == 0) {
+		n = list_names(path, &names, fuse_req_ctx(req)->uid == 0);
+		path_put(req, inode);
+	}
+	if (n > 0 && size > 0 && (size_t)n > size)
+		n = -ERANGE;
+	reply_read(req, names, size, n);
+}
+
+/* --- file flags
+ * ------------------------------------------------------------------------------------------------- */
+
+static size_t ioctl_size(unsigned cmd)
+{
+	switch (cmd) {
+	case FS_IOC_GETFLAGS: /* the kernel passes an int, whatever the number says */
+	case FS_IOC_SETFLAGS:
+		return sizeof(int);
+	case FS_IOC_FSGETXATTR:
+	case FS_IOC_FSSETXATTR:
+		return sizeof(struct fsxattr);
+	default:
+		return 0;
+	}
+}
+
+void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned cmd, void *arg, struct fuse_file_info *info,
+	unsigned flags, const void *in, size_t in_size, size_t out_size)
+{
+	struct server *server = server_of(req);
+	struct inode *inode = op_inode(req, ino);
+	bool sets = cmd == FS_IOC_SETFLAGS || cmd == FS_IOC_FSSETXATTR;
+	char data[64] = {0};
+	size_t size = ioctl_size(cmd);
+	int fd, r;
+
+	if (!inode)
+		return;
+	if (!size || (sets ? in_size : out_size) < size) {
+		op_reply(req, -ENOTTY);
+		return;
+	}
+	if (sets)
+		memcpy(data, in, size);
+	fd = inode->type == S_IFDIR ? dup(dir_fd(info))
+				    : tree_open(server->tree, inode, O_RDONLY | O_NONBLOCK);
+	if (fd < 0) {
+		op_reply(req, fd == -1 ? -errno : fd);
+		return;
+	}
+	r = ioctl(fd, cmd, data) < 0 ? -errno : 0;
+	close(fd);
+	if (r < 0)
+		op_reply(req, r);
+	else
+		fuse_reply_ioctl(req, 0, sets ? NULL : data, sets ? 0 : size);
+}

@@ -1,0 +1,452 @@
+#include "fs/session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/capability.h>
+#include <sys/resource.h>
+#include <sys/statvfs.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+
+#include "backends/backend.h"
+#include "fs/copy.h"
+#include "fs/creds.h"
+#include "fs/log.h"
+#include "fs/ops.h"
+
+#define URING_SWITCH "/sys/module/fuse/parameters/enable_uring"
+#define MAX_WRITE (1 << 20)
+#define FD_SET_MAX 4096
+
+struct session {
+	struct server server;
+	void (*ready)(void);
+	GThread *ticker, *starter;
+	GMutex lock; /* for ending */
+	GCond wake;
+	bool ending;
+	bool refused; /* INIT did not bring what was asked for */
+	bool mounted;
+};
+
+/* --- what the kernel offers
+ * --------------------------------------------------------------------------------- */
+
+static bool uring_is_on(void)
+{
+	char word[8] = "";
+	FILE *f = fopen(URING_SWITCH, "re");
+
+	if (!f)
+		return false;
+	if (!fgets(word, sizeof(word), f))
+		word[0] = '\0';
+	fclose(f);
+	return word[0] == 'Y' || word[0] == '1';
+}
+
+static int choose_transport(struct server *server)
+{
+	enum option_transport wish = server->options.transport;
+
+	server->uring = wish != TRANSPORT_DEV && uring_is_on();
+	if (server->uring || wish == TRANSPORT_DEV)
+		return 0;
+	if (wish == TRANSPORT_URING) {
+		log_error("transport=uring: FUSE over io_uring is off or unknown to this kernel; root turns "
+			  "it on with: "
+			  "echo Y > " URING_SWITCH);
+		return -EOPNOTSUPP;
+	}
+	log_info("transport: /dev/fuse; faster over io_uring, which root turns on with: echo Y "
+		 "> " URING_SWITCH);
+	return 0;
+}
+
+/* Each CPU has a queue, and each request of it 1 MiB. */
+static unsigned choose_uring_depth(const struct server *server)
+{
+	int cpus = get_nprocs_conf();
+
+	if (server->options.uring_depth)
+		return server->options.uring_depth;
+	return cpus <= 8 ? 8 : cpus <= 32 ? 4 : 2;
+}
+
+static bool is_mount_admin(void)
+{
+	cap_t caps = cap_get_proc();
+	cap_flag_value_t value = CAP_CLEAR;
+
+	if (!caps)
+		return false;
+	cap_get_flag(caps, CAP_SYS_ADMIN, CAP_EFFECTIVE, &value);
+	cap_free(caps);
+	return value == CAP_SET;
+}
+
+static int choose_passthrough(struct server *server)
+{
+	server->passthrough = server->options.passthrough != PASSTHROUGH_OFF && is_mount_admin();
+	if (server->passthrough || server->options.passthrough == PASSTHROUGH_OFF)
+		return 0;
+	if (server->options.passthrough == PASSTHROUGH_ON) {
+		log_error(
+			"passthrough=on: needs CAP_SYS_ADMIN (root); without it use passthrough=auto or off");
+		return -EPERM;
+	}
+	log_info("passthrough: not without CAP_SYS_ADMIN; all files are served by the daemon, several times "
+		 "slower than "
+		 "the lanes cached and plain that root gets");
+	return 0;
+}
+
+static void want(struct fuse_conn_info *conn, uint64_t flag)
+{
+	if (conn->capable_ext & flag)
+		fuse_set_feature_flag(conn, flag);
+}
+
+static void op_init(void *userdata, struct fuse_conn_info *conn)
+{
+	struct server *server = userdata;
+	struct session *session = (struct session *)server;
+
+	want(conn, FUSE_CAP_ATOMIC_O_TRUNC);
+	want(conn, FUSE_CAP_EXPORT_SUPPORT);
+	want(conn, FUSE_CAP_PARALLEL_DIROPS);
+	want(conn, FUSE_CAP_ASYNC_DIO);
+	want(conn, FUSE_CAP_READDIRPLUS);
+	want(conn, FUSE_CAP_READDIRPLUS_AUTO);
+	want(conn, FUSE_CAP_DONT_MASK);
+	want(conn, FUSE_CAP_POSIX_ACL);
+	want(conn, FUSE_CAP_HANDLE_KILLPRIV_V2);
+	want(conn, FUSE_CAP_DIRECT_IO_ALLOW_MMAP);
+	fuse_unset_feature_flag(conn, FUSE_CAP_WRITEBACK_CACHE);
+	fuse_unset_feature_flag(conn, FUSE_CAP_SPLICE_READ); /* op_write wants the bytes */
+	conn->max_write = MAX_WRITE;
+	conn->max_background = 64;
+	conn->congestion_threshold = 48;
+	conn->time_gran = 1;
+	if (server->passthrough && !(conn->capable_ext & FUSE_CAP_PASSTHROUGH)) {
+		server->passthrough = false;
+		if (server->options.passthrough == PASSTHROUGH_ON) {
+			log_error("passthrough=on: this kernel has no FUSE passthrough (Linux 6.9 has)");
+			session->refused = true;
+			fuse_session_exit(server->session);
+		} else {
+			log_info("passthrough: not in this kernel (Linux 6.9 has it); all files are served "
+				 "by the daemon");
+		}
+	}
+	if (server->passthrough) {
+		want(conn, FUSE_CAP_PASSTHROUGH);
+		conn->max_backing_stack_depth = FUSE_BACKING_STACKED_OVER;
+	}
+}
+
+static const struct fuse_lowlevel_ops ops = {
+	.init = op_init,
+	.lookup = op_lookup,
+	.forget = op_forget,
+	.forget_multi = op_forget_multi,
+	.getattr = op_getattr,
+	.statx = op_statx,
+	.setattr = op_setattr,
+	.readlink = op_readlink,
+	.mknod = op_mknod,
+	.mkdir = op_mkdir,
+	.symlink = op_symlink,
+	.link = op_link,
+	.unlink = op_unlink,
+	.rmdir = op_rmdir,
+	.rename = op_rename,
+	.open = op_open,
+	.create = op_create,
+	.tmpfile = op_tmpfile,
+	.read = op_read,
+	.write = op_write,
+	.flush = op_flush,
+	.release = op_release,
+	.fsync = op_fsync,
+	.fallocate = op_fallocate,
+	.lseek = op_lseek,
+	.copy_file_range = op_copy_file_range,
+	.opendir = op_opendir,
+	.readdir = op_readdir,
+	.readdirplus = op_readdirplus,
+	.releasedir = op_releasedir,
+	.fsyncdir = op_fsyncdir,
+	.statfs = op_statfs,
+	.setxattr = op_setxattr,
+	.getxattr = op_getxattr,
+	.listxattr = op_listxattr,
+	.removexattr = op_removexattr,
+	.ioctl = op_ioctl,
+};
+
+/* --- the server's parts
+ * -------------------------------------------------------------------------------------- */
+
+/* Returns how many descriptors there are. */
+static unsigned raise_descriptor_limit(void)
+{
+	struct rlimit limit = {.rlim_cur = 1 << 20, .rlim_max = 1 << 20}, now;
+
+	if (getrlimit(RLIMIT_NOFILE, &now) < 0)
+		return 1024;
+	if (now.rlim_max < limit.rlim_max && setrlimit(RLIMIT_NOFILE, &limit) < 0)
+		limit = now;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	return (unsigned)MIN(limit.rlim_cur, 1 << 20);
+}
+
+static int start_tree(struct server *server, unsigned descriptors)
+{
+	int fd = open(server->options.source, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r;
+
+	if (fd < 0) {
+		log_error("SOURCE %s: %s", server->options.source, strerror(errno));
+		return -errno;
+	}
+	r = tree_new(&server->tree, fd, MAX(32, MIN(descriptors / 2, FD_SET_MAX)));
+	if (r < 0)
+		log_error("SOURCE %s: %s", server->options.source, strerror(-r));
+	else if (!tree_has_handles(server->tree))
+		log_info("SOURCE %s: files cannot be opened by handle here; they are found by their names, "
+			 "with a bounded "
+			 "set of descriptors",
+			server->options.source);
+	return r;
+}
+
+static int start_cache(struct server *server)
+{
+	const struct options *o = &server->options;
+	const struct cache_options options = {
+		.budget = o->cache_size,
+		.growth = MAX(o->cache_size / 4, 8 * o->small_max),
+		.admit = o->admit,
+		.policy = evict_catalogue[o->evict],
+	};
+	const struct cache_owner owner = {.let_go = copy_let_go, .watch = copy_watch, .ctx = server};
+	int r = cache_new(&server->cache, &options, &owner);
+
+	if (r < 0)
+		log_error("the cache: %s", strerror(-r));
+	else if (server->passthrough && store_mount_error(cache_store(server->cache)))
+		log_warning("the store: no tmpfs (%s), memfds instead",
+			strerror(-store_mount_error(cache_store(server->cache))));
+	return r;
+}
+
+static void backend_says(void *context, int priority, const char *line)
+{
+	(void)context;
+	log_write(priority <= LOG_LEVEL_WARNING ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "%s", line);
+}
+
+static int start_backends(struct server *server)
+{
+	struct backend_settings settings;
+	int r;
+
+	backend_settings_init(&settings);
+	settings.memory = server->options.direct_memory;
+	settings.readahead = server->options.direct_readahead;
+	settings.depth = server->options.direct_depth;
+	settings.log = backend_says;
+	r = backend_direct_new(&settings, &server->direct);
+	if (r == 0)
+		r = backend_buffered_new(&settings, &server->buffered);
+	if (r < 0)
+		log_error("the I/O engine: %s", strerror(-r));
+	return r;
+}
+
+static int start_server(struct server *server, unsigned descriptors)
+{
+	const struct options *o = &server->options;
+	int r;
+
+	server->limits = (struct classify_limits){
+		.small_max = o->small_max,
+		.large_min = o->large_min,
+		.mid = o->mid == OPT_MID_DIRECT ? LANE_DIRECT : LANE_PLAIN,
+		.large = o->large == OPT_LARGE_DIRECT ? LANE_DIRECT : LANE_PLAIN,
+	};
+	server->privileged = creds_privileged();
+	r = choose_transport(server);
+	if (r == 0)
+		r = choose_passthrough(server);
+	if (r == 0)
+		r = start_tree(server, descriptors);
+	if (r == 0)
+		r = start_cache(server);
+	if (r == 0)
+		r = start_backends(server);
+	if (r == 0) {
+		server->fillers = g_thread_pool_new(copy_fill, server, 2, FALSE, NULL);
+		server->workers = g_thread_pool_new(op_work_in_pool, server, 16, FALSE, NULL);
+	}
+	return r;
+}
+
+static void stop_server(struct server *server)
+{
+	if (server->fillers)
+		g_thread_pool_free(server->fillers, FALSE, TRUE);
+	if (server->workers)
+		g_thread_pool_free(server->workers, FALSE, TRUE);
+	if (server->tree && server->cache)
+		copy_drop_all(server);
+	cache_free(server->cache);
+	tree_free(server->tree);
+	backend_free(server->direct);
+	backend_free(server->buffered);
+	op_io_drain();
+}
+
+/* --- mounting
+ * -------------------------------------------------------------------------------------------------- */
+
+static void add_escaped(GString *out, const char *value)
+{
+	for (; *value; value++) {
+		if (*value == ',' || *value == '\\')
+			g_string_append_c(out, '\\');
+		g_string_append_c(out, *value);
+	}
+}
+
+static struct fuse_session *new_session(struct server *server)
+{
+	const struct options *o = &server->options;
+	GString *list = g_string_new(NULL);
+	char name[] = "sievefs", dash_o[] = "-o", *argv[] = {name, dash_o, NULL, NULL};
+	struct fuse_args args = FUSE_ARGS_INIT(3, argv);
+	struct fuse_session *session;
+
+	if (!options_has_generic(o, "subtype"))
+		g_string_append(list, "subtype=sievefs,");
+	if (!options_has_generic(o, "fsname")) {
+		g_string_append(list, "fsname=");
+		add_escaped(list, o->source);
+		g_string_append_c(list, ',');
+	}
+	g_string_append(list, "default_permissions");
+	if (server->privileged && !options_has_generic(o, "allow_other") &&
+		!options_has_generic(o, "allow_root"))
+		g_string_append(list, ",allow_other");
+	if (server->uring)
+		g_string_append_printf(list, ",io_uring,io_uring_q_depth=%u", choose_uring_depth(server));
+	if (o->debug)
+		g_string_append(list, ",debug");
+	if (o->kernel_options && o->kernel_options->len)
+		g_string_append_printf(list, ",%s", o->kernel_options->str);
+	argv[2] = list->str;
+	session = fuse_session_new(&args, &ops, sizeof(ops), server);
+	fuse_opt_free_args(&args);
+	g_string_free(list, TRUE);
+	return session;
+}
+
+/* The first request that the mount answers. */
+static gpointer wait_until_it_answers(gpointer data)
+{
+	struct session *session = data;
+	struct statvfs fs;
+
+	if (statvfs(session->server.options.mountpoint, &fs) == 0 && !session->refused)
+		session->ready();
+	return NULL;
+}
+
+static gpointer tick(gpointer data)
+{
+	struct session *session = data;
+
+	g_mutex_lock(&session->lock);
+	while (!session->ending) {
+		if (g_cond_wait_until(
+			    &session->wake, &session->lock, g_get_monotonic_time() + G_TIME_SPAN_SECOND))
+			continue;
+		g_mutex_unlock(&session->lock);
+		tree_close_idle(session->server.tree);
+		cache_tick(session->server.cache);
+		g_mutex_lock(&session->lock);
+	}
+	g_mutex_unlock(&session->lock);
+	return NULL;
+}
+
+static void end_ticker(struct session *session)
+{
+	g_mutex_lock(&session->lock);
+	session->ending = true;
+	g_cond_signal(&session->wake);
+	g_mutex_unlock(&session->lock);
+	g_thread_join(session->ticker);
+}
+
+static int serve(struct session *session)
+{
+	struct fuse_loop_config *config = fuse_loop_cfg_create();
+	int r;
+
+	fuse_loop_cfg_set_clone_fd(config, 0);
+	fuse_loop_cfg_set_max_threads(config, 64);
+	fuse_loop_cfg_set_idle_threads(config, 16);
+	session->ticker = g_thread_new("ticker", tick, session);
+	session->starter = g_thread_new("starter", wait_until_it_answers, session);
+	r = fuse_session_loop_mt(session->server.session, config);
+	fuse_loop_cfg_destroy(config);
+	return r;
+}
+
+static int mount_and_serve(struct session *session)
+{
+	struct server *server = &session->server;
+	int r;
+
+	server->session = new_session(server);
+	if (!server->session)
+		return 1;
+	if (fuse_set_signal_handlers(server->session) < 0)
+		return 1;
+	if (fuse_session_mount(server->session, server->options.mountpoint) < 0) {
+		log_error("MOUNTPOINT %s: cannot be mounted on", server->options.mountpoint);
+		fuse_remove_signal_handlers(server->session);
+		return 1;
+	}
+	r = serve(session);
+	fuse_session_unmount(server->session);
+	g_thread_join(session->starter);
+	end_ticker(session);
+	fuse_remove_signal_handlers(server->session);
+	return r < 0 || session->refused;
+}
+
+int session_run(struct options *options, void (*ready)(void))
+{
+	struct session session = {.server.options = *options, .ready = ready};
+	unsigned descriptors = raise_descriptor_limit();
+	int r = creds_init();
+
+	signal(SIGIO, SIG_IGN); /* a lease of ours was broken */
+	if (r < 0)
+		log_error("capabilities: %s", strerror(-r));
+	else
+		r = start_server(&session.server, descriptors);
+	if (r == 0)
+		r = mount_and_serve(&session);
+	stop_server(&session.server);
+	if (session.server.session)
+		fuse_session_destroy(session.server.session);
+	return r != 0;
+}

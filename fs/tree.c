@@ -1,0 +1,680 @@
+#include "fs/tree.h"
+
+#include <errno.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <sys/utsname.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "fs/tree_impl.h"
+
+#define XFS_HANDLE_INO64_GEN 0x81 /* fs/xfs/xfs_export.h */
+#define HANDLE_INO32_GEN 1        /* FILEID_INO32_GEN of linux/exportfs.h: ext4 and others */
+#define STATX_WANTED (STATX_BASIC_STATS | STATX_BTIME)
+
+/* --- nodeids ----------------------------------------------------------------------------------------------
+ */
+
+static uint64_t mix64(uint64_t x)
+{
+	/* the finaliser of MurmurHash3 */
+	x ^= x >> 33;
+	x *= 0xff51afd7ed558ccdULL;
+	x ^= x >> 33;
+	x *= 0xc4ceb9fe1a85ec53ULL;
+	return x ^ (x >> 33);
+}
+
+static uint64_t hash_identity(const struct identity *id)
+{
+	uint64_t h = mix64(id->mount->ino_mix + (uint64_t)id->type);
+
+	for (unsigned i = 0; i < id->bytes; i += 8) {
+		uint64_t word = 0;
+
+		memcpy(&word, id->data + i, MIN(8, id->bytes - i));
+		h = mix64(h ^ word) + i;
+	}
+	return h;
+}
+
+/* A handle of a 32-bit inode number and its generation fits a nodeid, which then needs no memory to be found
+ * again after the kernel forgot it. */
+static bool nodeid_pack(const struct tree *tree, const struct identity *id, uint64_t *nodeid)
+{
+	uint64_t ino;
+	uint32_t gen;
+
+	if (id->type != tree->packed_type || id->mount->ino_mix != 0)
+		return false;
+	if (id->type == HANDLE_INO32_GEN && id->bytes == 8) {
+		uint32_t ino32;
+
+		memcpy(&ino32, id->data, 4);
+		memcpy(&gen, id->data + 4, 4);
+		ino = ino32;
+	} else if (id->type == XFS_HANDLE_INO64_GEN && id->bytes == 12) {
+		memcpy(&ino, id->data, 8);
+		memcpy(&gen, id->data + 8, 4);
+	} else {
+		return false;
+	}
+	if (ino > UINT32_MAX || ino == 0)
+		return false;
+	*nodeid = (uint64_t)gen << 32 | ino;
+	return *nodeid > 1; /* 1 is the root's */
+}
+
+static bool nodeid_unpack(const struct tree *tree, uint64_t nodeid, struct identity *id)
+{
+	uint64_t ino = nodeid & UINT32_MAX;
+	uint32_t gen = nodeid >> 32;
+
+	if (ino == 0 || !tree->packed_type)
+		return false;
+	id->mount = tree->root->mount;
+	id->type = tree->packed_type;
+	if (id->type == HANDLE_INO32_GEN) {
+		id->bytes = 8;
+		memcpy(id->data, &ino, 4);
+		memcpy(id->data + 4, &gen, 4);
+	} else {
+		id->bytes = 12;
+		memcpy(id->data, &ino, 8);
+		memcpy(id->data + 8, &gen, 4);
+	}
+	return true;
+}
+
+/* --- identities -------------------------------------------------------------------------------------------
+ */
+
+static int mount_handle_fd(int fd, uint32_t mode)
+{
+	char path[TREE_PATH_SIZE];
+	struct {
+		struct file_handle head;
+		unsigned char data[MAX_HANDLE_SZ];
+	} handle = {.head.handle_bytes = MAX_HANDLE_SZ};
+	int id, opened, probe;
+
+	if (!S_ISDIR(mode) && !S_ISREG(mode))
+		return -1;
+	/* open_by_handle_at() refuses an O_PATH descriptor as its mount */
+	tree_fd_path(fd, path);
+	opened = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (opened < 0)
+		return -1;
+	if (name_to_handle_at(fd, "", &handle.head, &id, AT_EMPTY_PATH) < 0)
+		goto without;
+	probe = open_by_handle_at(opened, &handle.head, O_PATH | O_CLOEXEC);
+	if (probe < 0)
+		goto without;
+	close(probe);
+	return opened;
+without:
+	close(opened);
+	return -1;
+}
+
+static bool has_fine_stamps(const struct statfs *fs)
+{
+	struct utsname kernel;
+	int major = 0, minor = 0;
+
+	if (uname(&kernel) < 0 || sscanf(kernel.release, "%d.%d", &major, &minor) != 2)
+		return false;
+	if (major < 6 || (major == 6 && minor < 13))
+		return false;
+	/* those with FS_MGTIME */
+	return fs->f_type == EXT4_SUPER_MAGIC || fs->f_type == XFS_SUPER_MAGIC ||
+	       fs->f_type == BTRFS_SUPER_MAGIC || fs->f_type == TMPFS_MAGIC;
+}
+
+static struct tree_mount *mount_add(struct tree *tree, dev_t dev, int fd, const struct statx *stx)
+{
+	struct tree_mount *mount = calloc(1, sizeof(*mount));
+	struct statfs fs;
+
+	if (!mount)
+		return NULL;
+	if (fstatfs(fd, &fs) < 0)
+		memset(&fs, 0, sizeof(fs));
+	mount->dev = dev;
+	mount->fd = mount_handle_fd(fd, stx->stx_mode);
+	mount->fine_stamps = has_fine_stamps(&fs);
+	if (tree->mounts) {
+		/* the file system's own id stays the same when device numbers move */
+		uint64_t fsid;
+
+		memcpy(&fsid, &fs.f_fsid, sizeof(fsid));
+		mount->ino_mix = mix64(fsid ? fsid : dev) | 1;
+	}
+	mount->next = tree->mounts;
+	tree->mounts = mount;
+	return mount;
+}
+
+static struct tree_mount *mount_find(struct tree *tree, dev_t dev, int fd, const struct statx *stx)
+{
+	struct tree_mount *mount;
+
+	pthread_mutex_lock(&tree->mounts_lock);
+	for (mount = tree->mounts; mount; mount = mount->next)
+		if (mount->dev == dev)
+			break;
+	if (!mount)
+		mount = mount_add(tree, dev, fd, stx);
+	pthread_mutex_unlock(&tree->mounts_lock);
+	return mount;
+}
+
+int tree_identify(
+	struct tree *tree, int fd, const struct statx *stx, struct inode *parent, struct identity *id)
+{
+	struct {
+		struct file_handle head;
+		unsigned char data[MAX_HANDLE_SZ];
+	} handle = {.head.handle_bytes = MAX_HANDLE_SZ};
+	dev_t dev = makedev(stx->stx_dev_major, stx->stx_dev_minor);
+	int mount_id, r;
+
+	id->mount = parent && parent->mount->dev == dev ? parent->mount : mount_find(tree, dev, fd, stx);
+	if (!id->mount)
+		return -ENOMEM;
+	r = id->mount->fd >= 0 ? name_to_handle_at(fd, "", &handle.head, &mount_id, AT_EMPTY_PATH) : -1;
+	if (r == 0) {
+		id->type = handle.head.handle_type;
+		id->bytes = handle.head.handle_bytes;
+		memcpy(id->data, handle.head.f_handle, id->bytes);
+		return 0;
+	}
+	/* the birth time tells a reused inode number from the file that had it before */
+	uint64_t words[3] = {stx->stx_ino, 0, stx->stx_mode & S_IFMT};
+
+	if (stx->stx_mask & STATX_BTIME)
+		words[1] = (uint64_t)stx->stx_btime.tv_sec * 1000000000 + stx->stx_btime.tv_nsec;
+	id->type = HANDLE_BY_NAME;
+	id->bytes = sizeof(words);
+	memcpy(id->data, words, sizeof(words));
+	return 0;
+}
+
+bool tree_is(const struct inode *inode, const struct identity *id)
+{
+	return inode->mount == id->mount && inode->handle_type == id->type &&
+	       inode->handle_bytes == id->bytes && memcmp(inode->handle, id->data, id->bytes) == 0;
+}
+
+/* --- the table --------------------------------------------------------------------------------------------
+ */
+
+static guint inode_hash(gconstpointer p)
+{
+	return (guint)mix64(((const struct inode *)p)->nodeid);
+}
+
+static gboolean inode_equal(gconstpointer a, gconstpointer b)
+{
+	return ((const struct inode *)a)->nodeid == ((const struct inode *)b)->nodeid;
+}
+
+static struct tree_shard *shard_of(struct tree *tree, uint64_t nodeid)
+{
+	return &tree->shards[mix64(nodeid) >> 58];
+}
+
+static struct inode *shard_find(struct tree_shard *shard, uint64_t nodeid)
+{
+	struct inode key = {.nodeid = nodeid};
+
+	return g_hash_table_lookup(shard->inodes, &key);
+}
+
+static size_t inode_size(unsigned handle_bytes)
+{
+	return sizeof(struct inode) + handle_bytes;
+}
+
+static struct inode *inode_new(struct tree *tree, const struct identity *id, uint64_t nodeid, uint32_t type)
+{
+	struct inode *inode = calloc(1, inode_size(id->bytes));
+
+	if (!inode)
+		return NULL;
+	inode->nodeid = nodeid;
+	inode->mount = id->mount;
+	inode->fd_slot = -1;
+	inode->type = type & S_IFMT;
+	inode->handle_type = id->type;
+	inode->handle_bytes = id->bytes;
+	memcpy(inode->handle, id->data, id->bytes);
+	__atomic_add_fetch(&tree->bytes, inode_size(id->bytes), __ATOMIC_RELAXED);
+	__atomic_add_fetch(&tree->count, 1, __ATOMIC_RELAXED);
+	return inode;
+}
+
+static void route_free(struct tree *tree, struct tree_route *route)
+{
+	if (!route)
+		return;
+	tree_put(tree, route->parent, 1);
+	free(route->name);
+	free(route);
+}
+
+static void inode_free(struct tree *tree, struct inode *inode)
+{
+	tree_fd_drop(tree, inode);
+	route_free(tree, inode->route);
+	__atomic_sub_fetch(&tree->bytes, inode_size(inode->handle_bytes), __ATOMIC_RELAXED);
+	__atomic_sub_fetch(&tree->count, 1, __ATOMIC_RELAXED);
+	free(inode);
+}
+
+/* Takes a reference on the inode of this identity, making it where it is new. */
+static struct inode *table_get(struct tree *tree, const struct identity *id, uint32_t type)
+{
+	uint64_t nodeid;
+	bool packed = nodeid_pack(tree, id, &nodeid);
+	struct tree_shard *shard;
+	struct inode *inode;
+
+	if (!packed)
+		nodeid = hash_identity(id);
+	for (;; nodeid++) {
+		if (nodeid <= 1)
+			continue;
+		shard = shard_of(tree, nodeid);
+		pthread_mutex_lock(&shard->lock);
+		inode = shard_find(shard, nodeid);
+		if (!inode || tree_is(inode, id))
+			break;
+		pthread_mutex_unlock(&shard->lock); /* another file's: the next number */
+	}
+	if (!inode) {
+		inode = inode_new(tree, id, nodeid, type);
+		if (inode)
+			g_hash_table_add(shard->inodes, inode);
+	} else if (inode->refs == 0) {
+		g_queue_remove(&shard->forgotten, inode);
+	}
+	if (inode)
+		inode->refs++;
+	pthread_mutex_unlock(&shard->lock);
+	return inode;
+}
+
+struct inode *tree_hold(struct tree *tree, struct inode *inode)
+{
+	struct tree_shard *shard = shard_of(tree, inode->nodeid);
+
+	pthread_mutex_lock(&shard->lock);
+	inode->refs++;
+	pthread_mutex_unlock(&shard->lock);
+	return inode;
+}
+
+static bool is_self_describing(const struct tree *tree, const struct inode *inode)
+{
+	return inode->handle_type == tree->packed_type && inode->mount->ino_mix == 0;
+}
+
+void tree_put(struct tree *tree, struct inode *inode, uint64_t count)
+{
+	struct tree_shard *shard = shard_of(tree, inode->nodeid);
+	struct inode *gone = NULL;
+
+	pthread_mutex_lock(&shard->lock);
+	inode->refs -= MIN(count, inode->refs);
+	if (inode->refs == 0) {
+		if (is_self_describing(tree, inode) || inode->route) {
+			gone = inode;
+		} else {
+			g_queue_push_tail(&shard->forgotten, inode);
+			if (shard->forgotten.length > TREE_FORGOTTEN_MAX / TREE_SHARDS)
+				gone = g_queue_pop_head(&shard->forgotten);
+		}
+		if (gone)
+			g_hash_table_remove(shard->inodes, gone);
+	}
+	pthread_mutex_unlock(&shard->lock);
+	if (gone)
+		inode_free(tree, gone);
+}
+
+struct inode *tree_find(struct tree *tree, uint64_t nodeid)
+{
+	struct tree_shard *shard;
+	struct inode *inode;
+
+	if (nodeid == 1)
+		return tree->root;
+	shard = shard_of(tree, nodeid);
+	pthread_mutex_lock(&shard->lock);
+	inode = shard_find(shard, nodeid);
+	pthread_mutex_unlock(&shard->lock);
+	return inode;
+}
+
+/* --- finding files ----------------------------------------------------------------------------------------
+ */
+
+static int route_set(struct tree *tree, struct inode *inode, struct inode *parent, const char *name)
+{
+	struct tree_route *route = calloc(1, sizeof(*route));
+	struct tree_route *old;
+
+	if (!route)
+		return -ENOMEM;
+	route->name = strdup(name);
+	if (!route->name) {
+		free(route);
+		return -ENOMEM;
+	}
+	route->parent = tree_hold(tree, parent);
+	tree_lock_inode(tree, inode);
+	old = inode->route;
+	inode->route = route;
+	tree_unlock_inode(tree, inode);
+	route_free(tree, old);
+	return 0;
+}
+
+static bool route_is(const struct inode *inode, const struct inode *parent, const char *name)
+{
+	return inode->route && inode->route->parent == parent && strcmp(inode->route->name, name) == 0;
+}
+
+int tree_adopt(struct tree *tree, int fd, struct inode *parent, const char *name, struct inode **ret,
+	struct statx *stx)
+{
+	struct identity id;
+	struct inode *inode;
+	int r;
+
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_WANTED, stx) < 0)
+		return -errno;
+	r = tree_identify(tree, fd, stx, parent, &id);
+	if (r < 0)
+		return r;
+	if (tree->root && tree_is(tree->root, &id)) {
+		*ret = tree_hold(tree, tree->root);
+		return 0;
+	}
+	inode = table_get(tree, &id, stx->stx_mode);
+	if (!inode)
+		return -ENOMEM;
+	if (id.type == HANDLE_BY_NAME && parent && name && !route_is(inode, parent, name)) {
+		r = route_set(tree, inode, parent, name);
+		if (r < 0) {
+			tree_put(tree, inode, 1);
+			return r;
+		}
+	}
+	*ret = inode;
+	return 0;
+}
+
+int tree_lookup(
+	struct tree *tree, struct inode *parent, const char *name, struct inode **ret, struct statx *stx)
+{
+	int parent_fd, fd, r;
+
+	if (strcmp(name, ".") == 0 || (strcmp(name, "..") == 0 && parent == tree->root)) {
+		r = tree_statx(tree, parent, stx);
+		*ret = r < 0 ? NULL : tree_hold(tree, parent);
+		return r;
+	}
+	parent_fd = tree_fd_get(tree, parent);
+	if (parent_fd < 0)
+		return parent_fd;
+	fd = openat(parent_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	r = fd < 0 ? -errno : 0;
+	tree_fd_put(tree, parent);
+	if (r < 0)
+		return r;
+	r = tree_adopt(tree, fd, parent, name, ret, stx);
+	if (r < 0)
+		close(fd);
+	else
+		tree_fd_donate(tree, *ret, fd);
+	return r;
+}
+
+int tree_lookup_nodeid(struct tree *tree, uint64_t nodeid, struct inode **ret, struct statx *stx)
+{
+	struct tree_shard *shard = shard_of(tree, nodeid);
+	struct inode *inode;
+	struct identity id;
+	int fd, r;
+
+	if (nodeid == 1) {
+		*ret = tree_hold(tree, tree->root);
+		return tree_statx(tree, tree->root, stx);
+	}
+	pthread_mutex_lock(&shard->lock);
+	inode = shard_find(shard, nodeid);
+	if (inode && inode->refs++ == 0)
+		g_queue_remove(&shard->forgotten, inode);
+	pthread_mutex_unlock(&shard->lock);
+	if (!inode) {
+		if (!nodeid_unpack(tree, nodeid, &id))
+			return -ESTALE;
+		inode = table_get(tree, &id, 0);
+		if (!inode)
+			return -ENOMEM;
+	}
+	fd = tree_reach(tree, inode, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	r = fd < 0 ? fd : 0;
+	if (r == 0 && statx(fd, "", AT_EMPTY_PATH, STATX_WANTED, stx) < 0)
+		r = -errno;
+	if (r < 0) {
+		if (fd >= 0)
+			close(fd);
+		tree_put(tree, inode, 1);
+		return r;
+	}
+	inode->type = stx->stx_mode & S_IFMT;
+	tree_fd_donate(tree, inode, fd);
+	*ret = inode;
+	return 0;
+}
+
+void tree_note_name(struct tree *tree, struct inode *parent, const char *name)
+{
+	struct inode *inode;
+	struct statx stx;
+
+	/* looking it up notes the way to it */
+	if (!tree->by_handle && tree_lookup(tree, parent, name, &inode, &stx) == 0)
+		tree_put(tree, inode, 1);
+}
+
+/* --- attributes -------------------------------------------------------------------------------------------
+ */
+
+int tree_statx(struct tree *tree, struct inode *inode, struct statx *stx)
+{
+	int fd = tree_fd_get(tree, inode), r;
+
+	if (fd < 0)
+		return fd;
+	r = statx(fd, "", AT_EMPTY_PATH, STATX_WANTED, stx) < 0 ? -errno : 0;
+	tree_fd_put(tree, inode);
+	return r;
+}
+
+uint64_t tree_ino(const struct inode *inode, uint64_t ino)
+{
+	/* a file system below the root has numbers of its own; the mount's must be unique */
+	return inode->mount->ino_mix ? mix64(ino ^ inode->mount->ino_mix) : ino;
+}
+
+bool tree_has_fine_stamps(const struct inode *inode)
+{
+	return inode->mount->fine_stamps;
+}
+
+static struct timespec to_timespec(struct statx_timestamp t)
+{
+	return (struct timespec){.tv_sec = t.tv_sec, .tv_nsec = t.tv_nsec};
+}
+
+void tree_stat(const struct inode *inode, const struct statx *stx, struct stat *st)
+{
+	memset(st, 0, sizeof(*st));
+	st->st_ino = tree_ino(inode, stx->stx_ino);
+	st->st_mode = stx->stx_mode;
+	st->st_nlink = stx->stx_nlink;
+	st->st_uid = stx->stx_uid;
+	st->st_gid = stx->stx_gid;
+	st->st_rdev = makedev(stx->stx_rdev_major, stx->stx_rdev_minor);
+	st->st_size = (off_t)stx->stx_size;
+	st->st_blksize = stx->stx_blksize;
+	st->st_blocks = (blkcnt_t)stx->stx_blocks;
+	st->st_atim = to_timespec(stx->stx_atime);
+	st->st_mtim = to_timespec(stx->stx_mtime);
+	st->st_ctim = to_timespec(stx->stx_ctime);
+}
+
+/* --- life -------------------------------------------------------------------------------------------------
+ */
+
+void tree_lock_inode(struct tree *tree, struct inode *inode)
+{
+	pthread_mutex_lock(&tree->inode_locks[mix64(inode->nodeid) % TREE_INODE_LOCKS]);
+}
+
+void tree_unlock_inode(struct tree *tree, struct inode *inode)
+{
+	pthread_mutex_unlock(&tree->inode_locks[mix64(inode->nodeid) % TREE_INODE_LOCKS]);
+}
+
+static int tree_start(struct tree *tree, int source_fd, unsigned fd_limit)
+{
+	struct statx stx;
+	struct identity id;
+	int r;
+
+	tree->root_fd = source_fd;
+	tree->proc_fd = open("/proc/self/fd", O_PATH | O_CLOEXEC | O_DIRECTORY);
+	if (tree->proc_fd < 0)
+		return -errno;
+	r = tree_fds_init(tree, fd_limit);
+	if (r < 0)
+		return r;
+	if (statx(source_fd, "", AT_EMPTY_PATH, STATX_WANTED, &stx) < 0)
+		return -errno;
+	r = tree_identify(tree, source_fd, &stx, NULL, &id);
+	if (r < 0)
+		return r;
+	tree->by_handle = id.type != HANDLE_BY_NAME;
+	if (id.type == HANDLE_INO32_GEN || id.type == XFS_HANDLE_INO64_GEN)
+		tree->packed_type = id.type;
+	tree->root = inode_new(tree, &id, 1, stx.stx_mode);
+	if (!tree->root)
+		return -ENOMEM;
+	tree->root->refs = 2; /* the tree's own, and one that the kernel never gives back */
+	return 0;
+}
+
+int tree_new(struct tree **ret, int source_fd, unsigned fd_limit)
+{
+	struct tree *tree = calloc(1, sizeof(*tree));
+	int r;
+
+	if (!tree)
+		return -ENOMEM;
+	tree->proc_fd = -1;
+	pthread_mutex_init(&tree->mounts_lock, NULL);
+	for (int i = 0; i < TREE_SHARDS; i++) {
+		pthread_mutex_init(&tree->shards[i].lock, NULL);
+		tree->shards[i].inodes = g_hash_table_new(inode_hash, inode_equal);
+		g_queue_init(&tree->shards[i].forgotten);
+	}
+	for (int i = 0; i < TREE_INODE_LOCKS; i++)
+		pthread_mutex_init(&tree->inode_locks[i], NULL);
+	r = tree_start(tree, source_fd, fd_limit);
+	if (r < 0) {
+		tree_free(tree);
+		return r;
+	}
+	*ret = tree;
+	return 0;
+}
+
+static void free_inode_at_exit(gpointer key, gpointer value, gpointer data)
+{
+	struct inode *inode = key;
+
+	(void)value;
+	(void)data;
+	if (inode->route) {
+		free(inode->route->name);
+		free(inode->route);
+	}
+	free(inode);
+}
+
+void tree_free(struct tree *tree)
+{
+	if (!tree)
+		return;
+	tree_fds_free(tree);
+	for (int i = 0; i < TREE_SHARDS; i++) {
+		g_queue_clear(&tree->shards[i].forgotten);
+		g_hash_table_foreach(tree->shards[i].inodes, free_inode_at_exit, NULL);
+		g_hash_table_destroy(tree->shards[i].inodes);
+	}
+	while (tree->mounts) {
+		struct tree_mount *mount = tree->mounts;
+
+		tree->mounts = mount->next;
+		if (mount->fd >= 0)
+			close(mount->fd);
+		free(mount);
+	}
+	if (tree->proc_fd >= 0)
+		close(tree->proc_fd);
+	if (tree->root_fd >= 0)
+		close(tree->root_fd);
+	free(tree->root);
+	free(tree);
+}
+
+struct inode *tree_root(struct tree *tree)
+{
+	return tree->root;
+}
+
+void tree_each(struct tree *tree, void (*visit)(struct inode *inode, void *ctx), void *ctx)
+{
+	for (int i = 0; i < TREE_SHARDS; i++) {
+		GHashTableIter iter;
+		gpointer inode;
+
+		g_hash_table_iter_init(&iter, tree->shards[i].inodes);
+		while (g_hash_table_iter_next(&iter, &inode, NULL))
+			visit(inode, ctx);
+	}
+}
+
+uint64_t tree_inode_count(struct tree *tree)
+{
+	return __atomic_load_n(&tree->count, __ATOMIC_RELAXED);
+}
+
+uint64_t tree_bytes(struct tree *tree)
+{
+	return __atomic_load_n(&tree->bytes, __ATOMIC_RELAXED);
+}
+
+bool tree_has_handles(struct tree *tree)
+{
+	return tree->by_handle;
+}

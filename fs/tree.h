@@ -1,0 +1,118 @@
+/*
+ * tree - the backing tree as inodes: who a file is, by which number the kernel knows it, how to reach it
+ * again.
+ *
+ * A file is identified by its file handle (name_to_handle_at), so that no descriptor is kept for it: a
+ * bounded set of O_PATH descriptors is cached for those in use. Where the file system has no handles, or
+ * opening by handle is not permitted, a file is identified by device, inode number and birth time and reached
+ * by its name.
+ *
+ * A nodeid is derived from the handle: it stays the same when the kernel forgets the inode and asks again.
+ * Every function is safe to call from any thread.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+struct tree;
+struct object;
+struct tree_mount;
+struct tree_route;
+
+/* To what the kernel has tied an inode while it is open; see fs/lane.h. */
+enum binding {
+	UNBOUND,
+	BOUND_BACKING,
+	BOUND_STORE,
+	BOUND_SERVED,
+};
+
+struct inode {
+	uint64_t nodeid;
+	uint64_t refs; /* kernel lookups, open handles, cached objects, work; under the shard's lock */
+	struct tree_mount *mount;
+	struct tree_route *route; /* how to reach it by name; NULL where handles work */
+	int32_t fd_slot;          /* in the set of descriptors, or -1; under the set's lock */
+	uint32_t type;            /* S_IFMT bits */
+
+	/* The rest belongs to fs/lane.c and is under tree_lock_inode(). */
+	struct object *object; /* its copy in the cache, or NULL */
+	uint32_t open_count;
+	uint32_t writer_count;
+	int32_t backing_id;    /* of the backing file, while bound to it */
+	uint32_t change_seq;   /* moves with every change that comes through the mount */
+	unsigned binding : 2;  /* enum binding */
+	unsigned filling : 1;  /* a fill is queued or running */
+	unsigned suspect : 1;  /* was open for writing since the copy was last proved fresh */
+	unsigned outgrown : 1; /* once grew while cached: not cached again */
+	unsigned unlinked : 1; /* its last name may be gone */
+
+	int32_t handle_type;
+	uint16_t handle_bytes;
+	unsigned char handle[];
+};
+
+/* Opens the tree below source_fd (a directory opened for reading, which becomes the tree's). fd_limit: the
+ * most O_PATH descriptors to keep. Returns 0 or -errno. */
+int tree_new(struct tree **ret, int source_fd, unsigned fd_limit);
+void tree_free(struct tree *tree);
+
+struct inode *tree_root(struct tree *tree);
+
+/* The inode that the kernel calls nodeid. NULL when it is unknown and cannot be found again. The caller has
+ * no reference of its own: the kernel holds one for the length of a request. */
+struct inode *tree_find(struct tree *tree, uint64_t nodeid);
+
+/* Finds name in parent; *ret gets a reference that the caller hands to the kernel or gives back. */
+int tree_lookup(
+	struct tree *tree, struct inode *parent, const char *name, struct inode **ret, struct statx *stx);
+/* The same for a descriptor that the caller has and keeps; parent and name may be NULL. */
+int tree_adopt(struct tree *tree, int fd, struct inode *parent, const char *name, struct inode **ret,
+	struct statx *stx);
+/* For NFS: a nodeid that the kernel may have forgotten. Takes a reference. */
+int tree_lookup_nodeid(struct tree *tree, uint64_t nodeid, struct inode **ret, struct statx *stx);
+
+struct inode *tree_hold(struct tree *tree, struct inode *inode);
+void tree_put(struct tree *tree, struct inode *inode, uint64_t count);
+
+/* Keep files reachable where there are no handles (else they do nothing): called before an unlink or rename
+ * that may take an inode's last name, and after a rename gave it another. */
+void tree_before_unlink(struct tree *tree, struct inode *parent, const char *name);
+void tree_note_name(struct tree *tree, struct inode *parent, const char *name);
+
+/* An O_PATH descriptor of the inode, kept until the matching put. Returns it or -errno. */
+int tree_fd_get(struct tree *tree, struct inode *inode);
+void tree_fd_put(struct tree *tree, struct inode *inode);
+/* Opens the file itself: a descriptor that the caller closes, or -errno. */
+int tree_open(struct tree *tree, struct inode *inode, int flags);
+/* "/proc/self/fd/N" for calls that take only a path. */
+#define TREE_PATH_SIZE 32
+void tree_fd_path(int fd, char path[TREE_PATH_SIZE]);
+/* Closes descriptors that nobody used since the last call: deleted files must not be held for long. */
+void tree_close_idle(struct tree *tree);
+/* Drops the descriptor of a file that is about to lose its last name. */
+void tree_fd_drop(struct tree *tree, struct inode *inode);
+
+int tree_statx(struct tree *tree, struct inode *inode, struct statx *stx);
+/* What the mount reports: inode numbers that are unique though SOURCE may span file systems. */
+void tree_stat(const struct inode *inode, const struct statx *stx, struct stat *st);
+
+/* Whether two changes never bear the same time stamps if somebody looked in between (multigrain
+ * timestamps, 6.13). */
+bool tree_has_fine_stamps(const struct inode *inode);
+/* An inode number of the file system that inode lies on, as the mount reports it. */
+uint64_t tree_ino(const struct inode *inode, uint64_t ino);
+
+void tree_lock_inode(struct tree *tree, struct inode *inode);
+void tree_unlock_inode(struct tree *tree, struct inode *inode);
+
+void tree_each(struct tree *tree, void (*visit)(struct inode *inode, void *ctx), void *ctx);
+
+/* For the counters. */
+uint64_t tree_inode_count(struct tree *tree);
+uint64_t tree_bytes(struct tree *tree);
+bool tree_has_handles(struct tree *tree);

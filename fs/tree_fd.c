@@ -1,0 +1,305 @@
+/* The bounded set of O_PATH descriptors, and the ways to reach a file. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fs/tree_impl.h"
+
+int tree_fds_init(struct tree *tree, unsigned limit)
+{
+	struct fd_set_cache *fds = &tree->fds;
+
+	pthread_mutex_init(&fds->lock, NULL);
+	fds->slots = calloc(limit, sizeof(*fds->slots));
+	fds->free_slots = calloc(limit, sizeof(*fds->free_slots));
+	if (!fds->slots || !fds->free_slots)
+		return -ENOMEM;
+	fds->size = limit;
+	for (uint32_t i = limit; i-- > 0;)
+		fds->free_slots[fds->free_count++] = i;
+	return 0;
+}
+
+void tree_fds_free(struct tree *tree)
+{
+	for (uint32_t i = 0; i < tree->fds.size; i++)
+		if (tree->fds.slots[i].inode)
+			close(tree->fds.slots[i].fd);
+	free(tree->fds.slots);
+	free(tree->fds.free_slots);
+}
+
+/* --- the set; fds->lock is held by the callers below this line
+ * ---------------------------------------------- */
+
+static bool slot_may_go(const struct fd_slot *slot)
+{
+	return slot->inode && slot->users == 0 && !(slot->inode->route && slot->inode->route->keep_fd);
+}
+
+/* Empties a slot; returns its descriptor for the caller to close after unlocking. */
+static int slot_empty(struct fd_set_cache *fds, uint32_t i)
+{
+	struct fd_slot *slot = &fds->slots[i];
+	int fd = slot->fd;
+
+	slot->inode->fd_slot = -1;
+	slot->inode = NULL;
+	fds->free_slots[fds->free_count++] = i;
+	return fd;
+}
+
+/* Makes a slot free, CLOCK-wise. *closing: a descriptor to close, or -1. False when all are in use. */
+static bool set_make_room(struct fd_set_cache *fds, int *closing)
+{
+	*closing = -1;
+	if (fds->free_count)
+		return true;
+	for (uint32_t n = 0; n < 2 * fds->size; n++) {
+		uint32_t i = fds->hand++ % fds->size;
+
+		if (!slot_may_go(&fds->slots[i]))
+			continue;
+		if (fds->slots[i].recent) {
+			fds->slots[i].recent = false;
+			continue;
+		}
+		*closing = slot_empty(fds, i);
+		return true;
+	}
+	return false;
+}
+
+/* Puts fd in; returns the descriptor to close (fd itself when it found no place), or -1. */
+static int set_insert(struct fd_set_cache *fds, struct inode *inode, int fd, uint32_t users)
+{
+	uint32_t i;
+	int closing;
+
+	if (inode->fd_slot >= 0) {
+		fds->slots[inode->fd_slot].users += users;
+		return fd;
+	}
+	if (!set_make_room(fds, &closing))
+		return fd;
+	i = fds->free_slots[--fds->free_count];
+	fds->slots[i] = (struct fd_slot){.inode = inode, .fd = fd, .users = users, .recent = true};
+	inode->fd_slot = (int32_t)i;
+	return closing;
+}
+
+/* --- reaching files
+ * ----------------------------------------------------------------------------------------- */
+
+void tree_fd_path(int fd, char path[TREE_PATH_SIZE])
+{
+	snprintf(path, TREE_PATH_SIZE, "/proc/self/fd/%d", fd);
+}
+
+static int reach_by_name(struct tree *tree, struct inode *inode, int flags)
+{
+	struct identity id;
+	struct inode *parent;
+	struct statx stx;
+	char *name = NULL;
+	int parent_fd, fd, r;
+
+	tree_lock_inode(tree, inode);
+	parent = inode->route ? tree_hold(tree, inode->route->parent) : NULL;
+	if (parent)
+		name = strdup(inode->route->name);
+	tree_unlock_inode(tree, inode);
+	if (!parent)
+		return -ESTALE;
+	parent_fd = name ? tree_fd_get(tree, parent) : -ENOMEM;
+	fd = parent_fd < 0 ? parent_fd : openat(parent_fd, name, flags | O_NOFOLLOW | O_CLOEXEC);
+	r = fd < 0 ? (parent_fd < 0 ? parent_fd : -errno) : 0;
+	if (parent_fd >= 0)
+		tree_fd_put(tree, parent);
+	tree_put(tree, parent, 1);
+	free(name);
+	if (r < 0)
+		return r == -ENOENT ? -ESTALE : r;
+	r = statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME, &stx) < 0 ? -errno : 0;
+	if (r == 0)
+		r = tree_identify(tree, fd, &stx, NULL, &id);
+	if (r == 0 && !tree_is(inode, &id))
+		r = -ESTALE; /* another file has the name now */
+	if (r == 0)
+		return fd;
+	close(fd);
+	return r;
+}
+
+static int reach_by_handle(struct inode *inode, int flags)
+{
+	struct {
+		struct file_handle head;
+		unsigned char data[MAX_HANDLE_SZ];
+	} handle;
+	int fd;
+
+	handle.head.handle_bytes = inode->handle_bytes;
+	handle.head.handle_type = inode->handle_type;
+	memcpy(handle.head.f_handle, inode->handle, inode->handle_bytes);
+	fd = open_by_handle_at(inode->mount->fd, &handle.head, flags | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+int tree_reach(struct tree *tree, struct inode *inode, int flags)
+{
+	if (inode == tree->root) {
+		int fd = openat(tree->root_fd, ".", flags | O_CLOEXEC);
+
+		return fd < 0 ? -errno : fd;
+	}
+	if (inode->handle_type == HANDLE_BY_NAME)
+		return reach_by_name(tree, inode, flags);
+	return reach_by_handle(inode, flags);
+}
+
+/* Keeps the set from starving the process of descriptors. */
+static int reach_with_room(struct tree *tree, struct inode *inode, int flags)
+{
+	int fd = tree_reach(tree, inode, flags);
+
+	if (fd != -EMFILE && fd != -ENFILE)
+		return fd;
+	tree_close_idle(tree);
+	tree_close_idle(tree);
+	return tree_reach(tree, inode, flags);
+}
+
+int tree_fd_get(struct tree *tree, struct inode *inode)
+{
+	struct fd_set_cache *fds = &tree->fds;
+	int fd = -1, closing;
+
+	if (inode == tree->root)
+		return tree->root_fd;
+	for (int tries = 0; tries < 3; tries++) {
+		pthread_mutex_lock(&fds->lock);
+		if (inode->fd_slot >= 0) {
+			struct fd_slot *slot = &fds->slots[inode->fd_slot];
+
+			slot->users++;
+			slot->recent = true;
+			fd = slot->fd;
+		}
+		pthread_mutex_unlock(&fds->lock);
+		if (fd >= 0)
+			return fd;
+		fd = reach_with_room(tree, inode, O_PATH | O_NOFOLLOW);
+		if (fd < 0)
+			return fd;
+		pthread_mutex_lock(&fds->lock);
+		closing = set_insert(fds, inode, fd, 1);
+		if (inode->fd_slot >= 0)
+			fd = fds->slots[inode->fd_slot].fd;
+		else
+			fd = -1;
+		pthread_mutex_unlock(&fds->lock);
+		if (closing >= 0)
+			close(closing);
+		if (fd >= 0)
+			return fd;
+	}
+	return -EMFILE; /* every descriptor of the set is in use at this very moment */
+}
+
+void tree_fd_put(struct tree *tree, struct inode *inode)
+{
+	if (inode == tree->root)
+		return;
+	pthread_mutex_lock(&tree->fds.lock);
+	tree->fds.slots[inode->fd_slot].users--;
+	pthread_mutex_unlock(&tree->fds.lock);
+}
+
+void tree_fd_donate(struct tree *tree, struct inode *inode, int fd)
+{
+	int closing = fd;
+
+	if (inode != tree->root && inode->type != S_IFSOCK && inode->type != S_IFIFO) {
+		pthread_mutex_lock(&tree->fds.lock);
+		closing = set_insert(&tree->fds, inode, fd, 0);
+		pthread_mutex_unlock(&tree->fds.lock);
+	}
+	if (closing >= 0)
+		close(closing);
+}
+
+void tree_fd_drop(struct tree *tree, struct inode *inode)
+{
+	int closing = -1;
+
+	pthread_mutex_lock(&tree->fds.lock);
+	if (inode->fd_slot >= 0 && tree->fds.slots[inode->fd_slot].users == 0)
+		closing = slot_empty(&tree->fds, (uint32_t)inode->fd_slot);
+	pthread_mutex_unlock(&tree->fds.lock);
+	if (closing >= 0)
+		close(closing);
+}
+
+void tree_close_idle(struct tree *tree)
+{
+	struct fd_set_cache *fds = &tree->fds;
+	int closing[64], n;
+	uint32_t i = 0;
+
+	while (i < fds->size) {
+		n = 0;
+		pthread_mutex_lock(&fds->lock);
+		for (; i < fds->size && n < 64; i++) {
+			if (!slot_may_go(&fds->slots[i]))
+				continue;
+			if (fds->slots[i].recent)
+				fds->slots[i].recent = false;
+			else
+				closing[n++] = slot_empty(fds, i);
+		}
+		pthread_mutex_unlock(&fds->lock);
+		while (n > 0)
+			close(closing[--n]);
+	}
+}
+
+int tree_open(struct tree *tree, struct inode *inode, int flags)
+{
+	char path[TREE_PATH_SIZE];
+	int fd, opened;
+
+	if (inode->handle_type != HANDLE_BY_NAME || inode == tree->root)
+		return reach_with_room(tree, inode, flags);
+	fd = tree_fd_get(tree, inode);
+	if (fd < 0)
+		return fd;
+	snprintf(path, sizeof(path), "%d", fd);
+	opened = openat(tree->proc_fd, path, (flags & ~O_NOFOLLOW) | O_CLOEXEC);
+	if (opened < 0)
+		opened = -errno;
+	tree_fd_put(tree, inode);
+	return opened;
+}
+
+void tree_before_unlink(struct tree *tree, struct inode *parent, const char *name)
+{
+	struct inode *inode;
+	struct statx stx;
+
+	if (tree->by_handle && parent->handle_type != HANDLE_BY_NAME)
+		return;
+	/* without handles the descriptor is the only way to a file once its name is gone */
+	if (tree_lookup(tree, parent, name, &inode, &stx) < 0)
+		return;
+	if (inode->refs > 1 && tree_fd_get(tree, inode) >= 0) {
+		tree_lock_inode(tree, inode);
+		if (inode->route && inode->route->parent == parent && strcmp(inode->route->name, name) == 0)
+			inode->route->keep_fd = true;
+		tree_unlock_inode(tree, inode);
+		tree_fd_put(tree, inode);
+	}
+	tree_put(tree, inode, 1);
+}

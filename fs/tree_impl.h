@@ -1,0 +1,83 @@
+/* What the tree's own sources share; nobody else includes this. */
+#pragma once
+
+#include <fcntl.h>
+#include <glib.h>
+#include <pthread.h>
+
+#include "fs/tree.h"
+
+#define TREE_SHARDS 64
+#define TREE_INODE_LOCKS 512
+#define TREE_FORGOTTEN_MAX 65536 /* forgotten inodes remembered where a nodeid does not hold its handle */
+#define HANDLE_BY_NAME (-1)      /* handle_type of an identity that cannot be opened */
+
+/* A file system below the root; SOURCE may span several. */
+struct tree_mount {
+	struct tree_mount *next;
+	dev_t dev;
+	int fd;           /* any file of it, for open_by_handle_at; -1 where handles do not work */
+	uint64_t ino_mix; /* 0 for the root's file system */
+	bool fine_stamps;
+};
+
+/* The way to a file without a handle. */
+struct tree_route {
+	struct inode *parent; /* referenced */
+	char *name;
+	bool keep_fd; /* its name is gone: the descriptor is the only way left */
+};
+
+struct tree_shard {
+	pthread_mutex_t lock;
+	GHashTable *inodes; /* set of struct inode by nodeid */
+	GQueue forgotten;   /* without references, oldest first */
+};
+
+struct fd_slot {
+	struct inode *inode; /* NULL: free */
+	int fd;
+	uint32_t users;
+	bool recent; /* used since the last sweep */
+};
+
+struct fd_set_cache {
+	pthread_mutex_t lock;
+	struct fd_slot *slots;
+	uint32_t size, hand;
+	uint32_t *free_slots;
+	uint32_t free_count;
+};
+
+struct tree {
+	struct inode *root;
+	int root_fd;
+	int proc_fd; /* /proc/self/fd */
+	bool by_handle;
+	int packed_type; /* the handle type that a nodeid can hold, or 0 */
+	pthread_mutex_t mounts_lock;
+	struct tree_mount *mounts; /* the root's is the last */
+	struct tree_shard shards[TREE_SHARDS];
+	pthread_mutex_t inode_locks[TREE_INODE_LOCKS];
+	struct fd_set_cache fds;
+	uint64_t bytes; /* of inodes, relaxed atomic */
+	uint64_t count;
+};
+
+/* What identifies a file. */
+struct identity {
+	struct tree_mount *mount;
+	int type;
+	unsigned bytes;
+	unsigned char data[MAX_HANDLE_SZ];
+};
+
+int tree_fds_init(struct tree *tree, unsigned limit);
+void tree_fds_free(struct tree *tree);
+/* Gives fd to the set if there is room for it, else closes it. */
+void tree_fd_donate(struct tree *tree, struct inode *inode, int fd);
+/* Opens by handle or by name: O_PATH flags allowed. */
+int tree_reach(struct tree *tree, struct inode *inode, int flags);
+int tree_identify(
+	struct tree *tree, int fd, const struct statx *stx, struct inode *parent, struct identity *id);
+bool tree_is(const struct inode *inode, const struct identity *id);
