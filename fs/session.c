@@ -343,6 +343,11 @@ static struct fuse_session *new_session(struct server *server)
 	if (server->privileged && !options_has_generic(o, "allow_other") &&
 		!options_has_generic(o, "allow_root"))
 		g_string_append(list, ",allow_other");
+	/* libfuse would refuse what a root's mount of any other file system permits */
+	if (server->privileged && !options_has_generic(o, "nosuid"))
+		g_string_append(list, ",suid");
+	if (server->privileged && !options_has_generic(o, "nodev"))
+		g_string_append(list, ",dev");
 	if (server->uring)
 		g_string_append_printf(list, ",io_uring,io_uring_q_depth=%u", choose_uring_depth(server));
 	if (o->debug)
