@@ -8,7 +8,7 @@ void backend_settings_init(struct backend_settings *settings)
 		.readahead = 8 << 20,
 		.depth = 8,
 		.stream_after = 256 << 10,
-		.stream_gap = 1 << 20,
+		.stream_gap = 128 << 10,
 	};
 }
 

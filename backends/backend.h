@@ -29,6 +29,7 @@
 struct backend;
 struct backend_file;
 struct buffer;
+struct window;
 
 struct backend_settings {
 	size_t memory;       /* bound of all buffers together, bytes (direct_memory) */
@@ -74,7 +75,8 @@ struct backend_request {
 		struct backend_request *next;
 		size_t moved;
 		uint64_t started_ns;
-		unsigned step;
+		struct window *window; /* to look for read-ahead in */
+		bool buffered;
 	} work;
 };
 

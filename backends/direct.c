@@ -121,7 +121,7 @@ static void direct_close(struct backend_file *base)
 {
 	struct direct_file *file = (struct direct_file *)base;
 
-	if (file->direct_fd >= 0)
+	if (!stream_close(file) && file->direct_fd >= 0)
 		close(file->direct_fd);
 	nodes_put(&file->direct->nodes, file->node);
 	pthread_mutex_destroy(&file->lock);
@@ -142,9 +142,18 @@ static void direct_changed(struct backend *backend, dev_t dev, ino_t ino)
 	nodes_changed(&direct->nodes, dev, ino);
 }
 
-static enum backend_pattern direct_pattern(struct backend_file *file)
+static enum backend_pattern direct_pattern(struct backend_file *base)
 {
-	return BACKEND_PATTERN_UNKNOWN;
+	struct direct_file *file = (struct direct_file *)base;
+	enum backend_pattern pattern = BACKEND_PATTERN_UNKNOWN;
+
+	pthread_mutex_lock(&file->lock);
+	if (file->stream.order != DETECT_NONE)
+		pattern = BACKEND_PATTERN_STREAM;
+	else if (detect_is_random(&file->stream.detect))
+		pattern = BACKEND_PATTERN_RANDOM;
+	pthread_mutex_unlock(&file->lock);
+	return pattern;
 }
 
 static const char *direct_engine_name(const struct backend *backend)
@@ -218,6 +227,16 @@ static int direct_new(
 	buffers_init(&direct->buffers, settings->memory, &direct->stats);
 	volumes_init(&direct->volumes);
 	nodes_init(&direct->nodes);
+	direct->limits = (struct detect_limits){.after = settings->stream_after, .gap = settings->stream_gap};
+	direct->windows = (struct window_host){
+		.engine = direct->engine,
+		.buffers = &direct->buffers,
+		.nodes = &direct->nodes,
+		.stats = &direct->stats,
+		.readahead = settings->readahead,
+		.depth = settings->depth,
+		.resume = direct_read_resume,
+	};
 	if (!settings->threads_only && !engine_is_uring(direct->engine))
 		direct_log(direct, LOG_NOTICE,
 			"io_uring is refused here: large files are read by a pool of threads, slower");

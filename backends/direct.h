@@ -7,6 +7,7 @@
 #include "backends/backend_impl.h"
 #include "backends/buffers.h"
 #include "backends/node.h"
+#include "backends/stream.h"
 #include "backends/volume.h"
 
 struct direct {
@@ -17,6 +18,8 @@ struct direct {
 	struct buffers buffers;
 	struct volumes volumes;
 	struct nodes nodes;
+	struct window_host windows;
+	struct detect_limits limits;
 	bool page_cached; /* the buffered backend: never around the page cache, nothing dropped behind */
 };
 
@@ -34,6 +37,7 @@ struct direct_file {
 	int direct_fd;        /* O_DIRECT, opened at the first use; -1 before */
 	bool direct_refused;  /* the file can't be read around the page cache: all goes buffered */
 	off_t kept_from;      /* buffered fallback: what a stream brought in from here on is still cached */
+	struct stream stream;
 };
 
 static inline struct direct *direct_of(const struct backend_file *file)
@@ -47,6 +51,9 @@ int direct_file_descriptor(struct direct_file *file);
 /* The device refused the alignment or the flag: this handle goes buffered from now on, and the volume is
  * named once. */
 void direct_file_refuse(struct direct_file *file, int error);
+
+/* Goes on with a read that had waited for read-ahead. */
+void direct_read_resume(struct backend_request *request);
 
 void direct_read(struct backend_request *request);
 void direct_write(struct backend_request *request);

@@ -97,7 +97,7 @@ static void buffered_done(struct engine_op *op, ssize_t result)
 
 	if (result > 0) {
 		backend_count(&file->direct->stats.buffered_bytes, result);
-		if (!file->direct->page_cached && !(file->flags & BACKEND_RANDOM_BUFFERED))
+		if (!file->direct->page_cached && !request->work.buffered)
 			file_drop_behind(file, op->offset, op->offset + result);
 	}
 	read_advance(request, op->size, result);
@@ -204,10 +204,35 @@ static void read_direct(struct backend_request *request, int fd)
 	read_submit(request, fd, buf, size, position, straight_done);
 }
 
+/* True when the request was finished from the window, or waits for it. */
+static bool read_windowed(struct backend_request *request)
+{
+	for (;;) {
+		size_t moved, left = request->size - request->work.moved;
+		void *buf = (char *)request->buf + request->work.moved;
+
+		switch (window_take(
+			request->work.window, request, buf, left, read_position(request), &moved)) {
+		case WINDOW_MISS:
+			return false;
+		case WINDOW_WAITS:
+			return true;
+		case WINDOW_COPIED:
+			request->work.moved += moved;
+			if (moved == left || read_is_at_end(request)) {
+				read_finish(request, 0);
+				return true;
+			}
+		}
+	}
+}
+
 static void read_step(struct backend_request *request)
 {
-	int fd = direct_file_descriptor(file_of(request));
+	int fd = request->work.buffered ? -1 : direct_file_descriptor(file_of(request));
 
+	if (request->work.window && read_windowed(request))
+		return;
 	if (fd < 0)
 		read_buffered(request);
 	else
@@ -228,10 +253,9 @@ static uint64_t range_pages(int fd, off_t offset, size_t size)
 }
 
 /* True when the page cache held all of it, and the request is answered. */
-static bool read_resident(struct backend_request *request)
+static bool read_resident(struct backend_request *request, uint64_t cached)
 {
 	struct direct_file *file = file_of(request);
-	uint64_t cached = resident_pages(file->fd, request->offset, request->size);
 	ssize_t moved;
 
 	if (!cached || cached < range_pages(file->fd, request->offset, request->size))
@@ -261,6 +285,36 @@ static void read_in_memory(struct backend_request *request)
 	read_finish(request, result < 0 ? -errno : 0);
 }
 
+void direct_read_resume(struct backend_request *request)
+{
+	read_step(request);
+}
+
+/*
+ * Pages of the range in the page cache may be newer than anything that was read ahead (a mapping's stores
+ * move the change stamp only now and then): then the request asks the device itself, which writes them back
+ * first.
+ */
+static void read_as_streamed(struct backend_request *request)
+{
+	struct direct_file *file = file_of(request);
+	struct stream_answer stream = stream_note(file, request->offset, request->size);
+	uint64_t cached = resident_pages(file->fd, request->offset, request->size);
+	off_t offset = request->offset;
+	size_t size = request->size;
+
+	request->work.buffered = stream.random && file->flags & BACKEND_RANDOM_BUFFERED;
+	if (!cached)
+		request->work.window = stream.window;
+	if (!read_resident(request, cached))
+		read_step(request);
+	/* The request may be gone, and the file with it. */
+	if (stream.window) {
+		window_advance(stream.window, stream.order, stream.stride, offset, size);
+		window_put(stream.window);
+	}
+}
+
 void direct_read(struct backend_request *request)
 {
 	struct direct_file *file = file_of(request);
@@ -268,12 +322,14 @@ void direct_read(struct backend_request *request)
 	backend_count(&file->direct->stats.reads, 1);
 	request->work.moved = 0;
 	request->work.bounce = NULL;
+	request->work.window = NULL;
+	request->work.buffered = false;
 	if (request->size == 0)
 		read_finish(request, 0);
 	else if (request->offset < 0)
 		read_finish(request, -EINVAL);
 	else if (file->volume->in_memory)
 		read_in_memory(request);
-	else if (!read_resident(request))
-		read_step(request);
+	else
+		read_as_streamed(request);
 }

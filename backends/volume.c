@@ -23,6 +23,7 @@ void volumes_deinit(struct volumes *volumes)
 		struct volume *volume = volumes->first;
 
 		volumes->first = volume->next;
+		pthread_mutex_destroy(&volume->choice_lock);
 		free(volume);
 	}
 	pthread_mutex_destroy(&volumes->lock);
@@ -52,6 +53,8 @@ static struct volume *volume_new(int fd, const struct statx *stx)
 		return NULL;
 	volume->dev = makedev(stx->stx_dev_major, stx->stx_dev_minor);
 	volume->direct = true;
+	pthread_mutex_init(&volume->choice_lock, NULL);
+	choice_init(&volume->choice);
 	if (fstatfs(fd, &fs) == 0)
 		volume->in_memory = fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC;
 	if (volume->in_memory)

@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "backends/choice.h"
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,6 +22,8 @@ struct volume {
 	_Atomic bool direct;
 	uint32_t memory_align; /* of buffers, bytes, a power of two */
 	uint32_t offset_align; /* of offsets and sizes */
+	pthread_mutex_t choice_lock;
+	struct choice choice;
 };
 
 struct volumes {

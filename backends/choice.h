@@ -1,0 +1,52 @@
+/*
+ * choice - whether streams on a volume are better read through a window or straight.
+ *
+ * Pure: the caller brings the clock and the lock. A window hides the device's waiting but copies every byte
+ * once more; straight reads into the caller's buffer copy nothing but wait for the device each time. Which
+ * costs more depends on the device, the request size and the machine's load, so it is measured: streams
+ * report what an epoch of each mode took, the faster is chosen, and the other is tried again now and then,
+ * more and more rarely while it keeps losing.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum choice_mode {
+	CHOICE_WINDOW,
+	CHOICE_STRAIGHT,
+	CHOICE_MODES,
+};
+
+enum {
+	CHOICE_CLASSES = 3,        /* requests up to 128 KiB, up to 512 KiB, above */
+	CHOICE_EPOCH = 16 << 20,   /* bytes measured before a report */
+	CHOICE_SETTLING = 8 << 20, /* bytes left out after a change of mode */
+};
+
+struct choice_class {
+	uint64_t ns_per_mib[CHOICE_MODES]; /* 0: never measured */
+	enum choice_mode mode;
+	bool trying;        /* a stream is measuring the other mode */
+	uint64_t since_try; /* bytes read since the other was tried */
+	uint64_t try_after; /* bytes until it is tried again */
+};
+
+struct choice {
+	struct choice_class classes[CHOICE_CLASSES];
+};
+
+void choice_init(struct choice *choice);
+
+struct choice_class *choice_class_of(struct choice *choice, size_t request_size);
+
+/* The mode for a stream that starts. */
+enum choice_mode choice_start(const struct choice_class *class);
+
+/* A stream's epoch in this mode took so long: the mode for its next one. */
+enum choice_mode choice_report(
+	struct choice_class *class, enum choice_mode mode, uint64_t bytes, uint64_t elapsed_ns);
+
+/* A stream ended before its epoch did. */
+void choice_abandon(struct choice_class *class, enum choice_mode mode);

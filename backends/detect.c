@@ -1,0 +1,110 @@
+#include "backends/detect.h"
+
+enum {
+	STRIDE_COUNT_MIN = 3,
+	STRIDE_SPARSE = 3,      /* a stride leaves out at least two bytes of three */
+	STRIDE_MAX = 256 << 20, /* beyond it a coincidence is likelier */
+	MEMORY = 64,            /* reads that the judgement "random" rests on */
+	JUDGED_MIN = 16,
+};
+
+static bool is_forward(const struct detect *detect, off_t offset, size_t tolerance)
+{
+	return offset <= detect->front + (off_t)tolerance && offset + (off_t)tolerance >= detect->front;
+}
+
+static bool is_backward(const struct detect *detect, off_t end, size_t tolerance)
+{
+	return end <= detect->back + (off_t)tolerance && end + (off_t)tolerance >= detect->back;
+}
+
+static void move_front(struct detect *detect, bool continues, off_t offset, size_t size)
+{
+	off_t end = offset + (off_t)size;
+
+	if (!continues) {
+		detect->front = end;
+		detect->ahead = size;
+	} else if (end > detect->front) {
+		size_t moved = end - detect->front;
+
+		detect->ahead += moved < size ? moved : size;
+		detect->front = end;
+	}
+}
+
+static void move_back(struct detect *detect, bool continues, off_t offset, size_t size)
+{
+	if (!continues) {
+		detect->back = offset;
+		detect->behind = size;
+	} else if (offset < detect->back) {
+		size_t moved = detect->back - offset;
+
+		detect->behind += moved < size ? moved : size;
+		detect->back = offset;
+	}
+}
+
+static void count_stride(struct detect *detect, off_t offset, size_t size)
+{
+	int64_t stride = offset - detect->last_offset;
+	int64_t distance = stride < 0 ? -stride : stride;
+
+	if (size == detect->last_size && stride == detect->stride &&
+		distance >= (int64_t)size * STRIDE_SPARSE && distance <= STRIDE_MAX)
+		detect->stride_count++;
+	else
+		detect->stride_count = 0;
+	detect->stride = stride;
+}
+
+static void judge(struct detect *detect, bool in_order)
+{
+	if (in_order)
+		detect->in_order++;
+	else
+		detect->out_of_order++;
+	if (detect->in_order + detect->out_of_order >= MEMORY) {
+		detect->in_order /= 2;
+		detect->out_of_order /= 2;
+	}
+}
+
+enum detect_order detect_read(
+	struct detect *detect, const struct detect_limits *limits, off_t offset, size_t size)
+{
+	size_t tolerance = limits->gap + 2 * size;
+	bool forward = detect->started && is_forward(detect, offset, tolerance);
+	bool backward = detect->started && is_backward(detect, offset + (off_t)size, tolerance);
+
+	count_stride(detect, offset, size);
+	move_front(detect, forward, offset, size);
+	move_back(detect, backward, offset, size);
+	/* The very first read is in order when it starts the file. */
+	judge(detect, detect->started ? forward || backward || detect->stride_count : offset == 0);
+	detect->started = true;
+	detect->last_offset = offset;
+	detect->last_size = size;
+
+	if (detect->stride_count >= STRIDE_COUNT_MIN)
+		return DETECT_STRIDED;
+	if (forward && detect->ahead >= limits->after)
+		return DETECT_FORWARD;
+	if (backward && detect->behind >= limits->after)
+		return DETECT_BACKWARD;
+	return DETECT_NONE;
+}
+
+bool detect_jumped(const struct detect *detect)
+{
+	return detect->ahead == detect->last_size && detect->behind == detect->last_size &&
+	       !detect->stride_count && detect->last_offset != 0;
+}
+
+bool detect_is_random(const struct detect *detect)
+{
+	unsigned judged = detect->in_order + detect->out_of_order;
+
+	return judged >= JUDGED_MIN && detect->out_of_order * 4 >= judged * 3;
+}

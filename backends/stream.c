@@ -1,0 +1,147 @@
+#include "backends/stream.h"
+#include "backends/direct.h"
+#include <time.h>
+
+enum {
+	PAUSE_NS = 200000000, /* a reader that rested so long measured itself, not the device */
+};
+
+static uint64_t clock_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ull + now.tv_nsec;
+}
+
+/* The file's lock must be held when you call any of the functions below this line, up to the next one. */
+
+static void stream_restart_epoch(struct stream *stream)
+{
+	stream->epoch_bytes = 0;
+	stream->epoch_ns = 0;
+}
+
+static void stream_set_mode(struct direct_file *file, enum choice_mode mode)
+{
+	struct stream *stream = &file->stream;
+
+	if (stream->mode == mode)
+		return;
+	stream->mode = mode;
+	backend_count(
+		mode == CHOICE_WINDOW ? &file->direct->stats.window_opened : &file->direct->stats.window_shut,
+		1);
+	if (mode == CHOICE_STRAIGHT && stream->window)
+		window_shut(stream->window);
+}
+
+/* Requests of another size are another case: what was measured so far counts for nothing. */
+static void stream_set_class(struct direct_file *file, size_t size)
+{
+	struct stream *stream = &file->stream;
+	struct choice_class *class = choice_class_of(&file->volume->choice, size);
+
+	if (class == stream->class)
+		return;
+	if (stream->class)
+		choice_abandon(stream->class, stream->mode);
+	stream->class = class;
+	stream_set_mode(file, choice_start(class));
+	stream_restart_epoch(stream);
+}
+
+static void stream_measure(struct direct_file *file, size_t size)
+{
+	struct stream *stream = &file->stream;
+	uint64_t now = clock_ns();
+
+	pthread_mutex_lock(&file->volume->choice_lock);
+	stream_set_class(file, size);
+	if (now - stream->last_ns > PAUSE_NS)
+		stream_restart_epoch(stream);
+	stream->last_ns = now;
+	if (!stream->epoch_ns && stream->epoch_bytes >= CHOICE_SETTLING) {
+		stream->epoch_ns = now;
+		stream->epoch_bytes = 0;
+	} else if (stream->epoch_ns && stream->epoch_bytes >= CHOICE_EPOCH) {
+		enum choice_mode before = stream->mode;
+
+		stream_set_mode(file,
+			choice_report(stream->class, before, stream->epoch_bytes, now - stream->epoch_ns));
+		stream->epoch_ns = stream->mode == before ? now : 0;
+		stream->epoch_bytes = 0;
+	}
+	stream->epoch_bytes += size;
+	pthread_mutex_unlock(&file->volume->choice_lock);
+}
+
+static void stream_end(struct direct_file *file)
+{
+	struct stream *stream = &file->stream;
+
+	if (stream->window)
+		window_shut(stream->window);
+	if (stream->class) {
+		pthread_mutex_lock(&file->volume->choice_lock);
+		choice_abandon(stream->class, stream->mode);
+		pthread_mutex_unlock(&file->volume->choice_lock);
+		stream->class = NULL;
+	}
+}
+
+static void stream_need_window(struct direct_file *file)
+{
+	struct direct *direct = file->direct;
+	struct node *node;
+
+	if (file->stream.window || file->direct_refused || file->direct_fd < 0 || !direct->windows.readahead)
+		return;
+	node = nodes_get(&direct->nodes, file->node->dev, file->node->ino);
+	if (!node)
+		return;
+	file->stream.window = window_new(&direct->windows, file->direct_fd, node, file->volume->offset_align);
+	if (!file->stream.window)
+		nodes_put(&direct->nodes, node);
+}
+
+/* No lock is held from here on. */
+
+struct stream_answer stream_note(struct direct_file *file, off_t offset, size_t size)
+{
+	struct stream_answer answer = {0};
+	struct stream *stream = &file->stream;
+	enum detect_order before;
+
+	pthread_mutex_lock(&file->lock);
+	before = stream->order;
+	stream->order = detect_read(&stream->detect, &file->direct->limits, offset, size);
+	if (stream->order == DETECT_NONE) {
+		if (before != DETECT_NONE)
+			stream_end(file);
+		answer.random = size < file->direct->limits.after && detect_jumped(&stream->detect);
+	} else {
+		if (before == DETECT_NONE)
+			backend_count(&file->direct->stats.streams, 1);
+		stream_measure(file, size);
+		if (stream->mode == CHOICE_WINDOW)
+			stream_need_window(file);
+		if (stream->mode == CHOICE_WINDOW && stream->window) {
+			window_get(stream->window);
+			answer.window = stream->window;
+		}
+	}
+	answer.order = stream->order;
+	answer.stride = stream->detect.stride;
+	pthread_mutex_unlock(&file->lock);
+	return answer;
+}
+
+bool stream_close(struct direct_file *file)
+{
+	stream_end(file);
+	if (!file->stream.window)
+		return false;
+	window_close(file->stream.window);
+	return true;
+}

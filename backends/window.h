@@ -1,0 +1,62 @@
+/*
+ * window - what is read ahead of one stream: aligned chunks, several in flight, kept until the reader takes
+ * them.
+ *
+ * The window belongs to a handle, has its own lock, and outlives the handle while chunks are in flight. Its
+ * size doubles with every chunk that was used to its end, up to its bound, and halves when chunks are thrown
+ * away unread. A chunk is handed out only when the file is proved unchanged since before the chunk was read
+ * (stamp.h, node.h).
+ */
+#pragma once
+
+#include "backends/buffers.h"
+#include "backends/detect.h"
+#include "backends/engine.h"
+#include "backends/node.h"
+#include <stdatomic.h>
+
+struct backend_request;
+struct window;
+
+/* What all windows of a backend share; the backend's. */
+struct window_host {
+	struct engine *engine;
+	struct buffers *buffers;
+	struct nodes *nodes;
+	struct backend_stats *stats;
+	size_t readahead;
+	unsigned depth;
+	_Atomic unsigned count; /* windows there are, for the fair share of memory */
+	/* Goes on with a request that had waited for a chunk; no lock is held. */
+	void (*resume)(struct backend_request *request);
+};
+
+enum window_answer {
+	WINDOW_MISS,   /* the bytes at this place are not here */
+	WINDOW_COPIED, /* some were, see moved */
+	WINDOW_WAITS,  /* they are on their way: host->resume() will be called with the request */
+};
+
+/*
+ * fd is O_DIRECT and stays open until window_close() takes it; node gets a reference of the window's own, by
+ * the caller. NULL without memory.
+ */
+struct window *window_new(struct window_host *host, int fd, struct node *node, size_t align);
+
+/* The handle goes: nothing new is read. The window closes its descriptor and puts its node when the last
+ * chunk came. */
+void window_close(struct window *window);
+
+void window_get(struct window *window);
+void window_put(struct window *window);
+
+/* Takes what the window has at this offset: copies up to size bytes to buf and sets *moved. */
+enum window_answer window_take(struct window *window, struct backend_request *request, void *buf, size_t size,
+	off_t offset, size_t *moved);
+
+/* The reader asked for this range in this order: reads further ahead. */
+void window_advance(
+	struct window *window, enum detect_order order, int64_t stride, off_t offset, size_t size);
+
+/* The stream ended or changed its way: what is left is thrown away. */
+void window_shut(struct window *window);

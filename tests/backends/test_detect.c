@@ -1,0 +1,166 @@
+#include "backends/choice.h"
+#include "backends/detect.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+enum {
+	KIB = 1 << 10,
+	MIB = 1 << 20,
+};
+
+static const struct detect_limits limits = {.after = 256 * KIB, .gap = 128 * KIB};
+
+static enum detect_order after_reads(off_t first, int64_t step, size_t size, unsigned count)
+{
+	enum detect_order order = DETECT_NONE;
+	struct detect detect = {0};
+
+	for (unsigned i = 0; i < count; i++)
+		order = detect_read(&detect, &limits, first + i * step, size);
+	return order;
+}
+
+static void a_run_is_a_stream_after_so_many_bytes(void **state)
+{
+	assert_int_equal(after_reads(0, 64 * KIB, 64 * KIB, 3), DETECT_NONE);
+	assert_int_equal(after_reads(0, 64 * KIB, 64 * KIB, 4), DETECT_FORWARD);
+	assert_int_equal(after_reads(5 * MIB + 1, MIB, MIB, 2), DETECT_FORWARD);
+}
+
+static void backwards_and_strided_runs_are_told_apart(void **state)
+{
+	assert_int_equal(after_reads(50 * MIB, -128 * KIB, 128 * KIB, 4), DETECT_BACKWARD);
+	assert_int_equal(after_reads(0, MIB, 4 * KIB, 6), DETECT_STRIDED);
+	assert_int_equal(after_reads(50 * MIB, -MIB, 4 * KIB, 6), DETECT_STRIDED);
+}
+
+static void skipping_a_little_is_still_in_order(void **state)
+{
+	assert_int_equal(after_reads(0, 128 * KIB + 64 * KIB, 128 * KIB, 8), DETECT_FORWARD);
+}
+
+static void requests_may_overtake_each_other(void **state)
+{
+	static const off_t blocks[] = {0, 2, 1, 3, 5, 4, 7, 6, 8, 9};
+	enum detect_order order = DETECT_NONE;
+	struct detect detect = {0};
+
+	for (unsigned i = 0; i < sizeof(blocks) / sizeof(blocks[0]); i++)
+		order = detect_read(&detect, &limits, blocks[i] * 128 * KIB, 128 * KIB);
+	assert_int_equal(order, DETECT_FORWARD);
+}
+
+static void reads_that_hop_about_in_one_place_are_no_stream(void **state)
+{
+	struct detect detect = {0};
+	unsigned seed = 3;
+
+	for (int i = 0; i < 10000; i++)
+		assert_int_equal(
+			detect_read(&detect, &limits, 10 * MIB + rand_r(&seed) % (200 * KIB), 4 * KIB),
+			DETECT_NONE);
+}
+
+static void random_reads_are_called_random(void **state)
+{
+	struct detect detect = {0};
+	unsigned seed = 4;
+
+	for (int i = 0; i < 100; i++)
+		detect_read(&detect, &limits, (off_t)(rand_r(&seed) % 4096) * MIB, 4 * KIB);
+	assert_true(detect_is_random(&detect));
+	for (int i = 0; i < 100; i++)
+		detect_read(&detect, &limits, i * 4 * KIB, 4 * KIB);
+	assert_false(detect_is_random(&detect));
+}
+
+static void the_first_read_of_a_file_is_no_jump(void **state)
+{
+	struct detect detect = {0};
+
+	detect_read(&detect, &limits, 0, 4 * KIB);
+	assert_false(detect_jumped(&detect));
+	detect_read(&detect, &limits, 700 * MIB, 4 * KIB);
+	assert_true(detect_jumped(&detect));
+	detect_read(&detect, &limits, 700 * MIB + 4 * KIB, 4 * KIB);
+	assert_false(detect_jumped(&detect));
+}
+
+/* Streams that always report the same cost, until the choice has seen so much. */
+static enum choice_mode chosen_after(
+	uint64_t window_ns, uint64_t straight_ns, uint64_t total, uint64_t *straight_bytes)
+{
+	struct choice choice;
+	struct choice_class *class;
+	enum choice_mode mode;
+
+	choice_init(&choice);
+	class = choice_class_of(&choice, MIB);
+	mode = choice_start(class);
+	*straight_bytes = 0;
+	for (uint64_t seen = 0; seen < total; seen += CHOICE_EPOCH) {
+		uint64_t ns_per_mib = mode == CHOICE_WINDOW ? window_ns : straight_ns;
+
+		if (mode == CHOICE_STRAIGHT)
+			*straight_bytes += CHOICE_EPOCH;
+		mode = choice_report(class, mode, CHOICE_EPOCH, ns_per_mib * (CHOICE_EPOCH / MIB));
+	}
+	return class->mode;
+}
+
+static void the_cheaper_mode_wins(void **state)
+{
+	uint64_t straight;
+
+	assert_int_equal(chosen_after(1000000, 1800000, 200 * MIB, &straight), CHOICE_WINDOW);
+	assert_int_equal(chosen_after(450000, 300000, 200 * MIB, &straight), CHOICE_STRAIGHT);
+	assert_int_equal(chosen_after(300000, 295000, 200 * MIB, &straight), CHOICE_WINDOW);
+}
+
+static void the_dearer_mode_is_tried_more_and_more_rarely(void **state)
+{
+	uint64_t straight;
+
+	chosen_after(1000000, 1800000, 16ull << 30, &straight);
+	assert_in_range(straight, 2 * CHOICE_EPOCH, 8 * CHOICE_EPOCH);
+}
+
+static void a_device_that_changes_is_found_out(void **state)
+{
+	struct choice choice;
+	struct choice_class *class;
+	enum choice_mode mode;
+
+	choice_init(&choice);
+	class = choice_class_of(&choice, MIB);
+	mode = choice_start(class);
+	for (uint64_t seen = 0; seen < 4ull << 30; seen += CHOICE_EPOCH) {
+		bool changed = seen > 1ull << 30;
+		uint64_t ns = (mode == CHOICE_WINDOW) == changed ? 900000 : 300000;
+
+		mode = choice_report(class, mode, CHOICE_EPOCH, ns * (CHOICE_EPOCH / MIB));
+	}
+	assert_int_equal(class->mode, CHOICE_STRAIGHT);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_run_is_a_stream_after_so_many_bytes),
+		cmocka_unit_test(backwards_and_strided_runs_are_told_apart),
+		cmocka_unit_test(skipping_a_little_is_still_in_order),
+		cmocka_unit_test(requests_may_overtake_each_other),
+		cmocka_unit_test(reads_that_hop_about_in_one_place_are_no_stream),
+		cmocka_unit_test(random_reads_are_called_random),
+		cmocka_unit_test(the_first_read_of_a_file_is_no_jump),
+		cmocka_unit_test(the_cheaper_mode_wins),
+		cmocka_unit_test(the_dearer_mode_is_tried_more_and_more_rarely),
+		cmocka_unit_test(a_device_that_changes_is_found_out),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
