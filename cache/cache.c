@@ -153,14 +153,20 @@ void cache_used(struct cache *cache, struct object *object)
 /* --- what the policy asks
  * ------------------------------------------------------------------------------------- */
 
+/* Finer than the clock that the kernel stamps reads with; that it goes round after 49 days does no harm. */
+static uint32_t atime_ms(struct cache *cache, struct object *object)
+{
+	return (uint32_t)(store_atime(cache->store, &object->file) / 1000000);
+}
+
 static bool host_used(void *ctx, struct evict_entry *entry)
 {
 	struct cache *cache = ctx;
 	struct object *object = object_of(entry);
-	uint64_t atime = store_atime(cache->store, &object->file);
-	bool used = atime != object->atime_seen;
+	uint32_t atime = atime_ms(cache, object);
+	bool used = atime != object->atime_seen_ms;
 
-	object->atime_seen = atime;
+	object->atime_seen_ms = atime;
 	return used;
 }
 
@@ -231,7 +237,7 @@ bool cache_ask(struct cache *cache, uint64_t id, uint64_t size)
 
 static void object_free(struct cache *cache, struct object *object)
 {
-	cache->grown_bytes -= object->growth;
+	cache->grown_bytes -= object->growth_pages * PAGE;
 	store_remove(cache->store, &object->file);
 	free(object);
 }
@@ -350,20 +356,20 @@ int cache_fill(struct cache *cache, int source_fd, uint64_t id, uint64_t size, s
 	}
 	object->entry.id = id;
 	object->entry.size = size;
-	object->entry.charge = object->admitted = charge;
+	object->entry.charge = charge;
 	object->pins = PIN_CLAIMED;
 	fd = store_create(cache->store, &object->file);
 	n = fd < 0 ? fd : copy_file(source_fd, fd, size);
-	store_close(&object->file, fd);
+	store_close(cache->store, fd);
 	if (n != (ssize_t)size) {
 		unreserve(cache, charge);
 		if (fd < 0)
-			object->file = STORE_FILE_NONE;
+			object->file.id = 0;
 		object_free(cache, object);
 		cache->fill_failures++;
 		return n < 0 ? (int)n : -ESTALE;
 	}
-	object->atime_seen = store_atime(cache->store, &object->file);
+	object->atime_seen_ms = atime_ms(cache, object);
 	cache->fills++;
 	cache->fill_bytes += size;
 	*ret = object;
@@ -406,7 +412,7 @@ int64_t cache_read(struct cache *cache, struct object *object, void *buf, size_t
 		n = pread(fd, buf, size, (off_t)offset);
 	while (n < 0 && errno == EINTR);
 	n = n < 0 ? -errno : n;
-	store_close(&object->file, fd);
+	store_close(cache->store, fd);
 	return n;
 }
 
@@ -414,6 +420,7 @@ int64_t cache_read(struct cache *cache, struct object *object, void *buf, size_t
 static bool charge_size(struct cache *cache, struct object *object, uint64_t size)
 {
 	uint64_t charge = charge_of(size), old = object->entry.charge, total;
+	int64_t pages = object->growth_pages + ((int64_t)charge - (int64_t)old) / (int64_t)PAGE;
 	struct evict_stats stats;
 
 	if (charge > old && make_room(cache, charge - old) == 0) {
@@ -433,9 +440,9 @@ static bool charge_size(struct cache *cache, struct object *object, uint64_t siz
 		object->entry.size = size;
 		object->entry.charge = charge;
 	}
-	cache->grown_bytes -= object->growth;
-	object->growth = charge > object->admitted ? charge - object->admitted : 0;
-	cache->grown_bytes += object->growth;
+	cache->grown_bytes -= object->growth_pages * PAGE;
+	object->growth_pages = pages > 0 ? (uint32_t)pages : 0;
+	cache->grown_bytes += object->growth_pages * PAGE;
 	pthread_mutex_unlock(&cache->lock);
 	return true;
 }
@@ -463,7 +470,7 @@ int cache_write(struct cache *cache, struct object *object, const void *buf, siz
 		return 0;
 	fd = store_open(cache->store, &object->file, O_WRONLY);
 	n = fd < 0 ? fd : pwrite_all(fd, buf, end > limit ? limit - offset : size, (off_t)offset);
-	store_close(&object->file, fd);
+	store_close(cache->store, fd);
 	if (n < 0)
 		freeze(cache, object);
 	return n < 0 ? (int)n : 0;
@@ -481,7 +488,7 @@ int cache_truncate(struct cache *cache, struct object *object, uint64_t size)
 	if (fd < 0)
 		return fd;
 	r = ftruncate(fd, (off_t)size) < 0 ? -errno : 0;
-	store_close(&object->file, fd);
+	store_close(cache->store, fd);
 	if (r == 0 && size < object->entry.size)
 		charge_size(cache, object, size);
 	return r;
@@ -505,7 +512,7 @@ int cache_refresh(struct cache *cache, struct object *object, int source_fd, uin
 		r = (int)n;
 	else if (ftruncate(fd, n) < 0)
 		r = -errno;
-	store_close(&object->file, fd);
+	store_close(cache->store, fd);
 	if (r == 0 && (uint64_t)n != object->entry.size)
 		charge_size(cache, object, (uint64_t)n);
 	if (r < 0)

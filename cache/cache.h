@@ -21,21 +21,22 @@
 
 struct cache;
 
+/* One for each cached file: small, there may be millions. */
 struct object {
 	struct evict_entry entry; /* size: the file's; charge: pages and metadata */
 	void *owner;              /* set by cache_fill()'s caller */
 	uint64_t stamp;           /* of the version that it copies; see cache_stamp() */
-	uint64_t atime_seen;
-	struct store_file file;
-	int32_t backing_id; /* the owner's: what the kernel knows it by, or 0 */
+	int32_t backing_id;       /* the owner's: what the kernel knows it by, or 0 */
 	_Atomic uint32_t pins;
-	bool frozen; /* no longer grows with its file: serve reads from the backing file */
+	struct store_file file;
+	uint32_t atime_seen_ms;
+	uint32_t growth_pages; /* charged beyond what was admitted, while it was open; under the cache's lock
+				*/
+	bool frozen;           /* no longer grows with its file: serve reads from the backing file */
 	/* The rest is the cache's, under its lock. */
 	bool published;
-	bool settled;      /* inserted into the policy */
-	bool mapped;       /* kept because somebody maps it; on the watch list */
-	uint64_t admitted; /* charge that it came in with */
-	uint64_t growth;   /* and what came on top while it was open */
+	bool settled; /* inserted into the policy */
+	bool mapped;  /* kept because somebody maps it; on the watch list */
 };
 
 /* What an object costs besides its pages: this struct, its inode, and the kernel's tmpfs inode, dentry and

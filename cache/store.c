@@ -81,13 +81,13 @@ int store_create(struct store *store, struct store_file *file)
 	char name[NAME_SIZE];
 	int fd;
 
-	file->memfd = -1;
-	file->id = ++store->last_id;
-	store_name(file, name);
 	if (store->dir_fd < 0) {
-		fd = file->memfd = memfd_create(name, MFD_CLOEXEC);
+		fd = memfd_create("sievefs-store", MFD_CLOEXEC);
+		file->id = (uint32_t)(fd + 1);
 		return fd < 0 ? -errno : fd;
 	}
+	file->id = ++store->last_id;
+	store_name(file, name);
 	do {
 		fd = openat(store->dir_fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 		if (fd < 0 && errno == EEXIST) { /* the counter went round */
@@ -103,16 +103,16 @@ int store_open(struct store *store, const struct store_file *file, int flags)
 	char name[NAME_SIZE];
 	int fd;
 
-	if (file->memfd >= 0)
-		return file->memfd;
+	if (store->dir_fd < 0)
+		return (int)file->id - 1;
 	store_name(file, name);
 	fd = openat(store->dir_fd, name, flags | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
 }
 
-void store_close(const struct store_file *file, int fd)
+void store_close(struct store *store, int fd)
 {
-	if (fd >= 0 && fd != file->memfd)
+	if (fd >= 0 && store->dir_fd >= 0)
 		close(fd);
 }
 
@@ -120,13 +120,13 @@ void store_remove(struct store *store, struct store_file *file)
 {
 	char name[NAME_SIZE];
 
-	if (file->memfd >= 0) {
-		close(file->memfd);
+	if (file->id && store->dir_fd < 0) {
+		close((int)file->id - 1);
 	} else if (file->id) {
 		store_name(file, name);
 		unlinkat(store->dir_fd, name, 0);
 	}
-	*file = STORE_FILE_NONE;
+	file->id = 0;
 }
 
 uint64_t store_atime(struct store *store, const struct store_file *file)
@@ -135,7 +135,7 @@ uint64_t store_atime(struct store *store, const struct store_file *file)
 	struct stat st;
 
 	store_name(file, name);
-	if (file->memfd >= 0 ? fstat(file->memfd, &st) < 0 : fstatat(store->dir_fd, name, &st, 0) < 0)
+	if (store->dir_fd < 0 ? fstat((int)file->id - 1, &st) < 0 : fstatat(store->dir_fd, name, &st, 0) < 0)
 		return 0;
 	return (uint64_t)st.st_atim.tv_sec * 1000000000 + (uint64_t)st.st_atim.tv_nsec;
 }
@@ -145,7 +145,7 @@ static bool lease_refused(struct store *store, const struct store_file *file, in
 	bool refused;
 	int fd;
 
-	if (file->memfd >= 0)
+	if (store->dir_fd < 0)
 		return false; /* never handed to the kernel: nobody else can have it */
 	fd = store_open(store, file, O_RDONLY);
 	if (fd < 0)

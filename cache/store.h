@@ -13,13 +13,10 @@
 
 struct store;
 
-/* A file of the store. Owned by the caller; initialise with STORE_FILE_NONE. */
+/* A file of the store, owned by the caller. Zeroed memory is none. */
 struct store_file {
-	uint32_t id; /* its name in the tmpfs */
-	int memfd;   /* or its descriptor; -1 in a tmpfs */
+	uint32_t id; /* its name in the tmpfs; else its memfd plus one */
 };
-
-#define STORE_FILE_NONE ((struct store_file){.memfd = -1})
 
 /* limit: what the tmpfs itself refuses to exceed, a backstop above the budget. */
 int store_new(struct store **ret, uint64_t limit);
@@ -31,7 +28,7 @@ int store_mount_error(const struct store *store);
  */
 int store_create(struct store *store, struct store_file *file);
 int store_open(struct store *store, const struct store_file *file, int flags);
-void store_close(const struct store_file *file, int fd);
+void store_close(struct store *store, int fd);
 /* Takes the file's name away; its pages go with the last user. */
 void store_remove(struct store *store, struct store_file *file);
 

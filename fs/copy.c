@@ -187,7 +187,7 @@ int copy_backing_id(struct server *server, struct object *object)
 	if (fd < 0)
 		return fd;
 	object->backing_id = backing_id_open(server->session, fd);
-	store_close(&object->file, fd);
+	store_close(cache_store(server->cache), fd);
 	return object->backing_id < 0 ? object->backing_id : 0;
 }
 
@@ -424,7 +424,7 @@ static int open_source(struct server *server, struct inode *inode)
 	return fd == -EPERM ? tree_open(server->tree, inode, O_RDONLY | O_NONBLOCK) : fd;
 }
 
-static bool may_fill(struct server *server, struct inode *inode, int fd, uint32_t *seq)
+static bool may_fill(struct server *server, struct inode *inode, int fd, uint16_t *seq)
 {
 	bool may;
 
@@ -436,7 +436,7 @@ static bool may_fill(struct server *server, struct inode *inode, int fd, uint32_
 }
 
 /* Ties the finished copy to the inode, unless the file was touched meanwhile. */
-static bool attach(struct server *server, struct inode *inode, struct object *object, uint32_t seq)
+static bool attach(struct server *server, struct inode *inode, struct object *object, uint16_t seq)
 {
 	bool ok;
 
@@ -455,7 +455,7 @@ static void fill(struct server *server, struct inode *inode, int fd)
 {
 	struct statx before, after;
 	struct object *object;
-	uint32_t seq;
+	uint16_t seq;
 
 	if (fd_statx(fd, &before) < 0 || before.stx_size > server->limits.small_max ||
 		!is_quiet(server, &before))

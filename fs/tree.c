@@ -69,16 +69,16 @@ static bool nodeid_pack(const struct tree *tree, const struct identity *id, uint
 	return *nodeid > 1; /* 1 is the root's */
 }
 
-static bool nodeid_unpack(const struct tree *tree, uint64_t nodeid, struct identity *id)
+static bool unpack(uint64_t nodeid, struct tree_mount *mount, int type, struct identity *id)
 {
 	uint64_t ino = nodeid & UINT32_MAX;
 	uint32_t gen = nodeid >> 32;
 
-	if (ino == 0 || !tree->packed_type)
+	if (ino == 0 || (type != HANDLE_INO32_GEN && type != XFS_HANDLE_INO64_GEN))
 		return false;
-	id->mount = tree->root->mount;
-	id->type = tree->packed_type;
-	if (id->type == HANDLE_INO32_GEN) {
+	id->mount = mount;
+	id->type = type;
+	if (type == HANDLE_INO32_GEN) {
 		id->bytes = 8;
 		memcpy(id->data, &ino, 4);
 		memcpy(id->data + 4, &gen, 4);
@@ -198,16 +198,29 @@ int tree_identify(
 
 	if (stx->stx_mask & STATX_BTIME)
 		words[1] = (uint64_t)stx->stx_btime.tv_sec * 1000000000 + stx->stx_btime.tv_nsec;
-	id->type = HANDLE_BY_NAME;
+	id->type = TREE_BY_NAME;
 	id->bytes = sizeof(words);
 	memcpy(id->data, words, sizeof(words));
 	return 0;
 }
 
+void tree_identity_of(const struct inode *inode, struct identity *id)
+{
+	if (inode->handle_bytes == 0 && unpack(inode->nodeid, inode->mount, inode->handle_type, id))
+		return;
+	id->mount = inode->mount;
+	id->type = inode->handle_type;
+	id->bytes = inode->handle_bytes;
+	memcpy(id->data, inode->handle, id->bytes);
+}
+
 bool tree_is(const struct inode *inode, const struct identity *id)
 {
-	return inode->mount == id->mount && inode->handle_type == id->type &&
-	       inode->handle_bytes == id->bytes && memcmp(inode->handle, id->data, id->bytes) == 0;
+	struct identity own;
+
+	tree_identity_of(inode, &own);
+	return own.mount == id->mount && own.type == id->type && own.bytes == id->bytes &&
+	       memcmp(own.data, id->data, id->bytes) == 0;
 }
 
 /* --- the table --------------------------------------------------------------------------------------------
@@ -235,26 +248,35 @@ static struct inode *shard_find(struct tree_shard *shard, uint64_t nodeid)
 	return g_hash_table_lookup(shard->inodes, &key);
 }
 
-static size_t inode_size(unsigned handle_bytes)
+static void count_inode(struct tree *tree, const struct inode *inode, int by)
 {
-	return sizeof(struct inode) + handle_bytes;
+	size_t size = sizeof(*inode) + inode->handle_bytes;
+
+	if (tree_is_named(inode))
+		size += offsetof(struct named_inode, inode);
+	__atomic_add_fetch(&tree->bytes, by * (int64_t)size, __ATOMIC_RELAXED);
+	__atomic_add_fetch(&tree->count, by, __ATOMIC_RELAXED);
 }
 
-static struct inode *inode_new(struct tree *tree, const struct identity *id, uint64_t nodeid, uint32_t type)
+/* packed: the nodeid holds the handle. */
+static struct inode *inode_new(
+	struct tree *tree, const struct identity *id, uint64_t nodeid, bool packed, uint32_t type)
 {
-	struct inode *inode = calloc(1, inode_size(id->bytes));
+	unsigned bytes = packed ? 0 : id->bytes;
+	size_t head = id->type == TREE_BY_NAME ? offsetof(struct named_inode, inode) : 0;
+	char *memory = calloc(1, head + sizeof(struct inode) + bytes);
+	struct inode *inode = (struct inode *)(memory + head);
 
-	if (!inode)
+	if (!memory)
 		return NULL;
 	inode->nodeid = nodeid;
 	inode->mount = id->mount;
 	inode->fd_slot = -1;
 	inode->type = type & S_IFMT;
-	inode->handle_type = id->type;
-	inode->handle_bytes = id->bytes;
-	memcpy(inode->handle, id->data, id->bytes);
-	__atomic_add_fetch(&tree->bytes, inode_size(id->bytes), __ATOMIC_RELAXED);
-	__atomic_add_fetch(&tree->count, 1, __ATOMIC_RELAXED);
+	inode->handle_type = (int16_t)id->type;
+	inode->handle_bytes = (uint8_t)bytes;
+	memcpy(inode->handle, id->data, bytes);
+	count_inode(tree, inode, 1);
 	return inode;
 }
 
@@ -267,20 +289,28 @@ static void route_free(struct tree *tree, struct tree_route *route)
 	free(route);
 }
 
+static void inode_free_memory(struct inode *inode)
+{
+	if (inode && tree_is_named(inode))
+		free((char *)inode - offsetof(struct named_inode, inode));
+	else
+		free(inode);
+}
+
 static void inode_free(struct tree *tree, struct inode *inode)
 {
 	tree_fd_drop(tree, inode);
-	route_free(tree, inode->route);
-	__atomic_sub_fetch(&tree->bytes, inode_size(inode->handle_bytes), __ATOMIC_RELAXED);
-	__atomic_sub_fetch(&tree->count, 1, __ATOMIC_RELAXED);
-	free(inode);
+	if (tree_is_named(inode))
+		route_free(tree, *tree_route_of(inode));
+	count_inode(tree, inode, -1);
+	inode_free_memory(inode);
 }
 
 /* Takes a reference on the inode of this identity, making it where it is new. */
 static struct inode *table_get(struct tree *tree, const struct identity *id, uint32_t type)
 {
 	uint64_t nodeid;
-	bool packed = nodeid_pack(tree, id, &nodeid);
+	bool packed = nodeid_pack(tree, id, &nodeid), probed = false;
 	struct tree_shard *shard;
 	struct inode *inode;
 
@@ -295,9 +325,10 @@ static struct inode *table_get(struct tree *tree, const struct identity *id, uin
 		if (!inode || tree_is(inode, id))
 			break;
 		pthread_mutex_unlock(&shard->lock); /* another file's: the next number */
+		probed = true;
 	}
 	if (!inode) {
-		inode = inode_new(tree, id, nodeid, type);
+		inode = inode_new(tree, id, nodeid, packed && !probed, type);
 		if (inode)
 			g_hash_table_add(shard->inodes, inode);
 	} else if (inode->refs == 0) {
@@ -319,11 +350,6 @@ struct inode *tree_hold(struct tree *tree, struct inode *inode)
 	return inode;
 }
 
-static bool is_self_describing(const struct tree *tree, const struct inode *inode)
-{
-	return inode->handle_type == tree->packed_type && inode->mount->ino_mix == 0;
-}
-
 void tree_put(struct tree *tree, struct inode *inode, uint64_t count)
 {
 	struct tree_shard *shard = shard_of(tree, inode->nodeid);
@@ -332,7 +358,7 @@ void tree_put(struct tree *tree, struct inode *inode, uint64_t count)
 	pthread_mutex_lock(&shard->lock);
 	inode->refs -= MIN(count, inode->refs);
 	if (inode->refs == 0) {
-		if (is_self_describing(tree, inode) || inode->route) {
+		if (inode->handle_bytes == 0 || tree_is_named(inode)) {
 			gone = inode;
 		} else {
 			g_queue_push_tail(&shard->forgotten, inode);
@@ -378,16 +404,23 @@ static int route_set(struct tree *tree, struct inode *inode, struct inode *paren
 	}
 	route->parent = tree_hold(tree, parent);
 	tree_lock_inode(tree, inode);
-	old = inode->route;
-	inode->route = route;
+	old = *tree_route_of(inode);
+	*tree_route_of(inode) = route;
 	tree_unlock_inode(tree, inode);
 	route_free(tree, old);
 	return 0;
 }
 
-static bool route_is(const struct inode *inode, const struct inode *parent, const char *name)
+static bool route_is(struct tree *tree, struct inode *inode, const struct inode *parent, const char *name)
 {
-	return inode->route && inode->route->parent == parent && strcmp(inode->route->name, name) == 0;
+	const struct tree_route *route;
+	bool is;
+
+	tree_lock_inode(tree, inode);
+	route = *tree_route_of(inode);
+	is = route && route->parent == parent && strcmp(route->name, name) == 0;
+	tree_unlock_inode(tree, inode);
+	return is;
 }
 
 int tree_adopt(struct tree *tree, int fd, struct inode *parent, const char *name, struct inode **ret,
@@ -409,7 +442,7 @@ int tree_adopt(struct tree *tree, int fd, struct inode *parent, const char *name
 	inode = table_get(tree, &id, stx->stx_mode);
 	if (!inode)
 		return -ENOMEM;
-	if (id.type == HANDLE_BY_NAME && parent && name && !route_is(inode, parent, name)) {
+	if (id.type == TREE_BY_NAME && parent && name && !route_is(tree, inode, parent, name)) {
 		r = route_set(tree, inode, parent, name);
 		if (r < 0) {
 			tree_put(tree, inode, 1);
@@ -463,7 +496,7 @@ int tree_lookup_nodeid(struct tree *tree, uint64_t nodeid, struct inode **ret, s
 		g_queue_remove(&shard->forgotten, inode);
 	pthread_mutex_unlock(&shard->lock);
 	if (!inode) {
-		if (!nodeid_unpack(tree, nodeid, &id))
+		if (!unpack(nodeid, tree->root->mount, tree->packed_type, &id))
 			return -ESTALE;
 		inode = table_get(tree, &id, 0);
 		if (!inode)
@@ -573,10 +606,10 @@ static int tree_start(struct tree *tree, int source_fd, unsigned fd_limit)
 	r = tree_identify(tree, source_fd, &stx, NULL, &id);
 	if (r < 0)
 		return r;
-	tree->by_handle = id.type != HANDLE_BY_NAME;
+	tree->by_handle = id.type != TREE_BY_NAME;
 	if (id.type == HANDLE_INO32_GEN || id.type == XFS_HANDLE_INO64_GEN)
 		tree->packed_type = id.type;
-	tree->root = inode_new(tree, &id, 1, stx.stx_mode);
+	tree->root = inode_new(tree, &id, 1, false, stx.stx_mode);
 	if (!tree->root)
 		return -ENOMEM;
 	tree->root->refs = 2; /* the tree's own, and one that the kernel never gives back */
@@ -614,11 +647,11 @@ static void free_inode_at_exit(gpointer key, gpointer value, gpointer data)
 
 	(void)value;
 	(void)data;
-	if (inode->route) {
-		free(inode->route->name);
-		free(inode->route);
+	if (tree_is_named(inode) && *tree_route_of(inode)) {
+		free((*tree_route_of(inode))->name);
+		free(*tree_route_of(inode));
 	}
-	free(inode);
+	inode_free_memory(inode);
 }
 
 void tree_free(struct tree *tree)
@@ -643,7 +676,7 @@ void tree_free(struct tree *tree)
 		close(tree->proc_fd);
 	if (tree->root_fd >= 0)
 		close(tree->root_fd);
-	free(tree->root);
+	inode_free_memory(tree->root);
 	free(tree);
 }
 

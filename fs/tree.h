@@ -21,7 +21,6 @@
 struct tree;
 struct object;
 struct tree_mount;
-struct tree_route;
 
 /* To what the kernel has tied an inode while it is open; see fs/lane.h. */
 enum binding {
@@ -31,29 +30,28 @@ enum binding {
 	BOUND_SERVED,
 };
 
+/* One for each file that the kernel or the cache knows: small, there may be millions. */
 struct inode {
 	uint64_t nodeid;
 	uint64_t refs; /* kernel lookups, open handles, cached objects, work; under the shard's lock */
 	struct tree_mount *mount;
-	struct tree_route *route; /* how to reach it by name; NULL where handles work */
-	int32_t fd_slot;          /* in the set of descriptors, or -1; under the set's lock */
-	uint32_t type;            /* S_IFMT bits */
-
-	/* The rest belongs to fs/lane.c and is under tree_lock_inode(). */
-	struct object *object; /* its copy in the cache, or NULL */
+	struct object
+		*object; /* its copy in the cache, or NULL; this and the counts: under tree_lock_inode() */
 	uint32_t open_count;
 	uint32_t writer_count;
-	int32_t backing_id;    /* of the backing file, while bound to it */
-	uint32_t change_seq;   /* moves with every change that comes through the mount */
-	unsigned binding : 2;  /* enum binding */
-	unsigned filling : 1;  /* a fill is queued or running */
-	unsigned suspect : 1;  /* was open for writing since the copy was last proved fresh */
-	unsigned outgrown : 1; /* once grew while cached: not cached again */
-	unsigned unlinked : 1; /* its last name may be gone */
+	int32_t backing_id;  /* of the backing file, while tied to it */
+	int32_t fd_slot;     /* in the set of descriptors, or -1; under the set's lock */
+	uint16_t change_seq; /* moves with every change that comes through the mount */
+	uint16_t type;       /* S_IFMT bits */
+	int16_t handle_type; /* the file system's, or TREE_BY_NAME */
+	uint8_t handle_bytes;
 
-	int32_t handle_type;
-	uint16_t handle_bytes;
-	unsigned char handle[];
+	uint8_t binding : 2;  /* enum binding */
+	uint8_t filling : 1;  /* a fill is queued or running */
+	uint8_t suspect : 1;  /* was open for writing since the copy was last proved fresh */
+	uint8_t outgrown : 1; /* once grew while cached: not cached again */
+
+	unsigned char handle[]; /* empty where the nodeid holds it */
 };
 
 /* Opens the tree below source_fd (a directory opened for reading, which becomes the tree's). fd_limit: the

@@ -36,7 +36,7 @@ void tree_fds_free(struct tree *tree)
 
 static bool slot_may_go(const struct fd_slot *slot)
 {
-	return slot->inode && slot->users == 0 && !(slot->inode->route && slot->inode->route->keep_fd);
+	return slot->inode && slot->users == 0 && !slot->keep;
 }
 
 /* Empties a slot; returns its descriptor for the caller to close after unlocking. */
@@ -101,15 +101,17 @@ void tree_fd_path(int fd, char path[TREE_PATH_SIZE])
 static int reach_by_name(struct tree *tree, struct inode *inode, int flags)
 {
 	struct identity id;
+	const struct tree_route *route;
 	struct inode *parent;
 	struct statx stx;
 	char *name = NULL;
 	int parent_fd, fd, r;
 
 	tree_lock_inode(tree, inode);
-	parent = inode->route ? tree_hold(tree, inode->route->parent) : NULL;
+	route = *tree_route_of(inode);
+	parent = route ? tree_hold(tree, route->parent) : NULL;
 	if (parent)
-		name = strdup(inode->route->name);
+		name = strdup(route->name);
 	tree_unlock_inode(tree, inode);
 	if (!parent)
 		return -ESTALE;
@@ -139,12 +141,14 @@ static int reach_by_handle(struct inode *inode, int flags)
 		struct file_handle head;
 		unsigned char data[MAX_HANDLE_SZ];
 	} handle;
+	struct identity id;
 	int fd;
 
-	handle.head.handle_bytes = inode->handle_bytes;
-	handle.head.handle_type = inode->handle_type;
-	memcpy(handle.head.f_handle, inode->handle, inode->handle_bytes);
-	fd = open_by_handle_at(inode->mount->fd, &handle.head, flags | O_CLOEXEC);
+	tree_identity_of(inode, &id);
+	handle.head.handle_bytes = id.bytes;
+	handle.head.handle_type = id.type;
+	memcpy(handle.head.f_handle, id.data, id.bytes);
+	fd = open_by_handle_at(id.mount->fd, &handle.head, flags | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
 }
 
@@ -155,7 +159,7 @@ int tree_reach(struct tree *tree, struct inode *inode, int flags)
 
 		return fd < 0 ? -errno : fd;
 	}
-	if (inode->handle_type == HANDLE_BY_NAME)
+	if (tree_is_named(inode))
 		return reach_by_name(tree, inode, flags);
 	return reach_by_handle(inode, flags);
 }
@@ -271,7 +275,7 @@ int tree_open(struct tree *tree, struct inode *inode, int flags)
 	char path[TREE_PATH_SIZE];
 	int fd, opened;
 
-	if (inode->handle_type != HANDLE_BY_NAME || inode == tree->root)
+	if (!tree_is_named(inode) || inode == tree->root)
 		return reach_with_room(tree, inode, flags);
 	fd = tree_fd_get(tree, inode);
 	if (fd < 0)
@@ -284,22 +288,28 @@ int tree_open(struct tree *tree, struct inode *inode, int flags)
 	return opened;
 }
 
+/* Without handles a descriptor is the only way to a file whose name is gone. It stays until the inode is
+ * freed. */
+static void keep_fd(struct tree *tree, struct inode *inode)
+{
+	if (tree_fd_get(tree, inode) < 0)
+		return;
+	pthread_mutex_lock(&tree->fds.lock);
+	tree->fds.slots[inode->fd_slot].keep = true;
+	tree->fds.slots[inode->fd_slot].users--;
+	pthread_mutex_unlock(&tree->fds.lock);
+}
+
 void tree_before_unlink(struct tree *tree, struct inode *parent, const char *name)
 {
 	struct inode *inode;
 	struct statx stx;
 
-	if (tree->by_handle && parent->handle_type != HANDLE_BY_NAME)
+	if (!tree_is_named(parent) && tree->by_handle)
 		return;
-	/* without handles the descriptor is the only way to a file once its name is gone */
 	if (tree_lookup(tree, parent, name, &inode, &stx) < 0)
 		return;
-	if (inode->refs > 1 && tree_fd_get(tree, inode) >= 0) {
-		tree_lock_inode(tree, inode);
-		if (inode->route && inode->route->parent == parent && strcmp(inode->route->name, name) == 0)
-			inode->route->keep_fd = true;
-		tree_unlock_inode(tree, inode);
-		tree_fd_put(tree, inode);
-	}
+	if (inode->refs > 1 && tree_is_named(inode))
+		keep_fd(tree, inode);
 	tree_put(tree, inode, 1);
 }

@@ -4,13 +4,14 @@
 #include <fcntl.h>
 #include <glib.h>
 #include <pthread.h>
+#include <stddef.h>
 
 #include "fs/tree.h"
 
 #define TREE_SHARDS 64
 #define TREE_INODE_LOCKS 512
 #define TREE_FORGOTTEN_MAX 65536 /* forgotten inodes remembered where a nodeid does not hold its handle */
-#define HANDLE_BY_NAME (-1)      /* handle_type of an identity that cannot be opened */
+#define TREE_BY_NAME (-1)        /* handle_type of an identity that cannot be opened */
 
 /* A file system below the root; SOURCE may span several. */
 struct tree_mount {
@@ -25,8 +26,23 @@ struct tree_mount {
 struct tree_route {
 	struct inode *parent; /* referenced */
 	char *name;
-	bool keep_fd; /* its name is gone: the descriptor is the only way left */
 };
+
+/* An inode that is reached so (handle_type TREE_BY_NAME). */
+struct named_inode {
+	struct tree_route *route; /* under tree_lock_inode() */
+	struct inode inode;
+};
+
+static inline struct tree_route **tree_route_of(struct inode *inode)
+{
+	return &((struct named_inode *)((char *)inode - offsetof(struct named_inode, inode)))->route;
+}
+
+static inline bool tree_is_named(const struct inode *inode)
+{
+	return inode->handle_type == TREE_BY_NAME;
+}
 
 struct tree_shard {
 	pthread_mutex_t lock;
@@ -39,6 +55,7 @@ struct fd_slot {
 	int fd;
 	uint32_t users;
 	bool recent; /* used since the last sweep */
+	bool keep;   /* the only way left to its file */
 };
 
 struct fd_set_cache {
@@ -80,4 +97,5 @@ void tree_fd_donate(struct tree *tree, struct inode *inode, int fd);
 int tree_reach(struct tree *tree, struct inode *inode, int flags);
 int tree_identify(
 	struct tree *tree, int fd, const struct statx *stx, struct inode *parent, struct identity *id);
+void tree_identity_of(const struct inode *inode, struct identity *id);
 bool tree_is(const struct inode *inode, const struct identity *id);
