@@ -1,0 +1,26 @@
+/*
+ * report - what a mount says about itself: facts, options in force, counters. The reply to `sievectl stat`.
+ */
+#pragma once
+
+#include "cache/stats.h"
+#include "fs/options.h"
+
+struct report_fact {
+	const char *name;  /* "transport" */
+	const char *value; /* "uring": what was chosen or found, as opposed to what was asked for */
+};
+
+/* Filled by the owner of the mount for one call; everything is borrowed. */
+struct report {
+	const struct options *options;
+	const struct stats *stats;
+	const struct report_fact *facts; /* ended by a row without a name; may be NULL */
+};
+
+void report_to_text(const struct report *report, GString *out);
+void report_to_json(const struct report *report, GString *out);
+
+/* The whole of a handler for the verb "stat": takes --json or nothing, else -EINVAL with the reason in @out.
+ */
+int report_stat(const struct report *report, int argc, char *const *argv, GString *out);
