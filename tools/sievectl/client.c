@@ -1,0 +1,239 @@
+#include "tools/sievectl/client.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#define CONTROL_NAME ".sievefs"
+#define REQUEST_MAX 8192
+#define REPLY_STEP 65536
+#define ERROR_MAX (PATH_MAX + 512)
+
+struct sievectl {
+	char *given; /* the path that was asked for */
+	char *root;  /* of its mount, absolute */
+	char error[ERROR_MAX];
+};
+
+__attribute__((format(printf, 3, 4))) static int fail(
+	struct sievectl *ctl, int error, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(ctl->error, sizeof(ctl->error), format, args);
+	va_end(args);
+	return error;
+}
+
+static int fail_path(struct sievectl *ctl, const char *path)
+{
+	int error = errno;
+
+	if (error == ENOTCONN)
+		return fail(ctl, -error, "%s: the daemon of this mount is gone; umount it", path);
+	return fail(ctl, -error, "%s: %s", path, strerror(error));
+}
+
+/* The text ends with a slash only where it is "/"; cutting "/a" leaves "/". */
+static void cut_last_name(char *path)
+{
+	char *slash = strrchr(path, '/');
+
+	slash[slash == path ? 1 : 0] = '\0';
+}
+
+/* Cuts @path, an absolute path without symbolic links, to the root of the mount that it lies in. */
+static int cut_to_mount_root(struct sievectl *ctl, char *path)
+{
+	for (;;) {
+		struct statx status;
+
+		if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_TYPE, &status) < 0)
+			return fail_path(ctl, path);
+		if (status.stx_attributes & STATX_ATTR_MOUNT_ROOT || strcmp(path, "/") == 0)
+			return 0;
+		cut_last_name(path);
+	}
+}
+
+static int fail_foreign(struct sievectl *ctl)
+{
+	return fail(ctl, -ENOTTY, "%s: not a mount point of sievefs", ctl->given);
+}
+
+/* A descriptor for one request, or -errno. Another file system may have a file of that name: only FUSE is
+ * asked. */
+static int open_control(struct sievectl *ctl)
+{
+	struct statfs fs;
+	char *path;
+	int control;
+
+	if (statfs(ctl->root, &fs) < 0)
+		return fail_path(ctl, ctl->root);
+	if (fs.f_type != FUSE_SUPER_MAGIC)
+		return fail_foreign(ctl);
+	if (asprintf(&path, "%s/" CONTROL_NAME, ctl->root) < 0)
+		return fail(ctl, -ENOMEM, "%s: %s", ctl->root, strerror(ENOMEM));
+	control = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (control < 0)
+		control = errno == ENOENT ? fail_foreign(ctl) : fail_path(ctl, ctl->root);
+	free(path);
+	return control;
+}
+
+static int find_mount(struct sievectl *ctl, const char *path)
+{
+	int control, r;
+
+	ctl->given = strdup(path);
+	if (!ctl->given)
+		return fail(ctl, -ENOMEM, "%s: %s", path, strerror(ENOMEM));
+	ctl->root = realpath(path, NULL);
+	if (!ctl->root)
+		return fail_path(ctl, path);
+	r = cut_to_mount_root(ctl, ctl->root);
+	if (r < 0)
+		return r;
+	control = open_control(ctl);
+	if (control < 0)
+		return control;
+	close(control);
+	return 0;
+}
+
+int sievectl_open(const char *path, struct sievectl **result)
+{
+	*result = calloc(1, sizeof(**result));
+	return *result ? find_mount(*result, path) : -ENOMEM;
+}
+
+void sievectl_close(struct sievectl *ctl)
+{
+	if (!ctl)
+		return;
+	free(ctl->given);
+	free(ctl->root);
+	free(ctl);
+}
+
+const char *sievectl_error(const struct sievectl *ctl)
+{
+	return ctl->error;
+}
+
+const char *sievectl_mountpoint(const struct sievectl *ctl)
+{
+	return ctl->root ? ctl->root : "";
+}
+
+/* Appends @word in single quotes, as the daemon's shell-like reading takes it; -1 where the line would be too
+ * long. */
+static int append_quoted(char *line, size_t *used, const char *word)
+{
+	size_t at = *used;
+
+	if (at > 0)
+		line[at++] = ' ';
+	line[at++] = '\'';
+	for (; *word; word++) {
+		if (at + 8 > REQUEST_MAX)
+			return -1;
+		if (*word == '\'')
+			at = stpcpy(line + at, "'\\''") - line;
+		else
+			line[at++] = *word;
+	}
+	line[at++] = '\'';
+	*used = at;
+	return at + 8 > REQUEST_MAX ? -1 : 0;
+}
+
+static int join_request(struct sievectl *ctl, const char *const *argv, char *line, size_t *length)
+{
+	*length = 0;
+	for (; *argv; argv++) {
+		if (append_quoted(line, length, *argv) < 0)
+			return fail(ctl, -EMSGSIZE, "the request is longer than %d bytes", REQUEST_MAX);
+	}
+	return 0;
+}
+
+static int read_reply(struct sievectl *ctl, int control, char **reply, size_t *length)
+{
+	char *text = NULL, *grown;
+	size_t used = 0, room = 0;
+
+	for (;;) {
+		ssize_t count;
+
+		if (room - used < 2) {
+			room += REPLY_STEP;
+			grown = realloc(text, room);
+			if (!grown)
+				break;
+			text = grown;
+		}
+		count = read(control, text + used, room - used - 1);
+		if (count < 0 && errno == EINTR)
+			continue;
+		if (count < 0)
+			break;
+		used += count;
+		text[used] = '\0';
+		if (count == 0) {
+			*reply = text;
+			*length = used;
+			return 0;
+		}
+	}
+	free(text);
+	return fail_path(ctl, ctl->root);
+}
+
+/* The daemon's own line says more than the errno of the write. */
+static int refused(struct sievectl *ctl, int control, int error)
+{
+	char *reason = NULL;
+	size_t length;
+
+	if (error == ENOTCONN || read_reply(ctl, control, &reason, &length) < 0 || length == 0) {
+		errno = error;
+		fail_path(ctl, ctl->root);
+	} else {
+		reason[strcspn(reason, "\n")] = '\0';
+		fail(ctl, -error, "%s", reason);
+	}
+	free(reason);
+	return -error;
+}
+
+int sievectl_request(struct sievectl *ctl, const char *const *argv, char **reply, size_t *length)
+{
+	char line[REQUEST_MAX];
+	size_t size, ignored;
+	int control, r;
+
+	ctl->error[0] = '\0';
+	r = join_request(ctl, argv, line, &size);
+	if (r < 0)
+		return r;
+	control = open_control(ctl);
+	if (control < 0)
+		return control;
+	if (write(control, line, size) < 0)
+		r = refused(ctl, control, errno);
+	else
+		r = read_reply(ctl, control, reply, length ? length : &ignored);
+	close(control);
+	return r;
+}

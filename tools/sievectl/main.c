@@ -1,0 +1,143 @@
+/* sievectl - the command that asks a mounted sievefs. */
+#include "tools/sievectl/client.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WORDS_MAX 8
+
+struct command {
+	const char *name;
+	const char *usage;
+	const char *help;
+	const char *const *flags; /* ended by NULL */
+};
+
+static const char *const stat_flags[] = {"--json", NULL};
+
+static const struct command commands[] = {
+	{"stat", "stat MOUNTPOINT [--json]", "options in force and counters of the mount", stat_flags},
+};
+
+#define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
+
+__attribute__((format(printf, 1, 2))) static int complain(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	fputs("sievectl: ", stderr);
+	vfprintf(stderr, format, args);
+	fputc('\n', stderr);
+	va_end(args);
+	return EXIT_FAILURE;
+}
+
+static int finish_output(void)
+{
+	if (fflush(stdout) != 0 || ferror(stdout))
+		return complain("standard output: %s", strerror(errno));
+	return EXIT_SUCCESS;
+}
+
+static int print_help(void)
+{
+	printf("usage: sievectl COMMAND MOUNTPOINT [ARGUMENT]...\n\n"
+	       "Asks the sievefs mounted at MOUNTPOINT; any path inside the mount will do.\n\n");
+	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		printf("  %-28s %s\n", commands[i].usage, commands[i].help);
+	printf("  %-28s %s\n  %-28s %s\n\nEach command is explained in sievectl(8).\n", "-h, --help",
+		"this text", "-V, --version", "the version");
+	return finish_output();
+}
+
+static const struct command *find_command(const char *name)
+{
+	for (size_t i = 0; i < COMMAND_COUNT; i++) {
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	}
+	return NULL;
+}
+
+static bool has_flag(const struct command *command, const char *word)
+{
+	for (const char *const *flag = command->flags; *flag; flag++) {
+		if (strcmp(*flag, word) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Sorts the words behind the command into the path and the request's; "--" makes the next one a path. */
+static int sort_words(const struct command *command, char **words, const char **request, const char **path)
+{
+	size_t count = 1;
+	bool only_paths = false;
+
+	request[0] = command->name;
+	for (; *words; words++) {
+		if (!only_paths && strcmp(*words, "--") == 0) {
+			only_paths = true;
+		} else if (!only_paths && (*words)[0] == '-' && (*words)[1]) {
+			if (!has_flag(command, *words) || count + 1 == WORDS_MAX)
+				return complain(
+					"%s: unknown flag, usage: sievectl %s", *words, command->usage);
+			request[count++] = *words;
+		} else if (*path) {
+			return complain("%s: one word too many, usage: sievectl %s", *words, command->usage);
+		} else {
+			*path = *words;
+		}
+	}
+	request[count] = NULL;
+	if (!*path)
+		return complain("MOUNTPOINT is missing, usage: sievectl %s", command->usage);
+	return EXIT_SUCCESS;
+}
+
+static int ask(const char *path, const char *const *request)
+{
+	struct sievectl *ctl;
+	char *reply = NULL;
+	size_t length;
+	int r = sievectl_open(path, &ctl);
+
+	if (r == 0)
+		r = sievectl_request(ctl, request, &reply, &length);
+	if (r < 0) {
+		complain("%s", ctl ? sievectl_error(ctl) : strerror(-r));
+	} else {
+		fwrite(reply, 1, length, stdout);
+		r = finish_output();
+	}
+	free(reply);
+	sievectl_close(ctl);
+	return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+	const char *request[WORDS_MAX];
+	const char *path = NULL;
+	const struct command *command;
+
+	if (argc < 2)
+		return complain("a command is missing, sievectl -h lists them");
+	if (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0)
+		return print_help();
+	if (strcmp(argv[1], "-V") == 0 || strcmp(argv[1], "--version") == 0) {
+		puts("sievectl " SIEVEFS_VERSION);
+		return finish_output();
+	}
+	command = find_command(argv[1]);
+	if (!command)
+		return complain("%s: unknown command, sievectl -h lists them", argv[1]);
+	if (sort_words(command, argv + 2, request, &path) != EXIT_SUCCESS)
+		return EXIT_FAILURE;
+	return ask(path, request);
+}
