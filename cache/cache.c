@@ -8,6 +8,7 @@
 #include <sys/sendfile.h>
 #include <unistd.h>
 
+#define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define PAGE 4096ULL
 #define PIN_CLAIMED 0x80000000u /* being evicted or filled: cannot be pinned */
 #define PIN_PARKED 0x40000000u  /* the policy met it while pinned and waits for evict_unpark() */
@@ -19,6 +20,7 @@ struct cache {
 	struct store *store;
 	struct cache_owner owner;
 	uint64_t growth;
+	uint64_t fixed;    /* bytes of the policy's own that it does not count against its budget */
 	uint64_t reserved; /* bytes of fills at work */
 	bool eager;
 	struct object **watched; /* mapped objects */
@@ -188,6 +190,7 @@ int cache_new(struct cache **ret, const struct cache_options *options, const str
 		.budget = options->budget,
 		.admit = options->admit,
 	};
+	struct evict_stats stats;
 	int r;
 
 	if (!cache)
@@ -202,6 +205,9 @@ int cache_new(struct cache **ret, const struct cache_options *options, const str
 		return r;
 	}
 	cache->eager = evict_is_eager(cache->evict);
+	evict_read_stats(cache->evict, &stats);
+	cache->fixed = stats.memory;
+	evict_set_budget(cache->evict, options->budget - MIN(cache->fixed, options->budget));
 	*ret = cache;
 	return 0;
 }
@@ -228,10 +234,14 @@ struct store *cache_store(struct cache *cache)
 bool cache_ask(struct cache *cache, uint64_t id, uint64_t size)
 {
 	enum evict_answer answer;
+	bool over;
 
 	pthread_mutex_lock(&cache->lock);
 	answer = evict_ask(cache->evict, id, charge_of(size));
+	over = evict_must_shed(cache->evict, cache->reserved); /* the ghost list grew */
 	pthread_mutex_unlock(&cache->lock);
+	if (over)
+		cache_shed(cache);
 	return answer == EVICT_ADMIT;
 }
 
@@ -378,12 +388,17 @@ int cache_fill(struct cache *cache, int source_fd, uint64_t id, uint64_t size, s
 
 void cache_publish(struct cache *cache, struct object *object)
 {
+	bool over;
+
 	pthread_mutex_lock(&cache->lock);
 	cache->reserved -= object->entry.charge;
 	object->published = true;
 	object->settled = evict_insert(cache->evict, &object->entry) == 0;
+	over = evict_must_shed(cache->evict, cache->reserved);
 	pthread_mutex_unlock(&cache->lock);
 	end_use(cache, object, true);
+	if (over)
+		cache_shed(cache);
 }
 
 void cache_drop(struct cache *cache, struct object *object)
@@ -422,6 +437,7 @@ static bool charge_size(struct cache *cache, struct object *object, uint64_t siz
 	uint64_t charge = charge_of(size), old = object->entry.charge, total;
 	int64_t pages = object->growth_pages + ((int64_t)charge - (int64_t)old) / (int64_t)PAGE;
 	struct evict_stats stats;
+	bool over;
 
 	if (charge > old && make_room(cache, charge - old) == 0) {
 		unreserve(cache, charge - old);
@@ -429,8 +445,9 @@ static bool charge_size(struct cache *cache, struct object *object, uint64_t siz
 		pthread_mutex_lock(&cache->lock);
 		evict_read_stats(cache->evict, &stats);
 		total = stats.charged + stats.memory + cache->reserved + charge - old;
+		over = total > evict_budget(cache->evict) + cache->fixed + cache->growth;
 		pthread_mutex_unlock(&cache->lock);
-		if (total > evict_budget(cache->evict) + cache->growth)
+		if (over)
 			return false;
 	}
 	pthread_mutex_lock(&cache->lock);
@@ -528,7 +545,7 @@ int cache_refresh(struct cache *cache, struct object *object, int source_fd, uin
 void cache_set_budget(struct cache *cache, uint64_t budget)
 {
 	pthread_mutex_lock(&cache->lock);
-	evict_set_budget(cache->evict, budget);
+	evict_set_budget(cache->evict, budget - MIN(cache->fixed, budget));
 	pthread_mutex_unlock(&cache->lock);
 	cache_shed(cache);
 }
@@ -620,7 +637,7 @@ void cache_read_figures(struct cache *cache, struct cache_figures *figures)
 	};
 	pthread_mutex_lock(&cache->lock);
 	evict_read_stats(cache->evict, &figures->policy);
-	figures->budget = evict_budget(cache->evict);
+	figures->budget = evict_budget(cache->evict) + cache->fixed;
 	figures->reserved = cache->reserved;
 	figures->mapped_count = cache->watched_count;
 	pthread_mutex_unlock(&cache->lock);

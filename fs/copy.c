@@ -247,12 +247,22 @@ void copy_changed(struct server *server, struct inode *inode)
 	tree_unlock_inode(server->tree, inode);
 }
 
-bool copy_attributes_begin(struct server *server, struct inode *inode)
+/* (locked) */
+static bool has_fresh_copy(struct server *server, struct inode *inode)
 {
 	struct statx stx;
 
-	return inode->object && tree_statx(server->tree, inode, &stx) == 0 && inode->object &&
-	       inode->object->stamp == stamp_of(&stx);
+	return inode->object && tree_statx(server->tree, inode, &stx) == 0 && inode->object->stamp == stamp_of(&stx);
+}
+
+bool copy_attributes_begin(struct server *server, struct inode *inode)
+{
+	bool fresh;
+
+	tree_lock_inode(server->tree, inode);
+	fresh = has_fresh_copy(server, inode);
+	tree_unlock_inode(server->tree, inode);
+	return fresh;
 }
 
 void copy_attributes_end(struct server *server, struct inode *inode, bool fresh)
@@ -322,7 +332,7 @@ int copy_sync_mapping(struct server *server, struct inode *inode, struct object 
 		return fd;
 	tree_lock_inode(server->tree, inode);
 	/* a copy that is stale must not be written over newer contents */
-	r = copy_attributes_begin(server, inode) ? sync_locked(server, inode, object, fd) : 0;
+	r = has_fresh_copy(server, inode) ? sync_locked(server, inode, object, fd) : 0;
 	tree_unlock_inode(server->tree, inode);
 	close(fd);
 	return r;

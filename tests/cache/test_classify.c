@@ -1,0 +1,78 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "cache/policy/classify.h"
+
+static const struct classify_limits limits = {
+	.small_max = 1000,
+	.large_min = 5000,
+	.mid = LANE_PLAIN,
+	.large = LANE_DIRECT,
+};
+
+static enum lane lane_of(uint64_t size, bool writes)
+{
+	const struct file_facts facts = {.size = size, .writes = writes, .passthrough = true};
+
+	return classify(&limits, &facts);
+}
+
+static void sizes_choose_the_lane(void **state)
+{
+	assert_int_equal(lane_of(0, false), LANE_CACHED);
+	assert_int_equal(lane_of(1000, false), LANE_CACHED);
+	assert_int_equal(lane_of(1001, false), LANE_PLAIN);
+	assert_int_equal(lane_of(4999, false), LANE_PLAIN);
+	assert_int_equal(lane_of(5000, false), LANE_DIRECT);
+	assert_int_equal(lane_of(UINT64_MAX, false), LANE_DIRECT);
+}
+
+static void a_small_file_opened_for_writing_is_not_read_from_the_cache(void **state)
+{
+	assert_int_equal(lane_of(10, true), LANE_PLAIN);
+}
+
+static void mid_and_large_travel_as_the_options_say(void **state)
+{
+	struct classify_limits other = limits;
+	struct file_facts facts = {.size = 2000, .passthrough = true};
+
+	other.mid = LANE_DIRECT;
+	other.large = LANE_PLAIN;
+	assert_int_equal(classify(&other, &facts), LANE_DIRECT);
+	facts.size = 6000;
+	assert_int_equal(classify(&other, &facts), LANE_PLAIN);
+}
+
+static void all_is_served_without_passthrough(void **state)
+{
+	const struct file_facts facts = {.size = 10};
+
+	assert_int_equal(classify(&limits, &facts), LANE_SERVED);
+}
+
+static void writes_to_set_uid_files_pass_the_daemon(void **state)
+{
+	struct file_facts facts = {.size = 10, .writes = true, .privileged_bits = true, .passthrough = true};
+
+	assert_int_equal(classify(&limits, &facts), LANE_DIRECT);
+	facts.writes = false;
+	assert_int_equal(classify(&limits, &facts), LANE_CACHED);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(sizes_choose_the_lane),
+		cmocka_unit_test(a_small_file_opened_for_writing_is_not_read_from_the_cache),
+		cmocka_unit_test(mid_and_large_travel_as_the_options_say),
+		cmocka_unit_test(all_is_served_without_passthrough),
+		cmocka_unit_test(writes_to_set_uid_files_pass_the_daemon),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
