@@ -31,13 +31,20 @@ struct backend_file;
 struct buffer;
 struct window;
 
+/* Whether streams read through their window: as measured, or, for comparing, always. */
+enum backend_window {
+	BACKEND_WINDOW_MEASURED,
+	BACKEND_WINDOW_ALWAYS,
+};
+
 struct backend_settings {
 	size_t memory;       /* bound of all buffers together, bytes (direct_memory) */
 	size_t readahead;    /* bound of one stream's window, bytes (direct_readahead); 0: never read ahead */
 	unsigned depth;      /* chunks in flight per stream (direct_depth) */
 	size_t stream_after; /* bytes read in order before a handle counts as a stream */
 	size_t stream_gap;   /* bytes that a reader may skip and still be in order */
-	bool threads_only;   /* no io_uring even where the kernel has it */
+	enum backend_window window;
+	bool threads_only; /* no io_uring even where the kernel has it */
 	/* One line without newline; priority as in syslog(3). May be NULL. Called from any thread. */
 	void (*log)(void *log_context, int priority, const char *line);
 	void *log_context;

@@ -26,6 +26,8 @@ static void stream_set_mode(struct direct_file *file, enum choice_mode mode)
 {
 	struct stream *stream = &file->stream;
 
+	if (file->direct->settings.window == BACKEND_WINDOW_ALWAYS)
+		mode = CHOICE_WINDOW;
 	if (stream->mode == mode)
 		return;
 	stream->mode = mode;
