@@ -3,8 +3,9 @@
  *
  * Two kinds: io_uring rings, each with one thread that calls done(); or, where the kernel refuses io_uring, a
  * pool of threads with preadv2(2) and pwritev2(2). The op lives in the caller's struct and must stay in place
- * until its done() was called, which happens exactly once and always in an engine thread. Result: bytes moved
- * (may be short) or -errno; EINTR, EAGAIN and ECANCELED are repeated by the engine and never seen.
+ * until its done() was called, which happens exactly once: in an engine thread, or in the submitting one
+ * before engine_submit() returns. Result: bytes moved (may be short) or -errno; EINTR, EAGAIN and ECANCELED
+ * are repeated by the engine and never seen.
  */
 #pragma once
 

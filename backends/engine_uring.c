@@ -23,6 +23,7 @@ struct ring {
 	struct uring_engine *owner;
 	struct io_uring uring;
 	pthread_mutex_t submit_lock;
+	pthread_mutex_t reap_lock;
 	struct engine_op *backlog, **backlog_tail; /* found no place in the ring */
 	_Atomic unsigned in_flight;                /* submitted, in the backlog or being answered */
 	_Atomic bool stopping;
@@ -38,6 +39,7 @@ struct uring_engine {
 };
 
 static _Thread_local struct ring *own_ring;
+static _Thread_local bool reaping; /* this thread is in a done() already */
 
 static void ring_wake(struct ring *ring)
 {
@@ -98,6 +100,14 @@ static void ring_arm_wake(struct ring *ring)
 
 /* No lock is held from here on. */
 
+static void ring_rearm(struct ring *ring)
+{
+	pthread_mutex_lock(&ring->submit_lock);
+	ring_arm_wake(ring);
+	ring_push(ring);
+	pthread_mutex_unlock(&ring->submit_lock);
+}
+
 static void ring_submit(struct ring *ring, struct engine_op *op)
 {
 	unsigned count = 1;
@@ -131,6 +141,8 @@ static void ring_complete(struct ring *ring, struct engine_op *op, int result)
 	atomic_fetch_sub(&ring->in_flight, 1);
 }
 
+/* Who takes completions, the ring's thread or one that has just submitted, holds the reap lock while taking.
+ */
 static unsigned ring_reap(struct ring *ring, bool *woken)
 {
 	struct io_uring_cqe *cqes[REAP_BATCH];
@@ -138,13 +150,17 @@ static unsigned ring_reap(struct ring *ring, bool *woken)
 		struct engine_op *op;
 		int result;
 	} done[REAP_BATCH];
-	unsigned count = io_uring_peek_batch_cqe(&ring->uring, cqes, REAP_BATCH);
+	unsigned count;
+
+	pthread_mutex_lock(&ring->reap_lock);
+	count = io_uring_peek_batch_cqe(&ring->uring, cqes, REAP_BATCH);
 
 	for (unsigned i = 0; i < count; i++) {
 		done[i].op = io_uring_cqe_get_data(cqes[i]);
 		done[i].result = cqes[i]->res;
 	}
 	io_uring_cq_advance(&ring->uring, count);
+	pthread_mutex_unlock(&ring->reap_lock);
 	for (unsigned i = 0; i < count; i++) {
 		if (done[i].op)
 			ring_complete(ring, done[i].op, done[i].result);
@@ -152,6 +168,23 @@ static unsigned ring_reap(struct ring *ring, bool *woken)
 			*woken = true;
 	}
 	return count;
+}
+
+/*
+ * A device of memory (zram, pmem) is done before the submission returns: the answer then needs no other
+ * thread. Not from within a done(), which would nest without bound.
+ */
+static void ring_reap_own(struct ring *ring)
+{
+	bool woken = false;
+
+	if (!io_uring_cq_ready(&ring->uring))
+		return;
+	reaping = true;
+	ring_reap(ring, &woken);
+	reaping = false;
+	if (woken)
+		ring_rearm(ring);
 }
 
 static void *ring_run(void *context)
@@ -194,6 +227,8 @@ static void uring_submit(struct engine *engine, struct engine_op *op)
 		ring = &uring->rings[(cpu < 0 ? 0 : (unsigned)cpu) % uring->ring_count];
 	}
 	ring_submit(ring, op);
+	if (!own_ring && !reaping)
+		ring_reap_own(ring);
 }
 
 static void ring_deinit(struct ring *ring)
@@ -201,6 +236,7 @@ static void ring_deinit(struct ring *ring)
 	io_uring_queue_exit(&ring->uring);
 	close(ring->wake_fd);
 	pthread_mutex_destroy(&ring->submit_lock);
+	pthread_mutex_destroy(&ring->reap_lock);
 }
 
 static int ring_init(struct ring *ring, struct uring_engine *owner)
@@ -221,6 +257,7 @@ static int ring_init(struct ring *ring, struct uring_engine *owner)
 	io_uring_ring_dontfork(&ring->uring);
 	io_uring_register_iowq_max_workers(&ring->uring, workers);
 	pthread_mutex_init(&ring->submit_lock, NULL);
+	pthread_mutex_init(&ring->reap_lock, NULL);
 	r = engine_thread_start(&ring->thread, "sieve-io", ring_run, ring);
 	if (r < 0)
 		ring_deinit(ring);
