@@ -30,6 +30,8 @@ static const struct counter_row counter_rows[STATS_COUNTER_COUNT] = {
 	[STATS_FILL_RACES] = {"fill_races", "files", "not cached since they changed while being copied"},
 	[STATS_NO_ROOM] = {"no_room", "files", "not cached since nothing could leave for them"},
 	[STATS_EVICTIONS] = {"evictions", "files", "that left to make room"},
+	[STATS_EXAMINED] = {"examined", "files", "looked at to find those"},
+	[STATS_MOST_EXAMINED] = {"most_examined", "files", "looked at for a single one of them, at most"},
 	[STATS_FROZEN] = {"frozen", "files", "that grew too far while open: served from the backing file"},
 	[STATS_FALLBACKS] = {"fallbacks", "opens", "that the kernel did not let pass through"},
 	[STATS_OBJECTS] = {"objects", "files", "in the cache now"},
@@ -41,6 +43,8 @@ static const struct counter_row counter_rows[STATS_COUNTER_COUNT] = {
 	[STATS_MAPPED_OBJECTS] = {"mapped_objects", "files", "kept since somebody maps them"},
 	[STATS_PARKED_OBJECTS] = {"parked_objects", "files", "passed over by eviction since they are open"},
 	[STATS_GHOSTS] = {"ghosts", "files", "not cached that are remembered from an open"},
+	[STATS_INODES] = {"inodes", "files", "known to the daemon now, cached or not"},
+	[STATS_INODE_BYTES] = {"inode_bytes", "bytes", "that knowing them takes"},
 };
 /* clang-format on */
 

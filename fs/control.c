@@ -10,6 +10,7 @@ struct control_session {
 	uid_t caller;
 	pthread_mutex_t lock; /* of the reply, NULL until there is one */
 	GString *reply;
+	size_t position; /* of the next read in it */
 };
 
 struct control_session *control_open(const struct control *control, uid_t caller)
@@ -105,9 +106,9 @@ ssize_t control_write(struct control_session *session, const char *buffer, size_
 	return r < 0 ? r : (ssize_t)size;
 }
 
-ssize_t control_read(struct control_session *session, char *buffer, size_t size, off_t offset)
+ssize_t control_read(struct control_session *session, char *buffer, size_t size)
 {
-	size_t length = 0;
+	size_t length;
 
 	pthread_mutex_lock(&session->lock);
 	if (!session->reply) {
@@ -116,10 +117,9 @@ ssize_t control_read(struct control_session *session, char *buffer, size_t size,
 		session->reply = g_string_new(NULL);
 		run_verb(session, 1, argv, session->reply);
 	}
-	if (offset >= 0 && (size_t)offset < session->reply->len) {
-		length = MIN(size, session->reply->len - offset);
-		memcpy(buffer, session->reply->str + offset, length);
-	}
+	length = MIN(size, session->reply->len - session->position);
+	memcpy(buffer, session->reply->str + session->position, length);
+	session->position += length;
 	pthread_mutex_unlock(&session->lock);
 	return length;
 }

@@ -48,8 +48,9 @@ struct control_session *control_open(const struct control *control, uid_t caller
 /* @size, or -errno: the request's own, -EACCES, -EMSGSIZE for too long a request, -EBUSY for a second one. */
 ssize_t control_write(struct control_session *session, const char *buffer, size_t size);
 
-/* Bytes of the reply from @offset on, 0 at its end. */
-ssize_t control_read(struct control_session *session, char *buffer, size_t size, off_t offset);
+/* The next bytes of the reply, 0 at its end. A stream: the file's position has moved with the request's
+ * bytes. */
+ssize_t control_read(struct control_session *session, char *buffer, size_t size);
 
 /* Accepts NULL. */
 void control_close(struct control_session *session);

@@ -128,7 +128,7 @@ enum copy_state copy_examine(
 	}
 	cache_unpin(server->cache, object);
 	if (!fresh && object_claim(object)) {
-		server->stale++;
+		stats_add(&server->stats, STATS_STALE, 1);
 		drop(server, inode, object);
 	}
 	return COPY_NONE;
@@ -143,7 +143,7 @@ struct object *copy_pin_fresh(struct server *server, struct inode *inode, const 
 	if (copy_is_fresh(server, inode, stx) && object_pin(object))
 		return object;
 	if (object_claim(object)) {
-		server->stale++;
+		stats_add(&server->stats, STATS_STALE, 1);
 		drop(server, inode, object);
 		return NULL;
 	}
@@ -160,7 +160,7 @@ int copy_refresh(struct server *server, struct inode *inode)
 	fd = tree_open(server->tree, inode, O_RDONLY | O_NONBLOCK);
 	if (fd < 0)
 		return fd;
-	server->refreshes++;
+	stats_add(&server->stats, STATS_REFRESHES, 1);
 	for (int tries = 0; tries < 3; tries++) {
 		r = fd_statx(fd, &before);
 		if (r == 0)
@@ -252,7 +252,8 @@ static bool has_fresh_copy(struct server *server, struct inode *inode)
 {
 	struct statx stx;
 
-	return inode->object && tree_statx(server->tree, inode, &stx) == 0 && inode->object->stamp == stamp_of(&stx);
+	return inode->object && tree_statx(server->tree, inode, &stx) == 0 &&
+	       inode->object->stamp == stamp_of(&stx);
 }
 
 bool copy_attributes_begin(struct server *server, struct inode *inode)
@@ -481,7 +482,7 @@ static void fill(struct server *server, struct inode *inode, int fd)
 		/* one copy in memory is enough */
 		posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
 	} else {
-		server->fill_races++;
+		stats_add(&server->stats, STATS_FILL_RACES, 1);
 		cache_drop(server->cache, object);
 	}
 }

@@ -75,8 +75,18 @@ void creds_leave(void)
 	caps_set(caps_base);
 }
 
-void creds_keep_sgid(bool keep)
+void creds_bits_begin(const struct creds_bits *bits)
 {
-	if (privileged)
-		caps_set(keep ? caps_full : caps_base);
+	if (privileged && bits->keep)
+		caps_set(caps_full);
+	else if (privileged && bits->member)
+		setfsgid(bits->group);
+}
+
+void creds_bits_end(const struct creds_bits *bits)
+{
+	if (privileged && bits->keep)
+		caps_set(caps_base);
+	else if (privileged && bits->member)
+		setfsgid(getegid());
 }

@@ -22,5 +22,11 @@ bool creds_privileged(void);
 int creds_enter(uid_t uid, gid_t gid, mode_t umask_bits);
 void creds_leave(void);
 
-/* Lets this thread keep set-uid and set-gid bits, as a caller with CAP_FSETID may. */
-void creds_keep_sgid(bool keep);
+/* What becomes of set-uid and set-gid bits when this thread changes a file. */
+struct creds_bits {
+	bool keep;   /* all stay, as for a caller with CAP_FSETID */
+	bool member; /* the caller is in group: set-gid without group execute stays */
+	gid_t group;
+};
+void creds_bits_begin(const struct creds_bits *bits);
+void creds_bits_end(const struct creds_bits *bits);

@@ -56,7 +56,7 @@ static int tie_backing(struct opening *o)
 			log_once(LOG_LEVEL_WARNING,
 				"passthrough refused for a file: %s; such files are served by the daemon",
 				g_strerror(-inode->backing_id));
-			o->server->passthrough_failures++;
+			stats_add(&o->server->stats, STATS_FALLBACKS, 1);
 			inode->backing_id = 0;
 			return tie_served(o);
 		}
@@ -154,7 +154,7 @@ static void consider_filling(struct server *server, struct opening *o)
 
 	if (o->writes || o->stx.stx_size > server->limits.small_max || o->handle->object)
 		return;
-	server->misses++;
+	stats_add(&server->stats, STATS_MISSES, 1);
 	if (server->options.admit == 0)
 		return;
 	if (!cache_ask(server->cache, copy_id(inode, &o->stx), o->stx.stx_size))
@@ -228,14 +228,14 @@ int lane_open(struct server *server, struct inode *inode, int open_flags, int fd
 	}
 	consider_filling(server, &o);
 	if (handle->lane == LANE_CACHED) {
-		server->hits++;
+		stats_add(&server->stats, STATS_HITS, 1);
 		cache_used(server->cache, handle->object);
 	} else if (handle->lane == LANE_PLAIN && !o.writes && handle->fd >= 0) {
 		/* the kernel has its own now; an open file of this lane costs the daemon no descriptor */
 		close(handle->fd);
 		handle->fd = -1;
 	}
-	server->lanes[handle->lane].opens++;
+	stats_opened(&server->stats, handle->lane);
 	info->noflush = !o.writes;
 	*ret = handle;
 	return 0;

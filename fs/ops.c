@@ -34,9 +34,34 @@ void op_fill_entry(const struct server *server, const struct inode *inode, const
 	tree_stat(inode, stx, &entry->attr);
 }
 
-bool op_keeps_bits(fuse_req_t req)
+bool op_caller_is_in_group(fuse_req_t req, gid_t gid)
 {
-	return fuse_req_ctx(req)->uid == 0;
+	gid_t groups[256];
+	int n;
+
+	if (fuse_req_ctx(req)->gid == gid)
+		return true;
+	n = fuse_req_getgroups(req, 256, groups);
+	for (int i = 0; i < n && i < 256; i++)
+		if (groups[i] == gid)
+			return true;
+	return false;
+}
+
+void op_bits(fuse_req_t req, struct inode *inode, int kill, struct creds_bits *bits)
+{
+	struct statx stx;
+
+	*bits = (struct creds_bits){0};
+	if (kill == OP_KEEP_BITS || (kill == OP_KILL_UNKNOWN && fuse_req_ctx(req)->uid == 0)) {
+		bits->keep = true;
+		return;
+	}
+	if (tree_statx(server_of(req)->tree, inode, &stx) < 0)
+		return;
+	bits->group = stx.stx_gid;
+	bits->member =
+		(stx.stx_mode & (S_ISGID | S_IXGRP)) == S_ISGID && op_caller_is_in_group(req, stx.stx_gid);
 }
 
 void op_work_run(struct op_work *work)

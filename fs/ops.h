@@ -7,6 +7,7 @@
 #define FUSE_USE_VERSION FUSE_MAKE_VERSION(3, 18)
 #include <fuse_lowlevel.h>
 
+#include "fs/creds.h"
 #include "fs/handle.h"
 #include "fs/server.h"
 
@@ -86,8 +87,11 @@ void op_reply(fuse_req_t req, int r);
 double op_attr_timeout(const struct server *server, const struct inode *inode);
 void op_fill_entry(const struct server *server, const struct inode *inode, const struct statx *stx,
 	struct fuse_entry_param *entry);
-/* Whether writes keep set-uid and set-gid bits: the caller has CAP_FSETID, as far as can be told. */
-bool op_keeps_bits(fuse_req_t req);
+/* For a change of a file that may have set-uid or set-gid bits. kill: the kernel says that the caller has no
+ * CAP_FSETID (or OP_KILL_UNKNOWN where the request does not tell). */
+enum { OP_KEEP_BITS, OP_KILL_BITS, OP_KILL_UNKNOWN };
+void op_bits(fuse_req_t req, struct inode *inode, int kill, struct creds_bits *bits);
+bool op_caller_is_in_group(fuse_req_t req, gid_t gid);
 /* Requests that may take long must not hold up a queue thread: run() is called in a worker where that
  * matters. */
 struct op_work {

@@ -75,13 +75,15 @@ static int set_times(int fd, const struct stat *attr, int to_set)
 
 static int set_mode(int fd, mode_t mode)
 {
+	/* the kernel has taken the bit away already where the caller may not set it */
+	const struct creds_bits bits = {.keep = true};
 	char path[TREE_PATH_SIZE];
 	int r;
 
 	tree_fd_path(fd, path);
-	creds_keep_sgid(true); /* the kernel has taken the bit away already where the caller may not set it */
+	creds_bits_begin(&bits);
 	r = fchmodat(AT_FDCWD, path, mode, 0) < 0 ? -errno : 0;
-	creds_keep_sgid(false);
+	creds_bits_end(&bits);
 	return r;
 }
 
@@ -102,8 +104,8 @@ static int truncate_file(struct server *server, int fd, struct handle *handle, o
 	return truncate(path, size) < 0 ? -errno : 0;
 }
 
-static int set_size(
-	struct server *server, struct inode *inode, int fd, struct handle *handle, off_t size, bool keep_bits)
+static int set_size(struct server *server, struct inode *inode, int fd, struct handle *handle, off_t size,
+	const struct creds_bits *bits)
 {
 	struct object *copy;
 	struct statx stx;
@@ -111,11 +113,9 @@ static int set_size(
 	int r;
 
 	copy = copy_change_begin(server, inode, &fresh);
-	if (keep_bits)
-		creds_keep_sgid(true);
+	creds_bits_begin(bits);
 	r = truncate_file(server, fd, handle, size);
-	if (keep_bits)
-		creds_keep_sgid(false);
+	creds_bits_end(bits);
 	if (r == 0 && copy)
 		cache_truncate(server->cache, copy, (uint64_t)size);
 	copy_change_end(server, inode, copy, fresh);
@@ -124,9 +124,11 @@ static int set_size(
 	return r;
 }
 
-static int set_attributes(struct server *server, struct inode *inode, int fd, struct handle *handle,
+static int set_attributes(fuse_req_t req, struct inode *inode, int fd, struct handle *handle,
 	const struct stat *attr, int to_set)
 {
+	struct server *server = server_of(req);
+	struct creds_bits bits;
 	int r = 0;
 
 	if (to_set & FUSE_SET_ATTR_MODE)
@@ -137,9 +139,11 @@ static int set_attributes(struct server *server, struct inode *inode, int fd, st
 
 		r = fchownat(fd, "", uid, gid, AT_EMPTY_PATH) < 0 ? -errno : 0;
 	}
-	/* libfuse hands FATTR_KILL_SUIDGID through under this name */
-	if (r == 0 && to_set & FUSE_SET_ATTR_SIZE)
-		r = set_size(server, inode, fd, handle, attr->st_size, !(to_set & FUSE_SET_ATTR_KILL_SUID));
+	if (r == 0 && to_set & FUSE_SET_ATTR_SIZE) {
+		/* libfuse hands FATTR_KILL_SUIDGID through under this name */
+		op_bits(req, inode, to_set & FUSE_SET_ATTR_KILL_SUID ? OP_KILL_BITS : OP_KEEP_BITS, &bits);
+		r = set_size(server, inode, fd, handle, attr->st_size, &bits);
+	}
 	if (r == 0 && to_set & (FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME))
 		r = set_times(fd, attr, to_set);
 	return r;
@@ -160,7 +164,7 @@ void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set, s
 		return;
 	}
 	fresh = !(to_set & FUSE_SET_ATTR_SIZE) && copy_attributes_begin(server, inode);
-	r = set_attributes(server, inode, fd, info ? handle_of(info) : NULL, attr, to_set);
+	r = set_attributes(req, inode, fd, info ? handle_of(info) : NULL, attr, to_set);
 	copy_attributes_end(server, inode, fresh);
 	tree_fd_put(server->tree, inode);
 	if (r < 0)

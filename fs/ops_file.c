@@ -21,16 +21,16 @@
 static int truncate_on_open(fuse_req_t req, struct inode *inode, struct fuse_file_info *info, int *fd)
 {
 	struct server *server = server_of(req);
+	struct creds_bits bits;
 	struct object *copy;
 	bool fresh = false;
 	int r;
 
 	copy = copy_change_begin(server, inode, &fresh);
-	if (!info->kill_suidgid)
-		creds_keep_sgid(true);
+	op_bits(req, inode, info->kill_suidgid ? OP_KILL_BITS : OP_KEEP_BITS, &bits);
+	creds_bits_begin(&bits);
 	*fd = tree_open(server->tree, inode, (info->flags & DAEMON_FLAGS) | O_TRUNC | O_NONBLOCK);
-	if (!info->kill_suidgid)
-		creds_keep_sgid(false);
+	creds_bits_end(&bits);
 	r = *fd < 0 ? *fd : 0;
 	if (r == 0 && copy)
 		cache_truncate(server->cache, copy, 0);
@@ -157,7 +157,7 @@ struct file_work {
 	struct handle *to; /* of a copy */
 	off_t offset, to_offset, length;
 	int mode;
-	bool keep_bits;
+	struct creds_bits bits;
 };
 
 static void file_work_run(fuse_req_t req, const struct file_work *what, void (*run)(struct op_work *))
@@ -231,11 +231,9 @@ static void fallocate_run(struct op_work *op)
 	int fd = handle_fd(server, work->handle), r = fd;
 
 	if (fd >= 0) {
-		if (work->keep_bits)
-			creds_keep_sgid(true);
+		creds_bits_begin(&work->bits);
 		r = fallocate(fd, work->mode, work->offset, work->length) < 0 ? -errno : 0;
-		if (work->keep_bits)
-			creds_keep_sgid(false);
+		creds_bits_end(&work->bits);
 		bytes_changed(server, work->handle);
 	}
 	op_reply(op->req, r);
@@ -245,14 +243,14 @@ static void fallocate_run(struct op_work *op)
 void op_fallocate(
 	fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t length, struct fuse_file_info *info)
 {
-	const struct file_work work = {
+	struct file_work work = {
 		.handle = handle_of(info),
 		.mode = mode,
 		.offset = offset,
 		.length = length,
-		.keep_bits = op_keeps_bits(req),
 	};
 
+	op_bits(req, work.handle->inode, OP_KILL_UNKNOWN, &work.bits);
 	file_work_run(req, &work, fallocate_run);
 }
 
@@ -266,12 +264,10 @@ static void copy_range_run(struct op_work *op)
 	sync_mapping(server, work->handle);
 	sync_mapping(server, work->to);
 	if (n == 0) {
-		if (work->keep_bits)
-			creds_keep_sgid(true);
+		creds_bits_begin(&work->bits);
 		n = copy_file_range(from, &work->offset, to, &work->to_offset, (size_t)work->length, 0);
 		n = n < 0 ? -errno : n;
-		if (work->keep_bits)
-			creds_keep_sgid(false);
+		creds_bits_end(&work->bits);
 		bytes_changed(server, work->to);
 	}
 	if (n < 0)
@@ -284,15 +280,15 @@ static void copy_range_run(struct op_work *op)
 void op_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t offset_in, struct fuse_file_info *info_in,
 	fuse_ino_t ino_out, off_t offset_out, struct fuse_file_info *info_out, size_t size, int flags)
 {
-	const struct file_work work = {
+	struct file_work work = {
 		.handle = handle_of(info_in),
 		.to = handle_of(info_out),
 		.offset = offset_in,
 		.to_offset = offset_out,
 		.length = (off_t)MIN(size, 1UL << 30),
-		.keep_bits = op_keeps_bits(req),
 	};
 
+	op_bits(req, work.to->inode, OP_KILL_UNKNOWN, &work.bits);
 	file_work_run(req, &work, copy_range_run);
 }
 

@@ -5,6 +5,7 @@
 #include <semaphore.h>
 #include <stdlib.h>
 #include <sys/uio.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "backends/backend.h"
@@ -24,7 +25,8 @@
 struct io {
 	struct backend_request request;
 	fuse_req_t req;
-	struct lane_counters *counters;
+	struct stats *stats;
+	enum lane lane;
 	char *own; /* over /dev/fuse: IO_BUFFER bytes, kept with the struct */
 	struct io *next;
 };
@@ -51,7 +53,8 @@ static struct io *io_get(fuse_req_t req, struct handle *handle)
 	if (!io)
 		return NULL;
 	io->req = req;
-	io->counters = &server_of(req)->lanes[handle->lane];
+	io->stats = &server_of(req)->stats;
+	io->lane = handle->lane;
 	return io;
 }
 
@@ -112,7 +115,7 @@ static void read_done(struct backend_request *request, ssize_t result)
 	if (result < 0) {
 		op_reply(io->req, (int)result);
 	} else {
-		io->counters->read_bytes += (uint64_t)result;
+		stats_read(io->stats, io->lane, (uint64_t)result);
 		fuse_reply_buf(io->req, request->buf, (size_t)result);
 	}
 	io_put(io);
@@ -151,7 +154,7 @@ static void read_copy(fuse_req_t req, struct handle *handle, size_t size, off_t 
 	if (n < 0) {
 		op_reply(req, (int)n);
 	} else {
-		io->counters->read_bytes += (uint64_t)n;
+		stats_read(io->stats, io->lane, (uint64_t)n);
 		fuse_reply_buf(req, buf, (size_t)n);
 	}
 	if (io)
@@ -162,7 +165,6 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct f
 {
 	struct handle *handle = handle_of(info);
 
-	server_of(req)->lanes[handle->lane].reads++;
 	if (handle->object && !handle->object->frozen)
 		read_copy(req, handle, size, offset);
 	else
@@ -179,7 +181,8 @@ struct plain_write {
 	const char *buf;
 	size_t size;
 	off_t offset;
-	bool append, keep_bits;
+	struct creds_bits bits;
+	bool append, writepage;
 };
 
 static ssize_t write_all(int fd, const char *buf, size_t size, off_t offset, bool append)
@@ -207,6 +210,18 @@ static off_t offset_of_append(int fd, ssize_t n)
 	return fstat(fd, &st) < 0 ? 0 : st.st_size - n;
 }
 
+/* What was stored through a mapping: unlike a write it takes no privileges away. */
+static ssize_t write_mapped(int fd, const struct plain_write *w)
+{
+	char caps[64];
+	ssize_t size = fgetxattr(fd, "security.capability", caps, sizeof(caps));
+	ssize_t n = write_all(fd, w->buf, w->size, w->offset, false);
+
+	if (size > 0 && fsetxattr(fd, "security.capability", caps, (size_t)size, 0) < 0)
+		return -errno;
+	return n;
+}
+
 static ssize_t write_both(struct server *server, const struct plain_write *w)
 {
 	struct inode *inode = w->handle->inode;
@@ -219,11 +234,9 @@ static ssize_t write_both(struct server *server, const struct plain_write *w)
 	if (fd < 0)
 		return fd;
 	copy = copy_change_begin(server, inode, &fresh);
-	if (w->keep_bits)
-		creds_keep_sgid(true);
-	n = write_all(fd, w->buf, w->size, offset, w->append);
-	if (w->keep_bits)
-		creds_keep_sgid(false);
+	creds_bits_begin(&w->bits);
+	n = w->writepage ? write_mapped(fd, w) : write_all(fd, w->buf, w->size, offset, w->append);
+	creds_bits_end(&w->bits);
 	if (copy && n > 0) {
 		if (w->append)
 			offset = offset_of_append(fd, n);
@@ -235,13 +248,13 @@ static ssize_t write_both(struct server *server, const struct plain_write *w)
 	return n;
 }
 
-static void reply_written(fuse_req_t req, struct lane_counters *counters, ssize_t n)
+static void reply_written(fuse_req_t req, enum lane lane, ssize_t n)
 {
 	if (n < 0) {
 		op_reply(req, (int)n);
 		return;
 	}
-	counters->write_bytes += (uint64_t)n;
+	stats_wrote(&server_of(req)->stats, lane, (uint64_t)n);
 	fuse_reply_write(req, (size_t)n);
 }
 
@@ -250,7 +263,7 @@ static void plain_write_run(struct op_work *op)
 	struct plain_write *w = (struct plain_write *)op;
 	struct server *server = server_of(op->req);
 
-	reply_written(op->req, &server->lanes[w->handle->lane], write_both(server, w));
+	reply_written(op->req, w->handle->lane, write_both(server, w));
 	free(w);
 }
 
@@ -258,7 +271,7 @@ static void write_done(struct backend_request *request, ssize_t result)
 {
 	struct io *io = (struct io *)request;
 
-	reply_written(io->req, io->counters, result);
+	reply_written(io->req, io->lane, result);
 	io_put(io);
 }
 
@@ -307,7 +320,7 @@ static void write_direct(fuse_req_t req, struct handle *handle, const char *buf,
 		return;
 	}
 	if (!fuse_req_is_uring(req)) {
-		reply_written(req, &server->lanes[handle->lane], write_and_wait(file, buf, size, offset));
+		reply_written(req, handle->lane, write_and_wait(file, buf, size, offset));
 		return;
 	}
 	io = io_get(req, handle);
@@ -326,12 +339,10 @@ static void write_direct(fuse_req_t req, struct handle *handle, const char *buf,
 void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t offset,
 	struct fuse_file_info *info)
 {
-	struct server *server = server_of(req);
 	struct handle *handle = handle_of(info);
 	bool append = (info->flags & O_APPEND) && !info->writepage;
 	struct plain_write *w;
 
-	server->lanes[handle->lane].writes++;
 	if (handle->lane == LANE_DIRECT && !append && !handle->privileged_bits &&
 		!(handle->open_flags & (O_SYNC | O_DSYNC))) {
 		write_direct(req, handle, buf, size, offset);
@@ -349,7 +360,10 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_
 		.size = size,
 		.offset = offset,
 		.append = append,
-		.keep_bits = handle->privileged_bits && !info->kill_suidgid,
+		.writepage = info->writepage,
+		.bits.keep = info->writepage,
 	};
+	if (handle->privileged_bits && !info->writepage)
+		op_bits(req, handle->inode, info->kill_suidgid ? OP_KILL_BITS : OP_KEEP_BITS, &w->bits);
 	op_work_run(&w->work);
 }

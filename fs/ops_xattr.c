@@ -31,20 +31,6 @@ static void path_put(fuse_req_t req, struct inode *inode)
 	tree_fd_put(server_of(req)->tree, inode);
 }
 
-static bool caller_is_in_group(fuse_req_t req, gid_t gid)
-{
-	gid_t groups[256];
-	int n;
-
-	if (fuse_req_ctx(req)->gid == gid)
-		return true;
-	n = fuse_req_getgroups(req, 256, groups);
-	for (int i = 0; i < n && i < 256; i++)
-		if (groups[i] == gid)
-			return true;
-	return false;
-}
-
 /* An ACL carries the group's permissions: like chmod, setting one by a stranger to the group clears set-gid.
  */
 static bool acl_keeps_sgid(fuse_req_t req, struct inode *inode, const char *name)
@@ -54,7 +40,7 @@ static bool acl_keeps_sgid(fuse_req_t req, struct inode *inode, const char *name
 	if (strcmp(name, ACL_ACCESS) != 0 || tree_statx(server_of(req)->tree, inode, &stx) < 0 ||
 		!(stx.stx_mode & S_ISGID))
 		return false;
-	return op_keeps_bits(req) || caller_is_in_group(req, stx.stx_gid);
+	return fuse_req_ctx(req)->uid == 0 || op_caller_is_in_group(req, stx.stx_gid);
 }
 
 static void change(
@@ -63,7 +49,8 @@ static void change(
 	struct server *server = server_of(req);
 	struct inode *inode = op_inode(req, ino);
 	char path[TREE_PATH_SIZE];
-	bool fresh, keep;
+	struct creds_bits bits = {0};
+	bool fresh;
 	int r;
 
 	if (!inode)
@@ -74,12 +61,10 @@ static void change(
 		return;
 	}
 	fresh = copy_attributes_begin(server, inode);
-	keep = value && acl_keeps_sgid(req, inode, name);
-	if (keep)
-		creds_keep_sgid(true);
+	bits.keep = value && acl_keeps_sgid(req, inode, name);
+	creds_bits_begin(&bits);
 	r = (value ? setxattr(path, name, value, size, flags) : removexattr(path, name)) < 0 ? -errno : 0;
-	if (keep)
-		creds_keep_sgid(false);
+	creds_bits_end(&bits);
 	copy_attributes_end(server, inode, fresh);
 	path_put(req, inode);
 	op_reply(req, r);

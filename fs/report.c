@@ -1,8 +1,10 @@
 #include "fs/report.h"
 
+#include "backends/backend_stats.h"
 #include "cache/json.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 static const struct report_fact no_facts[] = {{NULL}};
@@ -10,6 +12,17 @@ static const struct report_fact no_facts[] = {{NULL}};
 static const struct report_fact *first_fact(const struct report *report)
 {
 	return report->facts ? report->facts : no_facts;
+}
+
+static void counter_to_text(void *out, const char *name, uint64_t value, const char *help)
+{
+	g_string_append_printf(out, "%-22s %16" PRIu64 "  %s\n", name, value, help);
+}
+
+static void counter_to_json(void *out, const char *name, uint64_t value, const char *help)
+{
+	(void)help;
+	json_uint(out, name, value);
 }
 
 void report_to_text(const struct report *report, GString *out)
@@ -23,6 +36,10 @@ void report_to_text(const struct report *report, GString *out)
 		g_string_append_printf(out, "%-14s %s\n", fact->name, fact->value);
 	g_string_append_printf(out, "%-14s %s\n\n", "options", options);
 	stats_to_text(report->stats, out);
+	if (report->direct) {
+		g_string_append(out, "\nthe engine of the lane direct\n");
+		backend_stats_each(report->direct, counter_to_text, out);
+	}
 }
 
 /* Numbers where the unit is plain (bytes, counts, seconds), else the words that -o takes. */
@@ -67,6 +84,11 @@ void report_to_json(const struct report *report, GString *out)
 		json_string(out, fact->name, fact->value);
 	options_to_json(report->options, out);
 	stats_to_json(report->stats, out);
+	if (report->direct) {
+		json_begin_object(out, "direct");
+		backend_stats_each(report->direct, counter_to_json, out);
+		json_end_object(out);
+	}
 	json_end_object(out);
 	g_string_append_c(out, '\n');
 }

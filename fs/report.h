@@ -6,6 +6,8 @@
 #include "cache/stats.h"
 #include "fs/options.h"
 
+struct backend_stats;
+
 struct report_fact {
 	const char *name;  /* "transport" */
 	const char *value; /* "uring": what was chosen or found, as opposed to what was asked for */
@@ -15,7 +17,8 @@ struct report_fact {
 struct report {
 	const struct options *options;
 	const struct stats *stats;
-	const struct report_fact *facts; /* ended by a row without a name; may be NULL */
+	const struct backend_stats *direct; /* of the engine behind the lane direct; may be NULL */
+	const struct report_fact *facts;    /* ended by a row without a name; may be NULL */
 };
 
 void report_to_text(const struct report *report, GString *out);

@@ -2,21 +2,17 @@
 #pragma once
 
 #include <glib.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "cache/cache.h"
 #include "cache/policy/classify.h"
+#include "cache/stats.h"
+#include "fs/control.h"
 #include "fs/options.h"
 #include "fs/tree.h"
 
 struct fuse_session;
 struct backend;
-
-/* Counters of the lanes; relaxed, read by fs/status.c. */
-struct lane_counters {
-	_Atomic uint64_t opens, reads, read_bytes, writes, write_bytes;
-};
 
 struct server {
 	struct options options;
@@ -30,6 +26,6 @@ struct server {
 	bool privileged;      /* runs as root: many users, handles, passthrough */
 	bool passthrough;     /* the kernel offers it and it may be used */
 	bool uring;           /* requests come over io_uring */
-	struct lane_counters lanes[LANE_COUNT];
-	_Atomic uint64_t hits, misses, stale, refreshes, fill_races, passthrough_failures;
+	struct control control;
+	struct stats stats;
 };

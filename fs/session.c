@@ -17,6 +17,8 @@
 #include "fs/creds.h"
 #include "fs/log.h"
 #include "fs/ops.h"
+#include "fs/ops_control.h"
+#include "fs/status.h"
 
 #define URING_SWITCH "/sys/module/fuse/parameters/enable_uring"
 #define MAX_WRITE (1 << 20)
@@ -149,7 +151,7 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 	}
 }
 
-static const struct fuse_lowlevel_ops ops = {
+static const struct fuse_lowlevel_ops file_ops = {
 	.init = op_init,
 	.lookup = op_lookup,
 	.forget = op_forget,
@@ -281,6 +283,7 @@ static int start_server(struct server *server, unsigned descriptors)
 		.large = o->large == OPT_LARGE_DIRECT ? LANE_DIRECT : LANE_PLAIN,
 	};
 	server->privileged = creds_privileged();
+	server->control = (struct control){.verbs = status_verbs, .context = server, .owner = geteuid()};
 	r = choose_transport(server);
 	if (r == 0)
 		r = choose_passthrough(server);
@@ -330,6 +333,7 @@ static struct fuse_session *new_session(struct server *server)
 	GString *list = g_string_new(NULL);
 	char name[] = "sievefs", dash_o[] = "-o", *argv[] = {name, dash_o, NULL, NULL};
 	struct fuse_args args = FUSE_ARGS_INIT(3, argv);
+	struct fuse_lowlevel_ops ops = file_ops;
 	struct fuse_session *session;
 
 	if (!options_has_generic(o, "subtype"))
@@ -355,6 +359,7 @@ static struct fuse_session *new_session(struct server *server)
 	if (o->kernel_options && o->kernel_options->len)
 		g_string_append_printf(list, ",%s", o->kernel_options->str);
 	argv[2] = list->str;
+	control_route(&ops);
 	session = fuse_session_new(&args, &ops, sizeof(ops), server);
 	fuse_opt_free_args(&args);
 	g_string_free(list, TRUE);

@@ -46,11 +46,11 @@ static void transact(uid_t caller, const char *request, ssize_t expected, const 
 
 	assert_non_null(session);
 	assert_int_equal(control_write(session, request, strlen(request)), expected);
-	length = control_read(session, text, sizeof(text) - 1, 0);
+	length = control_read(session, text, sizeof(text) - 1);
 	assert_true(length >= 0);
 	text[length] = '\0';
 	assert_string_equal(text, reply);
-	assert_int_equal(control_read(session, text, sizeof(text), length), 0);
+	assert_int_equal(control_read(session, text, sizeof(text)), 0);
 	control_close(session);
 }
 
@@ -97,12 +97,12 @@ static void reading_without_a_request_gives_the_first_verb(void **state)
 	struct control_session *session = control_open(&control, 1001);
 	char text[8];
 
-	assert_int_equal(control_read(session, text, 5, 0), 5);
+	assert_int_equal(control_read(session, text, 5), 5);
 	assert_memory_equal(text, "hi[st", 5);
-	assert_int_equal(control_read(session, text, 8, 5), 3);
+	assert_int_equal(control_read(session, text, 8), 3);
 	assert_memory_equal(text, "at]", 3);
-	assert_int_equal(control_read(session, text, 8, 8), 0);
-	assert_int_equal(control_read(session, text, 8, INT64_MAX), 0);
+	assert_int_equal(control_read(session, text, 8), 0);
+	assert_int_equal(control_read(session, text, 8), 0);
 	assert_int_equal(control_write(session, "stat", 4), -EBUSY);
 	control_close(session);
 }

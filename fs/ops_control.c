@@ -1,0 +1,241 @@
+#include "fs/ops_control.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "fs/control.h"
+#include "fs/status.h"
+
+#define CONTROL_NODEID UINT64_MAX
+#define CONTROL_READ_MAX (64 * 1024)
+
+static bool is_control_name(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	(void)req;
+	return parent == FUSE_ROOT_ID && strcmp(name, CONTROL_NAME) == 0;
+}
+
+static void fill_attributes(fuse_req_t req, struct stat *st)
+{
+	*st = (struct stat){
+		.st_ino = CONTROL_NODEID,
+		.st_mode = S_IFREG | 0666, /* each request says who may make it */
+		.st_nlink = 1,
+		.st_uid = geteuid(),
+		.st_gid = getegid(),
+		.st_blksize = 4096,
+	};
+}
+
+static struct control_session *session_of(const struct fuse_file_info *info)
+{
+	return (struct control_session *)(uintptr_t)info->fh;
+}
+
+/* --- what it answers itself
+ * --------------------------------------------------------------------------------- */
+
+static void route_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct fuse_entry_param entry = {.ino = CONTROL_NODEID, .attr_timeout = 60, .entry_timeout = 60};
+
+	if (is_control_name(req, parent, name)) {
+		fill_attributes(req, &entry.attr);
+		fuse_reply_entry(req, &entry);
+	} else if (parent == CONTROL_NODEID) {
+		op_reply(req, strcmp(name, ".") == 0 ? -ESTALE : -ENOTDIR);
+	} else {
+		op_lookup(req, parent, name);
+	}
+}
+
+static void route_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
+{
+	struct stat st;
+
+	if (ino != CONTROL_NODEID) {
+		op_getattr(req, ino, info);
+		return;
+	}
+	fill_attributes(req, &st);
+	fuse_reply_attr(req, &st, 60);
+}
+
+static void route_setattr(
+	fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set, struct fuse_file_info *info)
+{
+	if (ino != CONTROL_NODEID)
+		op_setattr(req, ino, attr, to_set, info);
+	else if (to_set &
+		 ~(FUSE_SET_ATTR_SIZE | FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_ATIME_NOW |
+			 FUSE_SET_ATTR_MTIME_NOW | FUSE_SET_ATTR_KILL_SUID))
+		op_reply(req, -EPERM);
+	else
+		route_getattr(req, ino, info); /* `echo stat > .sievefs` truncates first */
+}
+
+static void route_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
+{
+	struct control_session *session;
+
+	if (ino != CONTROL_NODEID) {
+		op_open(req, ino, info);
+		return;
+	}
+	session = control_open(&server_of(req)->control, fuse_req_ctx(req)->uid);
+	if (!session) {
+		op_reply(req, -ENOMEM);
+		return;
+	}
+	info->fh = (uintptr_t)session;
+	info->direct_io = 1;
+	if (fuse_reply_open(req, info) == -ENOENT)
+		control_close(session);
+}
+
+static void route_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *info)
+{
+	char buf[CONTROL_READ_MAX];
+	ssize_t n;
+
+	if (ino != CONTROL_NODEID) {
+		op_read(req, ino, size, offset, info);
+		return;
+	}
+	n = control_read(session_of(info), buf, MIN(size, sizeof(buf)));
+	if (n < 0)
+		op_reply(req, (int)n);
+	else
+		fuse_reply_buf(req, buf, (size_t)n);
+}
+
+static void route_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t offset,
+	struct fuse_file_info *info)
+{
+	ssize_t n;
+
+	if (ino != CONTROL_NODEID) {
+		op_write(req, ino, buf, size, offset, info);
+		return;
+	}
+	n = control_write(session_of(info), buf, size);
+	if (n < 0)
+		op_reply(req, (int)n);
+	else
+		fuse_reply_write(req, (size_t)n);
+}
+
+static void route_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
+{
+	if (ino == CONTROL_NODEID)
+		op_reply(req, 0);
+	else
+		op_flush(req, ino, info);
+}
+
+static void route_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
+{
+	if (ino != CONTROL_NODEID) {
+		op_release(req, ino, info);
+		return;
+	}
+	control_close(session_of(info));
+	op_reply(req, 0);
+}
+
+/* --- what it refuses: calls that work on an open file
+ * ----------------------------------------------------------- */
+
+static void route_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *info)
+{
+	if (ino == CONTROL_NODEID)
+		op_reply(req, -EINVAL);
+	else
+		op_fsync(req, ino, datasync, info);
+}
+
+static void route_fallocate(
+	fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t length, struct fuse_file_info *info)
+{
+	if (ino == CONTROL_NODEID)
+		op_reply(req, -EOPNOTSUPP);
+	else
+		op_fallocate(req, ino, mode, offset, length, info);
+}
+
+static void route_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence, struct fuse_file_info *info)
+{
+	if (ino == CONTROL_NODEID)
+		op_reply(req, -EINVAL);
+	else
+		op_lseek(req, ino, offset, whence, info);
+}
+
+static void route_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t offset_in,
+	struct fuse_file_info *info_in, fuse_ino_t ino_out, off_t offset_out, struct fuse_file_info *info_out,
+	size_t size, int flags)
+{
+	if (ino_in == CONTROL_NODEID || ino_out == CONTROL_NODEID)
+		op_reply(req, -EXDEV); /* the kernel then reads and writes */
+	else
+		op_copy_file_range(
+			req, ino_in, offset_in, info_in, ino_out, offset_out, info_out, size, flags);
+}
+
+/* Names that would hide behind it. */
+
+static void route_create(
+	fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *info)
+{
+	if (is_control_name(req, parent, name))
+		op_reply(req, -EEXIST);
+	else
+		op_create(req, parent, name, mode, info);
+}
+
+static void route_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	if (is_control_name(req, parent, name))
+		op_reply(req, -EPERM);
+	else
+		op_unlink(req, parent, name);
+}
+
+static void route_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *name)
+{
+	if (ino == CONTROL_NODEID || is_control_name(req, parent, name))
+		op_reply(req, -EPERM);
+	else
+		op_link(req, ino, parent, name);
+}
+
+static void route_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent,
+	const char *new_name, unsigned flags)
+{
+	if (is_control_name(req, parent, name) || is_control_name(req, new_parent, new_name))
+		op_reply(req, -EPERM);
+	else
+		op_rename(req, parent, name, new_parent, new_name, flags);
+}
+
+void control_route(struct fuse_lowlevel_ops *ops)
+{
+	ops->lookup = route_lookup;
+	ops->getattr = route_getattr;
+	ops->setattr = route_setattr;
+	ops->open = route_open;
+	ops->read = route_read;
+	ops->write = route_write;
+	ops->flush = route_flush;
+	ops->release = route_release;
+	ops->fsync = route_fsync;
+	ops->fallocate = route_fallocate;
+	ops->lseek = route_lseek;
+	ops->copy_file_range = route_copy_file_range;
+	ops->create = route_create;
+	ops->unlink = route_unlink;
+	ops->link = route_link;
+	ops->rename = route_rename;
+}

@@ -1,0 +1,59 @@
+#include "fs/status.h"
+
+#include "backends/backend.h"
+#include "fs/report.h"
+#include "fs/server.h"
+
+/* Brings in what other modules count. */
+static void collect(struct server *server)
+{
+	struct stats *stats = &server->stats;
+	struct cache_figures f;
+
+	cache_read_figures(server->cache, &f);
+	stats_set(stats, STATS_FILLS, f.fills);
+	stats_set(stats, STATS_FILL_BYTES, f.fill_bytes);
+	stats_set(stats, STATS_FILL_FAILURES, f.fill_failures);
+	stats_set(stats, STATS_NO_ROOM, f.no_room);
+	stats_set(stats, STATS_FROZEN, f.frozen);
+	stats_set(stats, STATS_EVICTIONS, f.policy.evictions);
+	stats_set(stats, STATS_EXAMINED, f.policy.examined);
+	stats_set(stats, STATS_MOST_EXAMINED, f.policy.most_examined);
+	stats_set(stats, STATS_OBJECTS, f.object_count);
+	stats_set(stats, STATS_OBJECT_BYTES, f.policy.charged);
+	stats_set(stats, STATS_BUDGET_BYTES, f.budget);
+	stats_set(stats, STATS_RESERVED_BYTES, f.reserved);
+	stats_set(stats, STATS_GROWN_BYTES, f.grown_bytes);
+	stats_set(stats, STATS_POLICY_BYTES, f.policy.memory);
+	stats_set(stats, STATS_MAPPED_OBJECTS, f.mapped_count);
+	stats_set(stats, STATS_PARKED_OBJECTS, f.policy.parked_count);
+	stats_set(stats, STATS_GHOSTS, f.policy.ghost_count);
+	stats_set(stats, STATS_INODES, tree_inode_count(server->tree));
+	stats_set(stats, STATS_INODE_BYTES, tree_bytes(server->tree));
+}
+
+static int answer_stat(void *context, int argc, char *const *argv, GString *reply)
+{
+	struct server *server = context;
+	const struct report_fact facts[] = {
+		{"transport_used", server->uring ? "uring" : "dev"},
+		{"passthrough_used", server->passthrough ? "on" : "off"},
+		{"handles", tree_has_handles(server->tree) ? "yes" : "no"},
+		{"engine", backend_engine_name(server->direct)},
+		{NULL, NULL},
+	};
+	const struct report report = {
+		.options = &server->options,
+		.stats = &server->stats,
+		.direct = backend_stats(server->direct),
+		.facts = facts,
+	};
+
+	collect(server);
+	return report_stat(&report, argc, argv, reply);
+}
+
+const struct control_verb status_verbs[] = {
+	{"stat", false, answer_stat},
+	{NULL, false, NULL},
+};
