@@ -1,0 +1,73 @@
+#!/bin/sh
+# mount(8) finds sievefs by its type, by each of the two ways there are: a helper /sbin/mount.fuse.sievefs, and
+# mount.fuse3, which takes the program from PATH. In a mount namespace of its own, so that nothing is installed.
+#
+# usage: test_mount_command.sh SIEVEFS
+set -eu
+
+skip() { echo "skipped: $1"; exit 77; }
+fail() { echo "FAILED: $1"; exit 1; }
+
+sievefs=$(readlink -f "$1")
+if [ "${2:-}" != inside ]; then
+	[ "$(id -u)" = 0 ] || skip "needs root"
+	[ -c /dev/fuse ] || skip "needs /dev/fuse"
+	unshare -m true 2>/dev/null || skip "needs a mount namespace of its own"
+	exec unshare -m --propagation private sh "$0" "$sievefs" inside
+fi
+
+work=$(mktemp -d /tmp/sievefs-mount-command-XXXXXX)
+clean_up() {
+	umount "$work/mnt" 2>/dev/null || true
+	rm -rf "$work"
+}
+trap clean_up EXIT
+mkdir "$work/src" "$work/mnt" "$work/sbin"
+echo bytes >"$work/src/file"
+generic=noauto,_netdev,nofail,x-systemd.automount,X-any=thing,comment=hello,nodev,noexec
+fstab="$work/src $work/mnt fuse.sievefs cache_size=64M,user,noauto,x-systemd.requires=/srv 0 0"
+
+type_of() { findmnt -n -o FSTYPE,OPTIONS "$work/mnt" || true; }
+
+try_mount() {
+	echo "way: $1"
+	mount -v -t fuse.sievefs "$work/src" "$work/mnt" -o "cache_size=64M,ro,$generic" || fail "$1: mount -t"
+	[ "$(cat "$work/mnt/file")" = bytes ] || fail "$1: the file does not read"
+	case "$(type_of)" in
+	fuse.sievefs*ro,nodev,noexec*) ;;
+	*) fail "$1: mounted as $(type_of)" ;;
+	esac
+	umount "$work/mnt"
+
+	echo "$fstab" >"$work/fstab"
+	mount -T "$work/fstab" "$work/mnt" || fail "$1: fstab"
+	case "$(type_of)" in
+	fuse.sievefs*rw,nosuid,nodev,noexec*) ;;
+	*) fail "$1: mounted by fstab as $(type_of)" ;;
+	esac
+	umount "$work/mnt"
+
+	if mount -t fuse.sievefs "$work/src" "$work/mnt" -o cache_sise=1G 2>"$work/error"; then
+		fail "$1: a bad option was accepted"
+	fi
+	grep -qx 'sievefs: cache_sise: unknown option, did you mean cache_size?' "$work/error" ||
+		fail "$1: a bad option gives: $(cat "$work/error")"
+	[ -z "$(type_of)" ] || fail "$1: mounted in spite of a bad option"
+}
+
+ways=0
+ln -s "$sievefs" "$work/sbin/mount.fuse.sievefs"
+if mount -t overlay overlay -o "lowerdir=$work/sbin:$(readlink -f /sbin)" /sbin 2>/dev/null; then
+	try_mount "/sbin/mount.fuse.sievefs"
+	mount -f -t fuse.sievefs "$work/src" "$work/mnt" || fail "mount -f"
+	[ -z "$(type_of)" ] || fail "mount -f mounted"
+	umount /sbin
+	ways=$((ways + 1))
+fi
+if command -v mount.fuse3 >/dev/null && mount -t tmpfs tmpfs /usr/local/bin 2>/dev/null; then
+	ln -s "$sievefs" /usr/local/bin/sievefs
+	try_mount "mount.fuse3 and PATH"
+	ways=$((ways + 1))
+fi
+[ "$ways" -gt 0 ] || skip "neither overlayfs nor mount.fuse3 here"
+echo "$ways ways tried"
