@@ -146,7 +146,7 @@ int evict_insert(struct evict *e, struct evict_entry *entry)
 	if (e->ghost.slots)
 		memory = ghost_take(&e->ghost, entry->id);
 	entry->freq = 1;
-	atomic_store_explicit(&entry->count, 0, memory_order_relaxed);
+	atomic_store_explicit(&entry->used, 0, memory_order_relaxed);
 	r = e->policy->insert(e, entry, memory);
 	if (r < 0)
 		return r;
@@ -203,15 +203,15 @@ void evict_park(struct evict *e, struct evict_entry *entry)
 	e->stats.parked += entry->charge;
 }
 
-/* Uses since the last look: counted opens and the reference bit may be the same use, so they don't add up. */
-static unsigned absorb(struct evict *e, struct evict_entry *entry)
+bool evict_absorb(struct evict *e, struct evict_entry *entry)
 {
-	unsigned uses = atomic_exchange_explicit(&entry->count, 0, memory_order_relaxed);
+	bool used = atomic_exchange_explicit(&entry->used, 0, memory_order_relaxed);
 
-	if (!evict_is_eager(e) && e->host.used && e->host.used(e->host.ctx, entry) && !uses)
-		uses = 1;
-	entry->freq = entry->freq + uses > UINT16_MAX ? UINT16_MAX : entry->freq + uses;
-	return uses;
+	if (!evict_is_eager(e) && e->host.used && e->host.used(e->host.ctx, entry))
+		used = true;
+	if (used && entry->freq < UINT16_MAX)
+		entry->freq++;
+	return used;
 }
 
 int evict_unpark(struct evict *e, struct evict_entry *entry)
@@ -221,7 +221,7 @@ int evict_unpark(struct evict *e, struct evict_entry *entry)
 	if (entry->where != EVICT_PARKED)
 		return 0;
 	leave_parking(e, entry);
-	absorb(e, entry);
+	evict_absorb(e, entry);
 	r = e->policy->unpark(e, entry);
 	if (r < 0)
 		evict_park(e, entry);
@@ -237,7 +237,7 @@ enum evict_verdict evict_judge(struct evict *e, struct evict_entry *entry)
 {
 	if (++e->examined > 2 * EVICT_EXAMINE_MAX)
 		return EVICT_ENOUGH;
-	if (absorb(e, entry) && e->examined <= EVICT_EXAMINE_MAX)
+	if (evict_absorb(e, entry) && e->examined <= EVICT_EXAMINE_MAX)
 		return EVICT_USED;
 	return e->host.take(e->host.ctx, entry) ? EVICT_TAKEN : EVICT_HELD;
 }

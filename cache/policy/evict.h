@@ -4,7 +4,7 @@
  * Pure: no I/O, no locks, no clock. Objects are whole files. The cache embeds a struct evict_entry in each of
  * its objects, owns that memory, and serialises all calls on one struct evict under one mutex; evict_hit()
  * alone needs no lock. The host answers two questions through callbacks (struct evict_host), which are called
- * from evict_pick() and evict_unpark() only.
+ * from evict_insert(), evict_pick() and evict_unpark() only.
  *
  * Life of an object:
  *
@@ -42,11 +42,9 @@ struct evict_entry {
 	double rank;                       /* H of the GreedyDual policies */
 	uint32_t slot;                     /* place in a heap, or number of a queue */
 	uint16_t freq;                     /* uses counted so far */
-	_Atomic uint8_t count;             /* uses since the policy last looked, at most EVICT_COUNT_MAX */
+	_Atomic uint8_t used;              /* 1: used since the policy last looked */
 	uint8_t where;                     /* enum evict_where */
 };
-
-#define EVICT_COUNT_MAX 3
 
 /* An eviction looks at no more than this many objects that were used, and then takes the next that it may. */
 #define EVICT_EXAMINE_MAX 2048
@@ -107,11 +105,11 @@ enum evict_answer evict_ask(struct evict *e, uint64_t id, uint64_t charge);
 /* Makes the object known after its fill. The host made room before; it may be held open already. */
 int evict_insert(struct evict *e, struct evict_entry *entry);
 
-/* A use, without any lock: one atomic increment at most. */
+/* A use, without any lock: one byte is set. */
 static inline void evict_hit(struct evict_entry *entry)
 {
-	if (atomic_load_explicit(&entry->count, memory_order_relaxed) < EVICT_COUNT_MAX)
-		atomic_fetch_add_explicit(&entry->count, 1, memory_order_relaxed);
+	if (!atomic_load_explicit(&entry->used, memory_order_relaxed))
+		atomic_store_explicit(&entry->used, 1, memory_order_relaxed);
 }
 
 /* True for policies that must see each use in order (lru, gdsf): call evict_touch() instead of evict_hit().

@@ -57,13 +57,16 @@ struct evict {
 
 enum evict_verdict {
 	EVICT_TAKEN, /* the victim: take it out of its queue and return it */
-	EVICT_USED,  /* was used: its uses were added to freq; give it its second chance */
+	EVICT_USED,  /* was used, which freq now counts: give it its second chance */
 	EVICT_HELD,  /* open or pinned: take it out of its queue and call evict_park() */
 	EVICT_ENOUGH /* looked at too many: give up with NULL */
 };
 
 /* The one place where uses are absorbed and victims claimed. Look at each entry once per step. */
 enum evict_verdict evict_judge(struct evict *e, struct evict_entry *entry);
+
+/* Whether it was used since the last look, which this forgets and freq counts. */
+bool evict_absorb(struct evict *e, struct evict_entry *entry);
 
 /* Marks an entry that left its queue as parked. */
 void evict_park(struct evict *e, struct evict_entry *entry);

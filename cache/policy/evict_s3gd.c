@@ -4,26 +4,29 @@
  *
  * Sources: the small queue, the ghost list and the lazy promotion are S3-FIFO's (Yang et al., SOSP 2023); the
  *weight is that of Greedy-Dual-Size-Frequency (Cherkasova 1998); queues by rounded weight instead of a heap
- *are CAMP's (Ghandeharizadeh et al., Middleware 2014). A use is one atomic increment; order changes at
+ *are CAMP's (Ghandeharizadeh et al., Middleware 2014). A use sets one bit; order changes at insertions and
  *evictions only.
  *
- *	weight = freq * (1 / max(size, 4096) + 1 / s0)    s0 smaller favours byte hits, larger favours file
- *hits k      = floor(2 * log2(weight))                  the queue in the main part H      = L + 2^(k/2) grows
- *along a queue, so only the heads are compared L      = H of the last that left the main part
+ *	weight = freq * (1 / charge + 1 / s0)   s0 smaller favours byte hits, larger favours file hits
+ *	k      = floor(2 * log2(weight))        the queue in the main part
+ *	H      = L + 2^(k/2)                    grows along a queue, so only the heads are compared
+ *	L      = H of the last that left the main part, of those that were used at least twice
+ *
+ * Two things are this project's own, and docs/policies.md has what they bring. A newcomer that leaves the
+ *small queue unused is not dropped but enters the main part with its weight times trust: how often such files
+ *were used after all, learnt from those that left. Under a scan trust falls towards nothing, and newcomers
+ *leave first; where most files come back they compete almost as equals. And a file that leaves without ever
+ *having been used again does not move L, so that a scan ages nobody.
  */
 #include "cache/policy/evict_policies.h"
 
 #include <float.h>
 #include <string.h>
 
-enum {
-	SMALL_PERMILLE = 50,
-	QUEUE_COUNT = 64,
-	LOG_OFFSET = 48,
-	FREQ_MAX = 15,
-	SIZE_FLOOR = 4096,
-	S0 = 512 << 10
-};
+enum { SMALL_PERMILLE = 50, QUEUE_COUNT = 64, LOG_OFFSET = 54, FREQ_MAX = 15, S0 = 512 << 10 };
+enum { TRUST_WINDOW = 128, OVERFLOW_MAX = 64 };
+
+static const double trust_max = 0.25, trust_min = 1.0 / 8192;
 
 struct s3gd {
 	struct evict_queue small;
@@ -34,6 +37,7 @@ struct s3gd {
 	uint64_t main_charged;
 	double floor; /* L */
 	double s0_density;
+	double trust; /* uses to be expected of a newcomer that was not used in the small queue */
 };
 
 static struct s3gd *s3gd_of(const struct evict *e)
@@ -48,12 +52,23 @@ static int s3gd_init(struct evict *e)
 
 	for (int k = LOG_OFFSET; k >= 0; k -= 2, step /= 2)
 		s->step[k] = step;
+	for (int k = LOG_OFFSET + 2; k < QUEUE_COUNT; k += 2)
+		s->step[k] = 2 * s->step[k - 2];
 	for (int k = 1; k < QUEUE_COUNT; k += 2)
 		s->step[k] = s->step[k - 1] * 1.4142135623730951;
-	for (int k = LOG_OFFSET + 2; k < QUEUE_COUNT; k++)
-		s->step[k] = 2 * s->step[k - 2];
 	s->s0_density = 1.0 / (e->options.s0 ? e->options.s0 : S0);
+	s->trust = trust_max;
 	return 0;
+}
+
+/* A newcomer left without a use, or one that had left the small queue so was used after all. */
+static void learn(struct s3gd *s, bool was_used)
+{
+	s->trust += was_used ? 1.0 / TRUST_WINDOW : -s->trust / TRUST_WINDOW;
+	if (s->trust > trust_max)
+		s->trust = trust_max;
+	if (s->trust < trust_min)
+		s->trust = trust_min;
 }
 
 /* floor(2 * log2(weight)) + LOG_OFFSET, from the bits of the number. */
@@ -68,14 +83,15 @@ static unsigned queue_number(double weight)
 	return k < 0 ? 0 : k >= QUEUE_COUNT ? QUEUE_COUNT - 1 : (unsigned)k;
 }
 
-static void push_main(struct evict *e, struct evict_entry *entry)
+/* share: part of the weight that counts. */
+static void push_main(struct evict *e, struct evict_entry *entry, double share)
 {
 	struct s3gd *s = s3gd_of(e);
-	double size = entry->size > SIZE_FLOOR ? (double)entry->size : SIZE_FLOOR;
+	double charge = entry->charge ? (double)entry->charge : 1;
 
 	if (entry->freq > FREQ_MAX)
 		entry->freq = FREQ_MAX;
-	entry->slot = queue_number(entry->freq * (1 / size + s->s0_density));
+	entry->slot = queue_number(share * entry->freq * (1 / charge + s->s0_density));
 	entry->rank = s->floor + s->step[entry->slot];
 	entry->where = EVICT_MAIN;
 	evict_queue_push(&s->queues[entry->slot], entry);
@@ -113,25 +129,27 @@ static void s3gd_remove(struct evict *e, struct evict_entry *entry)
 		unlink_main(s3gd_of(e), entry);
 }
 
-/* While there is room, nobody need leave the cache for having been new. */
+/* What the small queue has no room for goes on to the main part: whole if it was used, else on trust. */
 static void overflow_small(struct evict *e)
 {
 	struct s3gd *s = s3gd_of(e);
+	struct evict_entry *entry;
 
-	while (s->small.charged > small_share(e) && s->main_charged < e->options.budget - small_share(e)) {
-		struct evict_entry *entry = s->small.oldest;
-
+	for (int i = 0; i < OVERFLOW_MAX && s->small.charged > small_share(e); i++) {
+		entry = s->small.oldest;
 		evict_queue_unlink(&s->small, entry);
-		push_main(e, entry);
+		push_main(e, entry, evict_absorb(e, entry) ? 1 : s->trust);
 	}
 }
 
 static int s3gd_insert(struct evict *e, struct evict_entry *entry, struct ghost_memory remembered)
 {
 	if (remembered.freq) {
+		if (remembered.freq == 1)
+			learn(s3gd_of(e), true);
 		/* Half of what it had: a loop over more than fits would never let anything stay. */
 		entry->freq = remembered.freq / 2 + 1;
-		push_main(e, entry);
+		push_main(e, entry, 1);
 		return 0;
 	}
 	entry->where = EVICT_SMALL;
@@ -142,7 +160,7 @@ static int s3gd_insert(struct evict *e, struct evict_entry *entry, struct ghost_
 
 static int s3gd_unpark(struct evict *e, struct evict_entry *entry)
 {
-	push_main(e, entry);
+	push_main(e, entry, 1);
 	return 0;
 }
 
@@ -184,6 +202,22 @@ static struct evict_entry *next_judged(const struct evict *e)
 	return least_of_main(s);
 }
 
+static void second_chance(struct evict *e, struct evict_entry *entry, bool was_main)
+{
+	if (was_main && entry->freq == 2)
+		learn(s3gd_of(e), true);
+	push_main(e, entry, 1);
+}
+
+/* L follows those that had proved themselves; the others tell how far to trust their like. */
+static void note_departure(struct s3gd *s, const struct evict_entry *entry, bool was_main)
+{
+	if (entry->freq == 1)
+		learn(s, false);
+	else if (was_main && entry->rank > s->floor)
+		s->floor = entry->rank;
+}
+
 static struct evict_entry *s3gd_pick(struct evict *e)
 {
 	struct s3gd *s = s3gd_of(e);
@@ -196,15 +230,14 @@ static struct evict_entry *s3gd_pick(struct evict *e)
 		if (verdict == EVICT_ENOUGH)
 			return NULL;
 		s3gd_remove(e, entry);
-		if (verdict == EVICT_HELD) {
-			evict_park(e, entry);
-		} else if (verdict == EVICT_USED) {
-			push_main(e, entry);
-		} else {
-			if (was_main && entry->rank > s->floor)
-				s->floor = entry->rank;
+		if (verdict == EVICT_TAKEN) {
+			note_departure(s, entry, was_main);
 			return entry;
 		}
+		if (verdict == EVICT_USED)
+			second_chance(e, entry, was_main);
+		else
+			evict_park(e, entry);
 	}
 	return NULL;
 }
