@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LARGEST_PART = 8, GHOSTS_PER_OBJECT = 2, GHOST_COUNT_MIN = 16 };
+enum { LARGEST_PART = 8, GHOSTS_PER_OBJECT = 2, GHOST_COUNT_MIN = 16, GHOST_SIZING = 16 };
 
 const struct evict_policy *evict_find(const char *name)
 {
@@ -104,8 +104,14 @@ void evict_set_budget(struct evict *e, uint64_t budget)
 
 static void remember(struct evict *e, uint64_t id, unsigned freq, bool was_cached)
 {
-	size_ghost(e);
+	if (e->ghost.clock % GHOST_SIZING == 0)
+		size_ghost(e);
 	ghost_put(&e->ghost, id, freq, was_cached);
+}
+
+void evict_prefetch(const struct evict *e, uint64_t id)
+{
+	ghost_prefetch(&e->ghost, id);
 }
 
 enum evict_answer evict_ask(struct evict *e, uint64_t id, uint64_t charge)
@@ -205,8 +211,10 @@ void evict_park(struct evict *e, struct evict_entry *entry)
 
 bool evict_absorb(struct evict *e, struct evict_entry *entry)
 {
-	bool used = atomic_exchange_explicit(&entry->used, 0, memory_order_relaxed);
+	bool used = atomic_load_explicit(&entry->used, memory_order_relaxed);
 
+	if (used) /* a use at this very moment may be lost with it, which is no loss */
+		atomic_store_explicit(&entry->used, 0, memory_order_relaxed);
 	if (!evict_is_eager(e) && e->host.used && e->host.used(e->host.ctx, entry))
 		used = true;
 	if (used && entry->freq < UINT16_MAX)
@@ -281,33 +289,6 @@ const char *evict_check(const struct evict *e)
 	if (charged != e->stats.charged)
 		return "the queues and the parked objects don't add up to the charged bytes";
 	return NULL;
-}
-
-void evict_queue_push(struct evict_queue *q, struct evict_entry *entry)
-{
-	entry->newer = NULL;
-	entry->older = q->newest;
-	if (q->newest)
-		q->newest->newer = entry;
-	else
-		q->oldest = entry;
-	q->newest = entry;
-	q->count++;
-	q->charged += entry->charge;
-}
-
-void evict_queue_unlink(struct evict_queue *q, struct evict_entry *entry)
-{
-	if (entry->older)
-		entry->older->newer = entry->newer;
-	else
-		q->oldest = entry->newer;
-	if (entry->newer)
-		entry->newer->older = entry->older;
-	else
-		q->newest = entry->older;
-	q->count--;
-	q->charged -= entry->charge;
 }
 
 const char *evict_queue_check(

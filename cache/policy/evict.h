@@ -102,6 +102,9 @@ enum evict_answer {
 /* An uncached file was opened that would cost charge. Asked once per open. */
 enum evict_answer evict_ask(struct evict *e, uint64_t id, uint64_t charge);
 
+/* A hint that evict_ask() or evict_insert() will soon be asked about this id. */
+void evict_prefetch(const struct evict *e, uint64_t id);
+
 /* Makes the object known after its fill. The host made room before; it may be held open already. */
 int evict_insert(struct evict *e, struct evict_entry *entry);
 

@@ -77,8 +77,32 @@ struct evict_queue {
 	uint64_t count, charged;
 };
 
-void evict_queue_push(struct evict_queue *q, struct evict_entry *entry);
-void evict_queue_unlink(struct evict_queue *q, struct evict_entry *entry);
+static inline void evict_queue_push(struct evict_queue *q, struct evict_entry *entry)
+{
+	entry->newer = NULL;
+	entry->older = q->newest;
+	if (q->newest)
+		q->newest->newer = entry;
+	else
+		q->oldest = entry;
+	q->newest = entry;
+	q->count++;
+	q->charged += entry->charge;
+}
+
+static inline void evict_queue_unlink(struct evict_queue *q, struct evict_entry *entry)
+{
+	if (entry->older)
+		entry->older->newer = entry->newer;
+	else
+		q->oldest = entry->newer;
+	if (entry->newer)
+		entry->newer->older = entry->older;
+	else
+		q->newest = entry->older;
+	q->count--;
+	q->charged -= entry->charge;
+}
 
 /* NULL or what is wrong with the links, the sums, or an entry whose where is not the given one. */
 const char *evict_queue_check(

@@ -31,7 +31,9 @@ static const double trust_max = 0.25, trust_min = 1.0 / 8192;
 struct s3gd {
 	struct evict_queue small;
 	struct evict_queue queues[QUEUE_COUNT];
-	double head_rank[QUEUE_COUNT]; /* H of each queue's oldest */
+	double head_rank[QUEUE_COUNT]; /* H of each queue's oldest; DBL_MAX: empty */
+	uint8_t winner[QUEUE_COUNT];   /* a tree of matches: winner[1] has the least H, under it winner[2] and
+					  [3]... */
 	double step[QUEUE_COUNT];      /* 2^(k/2) */
 	uint64_t filled;               /* bit k: queue k is not empty */
 	uint64_t main_charged;
@@ -45,6 +47,28 @@ static struct s3gd *s3gd_of(const struct evict *e)
 	return e->state;
 }
 
+static unsigned player(const struct s3gd *s, unsigned node)
+{
+	return node < QUEUE_COUNT ? s->winner[node] : node - QUEUE_COUNT;
+}
+
+static void play(struct s3gd *s, unsigned node)
+{
+	unsigned a = player(s, 2 * node), b = player(s, 2 * node + 1);
+
+	s->winner[node] = s->head_rank[a] <= s->head_rank[b] ? a : b;
+}
+
+/* Queue k has another oldest entry: only the matches above it change. */
+static void set_head(struct s3gd *s, unsigned k)
+{
+	const struct evict_entry *head = s->queues[k].oldest;
+
+	s->head_rank[k] = head ? head->rank : DBL_MAX;
+	for (unsigned node = (k + QUEUE_COUNT) / 2; node > 0; node /= 2)
+		play(s, node);
+}
+
 static int s3gd_init(struct evict *e)
 {
 	struct s3gd *s = s3gd_of(e);
@@ -56,6 +80,10 @@ static int s3gd_init(struct evict *e)
 		s->step[k] = 2 * s->step[k - 2];
 	for (int k = 1; k < QUEUE_COUNT; k += 2)
 		s->step[k] = s->step[k - 1] * 1.4142135623730951;
+	for (int k = 0; k < QUEUE_COUNT; k++)
+		s->head_rank[k] = DBL_MAX;
+	for (unsigned node = QUEUE_COUNT - 1; node > 0; node--)
+		play(s, node);
 	s->s0_density = 1.0 / (e->options.s0 ? e->options.s0 : S0);
 	s->trust = trust_max;
 	return 0;
@@ -96,22 +124,18 @@ static void push_main(struct evict *e, struct evict_entry *entry, double share)
 	entry->where = EVICT_MAIN;
 	evict_queue_push(&s->queues[entry->slot], entry);
 	s->main_charged += entry->charge;
-	if (!entry->older) {
-		s->filled |= 1ULL << entry->slot;
-		s->head_rank[entry->slot] = entry->rank;
-	}
+	if (!entry->older)
+		set_head(s, entry->slot);
 }
 
 static void unlink_main(struct s3gd *s, struct evict_entry *entry)
 {
-	struct evict_queue *q = &s->queues[entry->slot];
+	bool was_head = !entry->older;
 
-	evict_queue_unlink(q, entry);
+	evict_queue_unlink(&s->queues[entry->slot], entry);
 	s->main_charged -= entry->charge;
-	if (!q->oldest)
-		s->filled &= ~(1ULL << entry->slot);
-	else if (!entry->older)
-		s->head_rank[entry->slot] = q->oldest->rank;
+	if (was_head)
+		set_head(s, entry->slot);
 }
 
 static uint64_t small_share(const struct evict *e)
@@ -179,27 +203,15 @@ static void s3gd_resize(struct evict *e, struct evict_entry *entry, uint64_t siz
 
 static struct evict_entry *least_of_main(const struct s3gd *s)
 {
-	struct evict_entry *entry = NULL;
-	double least = DBL_MAX;
-
-	for (uint64_t left = s->filled; left; left &= left - 1) {
-		int k = __builtin_ctzll(left);
-
-		if (s->head_rank[k] < least) {
-			least = s->head_rank[k];
-			entry = s->queues[k].oldest;
-		}
-	}
-	return entry;
+	return s->queues[s->winner[1]].oldest;
 }
 
 static struct evict_entry *next_judged(const struct evict *e)
 {
 	const struct s3gd *s = s3gd_of(e);
+	struct evict_entry *least = least_of_main(s);
 
-	if (s->small.oldest && (s->small.charged > small_share(e) || !s->filled))
-		return s->small.oldest;
-	return least_of_main(s);
+	return s->small.oldest && (s->small.charged > small_share(e) || !least) ? s->small.oldest : least;
 }
 
 static void second_chance(struct evict *e, struct evict_entry *entry, bool was_main)
@@ -218,6 +230,17 @@ static void note_departure(struct s3gd *s, const struct evict_entry *entry, bool
 		s->floor = entry->rank;
 }
 
+/* The next victim is known already: its place in the ghost list and its neighbour will be needed. */
+static void fetch_next(struct evict *e)
+{
+	const struct evict_entry *next = least_of_main(s3gd_of(e));
+
+	if (!next)
+		return;
+	evict_prefetch(e, next->id);
+	__builtin_prefetch(next->newer, 1);
+}
+
 static struct evict_entry *s3gd_pick(struct evict *e)
 {
 	struct s3gd *s = s3gd_of(e);
@@ -232,6 +255,7 @@ static struct evict_entry *s3gd_pick(struct evict *e)
 		s3gd_remove(e, entry);
 		if (verdict == EVICT_TAKEN) {
 			note_departure(s, entry, was_main);
+			fetch_next(e);
 			return entry;
 		}
 		if (verdict == EVICT_USED)
@@ -246,10 +270,10 @@ static const char *check_queue(const struct s3gd *s, unsigned k, uint64_t *count
 {
 	const struct evict_queue *q = &s->queues[k];
 
-	if (!q->oldest != !(s->filled >> k & 1))
-		return "s3gd's bitmap and its queues disagree";
-	if (q->oldest && q->oldest->rank != s->head_rank[k])
+	if ((q->oldest ? q->oldest->rank : DBL_MAX) != s->head_rank[k])
 		return "s3gd's noted rank of a queue's head is not the head's";
+	if (s->head_rank[k] < s->head_rank[s->winner[1]])
+		return "s3gd's tree of matches does not name the queue with the least rank";
 	for (const struct evict_entry *entry = q->oldest; entry; entry = entry->newer) {
 		if (entry->slot != k)
 			return "an entry is in another of s3gd's queues than it says";

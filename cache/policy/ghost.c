@@ -43,18 +43,21 @@ void ghost_deinit(struct ghost *g)
 	ghost_init(g);
 }
 
-/* Where a new slot goes: a free or forgotten one, else the oldest. */
-static uint64_t *place(const struct ghost *g, uint64_t *bucket)
+/* Where the id's slot is, or a new one goes: a free or forgotten one, else the oldest. */
+static uint64_t *place(const struct ghost *g, uint64_t *bucket, uint32_t print)
 {
-	uint64_t *oldest = bucket;
+	uint64_t *best = bucket;
+	uint32_t best_age = 0;
 
 	for (int i = 0; i < BUCKET_SLOTS; i++) {
-		if (!is_live(g, bucket[i]))
+		uint32_t slot_age = bucket[i] ? age(g, bucket[i]) : UINT32_MAX;
+
+		if (bucket[i] >> 32 == print && slot_age <= g->capacity)
 			return &bucket[i];
-		if (age(g, bucket[i]) > age(g, *oldest))
-			oldest = &bucket[i];
+		best = slot_age > best_age ? &bucket[i] : best;
+		best_age = slot_age > best_age ? slot_age : best_age;
 	}
-	return oldest;
+	return best;
 }
 
 static void rebuild(struct ghost *g, uint64_t bucket_count)
@@ -68,7 +71,7 @@ static void rebuild(struct ghost *g, uint64_t bucket_count)
 	fresh.bucket_count = bucket_count;
 	for (size_t i = 0; i < (size_t)g->bucket_count * BUCKET_SLOTS; i++)
 		if (is_live(g, g->slots[i]))
-			*place(&fresh, bucket_of(&fresh, g->slots[i] >> 32)) = g->slots[i];
+			*place(&fresh, bucket_of(&fresh, g->slots[i] >> 32), g->slots[i] >> 32) = g->slots[i];
 	free(g->slots);
 	*g = fresh;
 }
@@ -105,9 +108,7 @@ void ghost_put(struct ghost *g, uint64_t id, unsigned freq, bool was_cached)
 
 	if (!g->slots || !g->capacity)
 		return;
-	slot = find(g, print);
-	if (!slot)
-		slot = place(g, bucket_of(g, print));
+	slot = place(g, bucket_of(g, print), print);
 	if (freq < 1)
 		freq = 1;
 	if (freq > GHOST_FREQ_MAX)
@@ -141,6 +142,12 @@ struct ghost_memory ghost_take(struct ghost *g, uint64_t id)
 	if (slot)
 		*slot = 0;
 	return memory;
+}
+
+void ghost_prefetch(const struct ghost *g, uint64_t id)
+{
+	if (g->slots)
+		__builtin_prefetch(bucket_of(g, fingerprint(id)), 1);
 }
 
 size_t ghost_bytes(const struct ghost *g)

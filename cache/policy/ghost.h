@@ -44,6 +44,9 @@ struct ghost_memory ghost_find(const struct ghost *g, uint64_t id);
 /* Finds and forgets. */
 struct ghost_memory ghost_take(struct ghost *g, uint64_t id);
 
+/* Fetches what the next call about this id will look at. */
+void ghost_prefetch(const struct ghost *g, uint64_t id);
+
 size_t ghost_bytes(const struct ghost *g);
 uint64_t ghost_count(const struct ghost *g); /* live ids; walks the table */
 
