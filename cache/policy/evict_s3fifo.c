@@ -31,7 +31,7 @@ static void s3fifo_push(struct evict *e, struct evict_entry *entry, enum evict_w
 
 static int s3fifo_insert(struct evict *e, struct evict_entry *entry, struct ghost_memory remembered)
 {
-	s3fifo_push(e, entry, remembered.freq ? EVICT_MAIN : EVICT_SMALL);
+	s3fifo_push(e, entry, remembered.was_cached ? EVICT_MAIN : EVICT_SMALL);
 	return 0;
 }
 

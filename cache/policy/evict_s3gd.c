@@ -168,7 +168,7 @@ static void overflow_small(struct evict *e)
 
 static int s3gd_insert(struct evict *e, struct evict_entry *entry, struct ghost_memory remembered)
 {
-	if (remembered.freq) {
+	if (remembered.was_cached) {
 		if (remembered.freq == 1)
 			learn(s3gd_of(e), true);
 		/* Half of what it had: a loop over more than fits would never let anything stay. */

@@ -1,0 +1,111 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "tests/cache/policy/toy_host.h"
+
+static void set_size(struct toy_host *toy, size_t index, uint64_t size)
+{
+	toy->objects[index].entry.size = toy->objects[index].entry.charge = size;
+}
+
+static void gdsf_evicts_the_largest_of_files_opened_alike(void **state)
+{
+	struct toy_host toy;
+
+	toy_init(&toy, "gdsf", 100000, 1, 4, 1000);
+	set_size(&toy, 2, 9000);
+	for (size_t i = 0; i < 4; i++)
+		toy_open(&toy, i);
+	assert_int_equal(toy_evict(&toy), 2);
+	assert_int_equal(toy_evict(&toy), 0);
+	toy_check(&toy);
+	toy_deinit(&toy);
+}
+
+static void gdsf_keeps_a_large_file_that_is_opened_often_enough(void **state)
+{
+	struct toy_host toy;
+
+	toy_init(&toy, "gdsf", 100000, 1, 2, 1000);
+	set_size(&toy, 1, 3000);
+	toy_open(&toy, 0);
+	for (int i = 0; i < 4; i++)
+		toy_open(&toy, 1); /* 4 / 3000 against 1 / 1000 */
+	assert_int_equal(toy_evict(&toy), 0);
+	toy_deinit(&toy);
+}
+
+static void gdsf_lets_old_fame_fade(void **state)
+{
+	struct toy_host toy;
+
+	toy_init(&toy, "gdsf", 4000, 1, 200, 1000);
+	for (int i = 0; i < 20; i++)
+		toy_open(&toy, 0);
+	for (size_t i = 1; i < 200; i++)
+		toy_open(&toy, i);
+	assert_false(toy.objects[0].cached);
+	toy_check(&toy);
+	toy_deinit(&toy);
+}
+
+static void gdsf_weighs_a_file_anew_when_it_grows(void **state)
+{
+	struct toy_host toy;
+
+	toy_init(&toy, "gdsf", 100000, 1, 3, 1000);
+	for (size_t i = 0; i < 3; i++)
+		toy_open(&toy, i);
+	evict_resize(toy.evict, &toy.objects[1].entry, 5000, 5000);
+	toy_check(&toy);
+	assert_int_equal(toy_evict(&toy), 1);
+	toy_deinit(&toy);
+}
+
+static void gdsf_survives_empty_files(void **state)
+{
+	struct toy_host toy;
+
+	toy_init(&toy, "gdsf", 100000, 1, 3, 0);
+	for (size_t i = 0; i < 3; i++)
+		toy_open(&toy, i);
+	toy_check(&toy);
+	assert_int_equal(toy_evict(&toy), 0);
+	toy_check(&toy);
+	toy_deinit(&toy);
+}
+
+static void gdsf_passes_over_open_files(void **state)
+{
+	struct toy_host toy;
+
+	toy_init(&toy, "gdsf", 100000, 1, 3, 1000);
+	set_size(&toy, 0, 9000);
+	for (size_t i = 0; i < 3; i++)
+		toy_open(&toy, i);
+	toy_pin(&toy, 0);
+	assert_int_equal(toy_evict(&toy), 1);
+	toy_check(&toy);
+	toy_unpin(&toy, 0); /* weighed anew, on top of what left since */
+	toy_check(&toy);
+	assert_int_equal(toy_evict(&toy), 2);
+	assert_int_equal(toy_evict(&toy), 0);
+	toy_deinit(&toy);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(gdsf_evicts_the_largest_of_files_opened_alike),
+		cmocka_unit_test(gdsf_keeps_a_large_file_that_is_opened_often_enough),
+		cmocka_unit_test(gdsf_lets_old_fame_fade),
+		cmocka_unit_test(gdsf_weighs_a_file_anew_when_it_grows),
+		cmocka_unit_test(gdsf_survives_empty_files),
+		cmocka_unit_test(gdsf_passes_over_open_files),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
