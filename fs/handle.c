@@ -46,8 +46,33 @@ int handle_bytes(struct server *server, struct handle *handle, struct backend_fi
 	return 0;
 }
 
+void handle_register(struct server *server, struct handle *handle)
+{
+	struct handle_list *list = &server->handles;
+
+	pthread_mutex_lock(&list->lock);
+	handle->next = list->first;
+	handle->link = &list->first;
+	if (handle->next)
+		handle->next->link = &handle->next;
+	list->first = handle;
+	pthread_mutex_unlock(&list->lock);
+}
+
+static void unregister(struct server *server, struct handle *handle)
+{
+	if (!handle->link)
+		return;
+	pthread_mutex_lock(&server->handles.lock);
+	*handle->link = handle->next;
+	if (handle->next)
+		handle->next->link = handle->link;
+	pthread_mutex_unlock(&server->handles.lock);
+}
+
 void handle_free(struct server *server, struct handle *handle)
 {
+	unregister(server, handle);
 	if (handle->bytes)
 		backend_close(handle->bytes);
 	if (handle->object)

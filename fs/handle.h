@@ -1,6 +1,7 @@
 /* handle - an open file: what fuse_file_info.fh points to. */
 #pragma once
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 
@@ -19,8 +20,18 @@ struct handle {
 	_Atomic int fd; /* of the backing file; -1 until needed */
 	int open_flags;
 	enum lane lane;
-	bool privileged_bits; /* set-uid or set-gid when it was opened */
+	bool privileged_bits;        /* set-uid or set-gid when it was opened */
+	struct handle *next, **link; /* in the list of all */
 };
+
+/* All open files of a mount, so that those still open at its end are closed. */
+struct handle_list {
+	pthread_mutex_t lock;
+	struct handle *first;
+};
+
+/* handle: made by the caller with calloc(); freed by handle_free(). */
+void handle_register(struct server *server, struct handle *handle);
 
 /* A descriptor of the backing file in the handle's access mode, kept by the handle; or -errno. */
 int handle_fd(struct server *server, struct handle *handle);

@@ -235,6 +235,7 @@ int lane_open(struct server *server, struct inode *inode, int open_flags, int fd
 		close(handle->fd);
 		handle->fd = -1;
 	}
+	handle_register(server, handle);
 	stats_opened(&server->stats, handle->lane);
 	info->noflush = !o.writes;
 	*ret = handle;
@@ -265,4 +266,10 @@ void lane_release(struct server *server, struct handle *handle)
 	tree_unlock_inode(server->tree, inode);
 	backing_id_close(server->session, untied);
 	handle_free(server, handle);
+}
+
+void lane_release_all(struct server *server)
+{
+	while (server->handles.first)
+		lane_release(server, server->handles.first);
 }

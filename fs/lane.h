@@ -19,5 +19,8 @@ struct fuse_file_info;
 int lane_open(struct server *server, struct inode *inode, int open_flags, int fd, struct fuse_file_info *info,
 	struct handle **ret);
 
+/* At the mount's end: what the kernel never released. */
+void lane_release_all(struct server *server);
+
 /* The last use of the handle: unties, closes, frees. */
 void lane_release(struct server *server, struct handle *handle);

@@ -8,6 +8,7 @@
 #include "cache/policy/classify.h"
 #include "cache/stats.h"
 #include "fs/control.h"
+#include "fs/handle.h"
 #include "fs/options.h"
 #include "fs/tree.h"
 
@@ -27,5 +28,6 @@ struct server {
 	bool passthrough;     /* the kernel offers it and it may be used */
 	bool uring;           /* requests come over io_uring */
 	struct control control;
+	struct handle_list handles;
 	struct stats stats;
 };

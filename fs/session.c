@@ -15,6 +15,7 @@
 #include "backends/backend.h"
 #include "fs/copy.h"
 #include "fs/creds.h"
+#include "fs/lane.h"
 #include "fs/log.h"
 #include "fs/ops.h"
 #include "fs/ops_control.h"
@@ -282,6 +283,7 @@ static int start_server(struct server *server, unsigned descriptors)
 		.mid = o->mid == OPT_MID_DIRECT ? LANE_DIRECT : LANE_PLAIN,
 		.large = o->large == OPT_LARGE_DIRECT ? LANE_DIRECT : LANE_PLAIN,
 	};
+	pthread_mutex_init(&server->handles.lock, NULL);
 	server->privileged = creds_privileged();
 	server->control = (struct control){.verbs = status_verbs, .context = server, .owner = geteuid()};
 	r = choose_transport(server);
@@ -306,8 +308,10 @@ static void stop_server(struct server *server)
 		g_thread_pool_free(server->fillers, FALSE, TRUE);
 	if (server->workers)
 		g_thread_pool_free(server->workers, FALSE, TRUE);
-	if (server->tree && server->cache)
+	if (server->tree && server->cache) {
+		lane_release_all(server);
 		copy_drop_all(server);
+	}
 	cache_free(server->cache);
 	tree_free(server->tree);
 	backend_free(server->direct);
