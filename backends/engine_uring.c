@@ -178,8 +178,6 @@ static void ring_reap_own(struct ring *ring)
 {
 	bool woken = false;
 
-	if (!io_uring_cq_ready(&ring->uring))
-		return;
 	reaping = true;
 	ring_reap(ring, &woken);
 	reaping = false;
