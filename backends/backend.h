@@ -43,6 +43,8 @@ struct backend_settings {
 	unsigned depth;      /* chunks in flight per stream (direct_depth) */
 	size_t stream_after; /* bytes read in order before a handle counts as a stream */
 	size_t stream_gap;   /* bytes that a reader may skip and still be in order */
+	off_t write_direct_from; /* files that reach it are written around the page cache (large_min) */
+	size_t write_window;     /* what a buffered stream of writes leaves in the page cache, bytes */
 	enum backend_window window;
 	bool threads_only; /* no io_uring even where the kernel has it */
 	/* One line without newline; priority as in syslog(3). May be NULL. Called from any thread. */
@@ -118,6 +120,13 @@ int backend_open(struct backend *backend, const struct backend_open *how, struct
 void backend_close(struct backend_file *file);
 
 void backend_read(struct backend_request *request);
+
+/*
+ * A write of a large file goes around the page cache where it is aligned and large enough and nobody has
+ * cached that range, else through it. The handle must be open for writing and without O_APPEND, which would
+ * make the kernel ignore the offset. A full disk is -ENOSPC, never a short count, whatever part was written.
+ * Errors of write-back are seen by fsync(2) on the caller's descriptor: nothing here consumes them.
+ */
 void backend_write(struct backend_request *request);
 
 /*

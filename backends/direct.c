@@ -82,6 +82,20 @@ int direct_file_descriptor(struct direct_file *file)
 	return fd;
 }
 
+int direct_file_sync_descriptor(struct direct_file *file)
+{
+	int fd = direct_file_descriptor(file);
+
+	if (fd >= 0)
+		return fd;
+	pthread_mutex_lock(&file->lock);
+	if (file->sync_fd < 0)
+		file->sync_fd = direct_file_reopen(file, (fcntl(file->fd, F_GETFL) & O_ACCMODE) | O_CLOEXEC);
+	fd = file->sync_fd < 0 ? -1 : file->sync_fd;
+	pthread_mutex_unlock(&file->lock);
+	return fd;
+}
+
 static int direct_open(struct backend *backend, const struct backend_open *how, struct backend_file **out)
 {
 	struct direct *direct = (struct direct *)backend;
@@ -107,6 +121,7 @@ static int direct_open(struct backend *backend, const struct backend_open *how, 
 	file->reopen = how->reopen;
 	file->context = how->context;
 	file->direct_fd = -1;
+	file->sync_fd = -1;
 	pthread_mutex_init(&file->lock, NULL);
 	if (direct->page_cached)
 		file->direct_refused = true;
@@ -123,6 +138,8 @@ static void direct_close(struct backend_file *base)
 
 	if (!stream_close(file) && file->direct_fd >= 0)
 		close(file->direct_fd);
+	if (file->sync_fd >= 0)
+		close(file->sync_fd);
 	nodes_put(&file->direct->nodes, file->node);
 	pthread_mutex_destroy(&file->lock);
 	free(file);

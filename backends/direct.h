@@ -38,6 +38,10 @@ struct direct_file {
 	bool direct_refused;  /* the file can't be read around the page cache: all goes buffered */
 	off_t kept_from;      /* buffered fallback: what a stream brought in from here on is still cached */
 	struct stream stream;
+	int sync_fd;     /* for write-back without O_DIRECT; -1 before its first use */
+	off_t unsynced;  /* a buffered stream of writes: start of what is not known to be on the disk */
+	off_t write_end; /* where it would go on */
+	uint64_t slow_until_ns; /* writing in the caller's thread took long: not again before */
 };
 
 static inline struct direct *direct_of(const struct backend_file *file)
@@ -47,6 +51,12 @@ static inline struct direct *direct_of(const struct backend_file *file)
 
 /* The O_DIRECT descriptor, opened now if need be, or -1 where there is none. */
 int direct_file_descriptor(struct direct_file *file);
+
+/*
+ * A descriptor to wait for write-back with: not the caller's, whose next fsync(2) must still find the error
+ * that the wait would consume. -1 where there is none.
+ */
+int direct_file_sync_descriptor(struct direct_file *file);
 
 /* The device refused the alignment or the flag: this handle goes buffered from now on, and the volume is
  * named once. */

@@ -1,20 +1,52 @@
 /*
  * direct_write - one write request, repeated until all of it is written or an error says why not.
+ *
+ * Around the page cache where the file is large, the request aligned and large enough, and nothing of the
+ * range is cached: what is cached may be mapped, and is kept right by writing to it. The rest goes through
+ * the page cache; a stream of such writes keeps a bounded window there: when the window is full, its
+ * write-back is started, and the request waits for that of the window before, which is then dropped. So a
+ * writer faster than the disk is slowed.
  */
 #include "backends/direct.h"
+#include "backends/resident.h"
 #include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	PAGE = 4096,
+	DIRECT_SIZE_MIN = 128 << 10,
+};
+
+#define SLOW_NS 5000000ull
+#define SLOW_REST_NS 1000000000ull
 
 static void write_step(struct backend_request *request);
+
+static struct direct_file *file_of(const struct backend_request *request)
+{
+	return (struct direct_file *)request->file;
+}
 
 static struct backend_request *request_of(struct engine_op *op)
 {
 	return (struct backend_request *)((char *)op - offsetof(struct backend_request, work.op));
 }
 
+static uint64_t clock_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ull + now.tv_nsec;
+}
+
 /* The file's generation moves before the write is acknowledged, so that nothing older is served after it. */
 static void write_finish(struct backend_request *request, int error)
 {
-	struct direct_file *file = (struct direct_file *)request->file;
+	struct direct_file *file = file_of(request);
 
 	node_changed(file->node);
 	if (error)
@@ -23,37 +55,224 @@ static void write_finish(struct backend_request *request, int error)
 	request->done(request, error ? error : (ssize_t)request->work.moved);
 }
 
-static void write_done(struct engine_op *op, ssize_t result)
+static void write_submit(struct backend_request *request, enum engine_verb verb, int fd, size_t size,
+	off_t offset, int flags, void (*done)(struct engine_op *op, ssize_t result))
+{
+	request->work.op = (struct engine_op){
+		.verb = verb,
+		.fd = fd,
+		.buf = (char *)request->buf + request->work.moved,
+		.size = size < ENGINE_SIZE_MAX ? size : ENGINE_SIZE_MAX,
+		.offset = offset,
+		.rw_flags = flags,
+		.done = done,
+	};
+	engine_submit(file_of(request)->direct->engine, &request->work.op);
+}
+
+/* The three steps at a full window: start its write-back, wait for the window before, drop that. */
+
+static void window_dropped(struct engine_op *op, ssize_t result)
 {
 	struct backend_request *request = request_of(op);
 
+	if (result >= 0)
+		backend_count(&file_of(request)->direct->stats.dropped_bytes, op->size);
+	write_finish(request, 0);
+}
+
+static void window_written(struct engine_op *op, ssize_t result)
+{
+	struct backend_request *request = request_of(op);
+
+	/* An error is fsync's to report, on the caller's descriptor. */
+	write_submit(request, ENGINE_DROP, op->fd, op->size, op->offset, 0, window_dropped);
+}
+
+static void window_started(struct engine_op *op, ssize_t result)
+{
+	const int wait = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+	struct backend_request *request = request_of(op);
+	size_t window = file_of(request)->direct->settings.write_window;
+	off_t before = op->offset - (off_t)window;
+
+	if (before < 0)
+		write_finish(request, 0);
+	else
+		write_submit(request, ENGINE_SYNC, op->fd, window, before, wait, window_written);
+}
+
+/* Notes a buffered write; the start of a window that it filled, or -1. */
+static off_t stream_window_filled(struct direct_file *file, off_t offset, size_t size)
+{
+	off_t window = file->direct->settings.write_window, start = -1, end = offset + (off_t)size;
+
+	pthread_mutex_lock(&file->lock);
+	if (offset != file->write_end)
+		file->unsynced = offset / window * window;
+	file->write_end = end;
+	if (end - file->unsynced >= window) {
+		start = end / window * window - window;
+		file->unsynced = start + window;
+	}
+	pthread_mutex_unlock(&file->lock);
+	return start;
+}
+
+static bool file_is_large(const struct direct_file *file, off_t end)
+{
+	struct stat st;
+
+	return end > file->direct->settings.write_direct_from ||
+	       (fstat(file->fd, &st) == 0 && st.st_size > file->direct->settings.write_direct_from);
+}
+
+/* All bytes are written. */
+static void write_complete(struct backend_request *request)
+{
+	struct direct_file *file = file_of(request);
+	off_t start = -1;
+	int fd = -1;
+
+	if (request->work.buffered && !file->direct->page_cached && !file->volume->in_memory &&
+		file_is_large(file, request->offset + (off_t)request->size))
+		start = stream_window_filled(file, request->offset, request->size);
+	if (start >= 0)
+		fd = direct_file_sync_descriptor(file);
+	if (fd < 0)
+		write_finish(request, 0);
+	else
+		write_submit(request, ENGINE_SYNC, fd, file->direct->settings.write_window, start,
+			SYNC_FILE_RANGE_WRITE, window_started);
+}
+
+static void write_advance(struct backend_request *request, ssize_t result)
+{
 	if (result > 0)
 		request->work.moved += result;
 	if (result < 0)
 		write_finish(request, result);
 	else if (request->work.moved == request->size)
-		write_finish(request, 0);
+		write_complete(request);
 	else if (result == 0)
 		write_finish(request, -EIO);
 	else
 		write_step(request);
 }
 
-static void write_step(struct backend_request *request)
+static void buffered_done(struct engine_op *op, ssize_t result)
 {
-	struct direct_file *file = (struct direct_file *)request->file;
+	write_advance(request_of(op), result);
+}
+
+static void direct_done(struct engine_op *op, ssize_t result)
+{
+	struct backend_request *request = request_of(op);
+	struct direct_file *file = file_of(request);
+
+	if (result == -EINVAL || result == -EOPNOTSUPP) {
+		direct_file_refuse(file, -result);
+		write_step(request);
+		return;
+	}
+	if (result > 0)
+		backend_count(&file->direct->stats.direct_write_bytes, result);
+	write_advance(request, result);
+}
+
+/*
+ * Whether this thread may write to the page cache itself. It would wait for the disk if a page that is
+ * written in part had to be read first, or while the kernel slows writers down, which shows in the time that
+ * it took the last time.
+ */
+static bool write_is_quick(struct direct_file *file, size_t size, off_t offset)
+{
+	off_t end = offset + (off_t)size;
+	bool rested;
+	struct stat st;
+
+	pthread_mutex_lock(&file->lock);
+	rested = !file->slow_until_ns || clock_ns() >= file->slow_until_ns;
+	pthread_mutex_unlock(&file->lock);
+	if (!rested)
+		return false;
+	if (!(offset % PAGE) && !(end % PAGE))
+		return true;
+	if (fstat(file->fd, &st) < 0)
+		return false;
+	if (offset % PAGE && offset - offset % PAGE < st.st_size && !resident_pages(file->fd, offset, 1))
+		return false;
+	return !(end % PAGE) || end >= st.st_size || resident_pages(file->fd, end, 1);
+}
+
+static ssize_t write_now(struct direct_file *file, const void *buf, size_t size, off_t offset)
+{
+	uint64_t began = clock_ns(), now;
+	ssize_t moved;
+
+	do {
+		moved = pwrite(file->fd, buf, size, offset);
+	} while (moved < 0 && errno == EINTR);
+	if (moved < 0)
+		moved = -errno;
+	now = clock_ns();
+	if (now - began > SLOW_NS) {
+		pthread_mutex_lock(&file->lock);
+		file->slow_until_ns = now + SLOW_REST_NS;
+		pthread_mutex_unlock(&file->lock);
+	}
+	return moved;
+}
+
+static void write_buffered(struct backend_request *request)
+{
+	struct direct_file *file = file_of(request);
 	size_t left = request->size - request->work.moved;
+	off_t offset = request->offset + (off_t)request->work.moved;
 
 	backend_count(&file->direct->stats.buffered_writes, 1);
-	request->work.op = (struct engine_op){
-		.verb = ENGINE_WRITE,
-		.fd = file->fd,
-		.buf = (char *)request->buf + request->work.moved,
-		.size = left < ENGINE_SIZE_MAX ? left : ENGINE_SIZE_MAX,
-		.offset = request->offset + (off_t)request->work.moved,
-		.done = write_done,
-	};
-	engine_submit(file->direct->engine, &request->work.op);
+	request->work.buffered = true;
+	if (file->volume->in_memory || write_is_quick(file, left, offset))
+		write_advance(request,
+			write_now(file, (const char *)request->buf + request->work.moved, left, offset));
+	else
+		write_submit(request, ENGINE_WRITE, file->fd, left, offset, 0, buffered_done);
+}
+
+/* Bytes that can go around the page cache now, from where the request stands. */
+static size_t direct_size(const struct backend_request *request)
+{
+	struct direct_file *file = file_of(request);
+	size_t align = file->volume->offset_align, left = request->size - request->work.moved;
+	uintptr_t buf = (uintptr_t)request->buf + request->work.moved;
+	off_t offset = request->offset + (off_t)request->work.moved;
+	size_t size;
+
+	/* Whole pages: a device may take less, but the page cache could then hold the other part of one. */
+	if (align < PAGE)
+		align = PAGE;
+	size = left & ~(align - 1);
+	if (file->volume->in_memory || size < DIRECT_SIZE_MIN || offset & (off_t)(align - 1) ||
+		buf & (file->volume->memory_align - 1))
+		return 0;
+	if (!file_is_large(file, offset + (off_t)left) || resident_pages(file->fd, offset, size))
+		return 0;
+	return size;
+}
+
+static void write_step(struct backend_request *request)
+{
+	struct direct_file *file = file_of(request);
+	size_t size = direct_size(request);
+	int fd = size ? direct_file_descriptor(file) : -1;
+
+	if (fd < 0) {
+		write_buffered(request);
+		return;
+	}
+	backend_count(&file->direct->stats.direct_writes, 1);
+	write_submit(request, ENGINE_WRITE, fd, size, request->offset + (off_t)request->work.moved, 0,
+		direct_done);
 }
 
 void direct_write(struct backend_request *request)
@@ -62,6 +281,7 @@ void direct_write(struct backend_request *request)
 
 	backend_count(&direct->stats.writes, 1);
 	request->work.moved = 0;
+	request->work.buffered = false;
 	if (request->size == 0)
 		write_finish(request, 0);
 	else if (request->offset < 0)

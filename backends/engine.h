@@ -1,5 +1,5 @@
 /*
- * engine - runs single positioned reads and writes without the submitter waiting for them.
+ * engine - runs single operations on a range of a file without the submitter waiting for them.
  *
  * Two kinds: io_uring rings, each with one thread that calls done(); or, where the kernel refuses io_uring, a
  * pool of threads with preadv2(2) and pwritev2(2). The op lives in the caller's struct and must stay in place
@@ -21,6 +21,8 @@ enum {
 enum engine_verb {
 	ENGINE_READ,
 	ENGINE_WRITE,
+	ENGINE_SYNC, /* sync_file_range(2) with rw_flags */
+	ENGINE_DROP, /* the range's clean pages leave the page cache */
 };
 
 struct engine_op {
@@ -29,7 +31,7 @@ struct engine_op {
 	void *buf;
 	size_t size;
 	off_t offset;
-	int rw_flags; /* RWF_* */
+	int rw_flags; /* RWF_*, or SYNC_FILE_RANGE_* */
 	void (*done)(struct engine_op *op, ssize_t result);
 
 	/* Private to the engine. */

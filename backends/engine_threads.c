@@ -4,6 +4,7 @@
  */
 #include "backends/engine_impl.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/uio.h>
 
@@ -17,16 +18,32 @@ struct pool {
 	pthread_t threads[];
 };
 
-static ssize_t op_run(const struct engine_op *op)
+/* -1 and errno. */
+static ssize_t op_try(const struct engine_op *op)
 {
 	struct iovec iov = {.iov_base = op->buf, .iov_len = op->size};
+
+	switch (op->verb) {
+	case ENGINE_READ:
+		return preadv2(op->fd, &iov, 1, op->offset, op->rw_flags);
+	case ENGINE_WRITE:
+		return pwritev2(op->fd, &iov, 1, op->offset, op->rw_flags);
+	case ENGINE_SYNC:
+		return sync_file_range(op->fd, op->offset, op->size, op->rw_flags);
+	case ENGINE_DROP:
+		errno = posix_fadvise(op->fd, op->offset, op->size, POSIX_FADV_DONTNEED);
+		return errno ? -1 : 0;
+	}
+	errno = EINVAL;
+	return -1;
+}
+
+static ssize_t op_run(const struct engine_op *op)
+{
 	ssize_t moved;
 
 	do {
-		if (op->verb == ENGINE_READ)
-			moved = preadv2(op->fd, &iov, 1, op->offset, op->rw_flags);
-		else
-			moved = pwritev2(op->fd, &iov, 1, op->offset, op->rw_flags);
+		moved = op_try(op);
 	} while (moved < 0 && engine_result_is_transient(-errno));
 	return moved < 0 ? -errno : moved;
 }

@@ -6,6 +6,7 @@
  */
 #include "backends/engine_impl.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <liburing.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -56,11 +57,22 @@ static bool ring_place(struct ring *ring, struct engine_op *op)
 
 	if (!sqe)
 		return false;
-	if (op->verb == ENGINE_READ)
+	switch (op->verb) {
+	case ENGINE_READ:
 		io_uring_prep_read(sqe, op->fd, op->buf, op->size, op->offset);
-	else
+		sqe->rw_flags = op->rw_flags;
+		break;
+	case ENGINE_WRITE:
 		io_uring_prep_write(sqe, op->fd, op->buf, op->size, op->offset);
-	sqe->rw_flags = op->rw_flags;
+		sqe->rw_flags = op->rw_flags;
+		break;
+	case ENGINE_SYNC:
+		io_uring_prep_sync_file_range(sqe, op->fd, op->size, op->offset, op->rw_flags);
+		break;
+	case ENGINE_DROP:
+		io_uring_prep_fadvise(sqe, op->fd, op->offset, op->size, POSIX_FADV_DONTNEED);
+		break;
+	}
 	if (op->blocking)
 		sqe->flags |= IOSQE_ASYNC;
 	io_uring_sqe_set_data(sqe, op);

@@ -31,6 +31,7 @@ static void stream_file(struct fixture *fixture, unsigned flags, size_t memory)
 
 	backend_settings_init(&settings);
 	settings.memory = memory;
+	settings.write_direct_from = 0;
 	assert_int_equal(backend_direct_new(&settings, &backend), 0);
 	fixture_init(fixture, ".", FILE_SIZE);
 	fixture_open(fixture, backend, flags);
@@ -216,11 +217,17 @@ static unsigned pick(struct oracle *oracle, unsigned below)
 
 static void oracle_write(struct oracle *oracle)
 {
-	enum { WRITE_MAX = 70000 };
+	enum { WRITE_MAX = 400000 };
 	size_t size = 1 + pick(oracle, WRITE_MAX), offset = pick(oracle, oracle->size);
 	unsigned char value = pick(oracle, 256), *buf = buffer_new(size);
 	unsigned way = pick(oracle, 3);
 
+	if (pick(oracle, 2)) {
+		offset &= ~4095ul;
+		size = (size + 4095) & ~4095ul;
+	}
+	if (offset + size > FILE_SIZE + (1 << 20))
+		size = FILE_SIZE + (1 << 20) - offset;
 	if (way == 2 && offset + size > oracle->size)
 		size = oracle->size - offset;
 	memset(buf, value, size);
@@ -313,6 +320,7 @@ static void nothing_read_ahead_is_ever_stale(void **state)
 	}
 	assert_true(COUNTED(&oracle.fixture, readahead_used_bytes) > 0);
 	assert_true(COUNTED(&oracle.fixture, readahead_wasted_bytes) > 0);
+	assert_true(COUNTED(&oracle.fixture, direct_writes) > 0);
 	free(oracle.bytes);
 	fixture_deinit(&oracle.fixture);
 }

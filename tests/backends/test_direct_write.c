@@ -1,0 +1,282 @@
+#include "backends/resident.h"
+#include "tests/backends/fixture.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum {
+	FILE_SIZE = 4 << 20,
+	BLOCK = 1 << 20,
+};
+
+#define COUNTED(fixture, name) backend_counted(&backend_stats((fixture)->backend)->name)
+
+static void written_file(
+	struct fixture *fixture, const char *dir, size_t size, off_t direct_from, bool threads_only)
+{
+	struct backend_settings settings;
+	struct backend *backend;
+
+	backend_settings_init(&settings);
+	settings.write_direct_from = direct_from;
+	settings.write_window = 1 << 20;
+	settings.threads_only = threads_only;
+	assert_int_equal(backend_direct_new(&settings, &backend), 0);
+	fixture_init(fixture, dir, size);
+	fixture_open(fixture, backend, 0);
+}
+
+static void assert_bytes(struct fixture *fixture, const unsigned char *expected, size_t size)
+{
+	unsigned char *buf = buffer_new(size);
+
+	assert_int_equal(pread(fixture->fd, buf, size, 0), size);
+	for (size_t i = 0; i < size; i++) {
+		if (buf[i] != expected[i])
+			fail_msg("byte %zu is %02x, not %02x", i, buf[i], expected[i]);
+	}
+	free(buf);
+}
+
+static void every_alignment(const char *dir, off_t direct_from, bool threads_only)
+{
+	static const off_t offsets[] = {0, 1, 512, 4095, 4096, 8192, BLOCK, BLOCK + 512, FILE_SIZE - 512};
+	static const size_t sizes[] = {
+		1, 511, 512, 4096, 5000, 131072, 131072 + 512, 262144, BLOCK, BLOCK + 700};
+	unsigned char *bytes = buffer_new(FILE_SIZE + 2 * BLOCK), *buf = buffer_new(2 * BLOCK), value = 1;
+	struct fixture fixture;
+	size_t size = FILE_SIZE;
+
+	written_file(&fixture, dir, FILE_SIZE, direct_from, threads_only);
+	for (size_t i = 0; i < FILE_SIZE; i++)
+		bytes[i] = pattern_byte(i);
+	for (size_t o = 0; o < sizeof(offsets) / sizeof(offsets[0]); o++) {
+		for (size_t s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++) {
+			size_t shift = s & 1 ? 0 : 8;
+
+			memset(buf, ++value, 2 * BLOCK);
+			assert_int_equal(
+				write_and_wait(fixture.file, buf + shift, sizes[s], offsets[o]), sizes[s]);
+			memset(bytes + offsets[o], value, sizes[s]);
+			if (offsets[o] + sizes[s] > size)
+				size = offsets[o] + sizes[s];
+			fsync(fixture.fd);
+			fixture_drop_cache(&fixture);
+		}
+	}
+	assert_bytes(&fixture, bytes, size);
+	free(buf);
+	free(bytes);
+	fixture_deinit(&fixture);
+}
+
+static void every_alignment_is_written_to_the_byte(void **state)
+{
+	every_alignment(".", 0, false);
+	every_alignment(".", 0, true);
+	every_alignment(".", 1 << 30, false);
+	every_alignment("/dev/shm", 0, false);
+}
+
+static void large_aligned_writes_go_around_the_page_cache(void **state)
+{
+	unsigned char *buf = buffer_new(BLOCK);
+	struct fixture fixture;
+
+	written_file(&fixture, ".", 0, 2 << 20, false);
+	for (off_t offset = 0; offset < 8 << 20; offset += BLOCK)
+		assert_int_equal(write_and_wait(fixture.file, buf, BLOCK, offset), BLOCK);
+	assert_int_equal(COUNTED(&fixture, direct_write_bytes), 6 << 20);
+	assert_int_equal(resident_pages(fixture.fd, 2 << 20, 6 << 20), 0);
+	free(buf);
+	fixture_deinit(&fixture);
+}
+
+static void a_buffered_stream_keeps_a_bounded_window(void **state)
+{
+	enum { SIZE = 100000, COUNT = 320 };
+	unsigned char *buf = buffer_new(SIZE);
+	struct fixture fixture;
+
+	written_file(&fixture, ".", 0, 0, false);
+	for (int i = 0; i < COUNT; i++) {
+		memset(buf, i, SIZE);
+		assert_int_equal(write_and_wait(fixture.file, buf, SIZE, (off_t)i * SIZE), SIZE);
+		/* Two windows, what fills up now, and what its writer may not have let go of yet. */
+		assert_true(resident_pages(fixture.fd, 0, COUNT * SIZE) * 4096 <= 4 << 20);
+	}
+	assert_true(COUNTED(&fixture, dropped_bytes) > 20 << 20);
+	for (int i = 0; i < COUNT; i += 37) {
+		assert_int_equal(read_and_wait(fixture.file, buf, SIZE, (off_t)i * SIZE), SIZE);
+		assert_int_equal(buf[0], (unsigned char)i);
+		assert_int_equal(buf[SIZE - 1], (unsigned char)i);
+	}
+	free(buf);
+	fixture_deinit(&fixture);
+}
+
+static void a_mapping_sees_a_write_at_once(void **state)
+{
+	unsigned char *buf = buffer_new(BLOCK), *map;
+	struct fixture fixture;
+
+	written_file(&fixture, ".", FILE_SIZE, 0, false);
+	map = mmap(NULL, FILE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fixture.fd, 0);
+	assert_ptr_not_equal(map, MAP_FAILED);
+	for (int i = 0; i < 40; i++) {
+		off_t offset = i % 3 * BLOCK;
+
+		map[offset + 4096] = 0xaa; /* a dirty page in the way */
+		memset(buf, i, BLOCK);
+		assert_int_equal(write_and_wait(fixture.file, buf, BLOCK, offset), BLOCK);
+		assert_int_equal(map[offset], i);
+		assert_int_equal(map[offset + 4096], i);
+		assert_int_equal(map[offset + BLOCK - 1], i);
+		if (i % 5 == 0) {
+			munmap(map, FILE_SIZE);
+			fsync(fixture.fd);
+			fixture_drop_cache(&fixture);
+			map = mmap(NULL, FILE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fixture.fd, 0);
+			assert_ptr_not_equal(map, MAP_FAILED);
+		}
+	}
+	munmap(map, FILE_SIZE);
+	free(buf);
+	fixture_deinit(&fixture);
+}
+
+struct many_writes {
+	struct backend_request request;
+	sem_t *done;
+	ssize_t result;
+};
+
+static void one_of_many_done(struct backend_request *request, ssize_t result)
+{
+	struct many_writes *one = (struct many_writes *)request;
+
+	one->result = result;
+	sem_post(one->done);
+}
+
+static void neighbours_written_at_once_lose_nothing(void **state)
+{
+	enum { SIZE = 140001, COUNT = 24 };
+	unsigned char *bytes = buffer_new(COUNT * SIZE);
+	struct many_writes writes[COUNT];
+	struct fixture fixture;
+	sem_t done;
+
+	written_file(&fixture, ".", 0, 0, false);
+	sem_init(&done, 0, 0);
+	for (int i = 0; i < COUNT; i++) {
+		memset(bytes + i * SIZE, i + 1, SIZE);
+		writes[i] = (struct many_writes){
+			.request = {.file = fixture.file,
+				.buf = bytes + i * SIZE,
+				.size = SIZE,
+				.offset = (off_t)i * SIZE,
+				.done = one_of_many_done},
+			.done = &done,
+		};
+		backend_write(&writes[i].request);
+	}
+	for (int i = 0; i < COUNT; i++)
+		sem_wait(&done);
+	for (int i = 0; i < COUNT; i++)
+		assert_int_equal(writes[i].result, SIZE);
+	assert_bytes(&fixture, bytes, COUNT * SIZE);
+	free(bytes);
+	fixture_deinit(&fixture);
+}
+
+/* A small file system of the test's own; false where it may not be made. */
+static bool small_volume_mount(const char *dir)
+{
+	char command[256];
+
+	if (geteuid() != 0 || mkdir(dir, 0700) < 0)
+		return false;
+	snprintf(command, sizeof(command),
+		"truncate -s 24M %s.image && mkfs.ext4 -q -m0 -F %s.image && mount -o loop %s.image %s", dir,
+		dir, dir, dir);
+	return system(command) == 0;
+}
+
+static void small_volume_unmount(const char *dir)
+{
+	char image[64];
+
+	umount(dir);
+	rmdir(dir);
+	snprintf(image, sizeof(image), "%s.image", dir);
+	unlink(image);
+}
+
+static void a_full_disk_is_an_error_and_never_a_short_count(void **state)
+{
+	unsigned char *buf = buffer_new(BLOCK);
+	struct fixture fixture;
+	char dir[32];
+
+	snprintf(dir, sizeof(dir), "small-%d", (int)getpid());
+	if (!small_volume_mount(dir)) {
+		small_volume_unmount(dir);
+		print_message("skipped: a small file system can't be mounted here\n");
+		skip();
+	}
+	for (int direct = 0; direct < 2; direct++) {
+		ssize_t result = BLOCK;
+
+		written_file(&fixture, dir, 0, direct ? 0 : 1 << 30, false);
+		for (off_t offset = 0; offset < 40 << 20 && result == BLOCK; offset += BLOCK)
+			result = write_and_wait(fixture.file, buf, BLOCK - !direct, offset) + !direct;
+		assert_int_equal(result, -ENOSPC + !direct);
+		fixture_deinit(&fixture);
+	}
+	small_volume_unmount(dir);
+	free(buf);
+}
+
+static void writing_to_a_read_only_descriptor_is_an_error(void **state)
+{
+	unsigned char *buf = buffer_new(BLOCK);
+	struct backend_open how = {0};
+	struct backend_file *file;
+	struct fixture fixture;
+
+	written_file(&fixture, ".", FILE_SIZE, 0, false);
+	how.fd = open(fixture.path, O_RDONLY);
+	assert_int_equal(backend_open(fixture.backend, &how, &file), 0);
+	assert_int_equal(write_and_wait(file, buf, 100, 1), -EBADF);
+	assert_int_equal(write_and_wait(file, buf, BLOCK, 0), -EBADF);
+	backend_close(file);
+	close(how.fd);
+	free(buf);
+	fixture_deinit(&fixture);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_alignment_is_written_to_the_byte),
+		cmocka_unit_test(large_aligned_writes_go_around_the_page_cache),
+		cmocka_unit_test(a_buffered_stream_keeps_a_bounded_window),
+		cmocka_unit_test(a_mapping_sees_a_write_at_once),
+		cmocka_unit_test(neighbours_written_at_once_lose_nothing),
+		cmocka_unit_test(a_full_disk_is_an_error_and_never_a_short_count),
+		cmocka_unit_test(writing_to_a_read_only_descriptor_is_an_error),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
