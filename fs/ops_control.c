@@ -63,6 +63,29 @@ static void route_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info 
 	fuse_reply_attr(req, &st, 60);
 }
 
+/* The kernel turns to this one where it may, also to check permissions. */
+static void route_statx(fuse_req_t req, fuse_ino_t ino, int flags, int mask, struct fuse_file_info *info)
+{
+	struct stat st;
+	struct statx stx;
+
+	if (ino != CONTROL_NODEID) {
+		op_statx(req, ino, flags, mask, info);
+		return;
+	}
+	fill_attributes(req, &st);
+	stx = (struct statx){
+		.stx_mask = STATX_BASIC_STATS,
+		.stx_ino = st.st_ino,
+		.stx_mode = st.st_mode,
+		.stx_nlink = st.st_nlink,
+		.stx_uid = st.st_uid,
+		.stx_gid = st.st_gid,
+		.stx_blksize = st.st_blksize,
+	};
+	fuse_reply_statx(req, 0, &stx, 60);
+}
+
 static void route_setattr(
 	fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set, struct fuse_file_info *info)
 {
@@ -184,6 +207,52 @@ static void route_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t offse
 			req, ino_in, offset_in, info_in, ino_out, offset_out, info_out, size, flags);
 }
 
+/* It has no extended attributes, and so no access list that would change who may open it. */
+
+static void route_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
+{
+	if (ino == CONTROL_NODEID)
+		op_reply(req, -ENODATA);
+	else
+		op_getxattr(req, ino, name, size);
+}
+
+static void route_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
+{
+	if (ino != CONTROL_NODEID)
+		op_listxattr(req, ino, size);
+	else if (size == 0)
+		fuse_reply_xattr(req, 0);
+	else
+		fuse_reply_buf(req, NULL, 0);
+}
+
+static void route_setxattr(
+	fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size, int flags)
+{
+	if (ino == CONTROL_NODEID)
+		op_reply(req, -EPERM);
+	else
+		op_setxattr(req, ino, name, value, size, flags);
+}
+
+static void route_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
+{
+	if (ino == CONTROL_NODEID)
+		op_reply(req, -EPERM);
+	else
+		op_removexattr(req, ino, name);
+}
+
+static void route_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned cmd, void *arg, struct fuse_file_info *info,
+	unsigned flags, const void *in, size_t in_size, size_t out_size)
+{
+	if (ino == CONTROL_NODEID)
+		op_reply(req, -ENOTTY);
+	else
+		op_ioctl(req, ino, cmd, arg, info, flags, in, in_size, out_size);
+}
+
 /* Names that would hide behind it. */
 
 static void route_create(
@@ -224,6 +293,12 @@ void control_route(struct fuse_lowlevel_ops *ops)
 {
 	ops->lookup = route_lookup;
 	ops->getattr = route_getattr;
+	ops->statx = route_statx;
+	ops->getxattr = route_getxattr;
+	ops->listxattr = route_listxattr;
+	ops->setxattr = route_setxattr;
+	ops->removexattr = route_removexattr;
+	ops->ioctl = route_ioctl;
 	ops->setattr = route_setattr;
 	ops->open = route_open;
 	ops->read = route_read;

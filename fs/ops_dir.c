@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fs/control.h"
 #include "fs/ops.h"
 
 #define DIR_BUFFER (32 * 1024)
@@ -128,6 +129,8 @@ static size_t add_entry(struct listing *l, const struct dirent64 *d)
 	struct inode *child = NULL;
 	struct statx stx;
 
+	if (l->inode == tree_root(l->server->tree) && strcmp(d->d_name, CONTROL_NAME) == 0)
+		return 0; /* the source's own: that name is the mount's, see fs/ops_control.c */
 	entry.attr.st_ino = tree_ino(l->inode, d->d_ino);
 	entry.attr.st_mode = DTTOIF(d->d_type);
 	if (!l->plus)

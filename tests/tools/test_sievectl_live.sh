@@ -1,0 +1,79 @@
+#!/bin/sh
+# The control file and sievectl on a live mount, as root and as another user, and after the daemon is gone.
+#
+# usage: test_sievectl_live.sh SIEVEFS SIEVECTL
+set -eu
+
+skip() { echo "skipped: $1"; exit 77; }
+fail() { echo "FAILED: $1"; exit 1; }
+
+sievefs=$(readlink -f "$1")
+sievectl=$(readlink -f "$2")
+[ "$(id -u)" = 0 ] || skip "needs root"
+[ -c /dev/fuse ] || skip "needs /dev/fuse"
+
+work=$(mktemp -d /tmp/sievefs-live-XXXXXX)
+daemon=
+clean_up() {
+	umount "$work/mnt" 2>/dev/null || umount -l "$work/mnt" 2>/dev/null || true
+	[ -z "$daemon" ] || kill "$daemon" 2>/dev/null || true
+	rm -rf "$work"
+}
+trap clean_up EXIT
+chmod 755 "$work"
+mkdir -p "$work/src/a/b" "$work/mnt"
+echo bytes >"$work/src/a/b/file"
+echo hidden >"$work/src/.sievefs"
+
+"$sievefs" -f -o cache_size=64M,admit=1,settle=0 "$work/src" "$work/mnt" 2>"$work/log" &
+daemon=$!
+for _ in $(seq 50); do
+	mountpoint -q "$work/mnt" && break
+	sleep 0.1
+done
+mountpoint -q "$work/mnt" || fail "does not mount: $(cat "$work/log")"
+control=$work/mnt/.sievefs
+
+# What it answers
+"$sievectl" stat "$work/mnt" >"$work/report" || fail "stat of the mount point"
+grep -q "^source  *$work/src\$" "$work/report" || fail "the report does not name the source"
+grep -q '^options .*cache_size=64M,' "$work/report" || fail "the report does not show the options"
+"$sievectl" stat "$work/mnt/a/b/file" >/dev/null || fail "stat of a file inside"
+(cd "$work/mnt/a" && "$sievectl" stat .) >/dev/null || fail "stat of a relative path"
+head -n 3 "$control" | grep -q '^version ' || fail "reading without a request"
+cat "$work/mnt/a/b/file" >/dev/null
+"$sievectl" stat "$work/mnt" --json >"$work/json" || fail "stat --json"
+grep -q '"cache_size":67108864,' "$work/json" || fail "--json lacks an option"
+grep -q '"misses":1,' "$work/json" || fail "--json does not count the file that was read"
+if command -v python3 >/dev/null; then
+	python3 -c 'import json, sys; json.load(open(sys.argv[1]))' "$work/json" || fail "--json is no JSON"
+fi
+
+# What it is to other programs
+[ -f "$control" ] && [ "$(stat -c '%a %u' "$control")" = "666 0" ] || fail "stat(1) says: $(stat "$control")"
+ls -A "$work/mnt" | grep -qx a || fail "the directory lists nothing"
+! ls -A "$work/mnt" | grep -q sievefs || fail "the file is listed"
+if (echo nonsense >"$control") 2>/dev/null; then fail "nonsense was taken"; fi
+if rm -f "$control" 2>/dev/null; then fail "it could be removed"; fi
+if mv "$work/mnt/a" "$control" 2>/dev/null; then fail "it could be replaced"; fi
+[ "$(cat "$work/src/.sievefs")" = hidden ] || fail "a file of that name in the source was touched"
+
+# Other users may ask
+if command -v setpriv >/dev/null; then
+	setpriv --reuid 65534 --regid 65534 --clear-groups "$sievectl" stat "$work/mnt/a" --json >"$work/other" ||
+		fail "another user may not ask"
+	grep -q '"cache":{' "$work/other" || fail "another user gets: $(cat "$work/other")"
+fi
+
+# The daemon is gone
+kill -9 "$daemon"
+wait "$daemon" 2>/dev/null || true
+daemon=
+if "$sievectl" stat "$work/mnt" 2>"$work/error"; then fail "a dead mount answers"; fi
+grep -qx "sievectl: $work/mnt: the daemon of this mount is gone; umount it" "$work/error" ||
+	fail "a dead mount gives: $(cat "$work/error")"
+umount "$work/mnt"
+if "$sievectl" stat "$work/mnt" 2>"$work/error"; then fail "an unmounted directory answers"; fi
+grep -qx "sievectl: $work/mnt: not a mount point of sievefs" "$work/error" ||
+	fail "an unmounted directory gives: $(cat "$work/error")"
+echo "all answers are right"
