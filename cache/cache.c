@@ -431,37 +431,33 @@ int64_t cache_read(struct cache *cache, struct object *object, void *buf, size_t
 	return n;
 }
 
-/* Charges the object for size bytes, others leaving for it. False: no more growth for it, from now on. */
+/*
+ * Charges the object for size bytes. The caller may hold locks that an eviction would need, so others leave
+ * only at the next cache_shed(); until then the growth allowance is used. False: no more growth for this
+ * object, from now on.
+ */
 static bool charge_size(struct cache *cache, struct object *object, uint64_t size)
 {
 	uint64_t charge = charge_of(size), old = object->entry.charge, total;
 	int64_t pages = object->growth_pages + ((int64_t)charge - (int64_t)old) / (int64_t)PAGE;
 	struct evict_stats stats;
-	bool over;
+	bool fits;
 
-	if (charge > old && make_room(cache, charge - old) == 0) {
-		unreserve(cache, charge - old);
-	} else if (charge > old) {
-		pthread_mutex_lock(&cache->lock);
-		evict_read_stats(cache->evict, &stats);
-		total = stats.charged + stats.memory + cache->reserved + charge - old;
-		over = total > evict_budget(cache->evict) + cache->fixed + cache->growth;
-		pthread_mutex_unlock(&cache->lock);
-		if (over)
-			return false;
-	}
 	pthread_mutex_lock(&cache->lock);
-	if (object->settled) {
+	evict_read_stats(cache->evict, &stats);
+	total = stats.charged + stats.memory + cache->reserved + charge - old;
+	fits = charge <= old || total <= evict_budget(cache->evict) + cache->fixed + cache->growth;
+	if (fits && object->settled)
 		evict_resize(cache->evict, &object->entry, size, charge);
-	} else {
+	if (fits) {
 		object->entry.size = size;
 		object->entry.charge = charge;
+		cache->grown_bytes -= object->growth_pages * PAGE;
+		object->growth_pages = pages > 0 ? (uint32_t)pages : 0;
+		cache->grown_bytes += object->growth_pages * PAGE;
 	}
-	cache->grown_bytes -= object->growth_pages * PAGE;
-	object->growth_pages = pages > 0 ? (uint32_t)pages : 0;
-	cache->grown_bytes += object->growth_pages * PAGE;
 	pthread_mutex_unlock(&cache->lock);
-	return true;
+	return fits;
 }
 
 static void freeze(struct cache *cache, struct object *object)
@@ -511,6 +507,23 @@ int cache_truncate(struct cache *cache, struct object *object, uint64_t size)
 	return r;
 }
 
+int cache_zero(struct cache *cache, struct object *object, uint64_t offset, uint64_t length)
+{
+	uint64_t size = object->entry.size;
+	int fd, r;
+
+	if (offset >= size)
+		return 0;
+	fd = store_open(cache->store, &object->file, O_WRONLY);
+	if (fd < 0)
+		return fd;
+	r = fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset,
+		(off_t)MIN(length, size - offset));
+	r = r < 0 ? -errno : 0;
+	store_close(cache->store, fd);
+	return r;
+}
+
 int cache_refresh(struct cache *cache, struct object *object, int source_fd, uint64_t size)
 {
 	uint64_t old = object->entry.size;
@@ -552,7 +565,13 @@ void cache_set_budget(struct cache *cache, uint64_t budget)
 
 void cache_shed(struct cache *cache)
 {
-	make_room(cache, 0);
+	bool over;
+
+	pthread_mutex_lock(&cache->lock);
+	over = evict_must_shed(cache->evict, cache->reserved);
+	pthread_mutex_unlock(&cache->lock);
+	if (over)
+		make_room(cache, 0);
 }
 
 uint64_t cache_empty(struct cache *cache)

@@ -30,6 +30,7 @@ struct object {
 	_Atomic uint32_t pins;
 	struct store_file file;
 	uint32_t atime_seen_ms;
+	uint32_t content;      /* the owner's: of the version's size and mtime alone */
 	uint32_t growth_pages; /* charged beyond what was admitted, while it was open; under the cache's lock
 				*/
 	bool frozen;           /* no longer grows with its file: serve reads from the backing file */
@@ -87,11 +88,17 @@ void cache_unclaim(struct cache *cache, struct object *object);
 /* Frees a claimed object that is detached from its file. */
 void cache_drop(struct cache *cache, struct object *object);
 
-/* Bytes of a pinned or claimed object. */
+/*
+ * Bytes of a pinned or claimed object. Those that change it never evict, so that the caller may hold his
+ * locks: a growing object takes from the growth allowance, and freezes at its end; call cache_shed() when no
+ * lock is held any more.
+ */
 int64_t cache_read(struct cache *cache, struct object *object, void *buf, size_t size, uint64_t offset);
-/* Follows a write of the file; makes room, or freezes the object when the growth has its limit. */
+/* Follows a write of the file. */
 int cache_write(struct cache *cache, struct object *object, const void *buf, size_t size, uint64_t offset);
 int cache_truncate(struct cache *cache, struct object *object, uint64_t size);
+/* Bytes of the range that lie in the object become zeros. */
+int cache_zero(struct cache *cache, struct object *object, uint64_t offset, uint64_t length);
 /* Copies the file again, in place: those who have the object open or mapped see the new contents. */
 int cache_refresh(struct cache *cache, struct object *object, int source_fd, uint64_t size);
 

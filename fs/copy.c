@@ -19,6 +19,18 @@ static uint64_t stamp_of(const struct statx *stx)
 	return cache_stamp(stx->stx_size, ns_of(stx->stx_mtime), ns_of(stx->stx_ctime));
 }
 
+/* Without ctime: renaming, linking and changing attributes leave it alone. */
+static uint32_t content_of(const struct statx *stx)
+{
+	return (uint32_t)cache_stamp(stx->stx_size, ns_of(stx->stx_mtime), 0);
+}
+
+static void set_stamp(struct object *object, const struct statx *stx)
+{
+	object->stamp = stamp_of(stx);
+	object->content = content_of(stx);
+}
+
 static int fd_statx(int fd, struct statx *stx)
 {
 	return statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, stx) < 0 ? -errno : 0;
@@ -63,7 +75,7 @@ bool copy_is_fresh(struct server *server, struct inode *inode, const struct stat
 {
 	if (server->options.coherence == COHERENCE_EXCLUSIVE && !inode->suspect)
 		return true;
-	return inode->object->stamp == stamp_of(stx);
+	return !inode->object->frozen && inode->object->stamp == stamp_of(stx);
 }
 
 static bool prove_unwritten(struct server *server, struct inode *inode)
@@ -76,6 +88,21 @@ static bool prove_unwritten(struct server *server, struct inode *inode)
 	written = is_written(fd);
 	close(fd);
 	return !written;
+}
+
+bool copy_may_be_mapped(struct server *server, struct inode *inode)
+{
+	bool mapped;
+
+	if (!inode->mappable)
+		return false;
+	tree_lock_inode(server->tree, inode);
+	mapped = inode->writer_count || (inode->object && inode->object->mapped) ||
+		 !prove_unwritten(server, inode);
+	if (!mapped)
+		inode->mappable = false;
+	tree_unlock_inode(server->tree, inode);
+	return mapped;
 }
 
 static void forget_backing_id(struct server *server, struct object *object)
@@ -127,7 +154,7 @@ enum copy_state copy_examine(
 		return COPY_MAPPED;
 	}
 	cache_unpin(server->cache, object);
-	if (!fresh && object_claim(object)) {
+	if ((!fresh || object->entry.size > server->limits.small_max) && object_claim(object)) {
 		stats_add(&server->stats, STATS_STALE, 1);
 		drop(server, inode, object);
 	}
@@ -151,28 +178,57 @@ struct object *copy_pin_fresh(struct server *server, struct inode *inode, const 
 	return copy_refresh(server, inode) == 0 && object_pin(object) ? object : NULL;
 }
 
-int copy_refresh(struct server *server, struct inode *inode)
-{
-	struct object *object = inode->object;
-	struct statx before, after;
-	int fd, r;
+/* (locked) */
+static void restamp(struct server *server, struct inode *inode, struct object *object, bool fresh);
+static int sync_locked(struct server *server, struct inode *inode, struct object *object, int fd);
 
-	fd = tree_open(server->tree, inode, O_RDONLY | O_NONBLOCK);
-	if (fd < 0)
-		return fd;
-	stats_add(&server->stats, STATS_REFRESHES, 1);
+/* Stores through a mapping of the copy that the file has not got yet, and only the file's name or attributes
+ * changed. */
+static bool is_ahead(struct server *server, struct inode *inode, struct object *object)
+{
+	struct statx stx;
+
+	return !object->frozen && store_is_written(cache_store(server->cache), &object->file) &&
+	       tree_statx(server->tree, inode, &stx) == 0 && object->content == content_of(&stx);
+}
+
+static int refresh_from(struct server *server, struct inode *inode, struct object *object, int fd)
+{
+	struct statx before, after;
+	int r;
+
 	for (int tries = 0; tries < 3; tries++) {
 		r = fd_statx(fd, &before);
 		if (r == 0)
 			r = cache_refresh(server->cache, object, fd, before.stx_size);
 		if (r == 0)
 			r = fd_statx(fd, &after);
-		if (r < 0 || stamp_of(&before) == stamp_of(&after))
+		if (r < 0)
+			return r;
+		if (stamp_of(&before) == stamp_of(&after))
 			break;
 	}
-	if (r == 0) /* an unsettled version is looked at again by the next open */
-		object->stamp =
-			tree_has_fine_stamps(inode) || is_quiet(server, &after) ? stamp_of(&after) : 0;
+	set_stamp(object, &after);
+	if (!tree_has_fine_stamps(inode) && !is_quiet(server, &after))
+		object->stamp = 0; /* an unsettled version is looked at again by the next open */
+	return 0;
+}
+
+int copy_refresh(struct server *server, struct inode *inode)
+{
+	struct object *object = inode->object;
+	bool ahead = is_ahead(server, inode, object);
+	int fd, r;
+
+	fd = tree_open(server->tree, inode, (ahead ? O_RDWR : O_RDONLY) | O_NONBLOCK);
+	if (fd < 0)
+		return fd;
+	if (ahead) {
+		r = sync_locked(server, inode, object, fd);
+	} else {
+		stats_add(&server->stats, STATS_REFRESHES, 1);
+		r = refresh_from(server, inode, object, fd);
+	}
 	close(fd);
 	return r;
 }
@@ -203,7 +259,7 @@ struct object *copy_change_begin(struct server *server, struct inode *inode, boo
 	inode->change_seq++;
 	object = inode->object;
 	if (object && inode->binding != BOUND_BACKING && object_pin(object)) {
-		*fresh = tree_statx(server->tree, inode, &stx) == 0 && object->stamp == stamp_of(&stx);
+		*fresh = tree_statx(server->tree, inode, &stx) == 0 && copy_is_fresh(server, inode, &stx);
 		return object;
 	}
 	inode->suspect = true;
@@ -219,7 +275,7 @@ static void restamp(struct server *server, struct inode *inode, struct object *o
 
 	if (fresh && tree_statx(server->tree, inode, &stx) == 0 &&
 		(tree_has_fine_stamps(inode) || is_quiet(server, &stx)))
-		object->stamp = stamp_of(&stx);
+		set_stamp(object, &stx);
 	else
 		object->stamp = 0;
 }
@@ -233,18 +289,20 @@ void copy_change_end(struct server *server, struct inode *inode, struct object *
 		inode->outgrown = true;
 	tree_unlock_inode(server->tree, inode);
 	cache_unpin(server->cache, object);
+	cache_shed(server->cache);
 }
 
-void copy_changed(struct server *server, struct inode *inode)
+int copy_before_reading(struct server *server, struct inode *inode)
 {
+	bool ahead;
+
+	if (!inode->object)
+		return 0;
 	tree_lock_inode(server->tree, inode);
-	inode->change_seq++;
-	inode->suspect = true;
-	if (inode->object && inode->binding != BOUND_BACKING && object_pin(inode->object)) {
-		copy_refresh(server, inode);
-		cache_unpin(server->cache, inode->object);
-	}
+	ahead = inode->binding == BOUND_STORE && inode->object &&
+		store_is_written(cache_store(server->cache), &inode->object->file);
 	tree_unlock_inode(server->tree, inode);
+	return ahead ? copy_sync_mapping(server, inode, inode->object) : 0;
 }
 
 /* (locked) */
@@ -475,7 +533,7 @@ static void fill(struct server *server, struct inode *inode, int fd)
 		return;
 	if (cache_fill(server->cache, fd, copy_id(inode, &before), before.stx_size, &object) < 0)
 		return;
-	object->stamp = stamp_of(&before);
+	set_stamp(object, &before);
 	if (fd_statx(fd, &after) == 0 && stamp_of(&after) == object->stamp &&
 		attach(server, inode, object, seq)) {
 		cache_publish(server->cache, object);

@@ -27,6 +27,8 @@ enum copy_state copy_examine(
 bool copy_is_fresh(struct server *server, struct inode *inode, const struct statx *stx);
 /* (locked) The copy, pinned, where it is fresh; else NULL. For the served lane. */
 struct object *copy_pin_fresh(struct server *server, struct inode *inode, const struct statx *stx);
+/* Whether a mapping may still be writing the file, unseen by everybody. */
+bool copy_may_be_mapped(struct server *server, struct inode *inode);
 /* (locked) Copies the file again, in place. 0 or -errno. */
 int copy_refresh(struct server *server, struct inode *inode);
 /* (locked) Makes the copy known to the kernel if it is not. 0 or -errno. */
@@ -42,8 +44,9 @@ int copy_sync_mapping(struct server *server, struct inode *inode, struct object 
  */
 struct object *copy_change_begin(struct server *server, struct inode *inode, bool *fresh);
 void copy_change_end(struct server *server, struct inode *inode, struct object *object, bool fresh);
-/* The file was changed in a way too involved to repeat on the copy. */
-void copy_changed(struct server *server, struct inode *inode);
+/* Before bytes are read from the backing file by other means than the copy: brings it up to date. Tied to the
+ * store. */
+int copy_before_reading(struct server *server, struct inode *inode);
 /* Its attributes were changed through the mount: no reason to copy a fresh copy again. Call before and after.
  */
 bool copy_attributes_begin(struct server *server, struct inode *inode);

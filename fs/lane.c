@@ -22,6 +22,7 @@ struct opening {
 	struct statx stx;
 	enum lane wish;
 	bool writes;
+	bool refreshed; /* a copy, which may have grown */
 };
 
 static bool may_write(int open_flags)
@@ -80,6 +81,7 @@ static int tie_store(struct opening *o, struct object *object)
 		r = copy_refresh(o->server, inode);
 		if (r < 0)
 			return r;
+		o->refreshed = true;
 	}
 	r = copy_backing_id(o->server, object);
 	if (r < 0)
@@ -184,6 +186,7 @@ static int tie_and_count(struct opening *o)
 			inode->open_count++;
 			inode->writer_count += o->writes;
 			if (o->writes) {
+				inode->mappable |= (o->handle->open_flags & O_ACCMODE) == O_RDWR;
 				inode->suspect = true;
 				inode->change_seq++;
 			}
@@ -227,6 +230,8 @@ int lane_open(struct server *server, struct inode *inode, int open_flags, int fd
 		return r;
 	}
 	consider_filling(server, &o);
+	if (o.refreshed)
+		cache_shed(server->cache);
 	if (handle->lane == LANE_CACHED) {
 		stats_add(&server->stats, STATS_HITS, 1);
 		cache_used(server->cache, handle->object);

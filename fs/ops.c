@@ -20,7 +20,7 @@ void op_reply(fuse_req_t req, int r)
 double op_attr_timeout(const struct server *server, const struct inode *inode)
 {
 	/* writes through a mapping move the file's times without the daemon or FUSE seeing them */
-	return inode->writer_count ? 0 : server->options.attr_timeout_s;
+	return inode->writer_count || inode->mappable ? 0 : server->options.attr_timeout_s;
 }
 
 void op_fill_entry(const struct server *server, const struct inode *inode, const struct statx *stx,

@@ -16,14 +16,18 @@ static void reply_attr(fuse_req_t req, struct inode *inode)
 	struct server *server = server_of(req);
 	struct statx stx;
 	struct stat st;
-	int r = tree_statx(server->tree, inode, &stx);
+	double timeout;
+	int r;
 
+	copy_may_be_mapped(server, inode); /* before the times are read, or the last ones could be missed */
+	timeout = op_attr_timeout(server, inode);
+	r = tree_statx(server->tree, inode, &stx);
 	if (r < 0) {
 		op_reply(req, r);
 		return;
 	}
 	tree_stat(inode, &stx, &st);
-	fuse_reply_attr(req, &st, op_attr_timeout(server, inode));
+	fuse_reply_attr(req, &st, timeout);
 }
 
 void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)

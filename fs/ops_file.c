@@ -38,6 +38,14 @@ static int truncate_on_open(fuse_req_t req, struct inode *inode, struct fuse_fil
 	return r;
 }
 
+/* Attributes that the kernel keeps from before would hide what a mapping does to the file's times. Only
+ * attributes are named, for which it takes no lock that this request could hold. */
+static void forget_attributes(struct server *server, const struct inode *inode, const struct handle *handle)
+{
+	if (inode->mappable && handle->lane != LANE_SERVED)
+		fuse_lowlevel_notify_inval_inode(server->session, inode->nodeid, -1, 0);
+}
+
 void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 {
 	struct server *server = server_of(req);
@@ -56,6 +64,7 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 		return;
 	}
 	info->fh = (uintptr_t)handle;
+	forget_attributes(server, inode, handle);
 	if (fuse_reply_open(req, info) == -ENOENT)
 		lane_release(server, handle);
 }
@@ -213,15 +222,24 @@ void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_inf
 /* --- changes of a whole range
  * -------------------------------------------------------------------------------------- */
 
-/* After a change that no backend made: copies and read-ahead data of the file are not its contents any more.
- */
+/* After a change that no backend made: what was read ahead is not the file's contents any more. */
 static void bytes_changed(struct server *server, struct handle *handle)
 {
 	struct statx stx;
 
-	copy_changed(server, handle->inode);
 	if (tree_statx(server->tree, handle->inode, &stx) == 0)
 		backend_changed(server->direct, makedev(stx.stx_dev_major, stx.stx_dev_minor), stx.stx_ino);
+}
+
+/* The same on the copy, whose tmpfs knows fewer modes. */
+static void fallocate_copy(struct server *server, struct object *copy, const struct file_work *work)
+{
+	uint64_t end = (uint64_t)work->offset + (uint64_t)work->length;
+
+	if (work->mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
+		cache_zero(server->cache, copy, (uint64_t)work->offset, (uint64_t)work->length);
+	if (!(work->mode & FALLOC_FL_KEEP_SIZE) && end > copy->entry.size)
+		cache_truncate(server->cache, copy, end);
 }
 
 static void fallocate_run(struct op_work *op)
@@ -229,11 +247,17 @@ static void fallocate_run(struct op_work *op)
 	struct file_work *work = (struct file_work *)op;
 	struct server *server = server_of(op->req);
 	int fd = handle_fd(server, work->handle), r = fd;
+	struct object *copy;
+	bool fresh = false;
 
 	if (fd >= 0) {
+		copy = copy_change_begin(server, work->handle->inode, &fresh);
 		creds_bits_begin(&work->bits);
 		r = fallocate(fd, work->mode, work->offset, work->length) < 0 ? -errno : 0;
 		creds_bits_end(&work->bits);
+		if (r == 0 && copy)
+			fallocate_copy(server, copy, work);
+		copy_change_end(server, work->handle->inode, copy, fresh);
 		bytes_changed(server, work->handle);
 	}
 	op_reply(op->req, r);
@@ -254,22 +278,61 @@ void op_fallocate(
 	file_work_run(req, &work, fallocate_run);
 }
 
+#define COPY_STEP (64 * 1024)
+
+/* The copy takes the new bytes from where the backing file got them. */
+static void copy_range_copy(
+	struct server *server, struct object *copy, const struct file_work *work, int from, ssize_t size)
+{
+	char *buf = malloc(COPY_STEP);
+	off_t in = work->offset, out = work->to_offset;
+
+	while (buf && size > 0) {
+		ssize_t n = pread(from, buf, (size_t)MIN(size, COPY_STEP), in);
+
+		if (n <= 0 || cache_write(server->cache, copy, buf, (size_t)n, (uint64_t)out) < 0)
+			break;
+		in += n;
+		out += n;
+		size -= n;
+	}
+	if (size > 0)
+		copy->frozen = true; /* served from the backing file from now on */
+	free(buf);
+}
+
+/* Returns bytes copied or -errno. */
+static ssize_t copy_range(struct server *server, struct file_work *work)
+{
+	struct inode *inode = work->to->inode;
+	int from = handle_fd(server, work->handle), to = handle_fd(server, work->to);
+	off_t in = work->offset, out = work->to_offset;
+	struct object *copy;
+	bool fresh = false;
+	ssize_t n;
+
+	if (from < 0 || to < 0)
+		return from < 0 ? from : to;
+	n = copy_before_reading(server, work->handle->inode);
+	if (n < 0)
+		return n;
+	copy = copy_change_begin(server, inode, &fresh);
+	creds_bits_begin(&work->bits);
+	n = copy_file_range(from, &in, to, &out, (size_t)work->length, 0);
+	n = n < 0 ? -errno : n;
+	creds_bits_end(&work->bits);
+	if (copy && n > 0)
+		copy_range_copy(server, copy, work, from, n);
+	copy_change_end(server, inode, copy, fresh);
+	bytes_changed(server, work->to);
+	return n;
+}
+
 static void copy_range_run(struct op_work *op)
 {
 	struct file_work *work = (struct file_work *)op;
-	struct server *server = server_of(op->req);
-	int from = handle_fd(server, work->handle), to = handle_fd(server, work->to);
-	ssize_t n = from < 0 ? from : to < 0 ? to : 0;
+	ssize_t n = copy_range(server_of(op->req), work);
 
-	sync_mapping(server, work->handle);
-	sync_mapping(server, work->to);
-	if (n == 0) {
-		creds_bits_begin(&work->bits);
-		n = copy_file_range(from, &work->offset, to, &work->to_offset, (size_t)work->length, 0);
-		n = n < 0 ? -errno : n;
-		creds_bits_end(&work->bits);
-		bytes_changed(server, work->to);
-	}
 	if (n < 0)
 		op_reply(op->req, (int)n);
 	else
@@ -298,7 +361,7 @@ void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence, struct f
 	struct handle *handle = handle_of(info);
 	int fd;
 
-	sync_mapping(server, handle);
+	copy_before_reading(server, handle->inode);
 	fd = handle_fd(server, handle);
 	if (fd < 0) {
 		op_reply(req, fd);
