@@ -287,7 +287,11 @@ void option_table_help(const struct option_table *table, GString *out)
 
 		g_string_append_c(word, '=');
 		append_placeholder(row, word);
-		g_string_append_printf(out, "  %-*s %s", HELP_COLUMN, word->str, row->help);
+		if (word->len > HELP_COLUMN)
+			g_string_append_printf(
+				out, "  %s\n%*s %s", word->str, HELP_COLUMN + 2, "", row->help);
+		else
+			g_string_append_printf(out, "  %-*s %s", HELP_COLUMN, word->str, row->help);
 		if (option_fallback(row))
 			g_string_append_printf(out, " (default %s)", option_fallback(row));
 		g_string_append_c(out, '\n');

@@ -83,7 +83,7 @@ static const struct option_row rows[] = {
 	OPTION("transport", CHOICE, transport, .choices = transport_names, .fallback = "auto",
 		.help = "how requests come from the kernel"),
 	OPTION("uring_depth", UINT, uring_depth, .max = 1024, .fallback = "0",
-		.help = "requests per io_uring queue of the transport; 0 = chosen by the host"),
+		.help = "requests per io_uring queue; 0 = by the host"),
 	OPTION("passthrough", CHOICE, passthrough, .choices = passthrough_names, .fallback = "auto",
 		.help = "let the kernel move the bytes"),
 	OPTION("log", CHOICE, log, .choices = log_names, .fallback = "info",

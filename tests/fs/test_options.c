@@ -115,6 +115,16 @@ static void each_row_takes_its_values(void **state)
 	}
 }
 
+/* Of an item of the help: a further line of it is indented more than its first. */
+static size_t item_length(const char *item)
+{
+	const char *end = strchr(item, '\n');
+
+	while (g_str_has_prefix(end, "\n   "))
+		end = strchr(end + 1, '\n');
+	return end - item;
+}
+
 static void every_row_has_a_line_in_the_help(void **state)
 {
 	g_autofree char *help = options_help();
@@ -128,7 +138,7 @@ static void every_row_has_a_line_in_the_help(void **state)
 
 		if (!line)
 			fail_msg("--help lacks %s", row->name);
-		line = g_strndup(line + 1, strcspn(line + 1, "\n"));
+		line = g_strndup(line + 1, item_length(line + 1));
 		if (!strstr(line, fallback) || !strstr(line, row->help))
 			fail_msg("--help of %s lacks its default or its words: %s", row->name, line);
 		g_free(line);
