@@ -38,8 +38,9 @@ static int fail_path(struct sievectl *ctl, const char *path)
 {
 	int error = errno;
 
-	if (error == ENOTCONN)
-		return fail(ctl, -error, "%s: the daemon of this mount is gone; umount it", path);
+	/* ECONNABORTED: it went while this was asked */
+	if (error == ENOTCONN || error == ECONNABORTED)
+		return fail(ctl, -ENOTCONN, "%s: the daemon of this mount is gone; umount it", path);
 	return fail(ctl, -error, "%s: %s", path, strerror(error));
 }
 
@@ -206,9 +207,10 @@ static int refused(struct sievectl *ctl, int control, int error)
 	char *reason = NULL;
 	size_t length;
 
-	if (error == ENOTCONN || read_reply(ctl, control, &reason, &length) < 0 || length == 0) {
+	if (error == ENOTCONN || error == ECONNABORTED || read_reply(ctl, control, &reason, &length) < 0 ||
+		length == 0) {
 		errno = error;
-		fail_path(ctl, ctl->root);
+		error = -fail_path(ctl, ctl->root);
 	} else {
 		reason[strcspn(reason, "\n")] = '\0';
 		fail(ctl, -error, "%s", reason);
