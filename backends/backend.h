@@ -46,7 +46,8 @@ struct backend_settings {
 	off_t write_direct_from; /* files that reach it are written around the page cache (large_min) */
 	size_t write_window;     /* what a buffered stream of writes leaves in the page cache, bytes */
 	enum backend_window window;
-	bool threads_only; /* no io_uring even where the kernel has it */
+	const char *faults; /* for tests: what shall go wrong, see fault.h; NULL: nothing. Not kept */
+	bool threads_only;  /* no io_uring even where the kernel has it */
 	/* One line without newline; priority as in syslog(3). May be NULL. Called from any thread. */
 	void (*log)(void *log_context, int priority, const char *line);
 	void *log_context;
@@ -139,6 +140,9 @@ void backend_file_changed(struct backend_file *file);
 void backend_changed(struct backend *backend, dev_t dev, ino_t ino);
 
 enum backend_pattern backend_file_pattern(struct backend_file *file);
+
+/* For tests: what the faults let hang goes on, and nothing hangs from now on. */
+void backend_faults_release(struct backend *backend);
 
 /* Never freed before the backend; read with backend_stats_each(). */
 const struct backend_stats *backend_stats(const struct backend *backend);

@@ -8,6 +8,8 @@
 
 #include "backends/backend.h"
 
+struct fault_plan;
+
 struct backend_impl {
 	const char *name;
 	int (*open)(struct backend *backend, const struct backend_open *how, struct backend_file **file);
@@ -29,3 +31,6 @@ struct backend {
 struct backend_file {
 	struct backend *backend;
 };
+
+/* Takes over both on success. */
+int backend_faulty_wrap(struct backend *inner, struct fault_plan *plan, struct backend **out);

@@ -2,6 +2,8 @@
  * direct - the backend of the direct lane, and the buffered backend, which is the same without O_DIRECT.
  */
 #include "backends/direct.h"
+#include "backends/engine_impl.h"
+#include "backends/fault.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -224,23 +226,9 @@ static const struct backend_impl buffered_impl = {
 	.free = direct_free,
 };
 
-static int direct_new(
-	const struct backend_settings *settings, const struct backend_impl *impl, struct backend **out)
+static void direct_init(struct direct *direct, const struct backend_settings *settings)
 {
-	struct engine_settings how = {.threads_only = settings->threads_only};
-	struct direct *direct = calloc(1, sizeof(*direct));
-	int r;
-
-	if (!direct)
-		return -ENOMEM;
-	direct->backend.impl = impl;
 	direct->settings = *settings;
-	direct->page_cached = impl == &buffered_impl;
-	r = engine_new(&how, &direct->engine);
-	if (r < 0) {
-		free(direct);
-		return r;
-	}
 	buffers_init(&direct->buffers, settings->memory, &direct->stats);
 	volumes_init(&direct->volumes);
 	nodes_init(&direct->nodes);
@@ -257,16 +245,83 @@ static int direct_new(
 	if (!settings->threads_only && !engine_is_uring(direct->engine))
 		direct_log(direct, LOG_NOTICE,
 			"io_uring is refused here: large files are read by a pool of threads, slower");
+}
+
+/* With a plan that has faults of the disk, the engine is wrapped too. */
+static int direct_new_engine(
+	struct direct *direct, const struct backend_settings *settings, struct fault_plan *plan)
+{
+	struct engine_settings how = {.threads_only = settings->threads_only};
+	struct engine *inner;
+	int r = engine_new(&how, &inner);
+
+	direct->engine = inner;
+	if (r < 0 || !plan || !fault_plan_has_device_rules(plan))
+		return r;
+	direct->faulty_engine = true;
+	r = engine_faulty_wrap(inner, plan, &direct->engine);
+	if (r < 0)
+		engine_free(inner);
+	return r;
+}
+
+static int direct_new(const struct backend_settings *settings, const struct backend_impl *impl,
+	struct fault_plan *plan, struct backend **out)
+{
+	struct direct *direct = calloc(1, sizeof(*direct));
+	int r;
+
+	if (!direct)
+		return -ENOMEM;
+	direct->backend.impl = impl;
+	direct->page_cached = impl == &buffered_impl;
+	r = direct_new_engine(direct, settings, plan);
+	if (r < 0) {
+		free(direct);
+		return r;
+	}
+	direct_init(direct, settings);
 	*out = &direct->backend;
 	return 0;
 }
 
+static int faulty_new(
+	const struct backend_settings *settings, const struct backend_impl *impl, struct backend **out)
+{
+	struct backend *inner = NULL;
+	struct fault_plan *plan;
+	char why[160] = "";
+	int r = fault_plan_new(settings->faults, &plan, why, sizeof(why));
+
+	if (r < 0) {
+		if (settings->log && *why)
+			settings->log(settings->log_context, LOG_ERR, why);
+		return r;
+	}
+	r = direct_new(settings, impl, plan, &inner);
+	if (r == 0)
+		r = backend_faulty_wrap(inner, plan, out);
+	if (r < 0) {
+		fault_plan_free(plan);
+		backend_free(inner);
+	}
+	return r;
+}
+
+static int plain_or_faulty_new(
+	const struct backend_settings *settings, const struct backend_impl *impl, struct backend **out)
+{
+	if (settings->faults && *settings->faults)
+		return faulty_new(settings, impl, out);
+	return direct_new(settings, impl, NULL, out);
+}
+
 int backend_direct_new(const struct backend_settings *settings, struct backend **out)
 {
-	return direct_new(settings, &direct_impl, out);
+	return plain_or_faulty_new(settings, &direct_impl, out);
 }
 
 int backend_buffered_new(const struct backend_settings *settings, struct backend **out)
 {
-	return direct_new(settings, &buffered_impl, out);
+	return plain_or_faulty_new(settings, &buffered_impl, out);
 }

@@ -191,6 +191,8 @@ static bool write_is_quick(struct direct_file *file, size_t size, off_t offset)
 	bool rested;
 	struct stat st;
 
+	if (file->direct->faulty_engine)
+		return false;
 	pthread_mutex_lock(&file->lock);
 	rested = !file->slow_until_ns || clock_ns() >= file->slow_until_ns;
 	pthread_mutex_unlock(&file->lock);
@@ -232,7 +234,7 @@ static void write_buffered(struct backend_request *request)
 
 	backend_count(&file->direct->stats.buffered_writes, 1);
 	request->work.buffered = true;
-	if (file->volume->in_memory || write_is_quick(file, left, offset))
+	if ((file->volume->in_memory && !file->direct->faulty_engine) || write_is_quick(file, left, offset))
 		write_advance(request,
 			write_now(file, (const char *)request->buf + request->work.moved, left, offset));
 	else

@@ -17,6 +17,11 @@ struct engine {
 	const struct engine_impl *impl;
 };
 
+struct fault_plan;
+
+/* Takes over inner on success; the plan must outlive the last op. */
+int engine_faulty_wrap(struct engine *inner, struct fault_plan *plan, struct engine **out);
+
 int engine_uring_new(unsigned ring_count, struct engine **out);
 int engine_threads_new(unsigned thread_count, struct engine **out);
 
