@@ -4,7 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LARGEST_PART = 8, GHOSTS_PER_OBJECT = 2, GHOST_COUNT_MIN = 16, GHOST_SIZING = 16 };
+enum {
+	LARGEST_PART = 8,
+	GHOSTS_PER_OBJECT = 2,
+	GHOST_COUNT_MIN = 16,
+	GHOST_SIZING = 16,
+	GHOST_ENTRY_BYTES = 16
+};
 
 const struct evict_policy *evict_find(const char *name)
 {
@@ -85,7 +91,7 @@ static uint64_t budgeted_memory(const struct evict *e)
 static void size_ghost(struct evict *e)
 {
 	uint64_t count = e->stats.object_count;
-	uint64_t most = e->options.budget / 64 / 16;
+	uint64_t most = e->options.budget / 64 / GHOST_ENTRY_BYTES;
 
 	if (e->asked_mean && e->options.budget / e->asked_mean > count)
 		count = e->options.budget / e->asked_mean;

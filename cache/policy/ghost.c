@@ -83,9 +83,10 @@ void ghost_set_capacity(struct ghost *g, uint64_t capacity)
 	g->capacity = capacity < CAPACITY_MAX ? capacity : CAPACITY_MAX;
 	if (!g->capacity)
 		return;
-	/* Between 1.25 and 4 slots an id; 1.5 after a change, so that buckets seldom overflow. */
+	/* Between 1.25 and 4 slots an id, 2 after a change: buckets seldom overflow, rebuilding stays cheap.
+	 */
 	if (slots * 4 < (uint64_t)g->capacity * 5 || slots > (uint64_t)g->capacity * 4 + BUCKET_SLOTS)
-		rebuild(g, ((uint64_t)g->capacity * 3 / 2 + BUCKET_SLOTS - 1) / BUCKET_SLOTS);
+		rebuild(g, ((uint64_t)g->capacity * 2 + BUCKET_SLOTS - 1) / BUCKET_SLOTS);
 }
 
 static uint64_t *find(const struct ghost *g, uint32_t print)

@@ -1,5 +1,5 @@
 /*
- * ghost - remembers the ids of files that are not in the cache, the newest N of them, 8 bytes each.
+ * ghost - remembers the ids of files that are not in the cache, the newest N of them, 10 to 16 bytes each.
  *
  * A table of buckets, one cache line each. A slot holds a fingerprint of the id, the number of its insertion
  * (so that age needs no list: whatever is N insertions old is forgotten), a 4-bit frequency, and whether the

@@ -83,7 +83,7 @@ static void ghost_gives_memory_back_when_it_shrinks(void **state)
 	ghost_init(&g);
 	ghost_set_capacity(&g, 100000);
 	large = ghost_bytes(&g);
-	assert_in_range(large, 100000 * 8, 100000 * 14);
+	assert_in_range(large, 100000 * 8, 100000 * 17);
 	ghost_put(&g, 7, 5, true);
 	ghost_set_capacity(&g, 100);
 	assert_true(ghost_bytes(&g) < large / 100);
