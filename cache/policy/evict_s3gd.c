@@ -31,11 +31,12 @@ static const double trust_max = 0.25, trust_min = 1.0 / 8192;
 struct s3gd {
 	struct evict_queue small;
 	struct evict_queue queues[QUEUE_COUNT];
-	double head_rank[QUEUE_COUNT]; /* H of each queue's oldest; DBL_MAX: empty */
-	uint8_t winner[QUEUE_COUNT];   /* a tree of matches: winner[1] has the least H, under it winner[2] and
-					  [3]... */
-	double step[QUEUE_COUNT];      /* 2^(k/2) */
-	uint64_t filled;               /* bit k: queue k is not empty */
+	struct match {
+		double rank; /* the lesser H of the two below; DBL_MAX: their queues are empty */
+		unsigned queue;
+	} matches[2 * QUEUE_COUNT]; /* a tree: 1 is the winner of all, QUEUE_COUNT + k is queue k's head */
+	double step[QUEUE_COUNT];   /* 2^(k/2) */
+	uint64_t filled;            /* bit k: queue k is not empty */
 	uint64_t main_charged;
 	double floor; /* L */
 	double s0_density;
@@ -47,26 +48,19 @@ static struct s3gd *s3gd_of(const struct evict *e)
 	return e->state;
 }
 
-static unsigned player(const struct s3gd *s, unsigned node)
-{
-	return node < QUEUE_COUNT ? s->winner[node] : node - QUEUE_COUNT;
-}
-
-static void play(struct s3gd *s, unsigned node)
-{
-	unsigned a = player(s, 2 * node), b = player(s, 2 * node + 1);
-
-	s->winner[node] = s->head_rank[a] <= s->head_rank[b] ? a : b;
-}
-
-/* Queue k has another oldest entry: only the matches above it change. */
+/* Queue k has another oldest entry: only the matches above it are played again. */
 static void set_head(struct s3gd *s, unsigned k)
 {
 	const struct evict_entry *head = s->queues[k].oldest;
+	struct match winner = {head ? head->rank : DBL_MAX, k};
 
-	s->head_rank[k] = head ? head->rank : DBL_MAX;
-	for (unsigned node = (k + QUEUE_COUNT) / 2; node > 0; node /= 2)
-		play(s, node);
+	for (unsigned node = QUEUE_COUNT + k; node > 0; node /= 2) {
+		const struct match *other = &s->matches[node ^ 1];
+
+		s->matches[node] = winner;
+		if (other->rank < winner.rank)
+			winner = *other;
+	}
 }
 
 static int s3gd_init(struct evict *e)
@@ -80,10 +74,8 @@ static int s3gd_init(struct evict *e)
 		s->step[k] = 2 * s->step[k - 2];
 	for (int k = 1; k < QUEUE_COUNT; k += 2)
 		s->step[k] = s->step[k - 1] * 1.4142135623730951;
-	for (int k = 0; k < QUEUE_COUNT; k++)
-		s->head_rank[k] = DBL_MAX;
-	for (unsigned node = QUEUE_COUNT - 1; node > 0; node--)
-		play(s, node);
+	for (unsigned node = 0; node < 2 * QUEUE_COUNT; node++)
+		s->matches[node] = (struct match){DBL_MAX, 0};
 	s->s0_density = 1.0 / (e->options.s0 ? e->options.s0 : S0);
 	s->trust = trust_max;
 	return 0;
@@ -203,7 +195,7 @@ static void s3gd_resize(struct evict *e, struct evict_entry *entry, uint64_t siz
 
 static struct evict_entry *least_of_main(const struct s3gd *s)
 {
-	return s->queues[s->winner[1]].oldest;
+	return s->queues[s->matches[1].queue].oldest;
 }
 
 static struct evict_entry *next_judged(const struct evict *e)
@@ -270,9 +262,9 @@ static const char *check_queue(const struct s3gd *s, unsigned k, uint64_t *count
 {
 	const struct evict_queue *q = &s->queues[k];
 
-	if ((q->oldest ? q->oldest->rank : DBL_MAX) != s->head_rank[k])
+	if ((q->oldest ? q->oldest->rank : DBL_MAX) != s->matches[QUEUE_COUNT + k].rank)
 		return "s3gd's noted rank of a queue's head is not the head's";
-	if (s->head_rank[k] < s->head_rank[s->winner[1]])
+	if (q->oldest && q->oldest->rank < s->matches[1].rank)
 		return "s3gd's tree of matches does not name the queue with the least rank";
 	for (const struct evict_entry *entry = q->oldest; entry; entry = entry->newer) {
 		if (entry->slot != k)
