@@ -13,7 +13,8 @@ typedef struct __user_cap_data_struct cap_words[2];
 static cap_words caps_base; /* what every thread has */
 static cap_words caps_full; /* base and CAP_FSETID */
 static bool privileged;
-static __thread bool own_fs; /* this thread's umask is its own */
+static __thread bool own_fs;      /* this thread's umask is its own */
+static __thread mode_t own_umask; /* and what it is: only creds_enter()'s callers care */
 
 static int caps_set(cap_words words)
 {
@@ -34,9 +35,9 @@ int creds_init(void)
 	umask(0);
 	if (syscall(SYS_capget, &header, caps_full) < 0)
 		return -errno;
-	privileged = caps_have(caps_full, CAP_CHOWN) && caps_have(caps_full, CAP_SETUID) &&
-		     caps_have(caps_full, CAP_SETGID) && caps_have(caps_full, CAP_DAC_OVERRIDE) &&
-		     caps_have(caps_full, CAP_FSETID);
+	privileged = geteuid() == 0 && getegid() == 0 && caps_have(caps_full, CAP_CHOWN) &&
+		     caps_have(caps_full, CAP_SETUID) && caps_have(caps_full, CAP_SETGID) &&
+		     caps_have(caps_full, CAP_DAC_OVERRIDE) && caps_have(caps_full, CAP_FSETID);
 	caps_full[CAP_TO_INDEX(CAP_SYS_RESOURCE)].effective &= ~CAP_TO_MASK(CAP_SYS_RESOURCE);
 	__builtin_memcpy(caps_base, caps_full, sizeof(caps_base));
 	caps_base[CAP_TO_INDEX(CAP_FSETID)].effective &= ~CAP_TO_MASK(CAP_FSETID);
@@ -56,22 +57,28 @@ int creds_enter(uid_t uid, gid_t gid, mode_t umask_bits)
 			return -errno;
 		own_fs = true;
 	}
-	umask(umask_bits);
+	if (umask_bits != own_umask) {
+		umask(umask_bits);
+		own_umask = umask_bits;
+	}
 	if (!privileged)
 		return 0;
-	setfsgid(gid);
-	setfsuid(uid);
+	if (gid != 0)
+		setfsgid(gid);
+	if (uid != 0)
+		setfsuid(uid);
 	/* Leaving fsuid 0 drops the file capabilities; the kernel has checked the caller's rights already. */
 	return caps_set(caps_full);
 }
 
-void creds_leave(void)
+void creds_leave(uid_t uid, gid_t gid)
 {
-	umask(0);
 	if (!privileged)
 		return;
-	setfsuid(geteuid());
-	setfsgid(getegid());
+	if (uid != 0)
+		setfsuid(0);
+	if (gid != 0)
+		setfsgid(0);
 	caps_set(caps_base);
 }
 

@@ -18,9 +18,10 @@ int creds_init(void);
 /* Whether files can be made in other users' names. */
 bool creds_privileged(void);
 
-/* Makes what this thread creates belong to uid and gid with the umask applied; creds_leave() undoes it. */
+/* Makes what this thread creates belong to uid and gid with the umask applied; creds_leave(), given the same,
+ * undoes it, also after a failure. */
 int creds_enter(uid_t uid, gid_t gid, mode_t umask_bits);
-void creds_leave(void);
+void creds_leave(uid_t uid, gid_t gid);
 
 /* What becomes of set-uid and set-gid bits when this thread changes a file. */
 struct creds_bits {

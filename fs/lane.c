@@ -242,7 +242,10 @@ int lane_open(struct server *server, struct inode *inode, int open_flags, int fd
 	}
 	handle_register(server, handle);
 	stats_opened(&server->stats, handle->lane);
-	info->noflush = !o.writes;
+	/* a flush is a request that close(2) waits for: only where it can bring an error, or a mapping must
+	 * be written back */
+	info->noflush = !o.writes || ((handle->lane == LANE_PLAIN || handle->lane == LANE_DIRECT) &&
+					     tree_close_is_silent(inode));
 	*ret = handle;
 	return 0;
 }

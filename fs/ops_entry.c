@@ -109,7 +109,7 @@ static int make_as_caller(fuse_req_t req, int dir, const struct making *what)
 
 	if (r == 0 && make_at(dir, what) < 0)
 		r = -errno;
-	creds_leave();
+	creds_leave(ctx->uid, ctx->gid);
 	return r;
 }
 

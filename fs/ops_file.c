@@ -81,7 +81,7 @@ static int open_new(fuse_req_t req, struct inode *dir, const char *name, mode_t 
 	fd = r < 0 ? r : openat(dir_fd, name, flags | O_NOFOLLOW | O_CLOEXEC, mode);
 	if (r == 0 && fd < 0)
 		fd = -errno;
-	creds_leave();
+	creds_leave(ctx->uid, ctx->gid);
 	tree_fd_put(server->tree, dir);
 	return fd;
 }

@@ -121,18 +121,21 @@ without:
 	return -1;
 }
 
-static bool has_fine_stamps(const struct statfs *fs)
+/* Local ones with FS_MGTIME. */
+static bool is_local(const struct statfs *fs)
+{
+	return fs->f_type == EXT4_SUPER_MAGIC || fs->f_type == XFS_SUPER_MAGIC ||
+	       fs->f_type == BTRFS_SUPER_MAGIC || fs->f_type == TMPFS_MAGIC;
+}
+
+static bool kernel_has_fine_stamps(void)
 {
 	struct utsname kernel;
 	int major = 0, minor = 0;
 
 	if (uname(&kernel) < 0 || sscanf(kernel.release, "%d.%d", &major, &minor) != 2)
 		return false;
-	if (major < 6 || (major == 6 && minor < 13))
-		return false;
-	/* those with FS_MGTIME */
-	return fs->f_type == EXT4_SUPER_MAGIC || fs->f_type == XFS_SUPER_MAGIC ||
-	       fs->f_type == BTRFS_SUPER_MAGIC || fs->f_type == TMPFS_MAGIC;
+	return major > 6 || (major == 6 && minor >= 13);
 }
 
 static struct tree_mount *mount_add(struct tree *tree, dev_t dev, int fd, const struct statx *stx)
@@ -146,7 +149,8 @@ static struct tree_mount *mount_add(struct tree *tree, dev_t dev, int fd, const 
 		memset(&fs, 0, sizeof(fs));
 	mount->dev = dev;
 	mount->fd = mount_handle_fd(fd, stx->stx_mode);
-	mount->fine_stamps = has_fine_stamps(&fs);
+	mount->local = is_local(&fs);
+	mount->fine_stamps = mount->local && kernel_has_fine_stamps();
 	if (tree->mounts) {
 		/* the file system's own id stays the same when device numbers move */
 		uint64_t fsid;
@@ -551,6 +555,11 @@ uint64_t tree_ino(const struct inode *inode, uint64_t ino)
 bool tree_has_fine_stamps(const struct inode *inode)
 {
 	return inode->mount->fine_stamps;
+}
+
+bool tree_close_is_silent(const struct inode *inode)
+{
+	return inode->mount->local;
 }
 
 static struct timespec to_timespec(struct statx_timestamp t)

@@ -103,6 +103,9 @@ void tree_stat(const struct inode *inode, const struct statx *stx, struct stat *
 /* Whether two changes never bear the same time stamps if somebody looked in between (multigrain
  * timestamps, 6.13). */
 bool tree_has_fine_stamps(const struct inode *inode);
+/* Whether close(2) can bring no error of an earlier write: true of local file systems, which have no flush.
+ */
+bool tree_close_is_silent(const struct inode *inode);
 /* An inode number of the file system that inode lies on, as the mount reports it. */
 uint64_t tree_ino(const struct inode *inode, uint64_t ino);
 

@@ -20,6 +20,7 @@ struct tree_mount {
 	int fd;           /* any file of it, for open_by_handle_at; -1 where handles do not work */
 	uint64_t ino_mix; /* 0 for the root's file system */
 	bool fine_stamps;
+	bool local; /* a close has nothing to report */
 };
 
 /* The way to a file without a handle. */
