@@ -80,7 +80,7 @@ bool copy_is_fresh(struct server *server, struct inode *inode, const struct stat
 
 static bool prove_unwritten(struct server *server, struct inode *inode)
 {
-	int fd = tree_open(server->tree, inode, O_RDONLY | O_NONBLOCK);
+	int fd = tree_open(server->tree, inode, O_RDONLY);
 	bool written;
 
 	if (fd < 0)
@@ -220,7 +220,7 @@ int copy_refresh(struct server *server, struct inode *inode)
 	bool ahead = is_ahead(server, inode, object);
 	int fd, r;
 
-	fd = tree_open(server->tree, inode, (ahead ? O_RDWR : O_RDONLY) | O_NONBLOCK);
+	fd = tree_open(server->tree, inode, ahead ? O_RDWR : O_RDONLY);
 	if (fd < 0)
 		return fd;
 	if (ahead) {
@@ -488,9 +488,9 @@ void copy_drop_all(struct server *server)
 static int open_source(struct server *server, struct inode *inode)
 {
 	/* the daemon's own reading is no use of the file */
-	int fd = tree_open(server->tree, inode, O_RDONLY | O_NONBLOCK | O_NOATIME);
+	int fd = tree_open(server->tree, inode, O_RDONLY | O_NOATIME);
 
-	return fd == -EPERM ? tree_open(server->tree, inode, O_RDONLY | O_NONBLOCK) : fd;
+	return fd == -EPERM ? tree_open(server->tree, inode, O_RDONLY) : fd;
 }
 
 static bool may_fill(struct server *server, struct inode *inode, int fd, uint16_t *seq)

@@ -1,5 +1,6 @@
 #include "fs/handle.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -13,7 +14,9 @@ int handle_fd(struct server *server, struct handle *handle)
 
 	if (fd >= 0)
 		return fd;
-	fd = tree_open(server->tree, handle->inode, handle->open_flags & O_ACCMODE);
+	fd = tree_open(server->tree, handle->inode, handle->open_flags & ~O_APPEND);
+	if (fd == -EPERM && handle->open_flags & O_APPEND)
+		fd = tree_open(server->tree, handle->inode, handle->open_flags);
 	if (fd < 0)
 		return fd;
 	if (atomic_compare_exchange_strong(&handle->fd, &none, fd))

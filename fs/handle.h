@@ -18,7 +18,7 @@ struct handle {
 	_Atomic(struct backend_file *)
 		bytes;  /* lanes whose bytes the daemon moves; opened when first needed */
 	_Atomic int fd; /* of the backing file; -1 until needed */
-	int open_flags;
+	int open_flags; /* access mode, O_SYNC, O_DSYNC, O_APPEND */
 	enum lane lane;
 	bool privileged_bits;        /* set-uid or set-gid when it was opened */
 	struct handle *next, **link; /* in the list of all */
@@ -33,7 +33,9 @@ struct handle_list {
 /* handle: made by the caller with calloc(); freed by handle_free(). */
 void handle_register(struct server *server, struct handle *handle);
 
-/* A descriptor of the backing file in the handle's access mode, kept by the handle; or -errno. */
+/* A descriptor of the backing file in the handle's access mode, kept by the handle; or -errno. It has
+ * O_APPEND only where the file can't be opened without (chattr +a): where a write goes is said with each
+ * write. */
 int handle_fd(struct server *server, struct handle *handle);
 
 /* What moves the handle's bytes, kept by the handle. Returns 0 or -errno. */

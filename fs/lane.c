@@ -122,20 +122,6 @@ static int tie(struct opening *o)
 /* --- opening
  * --------------------------------------------------------------------------------------------------- */
 
-/* The descriptor that the kernel is to reopen, or that the daemon writes through. */
-static int open_backing(struct server *server, struct handle *handle)
-{
-	int fd;
-
-	if (handle->fd >= 0)
-		return 0;
-	fd = tree_open(server->tree, handle->inode, (handle->open_flags & O_ACCMODE) | O_NONBLOCK);
-	if (fd < 0)
-		return fd;
-	handle->fd = fd;
-	return 0;
-}
-
 static enum lane wish_of(struct server *server, const struct statx *stx, bool writes)
 {
 	const struct file_facts facts = {
@@ -194,7 +180,8 @@ static int tie_and_count(struct opening *o)
 		tree_unlock_inode(tree, inode);
 		if (r != NEEDS_FD)
 			return r;
-		r = open_backing(o->server, o->handle);
+		/* the descriptor that the kernel is to reopen */
+		r = handle_fd(o->server, o->handle);
 		if (r < 0)
 			return r;
 	}
@@ -221,7 +208,7 @@ int lane_open(struct server *server, struct inode *inode, int open_flags, int fd
 		o.wish = wish_of(server, &o.stx, o.writes);
 		handle->privileged_bits = (o.stx.stx_mode & (S_ISUID | S_ISGID)) != 0;
 		/* fsync must report what failed since this open: the descriptor remembers */
-		r = o.writes ? open_backing(server, handle) : 0;
+		r = o.writes ? MIN(handle_fd(server, handle), 0) : 0;
 	}
 	if (r == 0)
 		r = tie_and_count(&o);

@@ -141,7 +141,10 @@ static int set_attributes(fuse_req_t req, struct inode *inode, int fd, struct ha
 		uid_t uid = to_set & FUSE_SET_ATTR_UID ? attr->st_uid : (uid_t)-1;
 		gid_t gid = to_set & FUSE_SET_ATTR_GID ? attr->st_gid : (gid_t)-1;
 
+		op_bits(req, inode, OP_KILL_UNKNOWN, &bits);
+		creds_bits_begin(&bits);
 		r = fchownat(fd, "", uid, gid, AT_EMPTY_PATH) < 0 ? -errno : 0;
+		creds_bits_end(&bits);
 	}
 	if (r == 0 && to_set & FUSE_SET_ATTR_SIZE) {
 		/* libfuse hands FATTR_KILL_SUIDGID through under this name */

@@ -14,6 +14,7 @@
 /* What is left of the caller's flags when the daemon opens the backing file: where to write is said with each
  * write. */
 #define DAEMON_FLAGS (O_ACCMODE | O_SYNC | O_DSYNC)
+#define HANDLE_FLAGS (DAEMON_FLAGS | O_APPEND)
 
 /* --- opening
  * ---------------------------------------------------------------------------------------------------- */
@@ -29,7 +30,7 @@ static int truncate_on_open(fuse_req_t req, struct inode *inode, struct fuse_fil
 	copy = copy_change_begin(server, inode, &fresh);
 	op_bits(req, inode, info->kill_suidgid ? OP_KILL_BITS : OP_KEEP_BITS, &bits);
 	creds_bits_begin(&bits);
-	*fd = tree_open(server->tree, inode, (info->flags & DAEMON_FLAGS) | O_TRUNC | O_NONBLOCK);
+	*fd = tree_open(server->tree, inode, (info->flags & DAEMON_FLAGS) | O_TRUNC);
 	creds_bits_end(&bits);
 	r = *fd < 0 ? *fd : 0;
 	if (r == 0 && copy)
@@ -58,7 +59,7 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 	if (info->flags & O_TRUNC)
 		r = truncate_on_open(req, inode, info, &fd);
 	if (r == 0)
-		r = lane_open(server, inode, info->flags & DAEMON_FLAGS, fd, info, &handle);
+		r = lane_open(server, inode, info->flags & HANDLE_FLAGS, fd, info, &handle);
 	if (r < 0) {
 		op_reply(req, r);
 		return;
@@ -103,7 +104,9 @@ static void reply_create(
 		op_reply(req, r);
 		return;
 	}
-	r = lane_open(server, inode, info->flags & DAEMON_FLAGS, fd, info, &handle);
+	if (!name)
+		tree_keep(server->tree, inode, fd);
+	r = lane_open(server, inode, info->flags & HANDLE_FLAGS, fd, info, &handle);
 	if (r < 0) {
 		tree_put(server->tree, inode, 1);
 		op_reply(req, r);

@@ -24,6 +24,7 @@
 #define URING_SWITCH "/sys/module/fuse/parameters/enable_uring"
 #define MAX_WRITE (1 << 20)
 #define FD_SET_MAX 4096
+#define WORKER_THREADS 64
 
 struct session {
 	struct server server;
@@ -414,12 +415,15 @@ static int serve(struct session *session)
 	int r;
 
 	fuse_loop_cfg_set_clone_fd(config, 0);
-	fuse_loop_cfg_set_max_threads(config, 64);
-	fuse_loop_cfg_set_idle_threads(config, 16);
+	/* none leaves when idle: the kernel cancels what an exiting thread has submitted to io_uring */
+	fuse_loop_cfg_set_max_threads(config, WORKER_THREADS);
+	fuse_loop_cfg_set_idle_threads(config, WORKER_THREADS);
 	session->ticker = g_thread_new("ticker", tick, session);
 	session->starter = g_thread_new("starter", wait_until_it_answers, session);
 	r = fuse_session_loop_mt(session->server.session, config);
 	fuse_loop_cfg_destroy(config);
+	if (r < 0)
+		log_error("the mount ended: %s", strerror(-r));
 	return r;
 }
 

@@ -83,6 +83,9 @@ void tree_put(struct tree *tree, struct inode *inode, uint64_t count);
 void tree_before_unlink(struct tree *tree, struct inode *parent, const char *name);
 void tree_note_name(struct tree *tree, struct inode *parent, const char *name);
 
+/* The file has no name: where there are no handles, a descriptor made from fd keeps it reachable. */
+void tree_keep(struct tree *tree, struct inode *inode, int fd);
+
 /* An O_PATH descriptor of the inode, kept until the matching put. Returns it or -errno. */
 int tree_fd_get(struct tree *tree, struct inode *inode);
 void tree_fd_put(struct tree *tree, struct inode *inode);

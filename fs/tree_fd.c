@@ -300,6 +300,26 @@ static void keep_fd(struct tree *tree, struct inode *inode)
 	pthread_mutex_unlock(&tree->fds.lock);
 }
 
+void tree_keep(struct tree *tree, struct inode *inode, int fd)
+{
+	char path[TREE_PATH_SIZE];
+	int own, closing;
+
+	if (!tree_is_named(inode))
+		return;
+	snprintf(path, sizeof(path), "%d", fd);
+	own = openat(tree->proc_fd, path, O_PATH | O_CLOEXEC);
+	if (own < 0)
+		return;
+	pthread_mutex_lock(&tree->fds.lock);
+	closing = set_insert(&tree->fds, inode, own, 0);
+	if (inode->fd_slot >= 0)
+		tree->fds.slots[inode->fd_slot].keep = true;
+	pthread_mutex_unlock(&tree->fds.lock);
+	if (closing >= 0)
+		close(closing);
+}
+
 void tree_before_unlink(struct tree *tree, struct inode *parent, const char *name)
 {
 	struct inode *inode;
