@@ -10,6 +10,7 @@ void backend_settings_init(struct backend_settings *settings)
 		.stream_after = 256 << 10,
 		.stream_gap = 128 << 10,
 		.write_direct_from = 32 << 20,
+		.write_direct_min = 256 << 10,
 		.write_window = 8 << 20,
 	};
 }

@@ -44,6 +44,7 @@ struct backend_settings {
 	size_t stream_after; /* bytes read in order before a handle counts as a stream */
 	size_t stream_gap;   /* bytes that a reader may skip and still be in order */
 	off_t write_direct_from; /* files that reach it are written around the page cache (large_min) */
+	size_t write_direct_min; /* smaller requests are written through the page cache */
 	size_t write_window;     /* what a buffered stream of writes leaves in the page cache, bytes */
 	enum backend_window window;
 	const char *faults; /* for tests: what shall go wrong, see fault.h; NULL: nothing. Not kept */

@@ -3,25 +3,29 @@
  *
  * Around the page cache where the file is large, the request aligned and large enough, and nothing of the
  * range is cached: what is cached may be mapped, and is kept right by writing to it. The rest goes through
- * the page cache; a stream of such writes keeps a bounded window there: when the window is full, its
- * write-back is started, and the request waits for that of the window before, which is then dropped. So a
- * writer faster than the disk is slowed.
+ * the page cache; a stream of such writes is uncached where the kernel knows that (6.14), and keeps a bounded
+ * window there: when it is full, its write-back is started, and the request waits for that of the window
+ * before, which is then dropped. So a writer faster than the disk is slowed.
  */
 #include "backends/direct.h"
 #include "backends/resident.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
+#ifndef RWF_DONTCACHE
+#define RWF_DONTCACHE 0x00000080
+#endif
+
 enum {
 	PAGE = 4096,
-	DIRECT_SIZE_MIN = 128 << 10,
 };
 
-#define SLOW_NS 5000000ull
-#define SLOW_REST_NS 1000000000ull
+#define SLOW_NS 10000000ull       /* the kernel slowed this writer down */
+#define SLOW_REST_NS 200000000ull /* until the caller's thread tries itself again */
 
 static void write_step(struct backend_request *request);
 
@@ -53,6 +57,14 @@ static void write_finish(struct backend_request *request, int error)
 		backend_count(&file->direct->stats.errors, 1);
 	backend_count(&file->direct->stats.write_bytes, request->work.moved);
 	request->done(request, error ? error : (ssize_t)request->work.moved);
+}
+
+static bool file_is_large(const struct direct_file *file, off_t end)
+{
+	struct stat st;
+
+	return end > file->direct->settings.write_direct_from ||
+	       (fstat(file->fd, &st) == 0 && st.st_size > file->direct->settings.write_direct_from);
 }
 
 static void write_submit(struct backend_request *request, enum engine_verb verb, int fd, size_t size,
@@ -119,14 +131,6 @@ static off_t stream_window_filled(struct direct_file *file, off_t offset, size_t
 	return start;
 }
 
-static bool file_is_large(const struct direct_file *file, off_t end)
-{
-	struct stat st;
-
-	return end > file->direct->settings.write_direct_from ||
-	       (fstat(file->fd, &st) == 0 && st.st_size > file->direct->settings.write_direct_from);
-}
-
 /* All bytes are written. */
 static void write_complete(struct backend_request *request)
 {
@@ -160,9 +164,20 @@ static void write_advance(struct backend_request *request, ssize_t result)
 		write_step(request);
 }
 
+/* The volume can't write uncached: once more, without. */
+static bool write_was_refused(struct backend_request *request, int flags, ssize_t result)
+{
+	if (!(flags & RWF_DONTCACHE) || (result != -EOPNOTSUPP && result != -EINVAL))
+		return false;
+	file_of(request)->volume->uncached = false;
+	write_step(request);
+	return true;
+}
+
 static void buffered_done(struct engine_op *op, ssize_t result)
 {
-	write_advance(request_of(op), result);
+	if (!write_was_refused(request_of(op), op->rw_flags, result))
+		write_advance(request_of(op), result);
 }
 
 static void direct_done(struct engine_op *op, ssize_t result)
@@ -207,13 +222,14 @@ static bool write_is_quick(struct direct_file *file, size_t size, off_t offset)
 	return !(end % PAGE) || end >= st.st_size || resident_pages(file->fd, end, 1);
 }
 
-static ssize_t write_now(struct direct_file *file, const void *buf, size_t size, off_t offset)
+static ssize_t write_now(struct direct_file *file, const void *buf, size_t size, off_t offset, int flags)
 {
+	struct iovec iov = {.iov_base = (void *)buf, .iov_len = size};
 	uint64_t began = clock_ns(), now;
 	ssize_t moved;
 
 	do {
-		moved = pwrite(file->fd, buf, size, offset);
+		moved = pwritev2(file->fd, &iov, 1, offset, flags);
 	} while (moved < 0 && errno == EINTR);
 	if (moved < 0)
 		moved = -errno;
@@ -226,19 +242,41 @@ static ssize_t write_now(struct direct_file *file, const void *buf, size_t size,
 	return moved;
 }
 
+/* A stream into a large file leaves the page cache as soon as it is written back; other writes stay there. */
+static int buffered_flags(struct direct_file *file, off_t offset, size_t size)
+{
+	bool stream;
+
+	if (file->direct->page_cached || !file->volume->uncached || file->volume->in_memory)
+		return 0;
+	pthread_mutex_lock(&file->lock);
+	stream = offset == file->write_end;
+	pthread_mutex_unlock(&file->lock);
+	return stream && file_is_large(file, offset + (off_t)size) ? RWF_DONTCACHE : 0;
+}
+
+static bool write_may_block(const struct direct_file *file)
+{
+	return !file->volume->in_memory || file->direct->faulty_engine;
+}
+
 static void write_buffered(struct backend_request *request)
 {
 	struct direct_file *file = file_of(request);
 	size_t left = request->size - request->work.moved;
 	off_t offset = request->offset + (off_t)request->work.moved;
+	int flags = buffered_flags(file, offset, left);
+	ssize_t result;
 
 	backend_count(&file->direct->stats.buffered_writes, 1);
 	request->work.buffered = true;
-	if ((file->volume->in_memory && !file->direct->faulty_engine) || write_is_quick(file, left, offset))
-		write_advance(request,
-			write_now(file, (const char *)request->buf + request->work.moved, left, offset));
-	else
-		write_submit(request, ENGINE_WRITE, file->fd, left, offset, 0, buffered_done);
+	if (write_may_block(file) && !write_is_quick(file, left, offset)) {
+		write_submit(request, ENGINE_WRITE, file->fd, left, offset, flags, buffered_done);
+		return;
+	}
+	result = write_now(file, (const char *)request->buf + request->work.moved, left, offset, flags);
+	if (!write_was_refused(request, flags, result))
+		write_advance(request, result);
 }
 
 /* Bytes that can go around the page cache now, from where the request stands. */
@@ -254,8 +292,8 @@ static size_t direct_size(const struct backend_request *request)
 	if (align < PAGE)
 		align = PAGE;
 	size = left & ~(align - 1);
-	if (file->volume->in_memory || size < DIRECT_SIZE_MIN || offset & (off_t)(align - 1) ||
-		buf & (file->volume->memory_align - 1))
+	if (file->volume->in_memory || !size || size < file->direct->settings.write_direct_min ||
+		offset & (off_t)(align - 1) || buf & (file->volume->memory_align - 1))
 		return 0;
 	if (!file_is_large(file, offset + (off_t)left) || resident_pages(file->fd, offset, size))
 		return 0;

@@ -53,6 +53,7 @@ static struct volume *volume_new(int fd, const struct statx *stx)
 		return NULL;
 	volume->dev = makedev(stx->stx_dev_major, stx->stx_dev_minor);
 	volume->direct = true;
+	volume->uncached = true;
 	pthread_mutex_init(&volume->choice_lock, NULL);
 	choice_init(&volume->choice);
 	if (fstatfs(fd, &fs) == 0)

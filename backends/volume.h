@@ -20,6 +20,7 @@ struct volume {
 	dev_t dev;
 	bool in_memory; /* tmpfs, ramfs: the page cache is the file */
 	_Atomic bool direct;
+	_Atomic bool uncached; /* RWF_DONTCACHE (Linux 6.14) was not refused yet */
 	uint32_t memory_align; /* of buffers, bytes, a power of two */
 	uint32_t offset_align; /* of offsets and sizes */
 	pthread_mutex_t choice_lock;

@@ -2,9 +2,10 @@
  * engine_bench - one stream through the direct lane's engine, without FUSE, beside what the machine does
  * natively.
  *
- * Reads a file from its start, cold each time, in every way in turn; the ways are interleaved over the
- * repeats, so that a disk that changes its speed changes it for all. Prints medians: MB/s, the ratio to the
- * best native way, CPU time per GB (all threads, kernel's workers included), and the page cache left behind.
+ * Reads a file from its start, cold each time, in every way in turn, or with -w writes it anew until all is
+ * on the disk; the ways are interleaved over the repeats, so that a disk that changes its speed changes it
+ * for all. Prints medians: MB/s, the ratio to the best native way, CPU time per GB (all threads, kernel's
+ * workers included), and the page cache left behind.
  */
 #include "backends/backend.h"
 #include "backends/resident.h"
@@ -18,8 +19,13 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
+
+#ifndef RWF_DONTCACHE
+#define RWF_DONTCACHE 0x00000080 /* Linux 6.14 */
+#endif
 
 enum {
 	REPEATS_MAX = 31,
@@ -31,6 +37,7 @@ struct job {
 	const char *path;
 	size_t bytes;
 	size_t block;
+	bool write;
 };
 
 struct figure {
@@ -45,6 +52,7 @@ struct way {
 	unsigned depth;
 	size_t readahead;
 	enum backend_window window;
+	size_t write_direct_min;
 	void (*run)(const struct job *job, const struct way *way, int fd);
 	struct figure figures[REPEATS_MAX];
 };
@@ -134,7 +142,8 @@ static void waiting_done(struct backend_request *request, ssize_t result)
 	sem_post(&waiting->done);
 }
 
-static void run_engine(const struct job *job, const struct way *way, int fd)
+static void run_engine_with(
+	const struct job *job, const struct way *way, int fd, void (*submit)(struct backend_request *request))
 {
 	struct backend_open how = {.fd = fd};
 	struct backend_settings settings;
@@ -147,6 +156,8 @@ static void run_engine(const struct job *job, const struct way *way, int fd)
 	backend_settings_init(&settings);
 	settings.readahead = way->readahead;
 	settings.window = way->window;
+	if (way->write_direct_min)
+		settings.write_direct_min = way->write_direct_min;
 	r = backend_direct_new(&settings, &backend);
 	if (r < 0)
 		fail("backend", -r);
@@ -157,7 +168,7 @@ static void run_engine(const struct job *job, const struct way *way, int fd)
 	for (size_t done = 0; done < job->bytes; done += job->block) {
 		waiting.request = (struct backend_request){
 			.file = file, .buf = buf, .size = job->block, .offset = done, .done = waiting_done};
-		backend_read(&waiting.request);
+		submit(&waiting.request);
 		while (sem_wait(&waiting.done) < 0)
 			;
 		if (waiting.result < 0)
@@ -166,6 +177,47 @@ static void run_engine(const struct job *job, const struct way *way, int fd)
 	backend_close(file);
 	backend_free(backend);
 	free(buf);
+}
+
+static void run_engine(const struct job *job, const struct way *way, int fd)
+{
+	run_engine_with(job, way, fd, backend_read);
+}
+
+static void run_engine_write(const struct job *job, const struct way *way, int fd)
+{
+	run_engine_with(job, way, fd, backend_write);
+}
+
+static void write_all(const struct job *job, int fd, int flags)
+{
+	struct iovec iov = {.iov_base = aligned_buffer(job->block), .iov_len = job->block};
+
+	for (size_t done = 0; done < job->bytes; done += job->block) {
+		if (pwritev2(fd, &iov, 1, done, flags) != (ssize_t)job->block)
+			fail(job->path, errno);
+	}
+	free(iov.iov_base);
+}
+
+static void run_write_buffered(const struct job *job, const struct way *way, int fd)
+{
+	write_all(job, fd, 0);
+}
+
+static void run_write_dontcache(const struct job *job, const struct way *way, int fd)
+{
+	write_all(job, fd, RWF_DONTCACHE);
+}
+
+static void run_write_direct(const struct job *job, const struct way *way, int fd)
+{
+	int direct = open(job->path, O_WRONLY | O_DIRECT | O_CLOEXEC);
+
+	if (direct < 0)
+		fail(job->path, errno);
+	write_all(job, direct, 0);
+	close(direct);
 }
 
 static double now_s(void)
@@ -189,14 +241,18 @@ static struct figure measure(const struct job *job, const struct way *way)
 {
 	struct figure figure;
 	double began, cpu;
-	int fd = open(job->path, O_RDONLY | O_CLOEXEC);
+	int fd = open(job->path, job->write ? O_RDWR | O_CLOEXEC | O_TRUNC : O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
 		fail(job->path, errno);
+	if (job->write)
+		fsync(fd);
 	posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
 	cpu = cpu_s();
 	began = now_s();
 	way->run(job, way, fd);
+	if (job->write)
+		fdatasync(fd);
 	figure.mb_per_s = job->bytes / 1e6 / (now_s() - began);
 	figure.cpu_s_per_gb = (cpu_s() - cpu) / (job->bytes / 1e9);
 	figure.cached_percent = 100.0 * resident_pages(fd, 0, job->bytes) * 4096 / job->bytes;
@@ -212,7 +268,16 @@ static int compare_speed(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static struct way ways[] = {
+static struct way writes[] = {
+	{.name = "native buffered", .native = true, .run = run_write_buffered},
+	{.name = "native RWF_DONTCACHE", .native = true, .run = run_write_dontcache},
+	{.name = "native O_DIRECT", .native = true, .run = run_write_direct},
+	{.name = "engine, all buffered", .write_direct_min = SIZE_MAX, .run = run_engine_write},
+	{.name = "engine, all O_DIRECT", .write_direct_min = 1, .run = run_engine_write},
+	{.name = "engine", .run = run_engine_write},
+};
+
+static struct way reads[] = {
 	{.name = "native buffered", .native = true, .run = run_buffered},
 	{.name = "native O_DIRECT x1", .native = true, .depth = 1, .run = run_direct},
 	{.name = "native O_DIRECT x2", .native = true, .depth = 2, .run = run_direct},
@@ -223,26 +288,22 @@ static struct way ways[] = {
 	{.name = "engine as measured", .readahead = 8 * MIB, .run = run_engine},
 };
 
-enum {
-	WAYS = sizeof(ways) / sizeof(ways[0]),
-};
-
-static void bench(const struct job *job, unsigned repeats)
+static void bench(const struct job *job, struct way *ways, unsigned way_count, unsigned repeats)
 {
 	double best = 0;
 
 	for (unsigned repeat = 0; repeat < repeats; repeat++) {
-		for (unsigned i = 0; i < WAYS; i++)
+		for (unsigned i = 0; i < way_count; i++)
 			ways[i].figures[repeat] = measure(job, &ways[i]);
 	}
-	for (unsigned i = 0; i < WAYS; i++) {
+	for (unsigned i = 0; i < way_count; i++) {
 		qsort(ways[i].figures, repeats, sizeof(struct figure), compare_speed);
 		if (ways[i].native && ways[i].figures[repeats / 2].mb_per_s > best)
 			best = ways[i].figures[repeats / 2].mb_per_s;
 	}
 	printf("\nblock %zu KiB, %zu MB, median of %u\n%-22s %9s %7s %9s %10s\n", job->block >> 10,
 		job->bytes / 1000000, repeats, "", "MB/s", "ratio", "CPU s/GB", "cached %");
-	for (unsigned i = 0; i < WAYS; i++) {
+	for (unsigned i = 0; i < way_count; i++) {
 		const struct figure *median = &ways[i].figures[repeats / 2];
 
 		printf("%-22s %9.0f %7.2f %9.3f %10.2f\n", ways[i].name, median->mb_per_s,
@@ -259,26 +320,36 @@ int main(int argc, char **argv)
 	struct stat st;
 	int option;
 
-	while ((option = getopt(argc, argv, "r:b:")) >= 0) {
+	while ((option = getopt(argc, argv, "r:b:s:w")) >= 0) {
 		if (option == 'r')
 			repeats = atoi(optarg);
 		else if (option == 'b')
 			block = (size_t)atoi(optarg) << 10;
+		else if (option == 's')
+			job.bytes = (size_t)atoi(optarg) << 20;
+		else if (option == 'w')
+			job.write = true;
 	}
 	if (optind + 1 != argc || repeats < 1 || repeats > REPEATS_MAX) {
-		fprintf(stderr, "usage: engine_bench [-r REPEATS (1..%d)] [-b BLOCK_KIB] FILE\n",
+		fprintf(stderr,
+			"usage: engine_bench [-r REPEATS (1..%d)] [-b BLOCK_KIB] [-w -s SIZE_MIB] FILE\n",
 			REPEATS_MAX);
 		return 1;
 	}
 	job.path = argv[optind];
+	if (job.write)
+		close(open(job.path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
 	if (stat(job.path, &st) < 0)
 		fail(job.path, errno);
-	job.bytes = st.st_size / MIB * MIB;
+	if (!job.write)
+		job.bytes = st.st_size / MIB * MIB;
 	if (!job.bytes) {
-		fprintf(stderr, "engine_bench: %s: smaller than 1 MiB\n", job.path);
+		fprintf(stderr, "engine_bench: %s: smaller than 1 MiB, or -w without -s\n", job.path);
 		return 1;
 	}
 	for (job.block = block ? block : 128 << 10; job.block <= (block ? block : MIB); job.block *= 8)
-		bench(&job, repeats);
+		bench(&job, job.write ? writes : reads,
+			job.write ? sizeof(writes) / sizeof(writes[0]) : sizeof(reads) / sizeof(reads[0]),
+			repeats);
 	return 0;
 }
