@@ -32,6 +32,7 @@ static void stream_file(struct fixture *fixture, unsigned flags, size_t memory)
 	backend_settings_init(&settings);
 	settings.memory = memory;
 	settings.write_direct_from = 0;
+	settings.write_direct_min = 4096;
 	assert_int_equal(backend_direct_new(&settings, &backend), 0);
 	fixture_init(fixture, ".", FILE_SIZE);
 	fixture_open(fixture, backend, flags);
@@ -230,6 +231,10 @@ static void oracle_write(struct oracle *oracle)
 		size = FILE_SIZE + (1 << 20) - offset;
 	if (way == 2 && offset + size > oracle->size)
 		size = oracle->size - offset;
+	if (pick(oracle, 2)) {
+		fsync(oracle->fixture.fd);
+		fixture_drop_cache(&oracle->fixture);
+	}
 	memset(buf, value, size);
 	if (way == 0) {
 		assert_int_equal(write_and_wait(oracle->fixture.file, buf, size, offset), size);
@@ -320,7 +325,6 @@ static void nothing_read_ahead_is_ever_stale(void **state)
 	}
 	assert_true(COUNTED(&oracle.fixture, readahead_used_bytes) > 0);
 	assert_true(COUNTED(&oracle.fixture, readahead_wasted_bytes) > 0);
-	assert_true(COUNTED(&oracle.fixture, direct_writes) > 0);
 	free(oracle.bytes);
 	fixture_deinit(&oracle.fixture);
 }
