@@ -8,18 +8,18 @@
  *
  * Life of an object:
  *
- *	open, not cached    evict_ask(): EVICT_ADMIT starts a fill, EVICT_LATER remembers the id in the ghost
- *list fill finished       while (evict_must_shed(e, charge)) drop(evict_pick(e));   then evict_insert() open,
- *cached        evict_hit(), or evict_touch() under the lock where evict_is_eager() grows while open
- *evict_resize(); then shed as above last unpin          evict_unpark(), when a take() was refused since (the
- *object is parked) changed on disk     evict_remove(); the new version has a new id and starts afresh cache
- *full          evict_pick() hands out the victim, already out of all queues
+ *     open, not cached   evict_ask(): EVICT_ADMIT starts a fill, EVICT_LATER remembers the id
+ *     fill finished      while (evict_must_shed(e, charge)) drop(evict_pick(e)); then evict_insert()
+ *     open, cached       evict_hit(), or evict_touch() under the lock where evict_is_eager()
+ *     grows while open   evict_resize(); then shed as above
+ *     last unpin         evict_unpark(), when a take() was refused since (the object is parked)
+ *     changed on disk    evict_remove(); the new version has a new id and starts afresh
+ *     cache full         evict_pick() hands out the victim, already out of all queues
  *
  * Units: size, charge and budget are bytes. charge is what an object costs the cache: its pages and metadata.
  * Errors: negative errno; -ENOMEM leaves the object outside and everything else as it was.
  */
-#ifndef SIEVEFS_CACHE_POLICY_EVICT_H
-#define SIEVEFS_CACHE_POLICY_EVICT_H
+#pragma once
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -31,8 +31,9 @@ struct evict;
 enum evict_where { EVICT_OUT, EVICT_PARKED, EVICT_MAIN, EVICT_SMALL };
 
 /*
- * Embedded in the cache's object. The host sets id, size and charge before evict_insert() and only reads
- * them afterwards; everything else belongs to the policy. A zeroed entry is a valid entry outside the cache.
+ * Embedded in the cache's object. The host sets id, size, charge and priority before evict_insert() and
+ * only reads them afterwards (priority may change and counts when the object is next weighed); everything
+ * else belongs to the policy. A zeroed entry is a valid entry outside the cache.
  */
 struct evict_entry {
 	struct evict_entry *older, *newer; /* neighbours in a queue */
@@ -43,7 +44,8 @@ struct evict_entry {
 	uint32_t slot;                     /* place in a heap, or number of a queue */
 	uint16_t freq;                     /* uses counted so far */
 	_Atomic uint8_t used;              /* 1: used since the policy last looked */
-	uint8_t where;                     /* enum evict_where */
+	uint8_t where : 4;                 /* enum evict_where */
+	int8_t priority : 4; /* set by the host: -1, 0, 1; s3gd and gdsf weigh it, others don't */
 };
 
 /* An eviction looks at no more than this many objects that were used, and then takes the next that it may. */
@@ -153,5 +155,3 @@ void evict_read_stats(const struct evict *e, struct evict_stats *stats);
 
 /* For tests: NULL when every invariant holds, else what is wrong. Costs a walk over everything. */
 const char *evict_check(const struct evict *e);
-
-#endif

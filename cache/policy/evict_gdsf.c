@@ -78,7 +78,7 @@ static int grow(struct gdsf *g)
 
 static struct gdsf_slot weigh(struct gdsf *g, struct evict_entry *entry)
 {
-	entry->rank = g->floor + entry->freq / (double)(entry->size ? entry->size : 1);
+	entry->rank = g->floor + evict_weighed(entry, entry->freq / (double)(entry->size ? entry->size : 1));
 	return (struct gdsf_slot){entry->rank, g->stamp++, entry};
 }
 

@@ -1,8 +1,7 @@
 /*
  * evict_policies - the symbols of the catalogue, one per file evict_NAME.c.
  */
-#ifndef SIEVEFS_CACHE_POLICY_EVICT_POLICIES_H
-#define SIEVEFS_CACHE_POLICY_EVICT_POLICIES_H
+#pragma once
 
 #include "cache/policy/evict_policy.h"
 
@@ -12,5 +11,3 @@ extern const struct evict_policy evict_lru;
 extern const struct evict_policy evict_s3fifo;
 extern const struct evict_policy evict_s3gd;
 extern const struct evict_policy evict_sieve;
-
-#endif

@@ -5,8 +5,7 @@
  * A policy keeps its entries in queues (or a heap) of its own, and sets entry->where. evict.c does the rest:
  * bytes and counts, admission and the ghost list, parking, the counters.
  */
-#ifndef SIEVEFS_CACHE_POLICY_EVICT_POLICY_H
-#define SIEVEFS_CACHE_POLICY_EVICT_POLICY_H
+#pragma once
 
 #include "cache/policy/evict.h"
 #include "cache/policy/ghost.h"
@@ -68,6 +67,12 @@ enum evict_verdict evict_judge(struct evict *e, struct evict_entry *entry);
 /* Whether it was used since the last look, which this forgets and freq counts. */
 bool evict_absorb(struct evict *e, struct evict_entry *entry);
 
+/* What the entry's priority makes of its weight: low a quarter, high four times as much. */
+static inline double evict_weighed(const struct evict_entry *entry, double weight)
+{
+	return entry->priority < 0 ? weight / 4 : entry->priority > 0 ? weight * 4 : weight;
+}
+
 /* Marks an entry that left its queue as parked. */
 void evict_park(struct evict *e, struct evict_entry *entry);
 
@@ -107,5 +112,3 @@ static inline void evict_queue_unlink(struct evict_queue *q, struct evict_entry 
 /* NULL or what is wrong with the links, the sums, or an entry whose where is not the given one. */
 const char *evict_queue_check(
 	const struct evict_queue *q, enum evict_where where, uint64_t *count, uint64_t *charged);
-
-#endif

@@ -1,11 +1,11 @@
 /*
  * evict_s3gd - a small queue for newcomers, and behind it a main part from which the file with the fewest
- *uses per byte leaves, aged as in GreedyDual.
+ * uses per byte leaves, aged as in GreedyDual.
  *
  * Sources: the small queue, the ghost list and the lazy promotion are S3-FIFO's (Yang et al., SOSP 2023); the
- *weight is that of Greedy-Dual-Size-Frequency (Cherkasova 1998); queues by rounded weight instead of a heap
- *are CAMP's (Ghandeharizadeh et al., Middleware 2014). A use sets one bit; order changes at insertions and
- *evictions only.
+ * weight is that of Greedy-Dual-Size-Frequency (Cherkasova 1998); queues by rounded weight instead of a heap
+ * are CAMP's (Ghandeharizadeh et al., Middleware 2014). A use sets one bit; order changes at insertions and
+ * evictions only.
  *
  *	weight = freq * (1 / charge + 1 / s0)   s0 smaller favours byte hits, larger favours file hits
  *	k      = floor(2 * log2(weight))        the queue in the main part
@@ -13,10 +13,10 @@
  *	L      = H of the last that left the main part, of those that were used at least twice
  *
  * Two things are this project's own, and docs/policies.md has what they bring. A newcomer that leaves the
- *small queue unused is not dropped but enters the main part with its weight times trust: how often such files
- *were used after all, learnt from those that left. Under a scan trust falls towards nothing, and newcomers
- *leave first; where most files come back they compete almost as equals. And a file that leaves without ever
- *having been used again does not move L, so that a scan ages nobody.
+ * small queue unused is not dropped but enters the main part with its weight times trust: how often such
+ * files were used after all, learnt from those that left. Under a scan trust falls towards nothing, and
+ * newcomers leave first; where most files come back they compete almost as equals. And a file that leaves
+ * without ever having been used again does not move L, so that a scan ages nobody.
  */
 #include "cache/policy/evict_policies.h"
 
@@ -36,7 +36,6 @@ struct s3gd {
 		unsigned queue;
 	} matches[2 * QUEUE_COUNT]; /* a tree: 1 is the winner of all, QUEUE_COUNT + k is queue k's head */
 	double step[QUEUE_COUNT];   /* 2^(k/2) */
-	uint64_t filled;            /* bit k: queue k is not empty */
 	uint64_t main_charged;
 	double floor; /* L */
 	double s0_density;
@@ -111,7 +110,7 @@ static void push_main(struct evict *e, struct evict_entry *entry, double share)
 
 	if (entry->freq > FREQ_MAX)
 		entry->freq = FREQ_MAX;
-	entry->slot = queue_number(share * entry->freq * (1 / charge + s->s0_density));
+	entry->slot = queue_number(evict_weighed(entry, share * entry->freq * (1 / charge + s->s0_density)));
 	entry->rank = s->floor + s->step[entry->slot];
 	entry->where = EVICT_MAIN;
 	evict_queue_push(&s->queues[entry->slot], entry);

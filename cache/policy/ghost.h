@@ -9,8 +9,7 @@
  * Pure: no I/O, no locks, no clock. The table grows and shrinks with the capacity that is asked for; where
  * there is no memory it stays as it is and remembers less.
  */
-#ifndef SIEVEFS_CACHE_POLICY_GHOST_H
-#define SIEVEFS_CACHE_POLICY_GHOST_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -49,5 +48,3 @@ void ghost_prefetch(const struct ghost *g, uint64_t id);
 
 size_t ghost_bytes(const struct ghost *g);
 uint64_t ghost_count(const struct ghost *g); /* live ids; walks the table */
-
-#endif

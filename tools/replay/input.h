@@ -1,8 +1,7 @@
 /*
  * input - the bytes of a trace file, plain or zstd, in a stream: a trace may be larger than the memory.
  */
-#ifndef SIEVEFS_TOOLS_REPLAY_INPUT_H
-#define SIEVEFS_TOOLS_REPLAY_INPUT_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,5 +23,3 @@ ssize_t input_read(struct input *in, void *bytes, size_t size);
 /* One line without its end, NUL-terminated, valid until the next call. 1 for a line, 0 at the end; -E2BIG:
  * too long. */
 int input_line(struct input *in, char **line);
-
-#endif

@@ -2,8 +2,7 @@
  * progress - one line on stderr about work that takes longer than a second: rewritten in place on a terminal,
  * a new line every ten seconds otherwise.
  */
-#ifndef SIEVEFS_TOOLS_REPLAY_PROGRESS_H
-#define SIEVEFS_TOOLS_REPLAY_PROGRESS_H
+#pragma once
 
 #include <glib.h>
 #include <stdbool.h>
@@ -18,5 +17,3 @@ struct progress {
 void progress_start(struct progress *p, const char *format, ...) G_GNUC_PRINTF(2, 3);
 void progress_tell(struct progress *p, const char *format, ...) G_GNUC_PRINTF(2, 3);
 void progress_end(struct progress *p);
-
-#endif

@@ -1,8 +1,7 @@
 /*
  * random - seeded numbers that are the same on every machine (splitmix64: Steele, Lea, Flood, OOPSLA 2014).
  */
-#ifndef SIEVEFS_TOOLS_REPLAY_RANDOM_H
-#define SIEVEFS_TOOLS_REPLAY_RANDOM_H
+#pragma once
 
 #include <stdint.h>
 
@@ -27,5 +26,3 @@ static inline double random_unit(struct random *r)
 {
 	return (double)(random_next(r) >> 11) / 9007199254740992.0;
 }
-
-#endif

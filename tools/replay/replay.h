@@ -4,8 +4,7 @@
  * Each open is a hit, or a miss that asks for admission and, if admitted, is in the cache at once: fills take
  * no time and nothing is held open, which is where a mount differs.
  */
-#ifndef SIEVEFS_TOOLS_REPLAY_REPLAY_H
-#define SIEVEFS_TOOLS_REPLAY_REPLAY_H
+#pragma once
 
 #include "cache/policy/evict.h"
 #include "tools/replay/trace.h"
@@ -32,5 +31,3 @@ struct replay_result {
 
 /* -ENOMEM, or 0. */
 int replay_run(const struct trace *trace, const struct replay_options *options, struct replay_result *result);
-
-#endif

@@ -1,8 +1,7 @@
 /*
  * report - prints the replayer's results: a table for each trace, or one JSON array.
  */
-#ifndef SIEVEFS_TOOLS_REPLAY_REPORT_H
-#define SIEVEFS_TOOLS_REPLAY_REPORT_H
+#pragma once
 
 #include "tools/replay/settings.h"
 
@@ -13,5 +12,3 @@ void report_table(
 /* Elements of the array only; is_first: of the whole array. */
 void report_json(const struct settings *settings, const struct trace *trace,
 	const struct replay_result *results, bool is_first);
-
-#endif

@@ -1,8 +1,7 @@
 /*
  * settings - the replayer's command line.
  */
-#ifndef SIEVEFS_TOOLS_REPLAY_SETTINGS_H
-#define SIEVEFS_TOOLS_REPLAY_SETTINGS_H
+#pragma once
 
 #include "tools/replay/replay.h"
 
@@ -29,5 +28,3 @@ void settings_parse(struct settings *settings, int argc, char **argv);
 void settings_free(struct settings *settings);
 
 uint64_t cache_size_bytes(const struct cache_size *size, const struct trace *trace);
-
-#endif

@@ -5,8 +5,7 @@
  * passed over), libCacheSim's oracleGeneral (records of 24 bytes: uint32 time, uint64 id, uint32 size, int64
  * next), and sievefs's own (trace_format.h); each plain or zstd.
  */
-#ifndef SIEVEFS_TOOLS_REPLAY_TRACE_H
-#define SIEVEFS_TOOLS_REPLAY_TRACE_H
+#pragma once
 
 #include "tools/replay/trace_format.h"
 
@@ -44,5 +43,3 @@ void trace_unload(struct trace *trace);
 
 /* Before each open, with this probability, the file is changed. Same seed, same changes. */
 int trace_add_writes(struct trace *trace, double probability, uint64_t seed);
-
-#endif

@@ -6,8 +6,7 @@
  * version: a change is an event of its own. A recorder writes one OPEN per open(2) for reading, with the size
  * at that moment.
  */
-#ifndef SIEVEFS_TOOLS_REPLAY_TRACE_FORMAT_H
-#define SIEVEFS_TOOLS_REPLAY_TRACE_FORMAT_H
+#pragma once
 
 #include <stdint.h>
 
@@ -26,5 +25,3 @@ struct trace_record {
 };
 
 _Static_assert(sizeof(struct trace_record) == 24, "a record is 24 bytes in the file");
-
-#endif

@@ -1,8 +1,7 @@
 /*
  * trace_reader - the records of a trace file one by one, whatever its format.
  */
-#ifndef SIEVEFS_TOOLS_REPLAY_TRACE_READER_H
-#define SIEVEFS_TOOLS_REPLAY_TRACE_READER_H
+#pragma once
 
 #include "tools/replay/input.h"
 #include "tools/replay/trace_format.h"
@@ -26,5 +25,3 @@ int trace_reader_init(struct trace_reader *reader, struct input *input);
 
 /* 1: one event; 0: the end; negative errno: wrong says why. */
 int trace_reader_next(struct trace_reader *reader, struct trace_event_read *read);
-
-#endif

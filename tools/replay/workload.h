@@ -3,8 +3,7 @@
  *
  * Files have log-normal sizes. Hot files are drawn by Zipf's law; what else happens is the kind's.
  */
-#ifndef SIEVEFS_TOOLS_REPLAY_WORKLOAD_H
-#define SIEVEFS_TOOLS_REPLAY_WORKLOAD_H
+#pragma once
 
 #include <stdint.h>
 
@@ -32,5 +31,3 @@ const struct workload_kind *workload_find(const char *name);
 /* Calls emit for each open until it fails. 0, -ENOMEM, or what emit returned. */
 typedef int workload_emit(void *ctx, uint64_t number, uint64_t id, uint64_t size);
 int workload_run(const struct workload *w, workload_emit *emit, void *ctx);
-
-#endif

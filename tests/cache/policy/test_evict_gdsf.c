@@ -65,6 +65,21 @@ static void gdsf_weighs_a_file_anew_when_it_grows(void **state)
 	toy_deinit(&toy);
 }
 
+static void gdsf_weighs_priority(void **state)
+{
+	struct toy_host toy;
+
+	toy_init(&toy, "gdsf", 100000, 1, 3, 1000);
+	toy.objects[0].entry.priority = 1;
+	toy.objects[2].entry.priority = -1;
+	for (size_t i = 0; i < 3; i++)
+		toy_open(&toy, i);
+	assert_int_equal(toy_evict(&toy), 2);
+	assert_int_equal(toy_evict(&toy), 1);
+	assert_int_equal(toy_evict(&toy), 0);
+	toy_deinit(&toy);
+}
+
 static void gdsf_survives_empty_files(void **state)
 {
 	struct toy_host toy;
@@ -103,6 +118,7 @@ int main(void)
 		cmocka_unit_test(gdsf_keeps_a_large_file_that_is_opened_often_enough),
 		cmocka_unit_test(gdsf_lets_old_fame_fade),
 		cmocka_unit_test(gdsf_weighs_a_file_anew_when_it_grows),
+		cmocka_unit_test(gdsf_weighs_priority),
 		cmocka_unit_test(gdsf_survives_empty_files),
 		cmocka_unit_test(gdsf_passes_over_open_files),
 	};

@@ -95,6 +95,25 @@ static void s3gd_takes_back_what_it_dropped_with_half_its_frequency(void **state
 	toy_deinit(&toy);
 }
 
+static void s3gd_weighs_priority(void **state)
+{
+	struct toy_host toy;
+	unsigned kept[2] = {0, 0};
+
+	toy_init(&toy, "s3gd", 100 * SIZE, 1, 100, SIZE);
+	for (size_t i = 0; i < 100; i++)
+		toy.objects[i].entry.priority = i % 2 ? 1 : -1;
+	open_range(&toy, 0, 100);
+	open_range(&toy, 0, 100);
+	for (int i = 0; i < 40; i++)
+		toy_evict(&toy);
+	for (size_t i = 0; i < 100; i++)
+		kept[i % 2] += toy.objects[i].cached;
+	assert_true(kept[1] >= 47); /* but for those still in the small queue */
+	toy_check(&toy);
+	toy_deinit(&toy);
+}
+
 static void s3gd_believes_the_reference_bit(void **state)
 {
 	struct toy_host toy;
@@ -168,6 +187,7 @@ int main(void)
 		cmocka_unit_test(s3gd_uses_the_whole_budget_before_it_evicts),
 		cmocka_unit_test(s3gd_prefers_small_files_among_those_used_alike),
 		cmocka_unit_test(s3gd_takes_back_what_it_dropped_with_half_its_frequency),
+		cmocka_unit_test(s3gd_weighs_priority),
 		cmocka_unit_test(s3gd_believes_the_reference_bit),
 		cmocka_unit_test(s3gd_passes_over_open_files_and_looks_at_each_once),
 		cmocka_unit_test(s3gd_examines_a_bounded_number_even_when_all_is_in_use),

@@ -4,8 +4,7 @@
  * It keeps the promises that a real host makes: take() fails for what is pinned and is noted, and the last
  * unpin then calls evict_unpark().
  */
-#ifndef SIEVEFS_TESTS_TOY_HOST_H
-#define SIEVEFS_TESTS_TOY_HOST_H
+#pragma once
 
 #include "cache/policy/evict.h"
 
@@ -45,5 +44,3 @@ long toy_evict(struct toy_host *toy);
 
 /* Fails the test when an invariant of the policy does not hold. */
 void toy_check(const struct toy_host *toy);
-
-#endif
