@@ -294,15 +294,22 @@ void copy_change_end(struct server *server, struct inode *inode, struct object *
 
 int copy_before_reading(struct server *server, struct inode *inode)
 {
+	struct object *object;
 	bool ahead;
+	int r;
 
 	if (!inode->object)
 		return 0;
 	tree_lock_inode(server->tree, inode);
-	ahead = inode->binding == BOUND_STORE && inode->object &&
-		store_is_written(cache_store(server->cache), &inode->object->file);
+	object = inode->object;
+	ahead = object && (inode->binding == BOUND_STORE || object->mapped) &&
+		store_is_written(cache_store(server->cache), &object->file) && object_pin(object);
 	tree_unlock_inode(server->tree, inode);
-	return ahead ? copy_sync_mapping(server, inode, inode->object) : 0;
+	if (!ahead)
+		return 0;
+	r = copy_sync_mapping(server, inode, object);
+	cache_unpin(server->cache, object);
+	return r;
 }
 
 /* (locked) */

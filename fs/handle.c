@@ -35,6 +35,7 @@ int handle_bytes(struct server *server, struct handle *handle, struct backend_fi
 
 	if (!file) {
 		how.fd = handle_fd(server, handle);
+		how.flags = handle->random_buffered ? BACKEND_RANDOM_BUFFERED : 0;
 		if (how.fd < 0)
 			return how.fd;
 		r = backend_open(backend, &how, &file);

@@ -20,6 +20,7 @@ struct handle {
 	_Atomic int fd; /* of the backing file; -1 until needed */
 	int open_flags; /* access mode, O_SYNC, O_DSYNC, O_APPEND */
 	enum lane lane;
+	bool random_buffered;        /* small reads out of order go through the page cache */
 	bool privileged_bits;        /* set-uid or set-gid when it was opened */
 	struct handle *next, **link; /* in the list of all */
 };

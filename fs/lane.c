@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "backends/backend.h"
 #include "fs/backing_id.h"
 #include "fs/copy.h"
 #include "fs/handle.h"
@@ -122,11 +123,28 @@ static int tie(struct opening *o)
 /* --- opening
  * --------------------------------------------------------------------------------------------------- */
 
-static enum lane wish_of(struct server *server, const struct statx *stx, bool writes)
+/* A file that was read out of order is looked at again by every so many opens: its use may have changed. */
+#define PROBE_EVERY 16
+
+static bool is_random(struct server *server, const struct inode *inode)
 {
+	uint64_t opens = stats_traffic(&server->stats, LANE_PLAIN, STATS_OPENS);
+
+	return inode->random && opens % PROBE_EVERY != 0;
+}
+
+static enum lane wish_of(struct server *server, const struct handle *handle, const struct statx *stx)
+{
+	bool writes = may_write(handle->open_flags);
+	bool in_place = (handle->open_flags & (O_ACCMODE | O_APPEND)) == O_RDWR;
+	bool from_nothing = writes && stx->stx_size == 0 && !(handle->open_flags & O_APPEND);
 	const struct file_facts facts = {
 		.size = stx->stx_size,
 		.writes = writes,
+		.in_place = in_place,
+		/* what is made to be read back while it is written is no stream either */
+		.grows = from_nothing && !(in_place && server->limits.stream),
+		.random = is_random(server, handle->inode),
 		.privileged_bits = (stx->stx_mode & (S_ISUID | S_ISGID)) != 0,
 		.passthrough = server->passthrough,
 	};
@@ -205,7 +223,8 @@ int lane_open(struct server *server, struct inode *inode, int open_flags, int fd
 	handle->inode = tree_hold(server->tree, inode);
 	r = tree_statx(server->tree, inode, &o.stx);
 	if (r == 0) {
-		o.wish = wish_of(server, &o.stx, o.writes);
+		o.wish = wish_of(server, handle, &o.stx);
+		handle->random_buffered = server->limits.stream && !o.writes;
 		handle->privileged_bits = (o.stx.stx_mode & (S_ISUID | S_ISGID)) != 0;
 		/* fsync must report what failed since this open: the descriptor remembers */
 		r = o.writes ? MIN(handle_fd(server, handle), 0) : 0;
@@ -237,6 +256,23 @@ int lane_open(struct server *server, struct inode *inode, int open_flags, int fd
 	return 0;
 }
 
+/* What the handle's reads tell the next open; under the inode's lock. */
+static void note_pattern(struct handle *handle)
+{
+	if (!handle->bytes || handle->lane != LANE_DIRECT)
+		return;
+	switch (backend_file_pattern(handle->bytes)) {
+	case BACKEND_PATTERN_RANDOM:
+		handle->inode->random = true;
+		break;
+	case BACKEND_PATTERN_STREAM:
+		handle->inode->random = false;
+		break;
+	default:
+		break;
+	}
+}
+
 void lane_release(struct server *server, struct handle *handle)
 {
 	struct inode *inode = handle->inode;
@@ -250,6 +286,7 @@ void lane_release(struct server *server, struct handle *handle)
 		cache_watch(server->cache, handle->object);
 	}
 	tree_lock_inode(server->tree, inode);
+	note_pattern(handle);
 	inode->writer_count -= writes;
 	if (--inode->open_count == 0) {
 		untied = inode->backing_id;

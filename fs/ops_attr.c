@@ -19,7 +19,9 @@ static void reply_attr(fuse_req_t req, struct inode *inode)
 	double timeout;
 	int r;
 
-	copy_may_be_mapped(server, inode); /* before the times are read, or the last ones could be missed */
+	if (copy_may_be_mapped(
+		    server, inode)) /* before the times are read, or the last ones could be missed */
+		copy_before_reading(server, inode);
 	timeout = op_attr_timeout(server, inode);
 	r = tree_statx(server->tree, inode, &stx);
 	if (r < 0) {

@@ -14,7 +14,11 @@ static void reply_entry(fuse_req_t req, struct inode *inode, const struct statx 
 {
 	struct server *server = server_of(req);
 	struct fuse_entry_param entry;
+	struct statx newer;
 
+	if (inode->mappable && copy_before_reading(server, inode) == 0 &&
+		tree_statx(server->tree, inode, &newer) == 0)
+		stx = &newer; /* a mapping may have moved the times */
 	op_fill_entry(server, inode, stx, &entry);
 	if (fuse_reply_entry(req, &entry) == -ENOENT)
 		tree_put(server->tree, inode, 1); /* the caller is gone: the kernel took no reference */

@@ -20,7 +20,8 @@
 #define FOREVER_S 1000000000
 
 static const char *const mid_names[] = {[OPT_MID_PLAIN] = "plain", [OPT_MID_DIRECT] = "direct", NULL};
-static const char *const large_names[] = {[OPT_LARGE_DIRECT] = "direct", [OPT_LARGE_PLAIN] = "plain", NULL};
+static const char *const large_names[] = {
+	[OPT_LARGE_STREAM] = "stream", [OPT_LARGE_DIRECT] = "direct", [OPT_LARGE_PLAIN] = "plain", NULL};
 static const char *const write_names[] = {[WRITE_AROUND] = "around", NULL};
 static const char *const coherence_names[] = {
 	[COHERENCE_OPEN] = "open", [COHERENCE_EXCLUSIVE] = "exclusive", NULL};
@@ -62,8 +63,12 @@ static const struct option_row rows[] = {
 	OPTION("evict", CHOICE, evict, .choice_at = evict_name, .help = "which file leaves a full cache"),
 	OPTION("mid", CHOICE, mid, .choices = mid_names, .fallback = "plain",
 		.help = "lane of files between small_max and large_min"),
-	OPTION("large", CHOICE, large, .choices = large_names, .fallback = "direct",
+	OPTION("large", CHOICE, large, .choices = large_names, .fallback = "stream",
 		.help = "lane of files from large_min on"),
+	OPTION("stream_after", SIZE, stream_after, .fallback = "256K", .max = 1ULL << 30,
+		.help = "bytes read in order that make a stream (large=stream)"),
+	OPTION("stream_gap", SIZE, stream_gap, .fallback = "128K", .max = 1ULL << 30,
+		.help = "bytes that a reader may skip and still be in order"),
 	OPTION("direct_readahead", SIZE, direct_readahead, .max = GIB, .fallback = "8M",
 		.help = "most a direct stream reads ahead; 0 = nothing"),
 	OPTION("direct_depth", UINT, direct_depth, .min = 1, .max = 256, .fallback = "8",

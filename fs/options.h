@@ -21,7 +21,7 @@ enum options_action {
 
 /* Each enum's names stand in options.c, in this order. */
 enum option_mid { OPT_MID_PLAIN, OPT_MID_DIRECT };
-enum option_large { OPT_LARGE_DIRECT, OPT_LARGE_PLAIN };
+enum option_large { OPT_LARGE_STREAM, OPT_LARGE_DIRECT, OPT_LARGE_PLAIN };
 enum option_write { WRITE_AROUND };
 enum option_coherence { COHERENCE_OPEN, COHERENCE_EXCLUSIVE };
 enum option_transport { TRANSPORT_AUTO, TRANSPORT_URING, TRANSPORT_DEV };
@@ -49,6 +49,8 @@ struct options {
 	int evict; /* index into evict_catalogue */
 	enum option_mid mid;
 	enum option_large large;
+	uint64_t stream_after;     /* bytes read in order that make a stream */
+	uint64_t stream_gap;       /* bytes that a stream may skip */
 	uint64_t direct_readahead; /* bytes per stream; 0: none */
 	unsigned int direct_depth; /* requests in flight per stream */
 	uint64_t direct_memory;    /* bytes for all streams */

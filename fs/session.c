@@ -264,6 +264,9 @@ static int start_backends(struct server *server)
 	settings.memory = server->options.direct_memory;
 	settings.readahead = server->options.direct_readahead;
 	settings.depth = server->options.direct_depth;
+	settings.stream_after = server->options.stream_after;
+	settings.stream_gap = server->options.stream_gap;
+	settings.write_direct_from = (off_t)MIN(server->options.large_min, (uint64_t)INT64_MAX);
 	settings.log = backend_says;
 	r = backend_direct_new(&settings, &server->direct);
 	if (r == 0)
@@ -282,7 +285,8 @@ static int start_server(struct server *server, unsigned descriptors)
 		.small_max = o->small_max,
 		.large_min = o->large_min,
 		.mid = o->mid == OPT_MID_DIRECT ? LANE_DIRECT : LANE_PLAIN,
-		.large = o->large == OPT_LARGE_DIRECT ? LANE_DIRECT : LANE_PLAIN,
+		.large = o->large == OPT_LARGE_PLAIN ? LANE_PLAIN : LANE_DIRECT,
+		.stream = o->large == OPT_LARGE_STREAM,
 	};
 	pthread_mutex_init(&server->handles.lock, NULL);
 	server->privileged = creds_privileged();

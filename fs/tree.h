@@ -50,6 +50,7 @@ struct inode {
 	uint8_t filling : 1;  /* a fill is queued or running */
 	uint8_t suspect : 1;  /* was open for writing since the copy was last proved fresh */
 	uint8_t mappable : 1; /* was open read-write: a shared mapping may write it unseen */
+	uint8_t random : 1;   /* was read out of order: under large=stream it gets the plain lane */
 	uint8_t outgrown : 1; /* once grew while cached: not cached again */
 
 	unsigned char handle[]; /* empty where the nodeid holds it */

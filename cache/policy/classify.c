@@ -15,7 +15,9 @@ enum lane classify(const struct classify_limits *limits, const struct file_facts
 	if (facts->writes && facts->privileged_bits)
 		return LANE_DIRECT; /* the kernel tells the daemon with each write whether the bits go */
 	if (facts->size >= limits->large_min)
-		return limits->large;
+		return limits->stream && (facts->in_place || facts->random) ? LANE_PLAIN : limits->large;
+	if (facts->grows)
+		return limits->large; /* an open file cannot change to this lane later */
 	if (facts->size > limits->small_max)
 		return limits->mid;
 	return facts->writes ? LANE_PLAIN : LANE_CACHED;

@@ -24,11 +24,15 @@ struct classify_limits {
 	uint64_t small_max;   /* the largest file that may be cached */
 	uint64_t large_min;   /* from here on a file is large */
 	enum lane mid, large; /* LANE_PLAIN or LANE_DIRECT */
+	bool stream;          /* large files that are used like a database get LANE_PLAIN all the same */
 };
 
 struct file_facts {
 	uint64_t size;
 	bool writes;          /* opened for writing */
+	bool in_place;        /* for reading and writing, not appending: as databases do */
+	bool grows;           /* new or truncated, to be written: nobody knows how far */
+	bool random;          /* it was read out of order before */
 	bool privileged_bits; /* set-uid or set-gid: a write clears them or not, by who writes */
 	bool passthrough;     /* the kernel can be tied to backing files here */
 };

@@ -48,6 +48,34 @@ static void mid_and_large_travel_as_the_options_say(void **state)
 	assert_int_equal(classify(&other, &facts), LANE_PLAIN);
 }
 
+static void a_database_is_told_from_a_stream(void **state)
+{
+	struct classify_limits stream = limits;
+	struct file_facts facts = {.size = 6000, .passthrough = true};
+
+	stream.stream = true;
+	assert_int_equal(classify(&stream, &facts), LANE_DIRECT);
+	facts.random = true;
+	assert_int_equal(classify(&stream, &facts), LANE_PLAIN);
+	assert_int_equal(classify(&limits, &facts), LANE_DIRECT);
+	facts.random = false;
+	facts.writes = true;
+	assert_int_equal(classify(&stream, &facts), LANE_DIRECT);
+	facts.in_place = true;
+	assert_int_equal(classify(&stream, &facts), LANE_PLAIN);
+	assert_int_equal(classify(&limits, &facts), LANE_DIRECT);
+}
+
+static void a_new_file_may_become_large(void **state)
+{
+	const struct file_facts facts = {.size = 0, .writes = true, .grows = true, .passthrough = true};
+	struct classify_limits plain = limits;
+
+	plain.large = LANE_PLAIN;
+	assert_int_equal(classify(&limits, &facts), LANE_DIRECT);
+	assert_int_equal(classify(&plain, &facts), LANE_PLAIN);
+}
+
 static void all_is_served_without_passthrough(void **state)
 {
 	const struct file_facts facts = {.size = 10};
@@ -70,6 +98,8 @@ int main(void)
 		cmocka_unit_test(sizes_choose_the_lane),
 		cmocka_unit_test(a_small_file_opened_for_writing_is_not_read_from_the_cache),
 		cmocka_unit_test(mid_and_large_travel_as_the_options_say),
+		cmocka_unit_test(a_database_is_told_from_a_stream),
+		cmocka_unit_test(a_new_file_may_become_large),
 		cmocka_unit_test(all_is_served_without_passthrough),
 		cmocka_unit_test(writes_to_set_uid_files_pass_the_daemon),
 	};

@@ -71,12 +71,15 @@ static void each_row_takes_its_values(void **state)
 		{"evict=sieve"},
 		{"mid=plain"},
 		{"mid=direct"},
+		{"large=stream"},
 		{"large=direct"},
 		{"large=plain"},
 		{"direct_readahead=0"},
 		{"direct_readahead=64M"},
 		{"direct_depth=1"},
 		{"direct_depth=256"},
+		{"stream_after=1M"},
+		{"stream_gap=0"},
 		{"direct_memory=8M"},
 		{"direct_memory=50%", "direct_memory=512M"},
 		{"write=around"},
@@ -149,7 +152,8 @@ static void defaults_are_the_documented_ones(void **state)
 {
 	g_autofree char *expected = g_strdup_printf(
 		"cache_size=104856K,small_max=1M,large_min=32M,admit=2,settle=2s,evict=%s,mid=plain,"
-		"large=direct,direct_readahead=8M,direct_depth=8,direct_memory=64M,write=around,coherence="
+		"large=stream,stream_after=256K,stream_gap=128K,direct_readahead=8M,direct_depth=8,direct_"
+		"memory=64M,write=around,coherence="
 		"open,"
 		"attr_timeout=1,entry_timeout=1,negative_timeout=0,transport=auto,uring_depth=0,passthrough="
 		"auto,"
@@ -226,10 +230,12 @@ static const struct error_case bad_lists[] = {
 	{"evict=fifo", "evict=fifo: takes EVICT"},
 	{"evict", "evict: takes EVICT"},
 	{"mid=cached", "mid=cached: takes plain or direct"},
-	{"large=Direct", "large=Direct: takes direct or plain"},
+	{"large=Direct", "large=Direct: takes stream, direct or plain"},
 	{"direct_readahead=2G", "direct_readahead=2G: takes bytes with K, M, G or T, at most 1G"},
 	{"direct_depth=0", "direct_depth=0: takes a whole number, 1 to 256"},
 	{"direct_depth=257", "direct_depth=257: takes a whole number, 1 to 256"},
+	{"stream_after=2G", "stream_after=2G: takes bytes with K, M, G or T, at most 1G"},
+	{"stream_gap=far", "stream_gap=far: takes bytes with K, M, G or T"},
 	{"direct_memory=1K", "direct_memory=1K: takes bytes with K, M, G or T, or % of memory, 1M or more"},
 	{"write=back", "write=back: takes around"},
 	{"coherence=none", "coherence=none: takes open or exclusive"},
