@@ -3,14 +3,11 @@
 #include "cache/policy/evict.h"
 #include "fs/generic_options.h"
 #include "fs/memory.h"
+#include "fs/option_check.h"
 
 #include <errno.h>
 #include <getopt.h>
-#include <limits.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define KIB (1ull << 10)
 #define MIB (1ull << 20)
@@ -52,10 +49,15 @@ static const char *const log_names[] = {
 static const struct option_row rows[] = {
 	OPTION("cache_size", SIZE, cache_size, .min = MIB, .percent = true, .fallback = "10%",
 		.help = "memory for cached files"),
+	OPTION("cache_min", SIZE, cache_min, .percent = true, .fallback = "0",
+		.help = "what the cache keeps when memory is short"),
+	OPTION("memory_floor", SIZE, memory_floor, .percent = true, .fallback = "5%",
+		.help = "available memory below which the cache shrinks; 0 = never"),
 	OPTION("small_max", SIZE, small_max, .min = 1, .fallback = "1M",
 		.help = "largest file that may be cached"),
 	OPTION("large_min", SIZE, large_min, .min = 1, .fallback = "32M",
 		.help = "from this size on a file is large"),
+	OPTION("rules", PATH, rules, .help = "file with rules for particular files"),
 	OPTION("admit", UINT, admit, .max = 255, .fallback = "2",
 		.help = "opens before a file is cached; 0 = never"),
 	OPTION("settle", DURATION, settle_ms, .max = 86400000, .fallback = "2s",
@@ -155,17 +157,23 @@ static int refuse_unknown(const char *name, char **error)
 	return fail(error, "%s: unknown option, sievefs -h lists them", name);
 }
 
+/* As set_option_list() reads it back. */
+static void append_escaped(GString *out, const char *text)
+{
+	for (; *text; text++) {
+		if (*text == ',' || *text == '\\')
+			g_string_append_c(out, '\\');
+		g_string_append_c(out, *text);
+	}
+}
+
 static void keep_generic(struct options *options, const char *text)
 {
 	if (strcmp(text, "ro") == 0 || strcmp(text, "rw") == 0)
 		options->read_only = text[1] == 'o';
 	if (options->kernel_options->len > 0)
 		g_string_append_c(options->kernel_options, ',');
-	for (; *text; text++) {
-		if (*text == ',' || *text == '\\')
-			g_string_append_c(options->kernel_options, '\\');
-		g_string_append_c(options->kernel_options, *text);
-	}
+	append_escaped(options->kernel_options, text);
 }
 
 static int set_option(struct parse *parse, const char *text)
@@ -248,6 +256,9 @@ static int check_contradictions(const struct options *options, char **error)
 		return refuse_pair(options, "cache_size", "small_max",
 			"cache_size takes at least small_max, or the largest small file would not fit",
 			error);
+	if (options->cache_min > options->cache_size)
+		return refuse_pair(
+			options, "cache_min", "cache_size", "cache_min takes at most cache_size", error);
 	if (options->direct_readahead > options->direct_memory)
 		return refuse_pair(options, "direct_readahead", "direct_memory",
 			"direct_readahead takes at most direct_memory", error);
@@ -372,37 +383,19 @@ int options_read(struct options *options, int argc, char **argv, uint64_t memory
 	return check_contradictions(options, error);
 }
 
-/* Replaces @path by its real path; the daemon leaves its working directory once in the background. */
-static int check_directory(const char *operand, char **path, int mode, char **error)
-{
-	char *real = realpath(*path, NULL);
-	struct stat status;
-	int r = 0;
-
-	if (!real || stat(real, &status) < 0)
-		r = fail(error, "%s %s: %s", operand, *path, strerror(errno));
-	else if (!S_ISDIR(status.st_mode))
-		r = fail(error, "%s %s: takes a directory", operand, *path);
-	else if (access(real, mode) < 0)
-		r = fail(error, "%s %s: %s", operand, *path, strerror(errno));
-	if (r == 0) {
-		g_free(*path);
-		*path = g_strdup(real);
-	}
-	free(real);
-	return r;
-}
-
 int options_parse(struct options *options, int argc, char **argv, char **error)
 {
 	int r = options_read(options, argc, argv, memory_total(""), error);
 
 	if (r < 0 || options->action == OPTIONS_HELP || options->action == OPTIONS_VERSION)
 		return r;
-	r = check_directory("SOURCE", &options->source, R_OK | X_OK, error);
+	r = option_check_directory("SOURCE", &options->source, R_OK | X_OK, error);
 	if (r < 0)
 		return r;
-	return check_directory("MOUNTPOINT", &options->mountpoint, F_OK, error);
+	r = option_check_directory("MOUNTPOINT", &options->mountpoint, F_OK, error);
+	if (r < 0 || !options->rules)
+		return r;
+	return option_check_rules(&options->rules, options->mountpoint, error);
 }
 
 bool options_has_generic(const struct options *options, const char *name)
@@ -417,8 +410,13 @@ char *options_to_string(const struct options *options)
 	GString *out = g_string_new(NULL);
 
 	for (size_t i = 0; i < table.row_count; i++) {
-		g_string_append_printf(out, "%s%s=", i > 0 ? "," : "", rows[i].name);
-		option_format(&rows[i], options, out);
+		g_autoptr(GString) value = g_string_new(NULL);
+
+		option_format(&rows[i], options, value);
+		if (value->len == 0)
+			continue;
+		g_string_append_printf(out, "%s%s=", out->len > 0 ? "," : "", rows[i].name);
+		append_escaped(out, value->str);
 	}
 	return g_string_free(out, FALSE);
 }

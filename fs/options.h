@@ -41,10 +41,13 @@ struct options {
 	 */
 	GString *kernel_options;
 
-	uint64_t cache_size; /* bytes */
-	uint64_t small_max;  /* bytes; files up to here may be cached */
-	uint64_t large_min;  /* bytes; files from here on are large */
-	unsigned int admit;  /* opens within the ghost's horizon; 0: never */
+	uint64_t cache_size;   /* bytes */
+	uint64_t cache_min;    /* bytes; short memory shrinks the cache no further */
+	uint64_t memory_floor; /* bytes that shall stay available on the machine; 0: no floor */
+	uint64_t small_max;    /* bytes; files up to here may be cached */
+	uint64_t large_min;    /* bytes; files from here on are large */
+	char *rules;           /* the rules file, absolute once options_parse() has read it; NULL: none */
+	unsigned int admit;    /* opens within the ghost's horizon; 0: never */
 	uint64_t settle_ms;
 	int evict; /* index into evict_catalogue */
 	enum option_mid mid;
@@ -77,19 +80,20 @@ void options_deinit(struct options *options);
 
 /*
  * Reads the command line of sievefs, or of mount(8)'s helper where argv[0] is mount.SOMETHING, then checks
- * that SOURCE and MOUNTPOINT are directories it can use (not for help and version). @argv may be reordered.
+ * that SOURCE and MOUNTPOINT are directories and the rules a file that it can use (not for help and version).
+ * @argv may be reordered.
  * On -EINVAL @error is one line that names the option, what was given and what it takes; the caller frees it.
  */
 int options_parse(struct options *options, int argc, char **argv, char **error);
 
-/* As options_parse(), but looks at no directory: source and mountpoint stay as typed. @memory: bytes, for
+/* As options_parse(), but looks at no directory or file: paths stay as typed. @memory: bytes, for
  * percentages. */
 int options_read(struct options *options, int argc, char **argv, uint64_t memory, char **error);
 
 /* Is the generic option @name among kernel_options, as a whole word? */
 bool options_has_generic(const struct options *options, const char *name);
 
-/* "cache_size=1G,small_max=1M,…": every option with the value in force. The caller frees it. */
+/* "cache_size=1G,small_max=1M,…": every option that has a value, as -o takes it. The caller frees it. */
 char *options_to_string(const struct options *options);
 
 /* The text of --help. The caller frees it. */

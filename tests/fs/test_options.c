@@ -55,6 +55,16 @@ static void each_row_takes_its_values(void **state)
 		{"cache_size=0.5%", "cache_size=5240K"},
 		{"cache_size=100%", "cache_size=1G"},
 		{"cache_size=16777215T"},
+		{"cache_min=0"},
+		{"cache_min=64M"},
+		{"cache_min=5%", "cache_min=52428K"},
+		{"memory_floor=0"},
+		{"memory_floor=0%", "memory_floor=0"},
+		{"memory_floor=2G"},
+		{"memory_floor=50%", "memory_floor=512M"},
+		{"rules=/etc/rules"},
+		{"rules=a rule.ini"},
+		{"rules=a\\,b\\\\c"},
 		{"small_max=1"},
 		{"small_max=64K"},
 		{"large_min=1M"},
@@ -136,7 +146,9 @@ static void every_row_has_a_line_in_the_help(void **state)
 	for (size_t i = 0; i < table->row_count; i++) {
 		const struct option_row *row = &table->rows[i];
 		g_autofree char *word = g_strdup_printf("\n  %s=", row->name);
-		g_autofree char *fallback = g_strdup_printf(" (default %s)", option_fallback(row));
+		const char *value = option_fallback(row);
+		g_autofree char *fallback =
+			value ? g_strdup_printf(" (default %s)", value) : g_strdup(row->help);
 		char *line = strstr(help, word);
 
 		if (!line)
@@ -151,7 +163,8 @@ static void every_row_has_a_line_in_the_help(void **state)
 static void defaults_are_the_documented_ones(void **state)
 {
 	g_autofree char *expected = g_strdup_printf(
-		"cache_size=104856K,small_max=1M,large_min=32M,admit=2,settle=2s,evict=%s,mid=plain,"
+		"cache_size=104856K,cache_min=0,memory_floor=52428K,small_max=1M,large_min=32M,admit=2,"
+		"settle=2s,evict=%s,mid=plain,"
 		"large=stream,stream_after=256K,stream_gap=128K,direct_readahead=8M,direct_depth=8,direct_"
 		"memory=64M,write=around,coherence="
 		"open,"
@@ -179,7 +192,9 @@ static void printed_options_read_back_as_themselves(void **state)
 	struct options options;
 
 	assert_int_equal(
-		read_list(&options, "settle=1500ms,cache_size=7%,attr_timeout=0.125,evict=lru", &error), 0);
+		read_list(&options, "settle=1500ms,cache_size=7%,attr_timeout=0.125,evict=lru,rules=/a\\,b",
+			&error),
+		0);
 	first = options_to_string(&options);
 	options_deinit(&options);
 	assert_int_equal(read_list(&options, first, &error), 0);
@@ -212,6 +227,11 @@ static const struct error_case bad_lists[] = {
 		"cache_size=16777216T: takes bytes with K, M, G or T, or % of memory, 1M or more"},
 	{"cache_size=99999999999999999999",
 		"cache_size=99999999999999999999: takes bytes with K, M, G or T, or % of memory, 1M or more"},
+	{"cache_min=some", "cache_min=some: takes bytes with K, M, G or T, or % of memory"},
+	{"memory_floor=101%", "memory_floor=101%: takes bytes with K, M, G or T, or % of memory"},
+	{"memory_floor=", "memory_floor=: takes bytes with K, M, G or T, or % of memory"},
+	{"rules=", "rules=: takes a path"},
+	{"rules", "rules: takes a path"},
 	{"small_max=5%", "small_max=5%: takes bytes with K, M, G or T"},
 	{"small_max=0", "small_max=0: takes bytes with K, M, G or T, 1 or more"},
 	{"large_min=big", "large_min=big: takes bytes with K, M, G or T"},
@@ -266,6 +286,8 @@ static const struct error_case bad_lists[] = {
 	{"cache_size=1M,small_max=2M",
 		"cache_size=1M and small_max=2M: cache_size takes at least small_max, or the "
 		"largest small file would not fit"},
+	{"cache_size=32M,cache_min=33M",
+		"cache_min=33M and cache_size=32M: cache_min takes at most cache_size"},
 	{"direct_memory=4M",
 		"direct_readahead=8M and direct_memory=4M: direct_readahead takes at most direct_memory"},
 	/* the first bad word of a list is the one named */
@@ -466,19 +488,34 @@ static void little_memory_still_gives_a_usable_default(void **state)
 	options_deinit(&options);
 }
 
-/* Runs options_parse() on two operands and gives its error line, NULL where there was none. */
-static char *parse_operands(struct options *options, const char *source, const char *mountpoint)
+/* Runs options_parse() on a command line and gives its error line, NULL where there was none. */
+static char *parse_words(struct options *options, const char *const *words)
 {
-	char program[] = "sievefs";
-	g_autofree char *a = g_strdup(source), *b = g_strdup(mountpoint);
-	char *argv[] = {program, a, b, NULL};
+	g_auto(GStrv) argv = g_strdupv((char **)words);
+	/* getopt reorders the array, so that the strings are freed through a copy of it. */
+	g_autofree char **view = g_memdup2(argv, sizeof(*argv) * (g_strv_length(argv) + 1));
 	char *error = NULL;
 	int r;
 
 	options_init(options);
-	r = options_parse(options, 3, argv, &error);
+	r = options_parse(options, g_strv_length(argv), view, &error);
 	assert_int_equal(r, error ? -EINVAL : 0);
 	return error;
+}
+
+static char *parse_operands(struct options *options, const char *source, const char *mountpoint)
+{
+	const char *const words[] = {"sievefs", source, mountpoint, NULL};
+
+	return parse_words(options, words);
+}
+
+static char *parse_rules(struct options *options, const char *directory, const char *rules)
+{
+	g_autofree char *list = g_strconcat("rules=", rules, NULL);
+	const char *const words[] = {"sievefs", "-o", list, "/", directory, NULL};
+
+	return parse_words(options, words);
 }
 
 static void operands_must_be_directories(void **state)
@@ -514,6 +551,60 @@ static void operands_must_be_directories(void **state)
 	g_rmdir(dir);
 }
 
+static void rules_must_be_a_file_outside_the_mount(void **state)
+{
+	g_autofree char *dir = g_dir_make_tmp("sievefs-options-XXXXXX", NULL);
+	g_autofree char *none = g_build_filename(dir, "none", NULL);
+	g_autofree char *inside = g_build_filename(dir, "inside", NULL);
+	const char *const rules[] = {none, dir, "/dev/null", inside};
+	char *expected[] = {
+		g_strdup_printf("rules=%s: No such file or directory", none),
+		g_strdup_printf("rules=%s: takes a regular file", dir),
+		g_strdup("rules=/dev/null: takes a regular file"),
+		g_strdup_printf("rules=%s: takes a file outside MOUNTPOINT %s", inside, dir),
+	};
+	struct options options;
+
+	assert_true(g_file_set_contents(inside, "", 0, NULL));
+	for (size_t i = 0; i < G_N_ELEMENTS(rules); i++) {
+		g_autofree char *error = parse_rules(&options, dir, rules[i]);
+
+		assert_string_equal(error, expected[i]);
+		options_deinit(&options);
+		g_free(expected[i]);
+		expected[i] = NULL;
+	}
+	g_unlink(inside);
+	g_rmdir(dir);
+}
+
+/* The daemon leaves its working directory; a link stays one, for it may be switched before a reload. */
+static void rules_become_an_absolute_path(void **state)
+{
+	g_autofree char *dir = g_dir_make_tmp("sievefs-options-XXXXXX", NULL);
+	g_autofree char *mountpoint = g_build_filename(dir, "mnt", NULL);
+	g_autofree char *link = g_build_filename(dir, "link", NULL);
+	g_autofree char *file = g_build_filename(dir, "file", NULL);
+	g_autofree char *old = g_get_current_dir();
+	struct options options;
+
+	assert_int_equal(g_mkdir(mountpoint, 0700), 0);
+	assert_true(g_file_set_contents(file, "", 0, NULL));
+	assert_int_equal(symlink("file", link), 0);
+	assert_int_equal(chdir(dir), 0);
+	assert_null(parse_rules(&options, mountpoint, "link"));
+	assert_string_equal(options.rules, link);
+	options_deinit(&options);
+	assert_null(parse_rules(&options, mountpoint, file));
+	assert_string_equal(options.rules, file);
+	options_deinit(&options);
+	assert_int_equal(chdir(old), 0);
+	g_unlink(link);
+	g_unlink(file);
+	g_rmdir(mountpoint);
+	g_rmdir(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -533,6 +624,8 @@ int main(void)
 		cmocka_unit_test(exclusive_lengthens_the_timeouts_not_given),
 		cmocka_unit_test(little_memory_still_gives_a_usable_default),
 		cmocka_unit_test(operands_must_be_directories),
+		cmocka_unit_test(rules_must_be_a_file_outside_the_mount),
+		cmocka_unit_test(rules_become_an_absolute_path),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
