@@ -192,6 +192,7 @@ static void direct_free(struct backend *backend)
 	struct direct *direct = (struct direct *)backend;
 
 	engine_free(direct->engine);
+	window_host_deinit(&direct->windows);
 	nodes_deinit(&direct->nodes);
 	volumes_deinit(&direct->volumes);
 	buffers_deinit(&direct->buffers);
@@ -242,6 +243,7 @@ static void direct_init(struct direct *direct, const struct backend_settings *se
 		.depth = settings->depth,
 		.resume = direct_read_resume,
 	};
+	window_host_init(&direct->windows);
 	if (!settings->threads_only && !engine_is_uring(direct->engine))
 		direct_log(direct, LOG_NOTICE,
 			"io_uring is refused here: large files are read by a pool of threads, slower");

@@ -4,8 +4,9 @@
  *
  * The window belongs to a handle, has its own lock, and outlives the handle while chunks are in flight. Its
  * size doubles with every chunk that was used to its end, up to its bound, and halves when chunks are thrown
- * away unread. A chunk is handed out only when the file is proved unchanged since before the chunk was read
- * (stamp.h, node.h).
+ * away unread. Memory is shared evenly among the windows whose readers are about; a reader that rests loses
+ * its chunks when another window wants memory. A chunk is handed out only when the file is proved unchanged
+ * since before the chunk was read (stamp.h, node.h).
  */
 #pragma once
 
@@ -26,10 +27,16 @@ struct window_host {
 	struct backend_stats *stats;
 	size_t readahead;
 	unsigned depth;
-	_Atomic unsigned count; /* windows there are, for the fair share of memory */
+	pthread_mutex_t lock; /* of what follows; taken after a window's own */
+	struct window *first;
+	unsigned active; /* windows whose readers are about, for the fair share of memory */
+	uint64_t reclaimed_ns;
 	/* Goes on with a request that had waited for a chunk; no lock is held. */
 	void (*resume)(struct backend_request *request);
 };
+
+void window_host_init(struct window_host *host);
+void window_host_deinit(struct window_host *host);
 
 enum window_answer {
 	WINDOW_MISS,   /* the bytes at this place are not here */

@@ -184,6 +184,33 @@ static void memory_stays_within_its_bound(void **state)
 	fixture_deinit(&fixture);
 }
 
+static void a_reader_that_rests_gives_its_memory_to_others(void **state)
+{
+	enum { RESTING = 7, MEMORY = 8 << 20 };
+	struct backend_file *files[RESTING];
+	struct fixture fixture;
+	uint64_t before;
+
+	stream_file(&fixture, 0, MEMORY);
+	for (int i = 0; i < RESTING; i++) {
+		struct backend_open how = {.fd = fixture.fd};
+		struct backend_file *reader = fixture.file;
+
+		assert_int_equal(backend_open(fixture.backend, &how, &files[i]), 0);
+		fixture.file = files[i];
+		read_forward(&fixture, 0, 2 << 20, BLOCK);
+		fixture.file = reader;
+	}
+	sleep_ms(1200);
+	before = COUNTED(&fixture, readahead_used_bytes);
+	read_forward(&fixture, 0, FILE_SIZE, BLOCK);
+	assert_true(COUNTED(&fixture, readahead_used_bytes) - before > FILE_SIZE / 2);
+	assert_true(COUNTED(&fixture, memory) <= MEMORY);
+	for (int i = 0; i < RESTING; i++)
+		backend_close(files[i]);
+	fixture_deinit(&fixture);
+}
+
 static void closing_in_mid_stream_leaves_nothing_behind(void **state)
 {
 	unsigned char *buf = buffer_new(BLOCK);
@@ -359,6 +386,7 @@ int main(void)
 		cmocka_unit_test(random_reads_may_go_through_the_page_cache_while_streams_go_around),
 		cmocka_unit_test(a_jump_throws_the_window_away_and_the_next_run_opens_it_again),
 		cmocka_unit_test(memory_stays_within_its_bound),
+		cmocka_unit_test(a_reader_that_rests_gives_its_memory_to_others),
 		cmocka_unit_test(closing_in_mid_stream_leaves_nothing_behind),
 		cmocka_unit_test(a_change_elsewhere_is_seen_though_it_was_read_ahead),
 		cmocka_unit_test(nothing_read_ahead_is_ever_stale),

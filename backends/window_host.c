@@ -1,0 +1,80 @@
+/*
+ * window_host - the windows of one backend and their fair share of memory.
+ */
+#include "backends/window_impl.h"
+#include <time.h>
+
+enum {
+	RECLAIM_NS = 100000000,
+	REST_NS = 1000000000,
+};
+
+void window_host_init(struct window_host *host)
+{
+	pthread_mutex_init(&host->lock, NULL);
+}
+
+void window_host_deinit(struct window_host *host)
+{
+	pthread_mutex_destroy(&host->lock);
+}
+
+uint64_t window_clock_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return now.tv_sec * 1000000000ull + now.tv_nsec;
+}
+
+void window_host_add(struct window_host *host, struct window *window)
+{
+	pthread_mutex_lock(&host->lock);
+	window->host_next = host->first;
+	window->host_link = &host->first;
+	if (window->host_next)
+		window->host_next->host_link = &window->host_next;
+	host->first = window;
+	pthread_mutex_unlock(&host->lock);
+}
+
+/* The host's lock must be held. */
+void window_host_set_active(struct window_host *host, struct window *window, bool active)
+{
+	if (window->active != active)
+		host->active += active ? 1 : -1;
+	window->active = active;
+}
+
+void window_host_remove(struct window_host *host, struct window *window)
+{
+	pthread_mutex_lock(&host->lock);
+	window_host_set_active(host, window, false);
+	*window->host_link = window->host_next;
+	if (window->host_next)
+		window->host_next->host_link = window->host_link;
+	pthread_mutex_unlock(&host->lock);
+}
+
+/* Readers that rest give their memory to this window, which wants it. Others' locks are only tried: no
+ * deadlock. */
+void window_reclaim(struct window *window)
+{
+	struct window_host *host = window->host;
+	uint64_t now = window_clock_ns();
+
+	pthread_mutex_lock(&host->lock);
+	if (now - host->reclaimed_ns >= RECLAIM_NS) {
+		host->reclaimed_ns = now;
+		for (struct window *other = host->first; other; other = other->host_next) {
+			if (other == window || !other->active || pthread_mutex_trylock(&other->lock))
+				continue;
+			if (now - other->used_ns >= REST_NS) {
+				window_retire_all(other);
+				window_host_set_active(host, other, false);
+			}
+			pthread_mutex_unlock(&other->lock);
+		}
+	}
+	pthread_mutex_unlock(&host->lock);
+}

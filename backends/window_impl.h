@@ -1,0 +1,81 @@
+/*
+ * window_impl - a window from within. Included by window*.c only: window.c takes and answers, window_plan.c
+ * decides what to read ahead, window_host.c shares out the memory.
+ */
+#pragma once
+
+#include "backends/stamp.h"
+#include "backends/window.h"
+
+enum {
+	CHUNK_COUNT = 64,
+};
+
+enum chunk_state {
+	CHUNK_FREE,
+	CHUNK_FLYING,
+	CHUNK_READY,
+};
+
+struct chunk {
+	struct engine_op op;
+	struct window *window;
+	enum chunk_state state;
+	bool doomed;   /* to be freed when it has come and nobody copies from it */
+	unsigned pins; /* copies under way */
+	struct buffer *buffer;
+	off_t offset;
+	size_t size; /* asked for; once ready, what came */
+	size_t used; /* handed out */
+	struct stamp stamp;
+	uint64_t generation;
+	struct backend_request *waiters;
+};
+
+struct window {
+	struct window_host *host;
+	int fd;
+	struct node *node;
+	struct window *host_next, **host_link; /* in the host's list, under its lock */
+	bool active;                           /* counted there */
+	uint64_t used_ns;                      /* when the reader came last */
+	size_t align;
+	pthread_mutex_t lock;
+	unsigned refs;
+	bool closed;
+	size_t bytes; /* how far to read ahead */
+	unsigned flying;
+	bool placed; /* next is meant */
+	enum detect_order order;
+	int64_t stride;
+	off_t position; /* where the reader is: end of its last request, start of it when it goes backwards */
+	size_t record;  /* size of a strided reader's requests */
+	off_t next;     /* what to read ahead next: start, or end when going backwards */
+	struct chunk chunks[CHUNK_COUNT];
+};
+
+uint64_t window_clock_ns(void);
+void window_host_add(struct window_host *host, struct window *window);
+void window_host_remove(struct window_host *host, struct window *window);
+
+/* The host's lock must be held. */
+void window_host_set_active(struct window_host *host, struct window *window, bool active);
+
+/* The window's lock must be held when you call any of the functions below this line. */
+
+/* Readers that rest give their memory to this window, which wants it. */
+void window_reclaim(struct window *window);
+
+struct chunk *window_find(struct window *window, off_t offset);
+void chunk_retire(struct chunk *chunk);
+void window_retire_all(struct window *window);
+void chunk_done(struct engine_op *op, ssize_t result);
+
+void window_grow(struct window *window);
+void window_shrink(struct window *window);
+
+/* Throws away what the reader has left behind. */
+void window_pass(struct window *window);
+
+/* A list of reads to submit, as far as the bounds let it. */
+struct engine_op *window_plan(struct window *window);

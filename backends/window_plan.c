@@ -1,0 +1,195 @@
+/*
+ * window_plan - how far a window reads ahead, in which chunks, and what it lets go. Its lock is held
+ * throughout.
+ */
+#include "backends/resident.h"
+#include "backends/window_impl.h"
+#include <stdlib.h>
+
+enum {
+	PAGE = 4096,
+	CHUNK_SIZE_MIN = 128 << 10,
+	WINDOW_MIN = 1 << 20,
+};
+
+static struct chunk *window_free_slot(struct window *window)
+{
+	for (int i = 0; i < CHUNK_COUNT; i++) {
+		if (window->chunks[i].state == CHUNK_FREE)
+			return &window->chunks[i];
+	}
+	return NULL;
+}
+
+static unsigned window_buffer_count(const struct window *window)
+{
+	unsigned count = 0;
+
+	for (int i = 0; i < CHUNK_COUNT; i++)
+		count += window->chunks[i].state != CHUNK_FREE;
+	return count;
+}
+
+static size_t window_bytes_max(const struct window *window)
+{
+	unsigned windows;
+	size_t share;
+
+	pthread_mutex_lock(&window->host->lock);
+	windows = window->host->active;
+	pthread_mutex_unlock(&window->host->lock);
+	share = window->host->buffers->count_max * BUFFER_SIZE / (windows ? windows : 1);
+
+	return window->host->readahead < share ? window->host->readahead : share;
+}
+
+void window_grow(struct window *window)
+{
+	size_t max = window_bytes_max(window);
+
+	window->bytes = 2 * window->bytes < max ? 2 * window->bytes : max;
+}
+
+void window_shrink(struct window *window)
+{
+	if (window->bytes / 2 >= WINDOW_MIN)
+		window->bytes /= 2;
+}
+
+/* Small while the window is, so that the first chunk is soon there; as large as a buffer when it has grown.
+ */
+static size_t window_chunk_size(const struct window *window)
+{
+	size_t wanted = window->bytes / (window->host->depth ? window->host->depth : 1);
+	size_t size = CHUNK_SIZE_MIN;
+
+	while (2 * size <= wanted && 2 * size <= BUFFER_SIZE)
+		size *= 2;
+	return size;
+}
+
+/* Throws away what the reader has left behind, but for a little that a request overtaken by others may still
+ * want. */
+void window_pass(struct window *window)
+{
+	for (int i = 0; i < CHUNK_COUNT; i++) {
+		struct chunk *chunk = &window->chunks[i];
+		off_t end = chunk->offset + (off_t)chunk->size;
+		bool passed;
+
+		if (chunk->state == CHUNK_FREE || chunk->doomed)
+			continue;
+		if (window->order == DETECT_BACKWARD ||
+			(window->order == DETECT_STRIDED && window->stride < 0))
+			passed = chunk->offset >= window->position + 2 * BUFFER_SIZE;
+		else
+			passed = end + 2 * BUFFER_SIZE <= window->position;
+		if (passed) {
+			chunk_retire(chunk);
+			window_shrink(window);
+		}
+	}
+}
+
+/* The next range to read ahead, or false when the window is wide enough. */
+static bool window_next_range(struct window *window, uint64_t file_size, off_t *start, off_t *end)
+{
+	off_t chunk = window_chunk_size(window), align = window->align;
+	off_t bytes = window->bytes;
+
+	switch (window->order) {
+	case DETECT_FORWARD:
+		if (window->next < window->position)
+			window->next = window->position & ~(align - 1);
+		*start = window->next;
+		*end = (*start + chunk) & ~(chunk - 1);
+		return *start < (off_t)file_size && *start < window->position + bytes;
+	case DETECT_BACKWARD:
+		if (window->next > window->position)
+			window->next = (window->position + align - 1) & ~(align - 1);
+		*end = window->next;
+		*start = *end > 0 ? (*end - 1) & ~(chunk - 1) : 0;
+		return *end > 0 && *end + bytes > window->position;
+	case DETECT_STRIDED:
+		if ((window->next - window->position) / window->stride <= 0)
+			window->next = window->position + window->stride;
+		*start = window->next & ~(align - 1);
+		*end = (window->next + (off_t)window->record + align - 1) & ~(align - 1);
+		return window->next >= 0 && *start < (off_t)file_size && *end - *start <= BUFFER_SIZE &&
+		       llabs((window->next - window->position) / window->stride) < window->host->depth;
+	case DETECT_NONE:
+		break;
+	}
+	return false;
+}
+
+static void window_step_over(struct window *window, off_t start, off_t end)
+{
+	if (window->order == DETECT_STRIDED)
+		window->next += window->stride;
+	else
+		window->next = window->order == DETECT_BACKWARD ? start : end;
+}
+
+static bool chunk_prepare(struct chunk *chunk, const struct stamp *stamp, off_t start, off_t end)
+{
+	struct window *window = chunk->window;
+
+	chunk->buffer = buffers_take(window->host->buffers);
+	if (!chunk->buffer)
+		return false;
+	chunk->state = CHUNK_FLYING;
+	chunk->offset = start;
+	chunk->size = end - start;
+	chunk->used = 0;
+	chunk->stamp = *stamp;
+	chunk->generation = node_generation(window->node);
+	chunk->op = (struct engine_op){
+		.verb = ENGINE_READ,
+		.fd = window->fd,
+		.buf = chunk->buffer->data,
+		.size = chunk->size,
+		.offset = chunk->offset,
+		.done = chunk_done,
+	};
+	window->flying++;
+	window->refs++;
+	return true;
+}
+
+static bool window_is_resident(const struct window *window, off_t start, off_t end)
+{
+	return resident_pages(window->fd, start, end - start) >= (uint64_t)(end - start) / PAGE;
+}
+
+static bool window_has_room(struct window *window)
+{
+	return (size_t)window_buffer_count(window) * BUFFER_SIZE < window_bytes_max(window) + BUFFER_SIZE;
+}
+
+/* A list of reads to submit, as far as the bounds let it. */
+struct engine_op *window_plan(struct window *window)
+{
+	struct engine_op *first = NULL, **tail = &first;
+	struct stamp stamp;
+	off_t start, end;
+
+	if (window->closed || window->order == DETECT_NONE)
+		return NULL;
+	if (stamp_take(window->fd, &stamp) < 0 || !stamp_is_settled(&stamp))
+		return NULL;
+	while (window->flying < window->host->depth && window_next_range(window, stamp.size, &start, &end)) {
+		struct chunk *chunk = window_free_slot(window);
+
+		if (!window_find(window, start) && !window_is_resident(window, start, end)) {
+			if (!chunk || !window_has_room(window) || !chunk_prepare(chunk, &stamp, start, end)) {
+				window_reclaim(window);
+				break;
+			}
+			*tail = &chunk->op;
+			tail = &chunk->op.next;
+		}
+		window_step_over(window, start, end);
+	}
+	return first;
+}
