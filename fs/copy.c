@@ -68,6 +68,12 @@ static bool is_quiet(const struct server *server, const struct statx *stx)
 	       (int64_t)server->options.settle_ms * 1000000;
 }
 
+/* (locked) */
+static void restamp(struct server *server, struct inode *inode, struct object *object, bool fresh);
+static int sync_locked(struct server *server, struct inode *inode, struct object *object, int fd);
+static bool has_fresh_copy(struct server *server, struct inode *inode);
+static int sync_if_ahead(struct server *server, struct inode *inode, struct object *object);
+
 /* --- asked while opening; the inode is locked
  * ------------------------------------------------------------------ */
 
@@ -140,19 +146,18 @@ enum copy_state copy_examine(
 	if (!object || !object_pin(object))
 		return COPY_NONE; /* none, or on its way in or out */
 	fresh = copy_is_fresh(server, inode, stx);
-	if (fresh && may_use) {
-		if (!inode->suspect || prove_unwritten(server, inode)) {
-			inode->suspect = false;
-			return COPY_USABLE;
-		}
-		cache_unpin(server->cache, object);
-		return COPY_NONE;
+	if (fresh && may_use && (!inode->suspect || prove_unwritten(server, inode))) {
+		inode->suspect = false;
+		return COPY_USABLE;
 	}
+	/* whatever else is known: somebody who maps the copy must see every write from now on */
 	mapped = is_mapped(server, object);
 	if (mapped) {
 		cache_watch(server->cache, object);
 		return COPY_MAPPED;
 	}
+	if (object->mapped)
+		sync_if_ahead(server, inode, object); /* the last stores, before others write the file */
 	cache_unpin(server->cache, object);
 	if ((!fresh || object->entry.size > server->limits.small_max) && object_claim(object)) {
 		stats_add(&server->stats, STATS_STALE, 1);
@@ -178,18 +183,11 @@ struct object *copy_pin_fresh(struct server *server, struct inode *inode, const 
 	return copy_refresh(server, inode) == 0 && object_pin(object) ? object : NULL;
 }
 
-/* (locked) */
-static void restamp(struct server *server, struct inode *inode, struct object *object, bool fresh);
-static int sync_locked(struct server *server, struct inode *inode, struct object *object, int fd);
-
 /* Stores through a mapping of the copy that the file has not got yet, and only the file's name or attributes
  * changed. */
 static bool is_ahead(struct server *server, struct inode *inode, struct object *object)
 {
-	struct statx stx;
-
-	return !object->frozen && store_is_written(cache_store(server->cache), &object->file) &&
-	       tree_statx(server->tree, inode, &stx) == 0 && object->content == content_of(&stx);
+	return store_is_written(cache_store(server->cache), &object->file) && has_fresh_copy(server, inode);
 }
 
 static int refresh_from(struct server *server, struct inode *inode, struct object *object, int fd)
@@ -253,13 +251,12 @@ int copy_backing_id(struct server *server, struct object *object)
 struct object *copy_change_begin(struct server *server, struct inode *inode, bool *fresh)
 {
 	struct object *object;
-	struct statx stx;
 
 	tree_lock_inode(server->tree, inode);
 	inode->change_seq++;
 	object = inode->object;
 	if (object && inode->binding != BOUND_BACKING && object_pin(object)) {
-		*fresh = tree_statx(server->tree, inode, &stx) == 0 && copy_is_fresh(server, inode, &stx);
+		*fresh = has_fresh_copy(server, inode);
 		return object;
 	}
 	inode->suspect = true;
@@ -273,10 +270,12 @@ static void restamp(struct server *server, struct inode *inode, struct object *o
 {
 	struct statx stx;
 
-	if (fresh && tree_statx(server->tree, inode, &stx) == 0 &&
-		(tree_has_fine_stamps(inode) || is_quiet(server, &stx)))
-		set_stamp(object, &stx);
-	else
+	object->stamp = 0;
+	object->content = 0;
+	if (!fresh || tree_statx(server->tree, inode, &stx) < 0)
+		return;
+	set_stamp(object, &stx);
+	if (!tree_has_fine_stamps(inode) && !is_quiet(server, &stx))
 		object->stamp = 0;
 }
 
@@ -312,13 +311,21 @@ int copy_before_reading(struct server *server, struct inode *inode)
 	return r;
 }
 
-/* (locked) */
+/*
+ * (locked) While this mount writes the file, by handles or mappings, a change of ctime alone is a new name or
+ * attribute: the copy is the file, and must not be taken for stale, since it may hold stores that the file
+ * has not got yet.
+ */
 static bool has_fresh_copy(struct server *server, struct inode *inode)
 {
+	struct object *object = inode->object;
 	struct statx stx;
 
-	return inode->object && tree_statx(server->tree, inode, &stx) == 0 &&
-	       inode->object->stamp == stamp_of(&stx);
+	if (!object || object->frozen || tree_statx(server->tree, inode, &stx) < 0)
+		return false;
+	if (object->stamp == stamp_of(&stx))
+		return true;
+	return (inode->writer_count || object->mapped) && object->content == content_of(&stx);
 }
 
 bool copy_attributes_begin(struct server *server, struct inode *inode)
@@ -387,20 +394,30 @@ static int sync_locked(struct server *server, struct inode *inode, struct object
 	return r;
 }
 
-int copy_sync_mapping(struct server *server, struct inode *inode, struct object *object)
+/* (locked) What was stored through mappings that may be gone by now. */
+static int sync_if_ahead(struct server *server, struct inode *inode, struct object *object)
 {
 	int fd, r;
 
-	if (object->frozen)
+	/* a copy that is stale, or that the file was not tied to meanwhile, must not be written over newer
+	 * contents */
+	if (object->frozen || inode->binding == BOUND_BACKING || !has_fresh_copy(server, inode))
 		return 0;
 	fd = tree_open(server->tree, inode, O_RDWR);
 	if (fd < 0)
 		return fd;
-	tree_lock_inode(server->tree, inode);
-	/* a copy that is stale must not be written over newer contents */
-	r = has_fresh_copy(server, inode) ? sync_locked(server, inode, object, fd) : 0;
-	tree_unlock_inode(server->tree, inode);
+	r = sync_locked(server, inode, object, fd);
 	close(fd);
+	return r;
+}
+
+int copy_sync_mapping(struct server *server, struct inode *inode, struct object *object)
+{
+	int r;
+
+	tree_lock_inode(server->tree, inode);
+	r = sync_if_ahead(server, inode, object);
+	tree_unlock_inode(server->tree, inode);
 	return r;
 }
 
@@ -408,18 +425,15 @@ int copy_watch(void *ctx, struct object *object)
 {
 	struct server *server = ctx;
 	struct inode *inode = object->owner;
-	int r = 0;
+	int r;
 
-	if (store_is_written(cache_store(server->cache), &object->file)) {
-		copy_sync_mapping(server, inode, object);
-		return -EBUSY;
-	}
 	tree_lock_inode(server->tree, inode);
-	if (inode->binding == BOUND_STORE || is_mapped(server, object))
-		r = -EBUSY;
+	r = inode->binding == BOUND_STORE || store_is_written(cache_store(server->cache), &object->file) ||
+			    is_mapped(server, object)
+		    ? -EBUSY
+		    : 0;
+	sync_if_ahead(server, inode, object);
 	tree_unlock_inode(server->tree, inode);
-	if (r == 0)
-		copy_sync_mapping(server, inode, object);
 	return r;
 }
 
