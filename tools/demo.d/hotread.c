@@ -213,6 +213,8 @@ static int run_phases(struct phase phases[3], const struct name_list *hot, struc
 	int r = 0;
 
 	for (int i = 0; i < 3 && r == 0; i++) {
+		if (phases[i].seconds == 0)
+			continue;
 		bool streaming = i == 1 && stream->names->count > 0;
 		tell_progress("%s the stream: %u s", phases[i].name, phases[i].seconds);
 		if (streaming && pthread_create(&thread, NULL, stream_run, stream) != 0)
