@@ -1,5 +1,5 @@
 /*
- * memory - how much memory the daemon may think of as its machine's.
+ * memory - how much memory the daemon may think of as its machine's, and how much of it can still be had.
  *
  * @root is put before /proc and /sys paths: "" on a live machine, a directory with made-up files in a test.
  */
@@ -12,3 +12,12 @@
  * where that is less. 0 where /proc/meminfo cannot be read.
  */
 uint64_t memory_total(const char *root);
+
+/*
+ * Bytes that can still be had without swapping: MemAvailable of the machine, or what is left to the memory
+ * cgroup, of those this process is in, that has least: its limit less its use, page cache not counted as
+ * used. UINT64_MAX where nothing can be read: then memory is not known to be short. Reads /proc/meminfo,
+ * /proc/self/cgroup, a file for each ancestor and two more for each that has a limit; meant to be called once
+ * a second.
+ */
+uint64_t memory_available(const char *root);
