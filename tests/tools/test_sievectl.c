@@ -41,6 +41,7 @@ static void help_and_version_succeed(void **state)
 	static const char *const calls[][2] = {
 		{"-h", "usage: sievectl COMMAND MOUNTPOINT [ARGUMENT]...\n"},
 		{"--help", "  stat MOUNTPOINT [--json] "},
+		{"--help", "  reload MOUNTPOINT "},
 		{"-V", "sievectl " SIEVEFS_VERSION "\n"},
 		{"--version", "sievectl " SIEVEFS_VERSION "\n"},
 	};
@@ -65,6 +66,10 @@ static void bad_calls_get_one_line_and_status_1(void **state)
 		{"stat / --xml", "sievectl: --xml: unknown flag, usage: sievectl stat MOUNTPOINT [--json]\n"},
 		{"stat / /usr",
 			"sievectl: /usr: one word too many, usage: sievectl stat MOUNTPOINT [--json]\n"},
+		{"reload", "sievectl: MOUNTPOINT is missing, usage: sievectl reload MOUNTPOINT\n"},
+		{"reload / --json", "sievectl: --json: unknown flag, usage: sievectl reload MOUNTPOINT\n"},
+		{"reload / rules", "sievectl: rules: one word too many, usage: sievectl reload MOUNTPOINT\n"},
+		{"reload /proc", "sievectl: /proc: not a mount point of sievefs\n"},
 		{"stat -- --json", "sievectl: --json: No such file or directory\n"},
 		{"stat /proc/self --json", "sievectl: /proc/self: not a mount point of sievefs\n"},
 		{"stat /nonexistent", "sievectl: /nonexistent: No such file or directory\n"},

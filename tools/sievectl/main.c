@@ -18,9 +18,11 @@ struct command {
 };
 
 static const char *const stat_flags[] = {"--json", NULL};
+static const char *const no_flags[] = {NULL};
 
 static const struct command commands[] = {
 	{"stat", "stat MOUNTPOINT [--json]", "options in force and counters of the mount", stat_flags},
+	{"reload", "reload MOUNTPOINT", "read the rules file again", no_flags},
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
@@ -113,6 +115,8 @@ static int ask(const char *path, const char *const *request)
 		complain("%s", ctl ? sievectl_error(ctl) : strerror(-r));
 	} else {
 		fwrite(reply, 1, length, stdout);
+		if (length > 0 && reply[length - 1] != '\n')
+			putchar('\n');
 		r = finish_output();
 	}
 	free(reply);
