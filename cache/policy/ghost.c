@@ -81,6 +81,8 @@ void ghost_set_capacity(struct ghost *g, uint64_t capacity)
 	uint64_t slots = (uint64_t)g->bucket_count * BUCKET_SLOTS;
 
 	g->capacity = capacity < CAPACITY_MAX ? capacity : CAPACITY_MAX;
+	if (g->count > g->capacity)
+		g->count = g->capacity;
 	if (!g->capacity)
 		return;
 	/* Between 1.25 and 4 slots an id, 2 after a change: buckets seldom overflow, rebuilding stays cheap.
@@ -110,6 +112,10 @@ void ghost_put(struct ghost *g, uint64_t id, unsigned freq, bool was_cached)
 	if (!g->slots || !g->capacity)
 		return;
 	slot = place(g, bucket_of(g, print), print);
+	if (*slot >> 32 != print || !is_live(g, *slot))
+		g->count++;
+	if (g->count > g->capacity)
+		g->count = g->capacity;
 	if (freq < 1)
 		freq = 1;
 	if (freq > GHOST_FREQ_MAX)
@@ -140,8 +146,10 @@ struct ghost_memory ghost_take(struct ghost *g, uint64_t id)
 	uint64_t *slot = find(g, fingerprint(id));
 	struct ghost_memory memory = memory_of(slot);
 
-	if (slot)
+	if (slot) {
 		*slot = 0;
+		g->count -= g->count > 0;
+	}
 	return memory;
 }
 
@@ -158,9 +166,5 @@ size_t ghost_bytes(const struct ghost *g)
 
 uint64_t ghost_count(const struct ghost *g)
 {
-	uint64_t n = 0;
-
-	for (size_t i = 0; i < (size_t)g->bucket_count * BUCKET_SLOTS; i++)
-		n += is_live(g, g->slots[i]);
-	return n;
+	return g->count;
 }

@@ -22,6 +22,7 @@ struct ghost {
 	uint32_t bucket_count;
 	uint32_t capacity; /* insertions until one is forgotten */
 	uint32_t clock;    /* insertions so far */
+	uint32_t count;
 };
 
 struct ghost_memory {
@@ -47,4 +48,4 @@ struct ghost_memory ghost_take(struct ghost *g, uint64_t id);
 void ghost_prefetch(const struct ghost *g, uint64_t id);
 
 size_t ghost_bytes(const struct ghost *g);
-uint64_t ghost_count(const struct ghost *g); /* live ids; walks the table */
+uint64_t ghost_count(const struct ghost *g); /* ids remembered; a few of them may have been forgotten early */

@@ -6,9 +6,10 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <time.h>
 
-enum { STRETCH = 1 << 20, AHEAD = 16 };
+enum { STRETCH = 1 << 20, AHEAD = 16, LARGE_PAGE = 2 << 20 };
 
 /* One cache line a file. */
 struct file {
@@ -167,6 +168,17 @@ static int run(struct replay *r)
 	return error;
 }
 
+/* In large pages: with small ones a long trace would measure the machine's page tables. */
+static struct file *allocate_files(uint32_t count)
+{
+	size_t bytes = (count * sizeof(struct file) + LARGE_PAGE - 1) / LARGE_PAGE * LARGE_PAGE;
+	struct file *files = aligned_alloc(LARGE_PAGE, bytes);
+
+	if (files)
+		madvise(files, bytes, MADV_HUGEPAGE);
+	return files;
+}
+
 static int prepare(struct replay *r)
 {
 	const struct evict_host host = {
@@ -174,7 +186,7 @@ static int prepare(struct replay *r)
 	const struct trace *t = r->trace;
 
 	r->evict = evict_new(&r->options->evict, &host);
-	r->files = aligned_alloc(64, t->file_count * sizeof(*r->files));
+	r->files = allocate_files(t->file_count);
 	if (!r->evict || !r->files)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < t->file_count; i++) {
