@@ -47,7 +47,8 @@ static struct s3gd *s3gd_of(const struct evict *e)
 	return e->state;
 }
 
-/* Queue k has another oldest entry: only the matches above it are played again. */
+/* Queue k has another oldest entry: the matches above it are played again, up to one where it plays no part.
+ */
 static void set_head(struct s3gd *s, unsigned k)
 {
 	const struct evict_entry *head = s->queues[k].oldest;
@@ -57,8 +58,11 @@ static void set_head(struct s3gd *s, unsigned k)
 		const struct match *other = &s->matches[node ^ 1];
 
 		s->matches[node] = winner;
-		if (other->rank < winner.rank)
-			winner = *other;
+		if (other->rank >= winner.rank)
+			continue;
+		if (s->matches[node / 2].queue == other->queue)
+			return;
+		winner = *other;
 	}
 }
 

@@ -29,7 +29,7 @@ static uint32_t age(const struct ghost *g, uint64_t slot)
 
 static bool is_live(const struct ghost *g, uint64_t slot)
 {
-	return slot && age(g, slot) <= g->capacity;
+	return slot && age(g, slot) < g->capacity;
 }
 
 void ghost_init(struct ghost *g)
@@ -43,21 +43,34 @@ void ghost_deinit(struct ghost *g)
 	ghost_init(g);
 }
 
-/* Where the id's slot is, or a new one goes: a free or forgotten one, else the oldest. */
-static uint64_t *place(const struct ghost *g, uint64_t *bucket, uint32_t print)
+/* A bucket is in the order of insertion, newest first: the slot at the place goes, or else the oldest. */
+static void insert_at_front(uint64_t *bucket, int place, uint64_t slot)
 {
-	uint64_t *best = bucket;
-	uint32_t best_age = 0;
+	for (int i = place; i > 0; i--)
+		bucket[i] = bucket[i - 1];
+	bucket[0] = slot;
+}
 
-	for (int i = 0; i < BUCKET_SLOTS; i++) {
-		uint32_t slot_age = bucket[i] ? age(g, bucket[i]) : UINT32_MAX;
+/* The place of the fingerprint in its bucket, or the last. */
+static int place_of(const uint64_t *bucket, uint32_t print)
+{
+	int i = 0;
 
-		if (bucket[i] >> 32 == print && slot_age <= g->capacity)
-			return &bucket[i];
-		best = slot_age > best_age ? &bucket[i] : best;
-		best_age = slot_age > best_age ? slot_age : best_age;
-	}
-	return best;
+	while (i < BUCKET_SLOTS - 1 && bucket[i] >> 32 != print)
+		i++;
+	return i;
+}
+
+/* Slots of two old buckets may meet in a new one: each goes behind those that are newer than itself. */
+static void carry_over(struct ghost *g, uint64_t slot)
+{
+	uint64_t *bucket = bucket_of(g, slot >> 32);
+	int i = 0;
+
+	while (i < BUCKET_SLOTS && bucket[i] && age(g, bucket[i]) < age(g, slot))
+		i++;
+	if (i < BUCKET_SLOTS)
+		insert_at_front(bucket + i, BUCKET_SLOTS - 1 - i, slot);
 }
 
 static void rebuild(struct ghost *g, uint64_t bucket_count)
@@ -71,7 +84,7 @@ static void rebuild(struct ghost *g, uint64_t bucket_count)
 	fresh.bucket_count = bucket_count;
 	for (size_t i = 0; i < (size_t)g->bucket_count * BUCKET_SLOTS; i++)
 		if (is_live(g, g->slots[i]))
-			*place(&fresh, bucket_of(&fresh, g->slots[i] >> 32), g->slots[i] >> 32) = g->slots[i];
+			carry_over(&fresh, g->slots[i]);
 	free(g->slots);
 	*g = fresh;
 }
@@ -85,44 +98,39 @@ void ghost_set_capacity(struct ghost *g, uint64_t capacity)
 		g->count = g->capacity;
 	if (!g->capacity)
 		return;
-	/* Between 1.25 and 4 slots an id, 2 after a change: buckets seldom overflow, rebuilding stays cheap.
-	 */
+	/* Between 1.25 and 4 slots an id, 2 after a change: few buckets overflow, few rebuilds. */
 	if (slots * 4 < (uint64_t)g->capacity * 5 || slots > (uint64_t)g->capacity * 4 + BUCKET_SLOTS)
 		rebuild(g, ((uint64_t)g->capacity * 2 + BUCKET_SLOTS - 1) / BUCKET_SLOTS);
 }
 
 static uint64_t *find(const struct ghost *g, uint32_t print)
 {
-	uint64_t *bucket;
+	uint64_t *slot;
 
 	if (!g->slots)
 		return NULL;
-	bucket = bucket_of(g, print);
-	for (int i = 0; i < BUCKET_SLOTS; i++)
-		if (bucket[i] >> 32 == print && is_live(g, bucket[i]))
-			return &bucket[i];
-	return NULL;
+	slot = bucket_of(g, print);
+	slot += place_of(slot, print);
+	return *slot >> 32 == print && is_live(g, *slot) ? slot : NULL;
 }
 
 void ghost_put(struct ghost *g, uint64_t id, unsigned freq, bool was_cached)
 {
 	uint32_t print = fingerprint(id);
-	uint64_t *slot;
+	uint64_t *bucket;
+	int place;
 
 	if (!g->slots || !g->capacity)
 		return;
-	slot = place(g, bucket_of(g, print), print);
-	if (*slot >> 32 != print || !is_live(g, *slot))
+	bucket = bucket_of(g, print);
+	place = place_of(bucket, print);
+	if (bucket[place] >> 32 != print && g->count < g->capacity)
 		g->count++;
-	if (g->count > g->capacity)
-		g->count = g->capacity;
-	if (freq < 1)
-		freq = 1;
-	if (freq > GHOST_FREQ_MAX)
-		freq = GHOST_FREQ_MAX;
+	freq = freq < 1 ? 1 : freq > GHOST_FREQ_MAX ? GHOST_FREQ_MAX : freq;
 	g->clock = (g->clock + 1) & CLOCK_MASK;
-	*slot = (uint64_t)print << 32 | (uint64_t)g->clock << CLOCK_SHIFT | (was_cached ? CACHED_BIT : 0) |
-		freq;
+	insert_at_front(bucket, place,
+		(uint64_t)print << 32 | (uint64_t)g->clock << CLOCK_SHIFT | (was_cached ? CACHED_BIT : 0) |
+			freq);
 }
 
 static struct ghost_memory memory_of(const uint64_t *slot)
@@ -146,10 +154,12 @@ struct ghost_memory ghost_take(struct ghost *g, uint64_t id)
 	uint64_t *slot = find(g, fingerprint(id));
 	struct ghost_memory memory = memory_of(slot);
 
-	if (slot) {
-		*slot = 0;
-		g->count -= g->count > 0;
-	}
+	if (!slot)
+		return memory;
+	for (; (slot - g->slots) % BUCKET_SLOTS < BUCKET_SLOTS - 1; slot++)
+		slot[0] = slot[1];
+	*slot = 0;
+	g->count -= g->count > 0;
 	return memory;
 }
 
