@@ -24,7 +24,7 @@
 #include <string.h>
 
 enum { SMALL_PERMILLE = 50, QUEUE_COUNT = 64, LOG_OFFSET = 54, FREQ_MAX = 15, S0 = 512 << 10 };
-enum { TRUST_WINDOW = 128, OVERFLOW_MAX = 64 };
+enum { TRUST_WINDOW = 64, OVERFLOW_MAX = 64 };
 
 static const double trust_max = 0.25, trust_min = 1.0 / 8192;
 
