@@ -33,7 +33,8 @@ struct object {
 	uint32_t content;      /* the owner's: of the version's size and mtime alone */
 	uint32_t growth_pages; /* charged beyond what was admitted, while it was open; under the cache's lock
 				*/
-	bool frozen;           /* no longer grows with its file: serve reads from the backing file */
+	uint8_t frozen : 1;    /* no longer grows with its file: serve reads from the backing file */
+	uint8_t kept : 1;      /* the owner's: pinned by a rule */
 	/* The rest is the cache's, under its lock. */
 	bool published;
 	bool settled; /* inserted into the policy */

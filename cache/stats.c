@@ -42,6 +42,7 @@ static const struct counter_row counter_rows[STATS_COUNTER_COUNT] = {
 	[STATS_POLICY_BYTES] = {"policy_bytes", "bytes", "of the policy's own: queues and ghost list"},
 	[STATS_MAPPED_OBJECTS] = {"mapped_objects", "files", "kept since somebody maps them"},
 	[STATS_PARKED_OBJECTS] = {"parked_objects", "files", "passed over by eviction since they are open"},
+	[STATS_KEPT_BYTES] = {"pinned_bytes", "bytes", "of files that rules pin"},
 	[STATS_GHOSTS] = {"ghosts", "files", "not cached that are remembered from an open"},
 	[STATS_INODES] = {"inodes", "files", "known to the daemon now, cached or not"},
 	[STATS_INODE_BYTES] = {"inode_bytes", "bytes", "that knowing them takes"},

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "fs/backing_id.h"
+#include "fs/log.h"
 
 static int64_t ns_of(struct statx_timestamp t)
 {
@@ -111,6 +112,40 @@ bool copy_may_be_mapped(struct server *server, struct inode *inode)
 	return mapped;
 }
 
+/* (locked) The largest file that may have a copy. A copy may take an eighth of the budget at most
+ * (cache/policy/evict.h). */
+static uint64_t size_limit(const struct server *server, const struct inode *inode)
+{
+	return inode->oversize ? server->options.cache_size / 8 : server->limits.small_max;
+}
+
+/* (locked) Pins the copy as a rule wants it, but never more than half of the cache: the rest must be able to
+ * turn over. */
+static void keep(struct server *server, struct inode *inode, struct object *object)
+{
+	if (!inode->keep || object->kept)
+		return;
+	if (server->kept_bytes + object->entry.charge > server->options.cache_size / 2) {
+		log_once(LOG_LEVEL_WARNING, "rules: the pinned files take half of cache_size; further ones "
+					    "are cached without being pinned");
+		return;
+	}
+	if (!object_pin(object))
+		return;
+	object->kept = true;
+	server->kept_bytes += object->entry.charge;
+}
+
+/* (locked) */
+static void unkeep(struct server *server, struct object *object)
+{
+	if (!object->kept)
+		return;
+	object->kept = false;
+	server->kept_bytes -= object->entry.charge;
+	cache_unpin(server->cache, object);
+}
+
 static void forget_backing_id(struct server *server, struct object *object)
 {
 	backing_id_close(server->session, object->backing_id);
@@ -159,7 +194,9 @@ enum copy_state copy_examine(
 	if (object->mapped)
 		sync_if_ahead(server, inode, object); /* the last stores, before others write the file */
 	cache_unpin(server->cache, object);
-	if ((!fresh || object->entry.size > server->limits.small_max) && object_claim(object)) {
+	if (!fresh || object->entry.size > size_limit(server, inode))
+		unkeep(server, object);
+	if ((!fresh || object->entry.size > size_limit(server, inode)) && object_claim(object)) {
 		stats_add(&server->stats, STATS_STALE, 1);
 		drop(server, inode, object);
 	}
@@ -174,6 +211,7 @@ struct object *copy_pin_fresh(struct server *server, struct inode *inode, const 
 		return NULL;
 	if (copy_is_fresh(server, inode, stx) && object_pin(object))
 		return object;
+	unkeep(server, object);
 	if (object_claim(object)) {
 		stats_add(&server->stats, STATS_STALE, 1);
 		drop(server, inode, object);
@@ -284,7 +322,7 @@ void copy_change_end(struct server *server, struct inode *inode, struct object *
 	if (!object)
 		return;
 	restamp(server, inode, object, fresh);
-	if (object->entry.size > server->limits.small_max)
+	if (object->entry.size > size_limit(server, inode))
 		inode->outgrown = true;
 	tree_unlock_inode(server->tree, inode);
 	cache_unpin(server->cache, object);
@@ -469,6 +507,8 @@ void copy_forgotten(struct server *server, struct inode *inode)
 	if (r == 0 && stx.stx_nlink > 0)
 		return;
 	tree_lock_inode(server->tree, inode);
+	if (inode->object)
+		unkeep(server, inode->object);
 	if (inode->object && object_claim(inode->object)) {
 		gone = inode->object;
 		if (is_mapped(server, gone)) {
@@ -486,12 +526,28 @@ void copy_forgotten(struct server *server, struct inode *inode)
 	tree_put(server->tree, inode, 1);
 }
 
+static void unkeep_one(struct inode *inode, void *ctx)
+{
+	struct server *server = ctx;
+
+	tree_lock_inode(server->tree, inode);
+	if (inode->object)
+		unkeep(server, inode->object);
+	tree_unlock_inode(server->tree, inode);
+}
+
+void copy_unkeep_all(struct server *server)
+{
+	tree_each(server->tree, unkeep_one, server);
+}
+
 static void drop_at_exit(struct inode *inode, void *ctx)
 {
 	struct server *server = ctx;
 
 	if (!inode->object)
 		return;
+	unkeep(server, inode->object);
 	if (inode->object->mapped)
 		copy_sync_mapping(server, inode, inode->object);
 	cache_drop(server->cache, inode->object);
@@ -534,6 +590,7 @@ static bool attach(struct server *server, struct inode *inode, struct object *ob
 	ok = inode->change_seq == seq && !inode->writer_count && !inode->object;
 	if (ok) {
 		object->owner = tree_hold(server->tree, inode);
+		object->entry.priority = inode->priority;
 		inode->object = object;
 		inode->suspect = false;
 	}
@@ -547,7 +604,7 @@ static void fill(struct server *server, struct inode *inode, int fd)
 	struct object *object;
 	uint16_t seq;
 
-	if (fd_statx(fd, &before) < 0 || before.stx_size > server->limits.small_max ||
+	if (fd_statx(fd, &before) < 0 || before.stx_size > size_limit(server, inode) ||
 		!is_quiet(server, &before))
 		return;
 	if (!may_fill(server, inode, fd, &seq))
@@ -558,6 +615,10 @@ static void fill(struct server *server, struct inode *inode, int fd)
 	if (fd_statx(fd, &after) == 0 && stamp_of(&after) == object->stamp &&
 		attach(server, inode, object, seq)) {
 		cache_publish(server->cache, object);
+		tree_lock_inode(server->tree, inode);
+		if (inode->object == object)
+			keep(server, inode, object);
+		tree_unlock_inode(server->tree, inode);
 		/* one copy in memory is enough */
 		posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
 	} else {

@@ -52,6 +52,9 @@ int copy_before_reading(struct server *server, struct inode *inode);
 bool copy_attributes_begin(struct server *server, struct inode *inode);
 void copy_attributes_end(struct server *server, struct inode *inode, bool fresh);
 
+/* The rules changed: copies are pinned again as files are opened. */
+void copy_unkeep_all(struct server *server);
+
 /* The kernel forgot the inode: a copy of a deleted file need not stay. */
 void copy_forgotten(struct server *server, struct inode *inode);
 

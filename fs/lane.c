@@ -21,6 +21,7 @@ struct opening {
 	struct handle *handle;
 	struct fuse_file_info *info;
 	struct statx stx;
+	struct rule_decision rule;
 	enum lane wish;
 	bool writes;
 	bool refreshed; /* a copy, which may have grown */
@@ -152,20 +153,43 @@ static enum lane wish_of(struct server *server, const struct handle *handle, con
 	return classify(&server->limits, &facts);
 }
 
-/* A small file was opened that is not in the cache: is it time to copy it? */
+static void ask_rules(struct server *server, struct opening *o)
+{
+	struct rule_decision *rule = &o->rule;
+	bool privileged_write = o->writes && o->handle->privileged_bits; /* has a lane that it needs */
+
+	if (!server->options.rules)
+		return;
+	ruling_ask(&server->ruling, server->tree, server->options.source, o->handle->inode, &o->stx,
+		o->writes, rule);
+	if (rule->has_lane && server->passthrough && !privileged_write)
+		o->wish = rule->lane == LANE_CACHED && o->writes ? LANE_PLAIN : rule->lane;
+}
+
+static bool may_be_cached(const struct server *server, const struct opening *o)
+{
+	if (o->writes)
+		return false;
+	return o->rule.has_lane ? o->rule.lane == LANE_CACHED : o->stx.stx_size <= server->limits.small_max;
+}
+
+/* A file was opened that may be cached and is not: is it time to copy it? */
 static void consider_filling(struct server *server, struct opening *o)
 {
 	struct inode *inode = o->handle->inode;
 	bool start = false;
 
-	if (o->writes || o->stx.stx_size > server->limits.small_max || o->handle->object)
+	if (o->handle->object || !may_be_cached(server, o))
 		return;
 	stats_add(&server->stats, STATS_MISSES, 1);
 	if (server->options.admit == 0)
 		return;
-	if (!cache_ask(server->cache, copy_id(inode, &o->stx), o->stx.stx_size))
+	if (!cache_ask(server->cache, copy_id(inode, &o->stx), o->stx.stx_size) && !o->rule.pin)
 		return;
 	tree_lock_inode(server->tree, inode);
+	inode->keep = o->rule.pin;
+	inode->priority = (int8_t)o->rule.priority;
+	inode->oversize = o->stx.stx_size > server->limits.small_max;
 	if (!inode->filling && !inode->object && !inode->writer_count && !inode->outgrown) {
 		inode->filling = true;
 		start = true;
@@ -224,8 +248,9 @@ int lane_open(struct server *server, struct inode *inode, int open_flags, int fd
 	r = tree_statx(server->tree, inode, &o.stx);
 	if (r == 0) {
 		o.wish = wish_of(server, handle, &o.stx);
-		handle->random_buffered = server->limits.stream && !o.writes;
 		handle->privileged_bits = (o.stx.stx_mode & (S_ISUID | S_ISGID)) != 0;
+		ask_rules(server, &o);
+		handle->random_buffered = server->limits.stream && !o.writes;
 		/* fsync must report what failed since this open: the descriptor remembers */
 		r = o.writes ? MIN(handle_fd(server, handle), 0) : 0;
 	}

@@ -1,4 +1,5 @@
 /* Extended attributes, ACLs among them, and file flags. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -200,8 +201,8 @@ void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned cmd, void *arg, struct fu
 	}
 	if (sets)
 		memcpy(data, in, size);
-	fd = inode->type == S_IFDIR ? dup(dir_fd(info))
-				    : tree_open(server->tree, inode, O_RDONLY | O_NONBLOCK);
+	fd = inode->type == DT_DIR ? dup(dir_fd(info))
+				   : tree_open(server->tree, inode, O_RDONLY | O_NONBLOCK);
 	if (fd < 0) {
 		op_reply(req, fd == -1 ? -errno : fd);
 		return;

@@ -6,10 +6,12 @@
 
 #include "cache/cache.h"
 #include "cache/policy/classify.h"
+#include "cache/policy/pressure.h"
 #include "cache/stats.h"
 #include "fs/control.h"
 #include "fs/handle.h"
 #include "fs/options.h"
+#include "fs/ruling.h"
 #include "fs/tree.h"
 
 struct fuse_session;
@@ -29,5 +31,8 @@ struct server {
 	bool uring;           /* requests come over io_uring */
 	struct control control;
 	struct handle_list handles;
+	struct ruling ruling;
+	struct pressure pressure;
+	_Atomic uint64_t kept_bytes; /* charges of copies that rules pin */
 	struct stats stats;
 };

@@ -17,6 +17,7 @@
 #include "fs/creds.h"
 #include "fs/lane.h"
 #include "fs/log.h"
+#include "fs/memory.h"
 #include "fs/ops.h"
 #include "fs/ops_control.h"
 #include "fs/status.h"
@@ -276,6 +277,25 @@ static int start_backends(struct server *server)
 	return r;
 }
 
+static int start_rules(struct server *server)
+{
+	const struct options *o = &server->options;
+	const struct pressure_limits limits = {
+		.floor = o->memory_floor,
+		.cache_min = o->cache_min,
+		.cache_size = o->cache_size,
+	};
+	g_autofree char *error = NULL;
+	int r;
+
+	pressure_init(&server->pressure, &limits);
+	ruling_init(&server->ruling);
+	r = o->rules ? ruling_load(&server->ruling, o->rules, &error) : 0;
+	if (r < 0)
+		log_error("%s", error);
+	return r;
+}
+
 static int start_server(struct server *server, unsigned descriptors)
 {
 	const struct options *o = &server->options;
@@ -291,7 +311,9 @@ static int start_server(struct server *server, unsigned descriptors)
 	pthread_mutex_init(&server->handles.lock, NULL);
 	server->privileged = creds_privileged();
 	server->control = (struct control){.verbs = status_verbs, .context = server, .owner = geteuid()};
-	r = choose_transport(server);
+	r = start_rules(server);
+	if (r == 0)
+		r = choose_transport(server);
 	if (r == 0)
 		r = choose_passthrough(server);
 	if (r == 0)
@@ -319,6 +341,7 @@ static void stop_server(struct server *server)
 	}
 	cache_free(server->cache);
 	tree_free(server->tree);
+	ruling_deinit(&server->ruling);
 	backend_free(server->direct);
 	backend_free(server->buffered);
 	op_io_drain();
@@ -386,6 +409,26 @@ static gpointer wait_until_it_answers(gpointer data)
 	return NULL;
 }
 
+/* Gives memory back while the machine is short of it, and takes it again later. */
+static void relieve_memory(struct server *server)
+{
+	const struct options *o = &server->options;
+	const struct pressure_limits limits = {
+		.floor = o->memory_floor,
+		.cache_min = o->cache_min,
+		.cache_size = o->cache_size,
+	};
+	struct cache_figures figures;
+	uint64_t target;
+
+	if (!o->memory_floor)
+		return;
+	cache_read_figures(server->cache, &figures);
+	target = pressure_measured(&server->pressure, &limits, memory_available(""), figures.bytes);
+	if (target != figures.budget)
+		cache_set_budget(server->cache, target);
+}
+
 static gpointer tick(gpointer data)
 {
 	struct session *session = data;
@@ -396,6 +439,7 @@ static gpointer tick(gpointer data)
 			    &session->wake, &session->lock, g_get_monotonic_time() + G_TIME_SPAN_SECOND))
 			continue;
 		g_mutex_unlock(&session->lock);
+		relieve_memory(&session->server);
 		tree_close_idle(session->server.tree);
 		cache_tick(session->server.cache);
 		g_mutex_lock(&session->lock);

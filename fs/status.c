@@ -1,6 +1,9 @@
 #include "fs/status.h"
 
+#include <errno.h>
+
 #include "backends/backend.h"
+#include "fs/copy.h"
 #include "fs/report.h"
 #include "fs/server.h"
 
@@ -28,6 +31,7 @@ static void collect(struct server *server)
 	stats_set(stats, STATS_MAPPED_OBJECTS, f.mapped_count);
 	stats_set(stats, STATS_PARKED_OBJECTS, f.policy.parked_count);
 	stats_set(stats, STATS_GHOSTS, f.policy.ghost_count);
+	stats_set(stats, STATS_KEPT_BYTES, server->kept_bytes);
 	stats_set(stats, STATS_INODES, tree_inode_count(server->tree));
 	stats_set(stats, STATS_INODE_BYTES, tree_bytes(server->tree));
 }
@@ -53,7 +57,30 @@ static int answer_stat(void *context, int argc, char *const *argv, GString *repl
 	return report_stat(&report, argc, argv, reply);
 }
 
+static int answer_reload(void *context, int argc, char *const *argv, GString *reply)
+{
+	struct server *server = context;
+	g_autofree char *error = NULL;
+	int r;
+
+	(void)argv;
+	if (argc != 1 || !server->options.rules) {
+		g_string_append(
+			reply, argc != 1 ? "reload: takes nothing" : "reload: mounted without rules=FILE");
+		return -EINVAL;
+	}
+	r = ruling_load(&server->ruling, server->options.rules, &error);
+	if (r < 0) {
+		g_string_append(reply, error);
+		return r;
+	}
+	copy_unkeep_all(server);
+	g_string_append_printf(reply, "%u rules in force\n", ruling_count(&server->ruling));
+	return 0;
+}
+
 const struct control_verb status_verbs[] = {
 	{"stat", false, answer_stat},
+	{"reload", true, answer_reload},
 	{NULL, false, NULL},
 };

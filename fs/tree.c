@@ -1,5 +1,6 @@
 #include "fs/tree.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <linux/magic.h>
 #include <stdio.h>
@@ -276,7 +277,7 @@ static struct inode *inode_new(
 	inode->nodeid = nodeid;
 	inode->mount = id->mount;
 	inode->fd_slot = -1;
-	inode->type = type & S_IFMT;
+	inode->type = IFTODT(type);
 	inode->handle_type = (int16_t)id->type;
 	inode->handle_bytes = (uint8_t)bytes;
 	memcpy(inode->handle, id->data, bytes);
@@ -516,7 +517,7 @@ int tree_lookup_nodeid(struct tree *tree, uint64_t nodeid, struct inode **ret, s
 		tree_put(tree, inode, 1);
 		return r;
 	}
-	inode->type = stx->stx_mode & S_IFMT;
+	inode->type = IFTODT(stx->stx_mode);
 	tree_fd_donate(tree, inode, fd);
 	*ret = inode;
 	return 0;
@@ -696,13 +697,26 @@ struct inode *tree_root(struct tree *tree)
 
 void tree_each(struct tree *tree, void (*visit)(struct inode *inode, void *ctx), void *ctx)
 {
+	/* not under the shard's lock, which the visitor may need */
 	for (int i = 0; i < TREE_SHARDS; i++) {
+		struct tree_shard *shard = &tree->shards[i];
+		g_autoptr(GPtrArray) inodes = g_ptr_array_new();
 		GHashTableIter iter;
 		gpointer inode;
 
-		g_hash_table_iter_init(&iter, tree->shards[i].inodes);
-		while (g_hash_table_iter_next(&iter, &inode, NULL))
-			visit(inode, ctx);
+		pthread_mutex_lock(&shard->lock);
+		g_hash_table_iter_init(&iter, shard->inodes);
+		while (g_hash_table_iter_next(&iter, &inode, NULL)) {
+			if (!((struct inode *)inode)->object)
+				continue;
+			((struct inode *)inode)->refs++;
+			g_ptr_array_add(inodes, inode);
+		}
+		pthread_mutex_unlock(&shard->lock);
+		for (guint n = 0; n < inodes->len; n++) {
+			visit(inodes->pdata[n], ctx);
+			tree_put(tree, inodes->pdata[n], 1);
+		}
 	}
 }
 

@@ -42,10 +42,13 @@ struct inode {
 	int32_t backing_id;  /* of the backing file, while tied to it */
 	int32_t fd_slot;     /* in the set of descriptors, or -1; under the set's lock */
 	uint16_t change_seq; /* moves with every change that comes through the mount */
-	uint16_t type;       /* S_IFMT bits */
 	int16_t handle_type; /* the file system's, or TREE_BY_NAME */
+	uint8_t type;        /* DT_* of dirent.h */
 	uint8_t handle_bytes;
 
+	int8_t priority : 2;  /* -1, 0, 1: what a rule says for the policy */
+	uint8_t keep : 1;     /* a rule pins its copy */
+	uint8_t oversize : 1; /* a rule lets it be cached though it is not small */
 	uint8_t binding : 2;  /* enum binding */
 	uint8_t filling : 1;  /* a fill is queued or running */
 	uint8_t suspect : 1;  /* was open for writing since the copy was last proved fresh */
@@ -116,6 +119,7 @@ uint64_t tree_ino(const struct inode *inode, uint64_t ino);
 void tree_lock_inode(struct tree *tree, struct inode *inode);
 void tree_unlock_inode(struct tree *tree, struct inode *inode);
 
+/* Each inode that has a copy in the cache, held for the visit. */
 void tree_each(struct tree *tree, void (*visit)(struct inode *inode, void *ctx), void *ctx);
 
 /* For the counters. */

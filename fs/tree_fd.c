@@ -1,4 +1,5 @@
 /* The bounded set of O_PATH descriptors, and the ways to reach a file. */
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -226,7 +227,7 @@ void tree_fd_donate(struct tree *tree, struct inode *inode, int fd)
 {
 	int closing = fd;
 
-	if (inode != tree->root && inode->type != S_IFSOCK && inode->type != S_IFIFO) {
+	if (inode != tree->root && inode->type != DT_SOCK && inode->type != DT_FIFO) {
 		pthread_mutex_lock(&tree->fds.lock);
 		closing = set_insert(&tree->fds, inode, fd, 0);
 		pthread_mutex_unlock(&tree->fds.lock);

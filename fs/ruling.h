@@ -1,0 +1,34 @@
+/*
+ * ruling - the rules file in force (-o rules=FILE), asked at each open; see cache/policy/rules.h.
+ *
+ * Any thread may ask while another reads the file again.
+ */
+#pragma once
+
+#include <glib.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <sys/stat.h>
+
+#include "cache/policy/rules.h"
+
+struct inode;
+struct tree;
+
+struct ruling {
+	pthread_rwlock_t lock;
+	struct rules *rules; /* NULL: none */
+};
+
+void ruling_init(struct ruling *ruling);
+void ruling_deinit(struct ruling *ruling);
+
+/* Reads path; after an error the old rules stay in force and *error is one line, freed by the caller with
+ * g_free(). */
+int ruling_load(struct ruling *ruling, const char *path, char **error);
+unsigned ruling_count(struct ruling *ruling);
+
+/* What the rules say about the file when it is opened now. decision->section is not set. source: SOURCE's
+ * path. */
+void ruling_ask(struct ruling *ruling, struct tree *tree, const char *source, struct inode *inode,
+	const struct statx *stx, bool writes, struct rule_decision *decision);
