@@ -4,8 +4,6 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/sendfile.h>
 #include <unistd.h>
 
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
@@ -324,30 +322,31 @@ static ssize_t pwrite_all(int fd, const char *buf, size_t size, off_t offset)
 	return (ssize_t)done;
 }
 
+#define COPY_STEP (256 * 1024)
+
 /* The whole file from its beginning. Returns bytes copied, or -errno. */
-static ssize_t copy_file(int from, int to, uint64_t size)
+static ssize_t copy_file(const struct cache_source *from, int to, uint64_t size)
 {
-	static const size_t step = 1 << 20;
+	size_t step = MIN(size, COPY_STEP);
+	char *buf = malloc(step ? step : 1);
 	uint64_t done = 0;
-	off_t in = 0;
+	ssize_t n = buf ? 0 : -ENOMEM;
 
-	if (lseek(to, 0, SEEK_SET) < 0)
-		return -errno;
-	while (done < size) {
-		ssize_t n = sendfile(to, from, &in, size - done < step ? size - done : step);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
+	while (n >= 0 && done < size) {
+		n = from->read(from->ctx, buf, MIN(size - done, step), done);
 		if (n == 0)
 			break;
-		done += (uint64_t)n;
+		if (n > 0)
+			n = pwrite_all(to, buf, (size_t)n, (off_t)done);
+		if (n > 0)
+			done += (uint64_t)n;
 	}
-	return (ssize_t)done;
+	free(buf);
+	return n < 0 ? n : (ssize_t)done;
 }
 
-int cache_fill(struct cache *cache, int source_fd, uint64_t id, uint64_t size, struct object **ret)
+int cache_fill(struct cache *cache, const struct cache_source *source, uint64_t id, uint64_t size,
+	struct object **ret)
 {
 	uint64_t charge = charge_of(size);
 	struct object *object;
@@ -369,7 +368,7 @@ int cache_fill(struct cache *cache, int source_fd, uint64_t id, uint64_t size, s
 	object->entry.charge = charge;
 	object->pins = PIN_CLAIMED;
 	fd = store_create(cache->store, &object->file);
-	n = fd < 0 ? fd : copy_file(source_fd, fd, size);
+	n = fd < 0 ? fd : copy_file(source, fd, size);
 	store_close(cache->store, fd);
 	if (n != (ssize_t)size) {
 		unreserve(cache, charge);
@@ -524,7 +523,8 @@ int cache_zero(struct cache *cache, struct object *object, uint64_t offset, uint
 	return r;
 }
 
-int cache_refresh(struct cache *cache, struct object *object, int source_fd, uint64_t size)
+int cache_refresh(
+	struct cache *cache, struct object *object, const struct cache_source *source, uint64_t size)
 {
 	uint64_t old = object->entry.size;
 	ssize_t n;
@@ -537,7 +537,7 @@ int cache_refresh(struct cache *cache, struct object *object, int source_fd, uin
 	fd = store_open(cache->store, &object->file, O_RDWR);
 	if (fd < 0)
 		return fd;
-	n = copy_file(source_fd, fd, size);
+	n = copy_file(source, fd, size);
 	if (n < 0)
 		r = (int)n;
 	else if (ftruncate(fd, n) < 0)

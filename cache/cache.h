@@ -55,6 +55,12 @@ struct cache_owner {
 	void *ctx;
 };
 
+/* The file to copy: as pread(2), but -errno. */
+struct cache_source {
+	ssize_t (*read)(void *ctx, void *buf, size_t size, uint64_t offset);
+	void *ctx;
+};
+
 struct cache_options {
 	uint64_t budget; /* hard for what is kept by choice */
 	uint64_t growth; /* how far objects that grow while open may take it beyond */
@@ -71,10 +77,11 @@ struct store *cache_store(struct cache *cache);
 bool cache_ask(struct cache *cache, uint64_t id, uint64_t size);
 
 /*
- * Copies size bytes of source_fd into a new object, after making room. The object is claimed and unknown to
+ * Copies size bytes of the source into a new object, after making room. The object is claimed and unknown to
  * the policy until cache_publish(). -ENOSPC: nothing can leave. -ESTALE: the file had not size bytes.
  */
-int cache_fill(struct cache *cache, int source_fd, uint64_t id, uint64_t size, struct object **ret);
+int cache_fill(struct cache *cache, const struct cache_source *source, uint64_t id, uint64_t size,
+	struct object **ret);
 void cache_publish(struct cache *cache, struct object *object);
 
 /* One user more, if the object is not being evicted. */
@@ -101,7 +108,8 @@ int cache_truncate(struct cache *cache, struct object *object, uint64_t size);
 /* Bytes of the range that lie in the object become zeros. */
 int cache_zero(struct cache *cache, struct object *object, uint64_t offset, uint64_t length);
 /* Copies the file again, in place: those who have the object open or mapped see the new contents. */
-int cache_refresh(struct cache *cache, struct object *object, int source_fd, uint64_t size);
+int cache_refresh(
+	struct cache *cache, struct object *object, const struct cache_source *source, uint64_t size);
 
 void cache_set_budget(struct cache *cache, uint64_t budget);
 /* Evicts until the budget holds. */

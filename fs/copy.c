@@ -7,8 +7,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "backends/backend.h"
 #include "fs/backing_id.h"
 #include "fs/log.h"
+#include "fs/sync_io.h"
 
 static int64_t ns_of(struct statx_timestamp t)
 {
@@ -30,6 +32,32 @@ static void set_stamp(struct object *object, const struct statx *stx)
 {
 	object->stamp = stamp_of(stx);
 	object->content = content_of(stx);
+}
+
+/* A file that is being copied. */
+struct reading {
+	struct cache_source source;
+	struct backend_file *file;
+};
+
+static ssize_t read_source(void *ctx, void *buf, size_t size, uint64_t offset)
+{
+	struct reading *reading = ctx;
+
+	return sync_read(reading->file, buf, size, (off_t)offset);
+}
+
+static int reading_begin(struct server *server, struct reading *reading, int fd)
+{
+	const struct backend_open how = {.fd = fd};
+
+	reading->source = (struct cache_source){.read = read_source, .ctx = reading};
+	return backend_open(server->buffered, &how, &reading->file);
+}
+
+static void reading_end(struct reading *reading)
+{
+	backend_close(reading->file);
 }
 
 static int fd_statx(int fd, struct statx *stx)
@@ -231,19 +259,24 @@ static bool is_ahead(struct server *server, struct inode *inode, struct object *
 static int refresh_from(struct server *server, struct inode *inode, struct object *object, int fd)
 {
 	struct statx before, after;
+	struct reading reading;
 	int r;
 
+	r = reading_begin(server, &reading, fd);
+	if (r < 0)
+		return r;
 	for (int tries = 0; tries < 3; tries++) {
 		r = fd_statx(fd, &before);
 		if (r == 0)
-			r = cache_refresh(server->cache, object, fd, before.stx_size);
+			r = cache_refresh(server->cache, object, &reading.source, before.stx_size);
 		if (r == 0)
 			r = fd_statx(fd, &after);
-		if (r < 0)
-			return r;
-		if (stamp_of(&before) == stamp_of(&after))
+		if (r < 0 || stamp_of(&before) == stamp_of(&after))
 			break;
 	}
+	reading_end(&reading);
+	if (r < 0)
+		return r;
 	set_stamp(object, &after);
 	if (!tree_has_fine_stamps(inode) && !is_quiet(server, &after))
 		object->stamp = 0; /* an unsettled version is looked at again by the next open */
@@ -601,15 +634,21 @@ static bool attach(struct server *server, struct inode *inode, struct object *ob
 static void fill(struct server *server, struct inode *inode, int fd)
 {
 	struct statx before, after;
+	struct reading reading;
 	struct object *object;
 	uint16_t seq;
+	int r;
 
 	if (fd_statx(fd, &before) < 0 || before.stx_size > size_limit(server, inode) ||
 		!is_quiet(server, &before))
 		return;
 	if (!may_fill(server, inode, fd, &seq))
 		return;
-	if (cache_fill(server->cache, fd, copy_id(inode, &before), before.stx_size, &object) < 0)
+	if (reading_begin(server, &reading, fd) < 0)
+		return;
+	r = cache_fill(server->cache, &reading.source, copy_id(inode, &before), before.stx_size, &object);
+	reading_end(&reading);
+	if (r < 0)
 		return;
 	set_stamp(object, &before);
 	if (fd_statx(fd, &after) == 0 && stamp_of(&after) == object->stamp &&

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <semaphore.h>
 #include <stdlib.h>
 #include <sys/uio.h>
 #include <sys/xattr.h>
@@ -12,6 +11,7 @@
 #include "fs/copy.h"
 #include "fs/creds.h"
 #include "fs/ops.h"
+#include "fs/sync_io.h"
 
 #define IO_BUFFER (1 << 20) /* the largest request */
 #define IO_ALIGN 4096
@@ -275,39 +275,6 @@ static void write_done(struct backend_request *request, ssize_t result)
 	io_put(io);
 }
 
-/* Over /dev/fuse the data lies in the thread's receive buffer: it must be used before the next request. */
-struct waiting_write {
-	struct backend_request request;
-	ssize_t result;
-	sem_t done;
-};
-
-static void waiting_write_done(struct backend_request *request, ssize_t result)
-{
-	struct waiting_write *w = (struct waiting_write *)request;
-
-	w->result = result;
-	sem_post(&w->done);
-}
-
-static ssize_t write_and_wait(struct backend_file *file, const char *buf, size_t size, off_t offset)
-{
-	struct waiting_write w = {
-		.request = {.file = file,
-			.buf = (void *)(uintptr_t)buf,
-			.size = size,
-			.offset = offset,
-			.done = waiting_write_done},
-	};
-
-	sem_init(&w.done, 0, 0);
-	backend_write(&w.request);
-	while (sem_wait(&w.done) < 0)
-		continue;
-	sem_destroy(&w.done);
-	return w.result;
-}
-
 static void write_direct(fuse_req_t req, struct handle *handle, const char *buf, size_t size, off_t offset)
 {
 	struct server *server = server_of(req);
@@ -320,7 +287,8 @@ static void write_direct(fuse_req_t req, struct handle *handle, const char *buf,
 		return;
 	}
 	if (!fuse_req_is_uring(req)) {
-		reply_written(req, handle->lane, write_and_wait(file, buf, size, offset));
+		/* the data lies in the thread's receive buffer: it must be used before the next request */
+		reply_written(req, handle->lane, sync_write(file, buf, size, offset));
 		return;
 	}
 	io = io_get(req, handle);

@@ -269,6 +269,7 @@ static int start_backends(struct server *server)
 	settings.stream_gap = server->options.stream_gap;
 	settings.write_direct_from = (off_t)MIN(server->options.large_min, (uint64_t)INT64_MAX);
 	settings.log = backend_says;
+	settings.faults = g_getenv("SIEVEFS_FAULT"); /* for tests */
 	r = backend_direct_new(&settings, &server->direct);
 	if (r == 0)
 		r = backend_buffered_new(&settings, &server->buffered);

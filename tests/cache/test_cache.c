@@ -74,6 +74,12 @@ static int file_of(const void *bytes, size_t size)
 	return fd;
 }
 
+/* A source that is an open file. */
+static ssize_t read_fd(void *fd, void *buf, size_t size, uint64_t offset)
+{
+	return pread((int)(intptr_t)fd, buf, size, (off_t)offset);
+}
+
 /* A published object of size bytes that begin with its id. */
 static struct object *add(struct fixture *f, uint64_t id, size_t size)
 {
@@ -83,7 +89,7 @@ static struct object *add(struct fixture *f, uint64_t id, size_t size)
 
 	memcpy(bytes, &id, 8);
 	fd = file_of(bytes, size);
-	r = cache_fill(f->cache, fd, id, size, &object);
+	r = cache_fill(f->cache, &(struct cache_source){read_fd, (void *)(intptr_t)fd}, id, size, &object);
 	close(fd);
 	free(bytes);
 	if (r < 0)
@@ -119,7 +125,9 @@ static void an_object_holds_the_bytes_of_its_file(void **state)
 
 	start_with(&f, BUDGET, 0);
 	fd = file_of("hello, cache", 12);
-	assert_int_equal(cache_fill(f.cache, fd, 1, 12, &object), 0);
+	assert_int_equal(
+		cache_fill(f.cache, &(struct cache_source){read_fd, (void *)(intptr_t)fd}, 1, 12, &object),
+		0);
 	assert_int_equal(cache_read(f.cache, object, buf, sizeof(buf), 0), 12);
 	assert_memory_equal(buf, "hello, cache", 12);
 	assert_int_equal(cache_read(f.cache, object, buf, sizeof(buf), 7), 5);
@@ -136,7 +144,9 @@ static void a_file_that_shrank_while_it_was_copied_is_not_kept(void **state)
 	int fd = file_of("short", 5);
 
 	start_with(&f, BUDGET, 0);
-	assert_int_equal(cache_fill(f.cache, fd, 1, 500, &object), -ESTALE);
+	assert_int_equal(
+		cache_fill(f.cache, &(struct cache_source){read_fd, (void *)(intptr_t)fd}, 1, 500, &object),
+		-ESTALE);
 	assert_int_equal(figures_of(&f).object_count, 0);
 	assert_int_equal(figures_of(&f).reserved, 0);
 	close(fd);
@@ -279,7 +289,8 @@ static void a_refresh_replaces_the_contents_in_place(void **state)
 	start_with(&f, BUDGET, BUDGET / 4);
 	object = add(&f, 1, 5000);
 	assert_true(object_pin(object));
-	assert_int_equal(cache_refresh(f.cache, object, fd, 12), 0);
+	assert_int_equal(
+		cache_refresh(f.cache, object, &(struct cache_source){read_fd, (void *)(intptr_t)fd}, 12), 0);
 	assert_int_equal(cache_read(f.cache, object, buf, sizeof(buf), 0), 12);
 	assert_memory_equal(buf, "new contents", 12);
 	assert_int_equal(object->entry.size, 12);
@@ -366,7 +377,8 @@ static void fill_slot(unsigned slot, uint64_t id)
 
 	memcpy(bytes, &id, 8);
 	fd = file_of(bytes, sizeof(bytes));
-	if (cache_fill(shared.cache, fd, id, sizeof(bytes), &object) == 0) {
+	if (cache_fill(shared.cache, &(struct cache_source){read_fd, (void *)(intptr_t)fd}, id, sizeof(bytes),
+		    &object) == 0) {
 		pthread_mutex_lock(&slot_locks[slot]);
 		attached = !slots[slot];
 		if (attached)

@@ -62,12 +62,19 @@ static double median(double *values, size_t n)
 	return values[n / 2];
 }
 
+/* A source that is an open file. */
+static ssize_t read_fd(void *fd, void *buf, size_t size, uint64_t offset)
+{
+	return pread((int)(intptr_t)fd, buf, size, (off_t)offset);
+}
+
 /* Adds one file under the slot; false when it was not taken. */
 static bool enter(struct cache *cache, int source, struct object **slots, uint64_t slot, uint64_t id)
 {
 	struct object *object;
 
-	if (cache_fill(cache, source, id, PAGE, &object) < 0)
+	if (cache_fill(cache, &(struct cache_source){read_fd, (void *)(intptr_t)source}, id, PAGE, &object) <
+		0)
 		return false;
 	object->owner = (void *)(uintptr_t)slot;
 	slots[slot] = object;

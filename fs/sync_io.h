@@ -1,0 +1,11 @@
+/* sync_io - a backend's requests for callers who wait. */
+#pragma once
+
+#include <stddef.h>
+#include <sys/types.h>
+
+struct backend_file;
+
+/* As pread(2) and pwrite(2), but -errno. */
+ssize_t sync_read(struct backend_file *file, void *buf, size_t size, off_t offset);
+ssize_t sync_write(struct backend_file *file, const void *buf, size_t size, off_t offset);
