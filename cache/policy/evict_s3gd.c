@@ -156,6 +156,8 @@ static void overflow_small(struct evict *e)
 
 	for (int i = 0; i < OVERFLOW_MAX && s->small.charged > small_share(e); i++) {
 		entry = s->small.oldest;
+		if (!entry)
+			return;
 		evict_queue_unlink(&s->small, entry);
 		push_main(e, entry, evict_absorb(e, entry) ? 1 : s->trust);
 	}

@@ -27,7 +27,7 @@ static int replay_all(const struct settings *s, const struct trace *trace, struc
 
 static int replay_trace(const struct settings *s, const char *path, bool is_first)
 {
-	g_autofree struct replay_result *results = NULL;
+	struct replay_result *results;
 	g_autofree char *error = NULL;
 	struct trace trace;
 	unsigned policy_count = 0;
@@ -50,6 +50,7 @@ static int replay_trace(const struct settings *s, const char *path, bool is_firs
 		report_json(s, &trace, results, is_first);
 	else
 		report_table(s, &trace, results);
+	g_free(results);
 	trace_unload(&trace);
 	return r;
 }

@@ -12,26 +12,29 @@
 
 enum { ROOM_MIN = 1 << 12, PROGRESS_EVERY = 1 << 20 };
 
+struct file_state {
+	uint64_t size; /* the latest */
+	bool seen_twice;
+};
+
 /* What is needed only while loading: growing arrays, and an open-addressing table from id to file. */
 struct loader {
 	struct trace *trace;
 	uint64_t open_room, file_room, change_room;
-	uint64_t *sizes;  /* by file: the latest */
-	uint32_t *places; /* file index + 1, or 0 */
-	bool *seen_twice; /* by file */
+	struct file_state *states; /* by file */
+	uint32_t *places;          /* file index + 1, or 0 */
 	uint64_t place_count;
 };
 
-static int grow_array(void *array, uint64_t *room, size_t element_bytes)
+/* The array with twice the room, or NULL and the array as it was. */
+static void *grow_array(void *array, uint64_t *room, size_t element_bytes)
 {
 	uint64_t wanted = *room ? *room * 2 : ROOM_MIN;
-	void *grown = realloc(*(void **)array, wanted * element_bytes);
+	void *grown = realloc(array, wanted * element_bytes);
 
-	if (!grown)
-		return -ENOMEM;
-	*(void **)array = grown;
-	*room = wanted;
-	return 0;
+	if (grown)
+		*room = wanted;
+	return grown;
 }
 
 static uint64_t place_of(const struct loader *l, uint64_t id)
@@ -60,29 +63,31 @@ static int grow_places(struct loader *l)
 
 static int grow_files(struct loader *l)
 {
-	uint64_t room = l->file_room, sizes_room = room, seen_room = room;
-	int r = grow_array(&l->trace->files, &room, sizeof(*l->trace->files));
+	uint64_t room = l->file_room, state_room = room;
+	struct trace_file *files = grow_array(l->trace->files, &room, sizeof(*files));
+	struct file_state *states;
 
-	if (!r)
-		r = grow_array(&l->sizes, &sizes_room, sizeof(*l->sizes));
-	if (!r)
-		r = grow_array(&l->seen_twice, &seen_room, sizeof(*l->seen_twice));
-	if (!r)
-		l->file_room = room;
-	return r;
+	if (!files)
+		return -ENOMEM;
+	l->trace->files = files;
+	states = grow_array(l->states, &state_room, sizeof(*states));
+	if (!states)
+		return -ENOMEM;
+	l->states = states;
+	l->file_room = room;
+	return 0;
 }
 
 static int add_file(struct loader *l, uint64_t place, const struct trace_event_read *read)
 {
 	uint32_t i = l->trace->file_count;
 
-	if (i == l->file_room && grow_files(l) < 0)
+	if ((!l->states || i == l->file_room) && grow_files(l) < 0)
 		return -ENOMEM;
 	if (i == UINT32_MAX - 1)
 		return -EOVERFLOW;
 	l->trace->files[i] = (struct trace_file){read->id, read->size};
-	l->sizes[i] = read->size;
-	l->seen_twice[i] = false;
+	l->states[i] = (struct file_state){read->size, false};
 	l->trace->file_count++;
 	l->places[place] = i + 1;
 	return l->trace->file_count > l->place_count / 2 ? grow_places(l) : 0;
@@ -92,8 +97,13 @@ static int add_change(struct loader *l, struct trace_change change)
 {
 	struct trace *t = l->trace;
 
-	if (t->change_count == l->change_room && grow_array(&t->changes, &l->change_room, sizeof(change)) < 0)
-		return -ENOMEM;
+	if (!t->changes || t->change_count == l->change_room) {
+		struct trace_change *grown = grow_array(t->changes, &l->change_room, sizeof(change));
+
+		if (!grown)
+			return -ENOMEM;
+		t->changes = grown;
+	}
 	t->changes[t->change_count++] = change;
 	return 0;
 }
@@ -102,14 +112,19 @@ static int add_open(struct loader *l, uint32_t file, uint64_t size, bool is_new)
 {
 	struct trace *t = l->trace;
 
-	if (t->open_count == l->open_room && grow_array(&t->opens, &l->open_room, sizeof(*t->opens)) < 0)
-		return -ENOMEM;
-	if (size != l->sizes[file]) {
-		l->sizes[file] = size;
+	if (!t->opens || t->open_count == l->open_room) {
+		uint32_t *grown = grow_array(t->opens, &l->open_room, sizeof(*grown));
+
+		if (!grown)
+			return -ENOMEM;
+		t->opens = grown;
+	}
+	if (size != l->states[file].size) {
+		l->states[file].size = size;
 		if (add_change(l, (struct trace_change){t->open_count, file, false, size}) < 0)
 			return -ENOMEM;
 	}
-	l->seen_twice[file] |= !is_new;
+	l->states[file].seen_twice |= !is_new;
 	t->opens[t->open_count++] = file;
 	return 0;
 }
@@ -120,7 +135,7 @@ static int add(struct loader *l, const struct trace_event_read *read)
 	uint32_t file;
 	int r = 0;
 
-	if (!l->places[place]) {
+	if (!l->places[place] || !l->states) {
 		if (read->event != TRACE_OPEN)
 			return 0;
 		file = l->trace->file_count;
@@ -139,7 +154,7 @@ static void total_up(struct loader *l)
 
 	for (uint32_t i = 0; i < t->file_count; i++) {
 		t->working_set += t->files[i].size;
-		t->one_hit_count += !l->seen_twice[i];
+		t->one_hit_count += !l->states[i].seen_twice;
 	}
 }
 
@@ -202,8 +217,7 @@ int trace_load(const char *path, struct trace *trace, char **error)
 		input_close(input);
 	}
 	free(l.places);
-	free(l.sizes);
-	free(l.seen_twice);
+	free(l.states);
 	if (r < 0) {
 		trace_unload(trace);
 		if (!*error)

@@ -127,7 +127,7 @@ static void writes_cost_hits_and_nothing_else(void **state)
 {
 	const struct replay_options options = {
 		.charge = REPLAY_PAGES, .evict = {.admit = 2, .largest_part = 8}};
-	double before[8], after;
+	double before[16] = {0}, after;
 	struct trace trace;
 
 	make("zipf", 3, &trace);
