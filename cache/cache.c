@@ -1,4 +1,5 @@
 #include "cache/cache.h"
+#include "cache/policy/charge.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -7,7 +8,7 @@
 #include <unistd.h>
 
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
-#define PAGE 4096ULL
+#define PAGE ((uint64_t)CHARGE_PAGE)
 #define PIN_CLAIMED 0x80000000u /* being evicted or filled: cannot be pinned */
 #define PIN_PARKED 0x40000000u  /* the policy met it while pinned and waits for evict_unpark() */
 #define PIN_COUNT (PIN_PARKED - 1)
@@ -35,11 +36,6 @@ uint64_t cache_stamp(uint64_t size, int64_t mtime_ns, int64_t ctime_ns)
 	h = (h ^ (h >> 29) ^ (uint64_t)mtime_ns) * 0xbf58476d1ce4e5b9ULL;
 	h = (h ^ (h >> 32) ^ (uint64_t)ctime_ns) * 0x94d049bb133111ebULL;
 	return h ^ (h >> 31);
-}
-
-static uint64_t charge_of(uint64_t size)
-{
-	return (size + PAGE - 1) / PAGE * PAGE + OBJECT_METADATA;
 }
 
 static struct object *object_of(struct evict_entry *entry)

@@ -41,10 +41,6 @@ struct object {
 	bool mapped;  /* kept because somebody maps it; on the watch list */
 };
 
-/* What an object costs besides its pages: this struct, its inode, and the kernel's tmpfs inode, dentry and
- * file. */
-#define OBJECT_METADATA 1536
-
 struct cache_owner {
 	/* Detach the claimed object from its file. -EBUSY: somebody still maps it; it is then kept and
 	 * watched. */

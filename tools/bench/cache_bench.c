@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "cache/cache.h"
+#include "cache/policy/charge.h"
 
 #define PAGE 4096
 #define BATCHES 20
@@ -124,7 +125,7 @@ static int bench(const struct evict_policy *policy, uint64_t count, struct resul
 	struct object **slots = calloc(count + 500, sizeof(*slots));
 	/* room for exactly count, the ghost list included: its share is small */
 	const struct cache_options options = {
-		.budget = count * (PAGE + OBJECT_METADATA) * 102 / 100,
+		.budget = count * charge_of(PAGE) * 102 / 100,
 		.admit = 1,
 		.policy = policy,
 	};

@@ -1,4 +1,5 @@
 #include "tools/replay/replay.h"
+#include "cache/policy/charge.h"
 
 #include "tools/replay/progress.h"
 #include "tools/replay/random.h"
@@ -41,11 +42,9 @@ static bool file_take(void *ctx, struct evict_entry *entry)
 	return true;
 }
 
-static uint64_t charge_of(const struct replay *r, uint64_t size)
+static uint64_t cost_of(const struct replay *r, uint64_t size)
 {
-	if (r->options->charge == REPLAY_BYTES)
-		return size;
-	return (size + REPLAY_PAGE_BYTES - 1) / REPLAY_PAGE_BYTES * REPLAY_PAGE_BYTES + REPLAY_INDEX_BYTES;
+	return r->options->charge == REPLAY_BYTES ? size : charge_of(size);
 }
 
 static int shed(struct replay *r, uint64_t incoming)
@@ -120,7 +119,7 @@ static void apply(struct replay *r, const struct trace_change *change)
 		file->entry.id = random_mix(file->entry.id + 1); /* the new version */
 		return;
 	}
-	evict_resize(r->evict, &file->entry, change->size, charge_of(r, change->size));
+	evict_resize(r->evict, &file->entry, change->size, cost_of(r, change->size));
 	shed(r, 0);
 }
 
@@ -193,7 +192,7 @@ static int prepare(struct replay *r)
 		r->files[i] = (struct file){0};
 		r->files[i].entry.id = random_mix(t->files[i].id);
 		r->files[i].entry.size = t->files[i].size;
-		r->files[i].entry.charge = charge_of(r, t->files[i].size);
+		r->files[i].entry.charge = cost_of(r, t->files[i].size);
 	}
 	r->is_eager = evict_is_eager(r->evict);
 	return 0;

@@ -11,12 +11,10 @@
 
 enum replay_charge {
 	REPLAY_BYTES, /* a file costs its size */
-	REPLAY_PAGES  /* whole pages and the index's bytes for it, as in a mount */
+	REPLAY_PAGES  /* whole pages and what is kept about it, as in a mount */
 };
 
 /* What a mount keeps in its index for each object. */
-enum { REPLAY_PAGE_BYTES = 4096, REPLAY_INDEX_BYTES = 200 };
-
 struct replay_options {
 	struct evict_options evict; /* policy, budget and bit_only are set for each run */
 	enum replay_charge charge;
