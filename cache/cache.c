@@ -43,8 +43,7 @@ static struct object *object_of(struct evict_entry *entry)
 	return (struct object *)((char *)entry - offsetof(struct object, entry));
 }
 
-/* --- pins
- * --------------------------------------------------------------------------------------------------- */
+/* --- pins ------------------------------------------------------------------------------------- */
 
 bool object_pin(struct object *object)
 {
@@ -146,8 +145,7 @@ void cache_used(struct cache *cache, struct object *object)
 	pthread_mutex_unlock(&cache->lock);
 }
 
-/* --- what the policy asks
- * ------------------------------------------------------------------------------------- */
+/* --- what the policy asks --------------------------------------------------------------------- */
 
 /* Finer than the clock that the kernel stamps reads with; that it goes round after 49 days does no harm. */
 static uint32_t atime_ms(struct cache *cache, struct object *object)
@@ -172,8 +170,7 @@ static bool host_take(void *ctx, struct evict_entry *entry)
 	return claim_or_park(object_of(entry));
 }
 
-/* --- life of the cache
- * ------------------------------------------------------------------------------------------ */
+/* --- life of the cache ------------------------------------------------------------------------ */
 
 int cache_new(struct cache **ret, const struct cache_options *options, const struct cache_owner *owner)
 {
@@ -222,8 +219,7 @@ struct store *cache_store(struct cache *cache)
 	return cache->store;
 }
 
-/* --- entering
- * ---------------------------------------------------------------------------------------------------- */
+/* --- entering --------------------------------------------------------------------------------- */
 
 bool cache_ask(struct cache *cache, uint64_t id, uint64_t size)
 {
@@ -408,8 +404,7 @@ void cache_drop(struct cache *cache, struct object *object)
 	object_free(cache, object);
 }
 
-/* --- objects that change while they are open
- * -------------------------------------------------------------------- */
+/* --- objects that change while they are open -------------------------------------------------- */
 
 int64_t cache_read(struct cache *cache, struct object *object, void *buf, size_t size, uint64_t offset)
 {
@@ -548,8 +543,7 @@ int cache_refresh(
 	return r;
 }
 
-/* --- steering
- * --------------------------------------------------------------------------------------------------- */
+/* --- steering --------------------------------------------------------------------------------- */
 
 void cache_set_budget(struct cache *cache, uint64_t budget)
 {
@@ -588,8 +582,7 @@ uint64_t cache_empty(struct cache *cache)
 	}
 }
 
-/* --- mapped objects
- * ----------------------------------------------------------------------------------------------- */
+/* --- mapped objects --------------------------------------------------------------------------- */
 
 void cache_watch(struct cache *cache, struct object *object)
 {

@@ -103,8 +103,7 @@ static int sync_locked(struct server *server, struct inode *inode, struct object
 static bool has_fresh_copy(struct server *server, struct inode *inode);
 static int sync_if_ahead(struct server *server, struct inode *inode, struct object *object);
 
-/* --- asked while opening; the inode is locked
- * ------------------------------------------------------------------ */
+/* --- asked while opening; the inode is locked ------------------------------------------------- */
 
 bool copy_is_fresh(struct server *server, struct inode *inode, const struct statx *stx)
 {
@@ -316,8 +315,7 @@ int copy_backing_id(struct server *server, struct object *object)
 	return object->backing_id < 0 ? object->backing_id : 0;
 }
 
-/* --- following changes
- * ------------------------------------------------------------------------------------------ */
+/* --- following changes ------------------------------------------------------------------------ */
 
 struct object *copy_change_begin(struct server *server, struct inode *inode, bool *fresh)
 {
@@ -421,8 +419,7 @@ void copy_attributes_end(struct server *server, struct inode *inode, bool fresh)
 	tree_unlock_inode(server->tree, inode);
 }
 
-/* --- shared writable mappings of the copy
- * ------------------------------------------------------------------------- */
+/* --- shared writable mappings of the copy ----------------------------------------------------- */
 
 #define SYNC_STEP (64 * 1024)
 #define SYNC_PAGE 4096
@@ -508,8 +505,7 @@ int copy_watch(void *ctx, struct object *object)
 	return r;
 }
 
-/* --- leaving
- * ------------------------------------------------------------------------------------------------------ */
+/* --- leaving ---------------------------------------------------------------------------------- */
 
 int copy_let_go(void *ctx, struct object *object)
 {
@@ -592,8 +588,7 @@ void copy_drop_all(struct server *server)
 	tree_each(server->tree, drop_at_exit, server);
 }
 
-/* --- entering
- * ------------------------------------------------------------------------------------------------------ */
+/* --- entering --------------------------------------------------------------------------------- */
 
 static int open_source(struct server *server, struct inode *inode)
 {

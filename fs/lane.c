@@ -32,8 +32,7 @@ static bool may_write(int open_flags)
 	return (open_flags & O_ACCMODE) != O_RDONLY;
 }
 
-/* --- the three ways to be tied; under the inode's lock
- * ------------------------------------------------------ */
+/* --- the three ways to be tied; under the inode's lock ---------------------------------------- */
 
 static int tie_served(struct opening *o)
 {
@@ -121,8 +120,7 @@ static int tie(struct opening *o)
 	}
 }
 
-/* --- opening
- * --------------------------------------------------------------------------------------------------- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 /* A file that was read out of order is looked at again by every so many opens: its use may have changed. */
 #define PROBE_EVERY 16

@@ -34,8 +34,7 @@ static struct control_session *session_of(const struct fuse_file_info *info)
 	return (struct control_session *)(uintptr_t)info->fh;
 }
 
-/* --- what it answers itself
- * --------------------------------------------------------------------------------- */
+/* --- what it answers itself ------------------------------------------------------------------- */
 
 static void route_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
@@ -168,8 +167,7 @@ static void route_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info 
 	op_reply(req, 0);
 }
 
-/* --- what it refuses: calls that work on an open file
- * ----------------------------------------------------------- */
+/* --- what it refuses: calls that work on an open file ----------------------------------------- */
 
 static void route_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *info)
 {

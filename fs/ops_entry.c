@@ -84,8 +84,7 @@ void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forg
 	fuse_reply_none(req);
 }
 
-/* --- making
- * ------------------------------------------------------------------------------------------------- */
+/* --- making ----------------------------------------------------------------------------------- */
 
 struct making {
 	const char *name;
@@ -199,8 +198,7 @@ void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *name
 		op_reply(req, r);
 }
 
-/* --- removing and moving
- * --------------------------------------------------------------------------------------- */
+/* --- removing and moving ---------------------------------------------------------------------- */
 
 static void remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, int flags)
 {

@@ -16,8 +16,7 @@
 #define DAEMON_FLAGS (O_ACCMODE | O_SYNC | O_DSYNC)
 #define HANDLE_FLAGS (DAEMON_FLAGS | O_APPEND)
 
-/* --- opening
- * ---------------------------------------------------------------------------------------------------- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 static int truncate_on_open(fuse_req_t req, struct inode *inode, struct fuse_file_info *info, int *fd)
 {
@@ -160,8 +159,7 @@ void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 	op_reply(req, 0);
 }
 
-/* --- errors of earlier writes, and durability
- * ------------------------------------------------------------------- */
+/* --- errors of earlier writes, and durability ------------------------------------------------- */
 
 struct file_work {
 	struct op_work work;
@@ -222,8 +220,7 @@ void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_inf
 	file_work_run(req, &(struct file_work){.handle = handle_of(info), .mode = datasync}, fsync_run);
 }
 
-/* --- changes of a whole range
- * -------------------------------------------------------------------------------------- */
+/* --- changes of a whole range ----------------------------------------------------------------- */
 
 /* After a change that no backend made: what was read ahead is not the file's contents any more. */
 static void bytes_changed(struct server *server, struct handle *handle)

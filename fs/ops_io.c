@@ -89,8 +89,7 @@ void op_io_drain(void)
 	pool.count = 0;
 }
 
-/* --- reading
- * ---------------------------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 /* Where the reply's bytes go: over io_uring the buffer that the kernel takes them from. */
 static char *io_buffer(struct io *io, size_t size)
@@ -171,8 +170,7 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct f
 		read_file(req, handle, size, offset);
 }
 
-/* --- writing
- * ---------------------------------------------------------------------------------------------------- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 /* A write that the copy follows, or that needs the caller's flags or rights: made at once, in order. */
 struct plain_write {

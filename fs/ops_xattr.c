@@ -166,8 +166,7 @@ void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 	reply_read(req, names, size, n);
 }
 
-/* --- file flags
- * ------------------------------------------------------------------------------------------------- */
+/* --- file flags ------------------------------------------------------------------------------- */
 
 static size_t ioctl_size(unsigned cmd)
 {

@@ -38,8 +38,7 @@ struct session {
 	bool mounted;
 };
 
-/* --- what the kernel offers
- * --------------------------------------------------------------------------------- */
+/* --- what the kernel offers ------------------------------------------------------------------- */
 
 static bool uring_is_on(void)
 {
@@ -194,8 +193,7 @@ static const struct fuse_lowlevel_ops file_ops = {
 	.ioctl = op_ioctl,
 };
 
-/* --- the server's parts
- * -------------------------------------------------------------------------------------- */
+/* --- the server's parts ----------------------------------------------------------------------- */
 
 /* Returns how many descriptors there are. */
 static unsigned raise_descriptor_limit(void)
@@ -348,8 +346,7 @@ static void stop_server(struct server *server)
 	op_io_drain();
 }
 
-/* --- mounting
- * -------------------------------------------------------------------------------------------------- */
+/* --- mounting --------------------------------------------------------------------------------- */
 
 static void add_escaped(GString *out, const char *value)
 {

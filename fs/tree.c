@@ -17,8 +17,7 @@
 #define HANDLE_INO32_GEN 1        /* FILEID_INO32_GEN of linux/exportfs.h: ext4 and others */
 #define STATX_WANTED (STATX_BASIC_STATS | STATX_BTIME)
 
-/* --- nodeids ----------------------------------------------------------------------------------------------
- */
+/* --- nodeids ---------------------------------------------------------------------------------- */
 
 static uint64_t mix64(uint64_t x)
 {
@@ -91,8 +90,7 @@ static bool unpack(uint64_t nodeid, struct tree_mount *mount, int type, struct i
 	return true;
 }
 
-/* --- identities -------------------------------------------------------------------------------------------
- */
+/* --- identities ------------------------------------------------------------------------------- */
 
 static int mount_handle_fd(int fd, uint32_t mode)
 {
@@ -228,8 +226,7 @@ bool tree_is(const struct inode *inode, const struct identity *id)
 	       memcmp(own.data, id->data, id->bytes) == 0;
 }
 
-/* --- the table --------------------------------------------------------------------------------------------
- */
+/* --- the table -------------------------------------------------------------------------------- */
 
 static guint inode_hash(gconstpointer p)
 {
@@ -392,8 +389,7 @@ struct inode *tree_find(struct tree *tree, uint64_t nodeid)
 	return inode;
 }
 
-/* --- finding files ----------------------------------------------------------------------------------------
- */
+/* --- finding files ---------------------------------------------------------------------------- */
 
 static int route_set(struct tree *tree, struct inode *inode, struct inode *parent, const char *name)
 {
@@ -533,8 +529,7 @@ void tree_note_name(struct tree *tree, struct inode *parent, const char *name)
 		tree_put(tree, inode, 1);
 }
 
-/* --- attributes -------------------------------------------------------------------------------------------
- */
+/* --- attributes ------------------------------------------------------------------------------- */
 
 int tree_statx(struct tree *tree, struct inode *inode, struct statx *stx)
 {
@@ -585,8 +580,7 @@ void tree_stat(const struct inode *inode, const struct statx *stx, struct stat *
 	st->st_ctim = to_timespec(stx->stx_ctime);
 }
 
-/* --- life -------------------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 void tree_lock_inode(struct tree *tree, struct inode *inode)
 {

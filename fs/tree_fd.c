@@ -32,8 +32,7 @@ void tree_fds_free(struct tree *tree)
 	free(tree->fds.free_slots);
 }
 
-/* --- the set; fds->lock is held by the callers below this line
- * ---------------------------------------------- */
+/* --- the set; fds->lock is held by the callers below this line -------------------------------- */
 
 static bool slot_may_go(const struct fd_slot *slot)
 {
@@ -91,8 +90,7 @@ static int set_insert(struct fd_set_cache *fds, struct inode *inode, int fd, uin
 	return closing;
 }
 
-/* --- reaching files
- * ----------------------------------------------------------------------------------------- */
+/* --- reaching files --------------------------------------------------------------------------- */
 
 void tree_fd_path(int fd, char path[TREE_PATH_SIZE])
 {

@@ -348,8 +348,7 @@ static void every_change_of_size_or_time_changes_the_stamp(void **state)
 	assert_int_not_equal(stamp, cache_stamp(1000, 1700000000000000001, 1700000000000000000));
 }
 
-/* --- many threads, one small cache: run under TSan
- * --------------------------------------------------------------- */
+/* --- many threads, one small cache: run under TSan -------------------------------------------- */
 
 #define SLOTS 64
 
