@@ -2,235 +2,20 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <linux/magic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
-#include <sys/utsname.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "fs/tree_impl.h"
 
-#define XFS_HANDLE_INO64_GEN 0x81 /* fs/xfs/xfs_export.h */
-#define HANDLE_INO32_GEN 1        /* FILEID_INO32_GEN of linux/exportfs.h: ext4 and others */
 #define STATX_WANTED (STATX_BASIC_STATS | STATX_BTIME)
-
-/* --- nodeids ---------------------------------------------------------------------------------- */
-
-static uint64_t mix64(uint64_t x)
-{
-	/* the finaliser of MurmurHash3 */
-	x ^= x >> 33;
-	x *= 0xff51afd7ed558ccdULL;
-	x ^= x >> 33;
-	x *= 0xc4ceb9fe1a85ec53ULL;
-	return x ^ (x >> 33);
-}
-
-static uint64_t hash_identity(const struct identity *id)
-{
-	uint64_t h = mix64(id->mount->ino_mix + (uint64_t)id->type);
-
-	for (unsigned i = 0; i < id->bytes; i += 8) {
-		uint64_t word = 0;
-
-		memcpy(&word, id->data + i, MIN(8, id->bytes - i));
-		h = mix64(h ^ word) + i;
-	}
-	return h;
-}
-
-/* A handle of a 32-bit inode number and its generation fits a nodeid, which then needs no memory to be found
- * again after the kernel forgot it. */
-static bool nodeid_pack(const struct tree *tree, const struct identity *id, uint64_t *nodeid)
-{
-	uint64_t ino;
-	uint32_t gen;
-
-	if (id->type != tree->packed_type || id->mount->ino_mix != 0)
-		return false;
-	if (id->type == HANDLE_INO32_GEN && id->bytes == 8) {
-		uint32_t ino32;
-
-		memcpy(&ino32, id->data, 4);
-		memcpy(&gen, id->data + 4, 4);
-		ino = ino32;
-	} else if (id->type == XFS_HANDLE_INO64_GEN && id->bytes == 12) {
-		memcpy(&ino, id->data, 8);
-		memcpy(&gen, id->data + 8, 4);
-	} else {
-		return false;
-	}
-	if (ino > UINT32_MAX || ino == 0)
-		return false;
-	*nodeid = (uint64_t)gen << 32 | ino;
-	return *nodeid > 1; /* 1 is the root's */
-}
-
-static bool unpack(uint64_t nodeid, struct tree_mount *mount, int type, struct identity *id)
-{
-	uint64_t ino = nodeid & UINT32_MAX;
-	uint32_t gen = nodeid >> 32;
-
-	if (ino == 0 || (type != HANDLE_INO32_GEN && type != XFS_HANDLE_INO64_GEN))
-		return false;
-	id->mount = mount;
-	id->type = type;
-	if (type == HANDLE_INO32_GEN) {
-		id->bytes = 8;
-		memcpy(id->data, &ino, 4);
-		memcpy(id->data + 4, &gen, 4);
-	} else {
-		id->bytes = 12;
-		memcpy(id->data, &ino, 8);
-		memcpy(id->data + 8, &gen, 4);
-	}
-	return true;
-}
-
-/* --- identities ------------------------------------------------------------------------------- */
-
-static int mount_handle_fd(int fd, uint32_t mode)
-{
-	char path[TREE_PATH_SIZE];
-	struct {
-		struct file_handle head;
-		unsigned char data[MAX_HANDLE_SZ];
-	} handle = {.head.handle_bytes = MAX_HANDLE_SZ};
-	int id, opened, probe;
-
-	if (!S_ISDIR(mode) && !S_ISREG(mode))
-		return -1;
-	/* open_by_handle_at() refuses an O_PATH descriptor as its mount */
-	tree_fd_path(fd, path);
-	opened = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (opened < 0)
-		return -1;
-	if (name_to_handle_at(fd, "", &handle.head, &id, AT_EMPTY_PATH) < 0)
-		goto without;
-	probe = open_by_handle_at(opened, &handle.head, O_PATH | O_CLOEXEC);
-	if (probe < 0)
-		goto without;
-	close(probe);
-	return opened;
-without:
-	close(opened);
-	return -1;
-}
-
-/* Local ones with FS_MGTIME. */
-static bool is_local(const struct statfs *fs)
-{
-	return fs->f_type == EXT4_SUPER_MAGIC || fs->f_type == XFS_SUPER_MAGIC ||
-	       fs->f_type == BTRFS_SUPER_MAGIC || fs->f_type == TMPFS_MAGIC;
-}
-
-static bool kernel_has_fine_stamps(void)
-{
-	struct utsname kernel;
-	int major = 0, minor = 0;
-
-	if (uname(&kernel) < 0 || sscanf(kernel.release, "%d.%d", &major, &minor) != 2)
-		return false;
-	return major > 6 || (major == 6 && minor >= 13);
-}
-
-static struct tree_mount *mount_add(struct tree *tree, dev_t dev, int fd, const struct statx *stx)
-{
-	struct tree_mount *mount = calloc(1, sizeof(*mount));
-	struct statfs fs;
-
-	if (!mount)
-		return NULL;
-	if (fstatfs(fd, &fs) < 0)
-		memset(&fs, 0, sizeof(fs));
-	mount->dev = dev;
-	mount->fd = mount_handle_fd(fd, stx->stx_mode);
-	mount->local = is_local(&fs);
-	mount->fine_stamps = mount->local && kernel_has_fine_stamps();
-	if (tree->mounts) {
-		/* the file system's own id stays the same when device numbers move */
-		uint64_t fsid;
-
-		memcpy(&fsid, &fs.f_fsid, sizeof(fsid));
-		mount->ino_mix = mix64(fsid ? fsid : dev) | 1;
-	}
-	mount->next = tree->mounts;
-	tree->mounts = mount;
-	return mount;
-}
-
-static struct tree_mount *mount_find(struct tree *tree, dev_t dev, int fd, const struct statx *stx)
-{
-	struct tree_mount *mount;
-
-	pthread_mutex_lock(&tree->mounts_lock);
-	for (mount = tree->mounts; mount; mount = mount->next)
-		if (mount->dev == dev)
-			break;
-	if (!mount)
-		mount = mount_add(tree, dev, fd, stx);
-	pthread_mutex_unlock(&tree->mounts_lock);
-	return mount;
-}
-
-int tree_identify(
-	struct tree *tree, int fd, const struct statx *stx, struct inode *parent, struct identity *id)
-{
-	struct {
-		struct file_handle head;
-		unsigned char data[MAX_HANDLE_SZ];
-	} handle = {.head.handle_bytes = MAX_HANDLE_SZ};
-	dev_t dev = makedev(stx->stx_dev_major, stx->stx_dev_minor);
-	int mount_id, r;
-
-	id->mount = parent && parent->mount->dev == dev ? parent->mount : mount_find(tree, dev, fd, stx);
-	if (!id->mount)
-		return -ENOMEM;
-	r = id->mount->fd >= 0 ? name_to_handle_at(fd, "", &handle.head, &mount_id, AT_EMPTY_PATH) : -1;
-	if (r == 0) {
-		id->type = handle.head.handle_type;
-		id->bytes = handle.head.handle_bytes;
-		memcpy(id->data, handle.head.f_handle, id->bytes);
-		return 0;
-	}
-	/* the birth time tells a reused inode number from the file that had it before */
-	uint64_t words[3] = {stx->stx_ino, 0, stx->stx_mode & S_IFMT};
-
-	if (stx->stx_mask & STATX_BTIME)
-		words[1] = (uint64_t)stx->stx_btime.tv_sec * 1000000000 + stx->stx_btime.tv_nsec;
-	id->type = TREE_BY_NAME;
-	id->bytes = sizeof(words);
-	memcpy(id->data, words, sizeof(words));
-	return 0;
-}
-
-void tree_identity_of(const struct inode *inode, struct identity *id)
-{
-	if (inode->handle_bytes == 0 && unpack(inode->nodeid, inode->mount, inode->handle_type, id))
-		return;
-	id->mount = inode->mount;
-	id->type = inode->handle_type;
-	id->bytes = inode->handle_bytes;
-	memcpy(id->data, inode->handle, id->bytes);
-}
-
-bool tree_is(const struct inode *inode, const struct identity *id)
-{
-	struct identity own;
-
-	tree_identity_of(inode, &own);
-	return own.mount == id->mount && own.type == id->type && own.bytes == id->bytes &&
-	       memcmp(own.data, id->data, id->bytes) == 0;
-}
 
 /* --- the table -------------------------------------------------------------------------------- */
 
 static guint inode_hash(gconstpointer p)
 {
-	return (guint)mix64(((const struct inode *)p)->nodeid);
+	return (guint)tree_mix64(((const struct inode *)p)->nodeid);
 }
 
 static gboolean inode_equal(gconstpointer a, gconstpointer b)
@@ -240,7 +25,7 @@ static gboolean inode_equal(gconstpointer a, gconstpointer b)
 
 static struct tree_shard *shard_of(struct tree *tree, uint64_t nodeid)
 {
-	return &tree->shards[mix64(nodeid) >> 58];
+	return &tree->shards[tree_mix64(nodeid) >> 58];
 }
 
 static struct inode *shard_find(struct tree_shard *shard, uint64_t nodeid)
@@ -312,12 +97,12 @@ static void inode_free(struct tree *tree, struct inode *inode)
 static struct inode *table_get(struct tree *tree, const struct identity *id, uint32_t type)
 {
 	uint64_t nodeid;
-	bool packed = nodeid_pack(tree, id, &nodeid), probed = false;
+	bool packed = tree_nodeid_pack(tree, id, &nodeid), probed = false;
 	struct tree_shard *shard;
 	struct inode *inode;
 
 	if (!packed)
-		nodeid = hash_identity(id);
+		nodeid = tree_hash_identity(id);
 	for (;; nodeid++) {
 		if (nodeid <= 1)
 			continue;
@@ -497,7 +282,7 @@ int tree_lookup_nodeid(struct tree *tree, uint64_t nodeid, struct inode **ret, s
 		g_queue_remove(&shard->forgotten, inode);
 	pthread_mutex_unlock(&shard->lock);
 	if (!inode) {
-		if (!unpack(nodeid, tree->root->mount, tree->packed_type, &id))
+		if (!tree_nodeid_unpack(nodeid, tree->root->mount, tree->packed_type, &id))
 			return -ESTALE;
 		inode = table_get(tree, &id, 0);
 		if (!inode)
@@ -545,7 +330,7 @@ int tree_statx(struct tree *tree, struct inode *inode, struct statx *stx)
 uint64_t tree_ino(const struct inode *inode, uint64_t ino)
 {
 	/* a file system below the root has numbers of its own; the mount's must be unique */
-	return inode->mount->ino_mix ? mix64(ino ^ inode->mount->ino_mix) : ino;
+	return inode->mount->ino_mix ? tree_mix64(ino ^ inode->mount->ino_mix) : ino;
 }
 
 bool tree_has_fine_stamps(const struct inode *inode)
@@ -584,12 +369,12 @@ void tree_stat(const struct inode *inode, const struct statx *stx, struct stat *
 
 void tree_lock_inode(struct tree *tree, struct inode *inode)
 {
-	pthread_mutex_lock(&tree->inode_locks[mix64(inode->nodeid) % TREE_INODE_LOCKS]);
+	pthread_mutex_lock(&tree->inode_locks[tree_mix64(inode->nodeid) % TREE_INODE_LOCKS]);
 }
 
 void tree_unlock_inode(struct tree *tree, struct inode *inode)
 {
-	pthread_mutex_unlock(&tree->inode_locks[mix64(inode->nodeid) % TREE_INODE_LOCKS]);
+	pthread_mutex_unlock(&tree->inode_locks[tree_mix64(inode->nodeid) % TREE_INODE_LOCKS]);
 }
 
 static int tree_start(struct tree *tree, int source_fd, unsigned fd_limit)

@@ -10,8 +10,10 @@
 
 #define TREE_SHARDS 64
 #define TREE_INODE_LOCKS 512
-#define TREE_FORGOTTEN_MAX 65536 /* forgotten inodes remembered where a nodeid does not hold its handle */
-#define TREE_BY_NAME (-1)        /* handle_type of an identity that cannot be opened */
+#define TREE_FORGOTTEN_MAX 65536  /* forgotten inodes remembered where a nodeid does not hold its handle */
+#define XFS_HANDLE_INO64_GEN 0x81 /* fs/xfs/xfs_export.h */
+#define HANDLE_INO32_GEN 1        /* FILEID_INO32_GEN of linux/exportfs.h: ext4 and others */
+#define TREE_BY_NAME (-1)         /* handle_type of an identity that cannot be opened */
 
 /* A file system below the root; SOURCE may span several. */
 struct tree_mount {
@@ -89,6 +91,21 @@ struct identity {
 	unsigned bytes;
 	unsigned char data[MAX_HANDLE_SZ];
 };
+
+/* The finaliser of MurmurHash3. */
+static inline uint64_t tree_mix64(uint64_t x)
+{
+	x ^= x >> 33;
+	x *= 0xff51afd7ed558ccdULL;
+	x ^= x >> 33;
+	x *= 0xc4ceb9fe1a85ec53ULL;
+	return x ^ (x >> 33);
+}
+
+/* Nodeids. A handle of a 32-bit inode number and its generation fits one: tree_nodeid_pack() says whether. */
+uint64_t tree_hash_identity(const struct identity *id);
+bool tree_nodeid_pack(const struct tree *tree, const struct identity *id, uint64_t *nodeid);
+bool tree_nodeid_unpack(uint64_t nodeid, struct tree_mount *mount, int type, struct identity *id);
 
 int tree_fds_init(struct tree *tree, unsigned limit);
 void tree_fds_free(struct tree *tree);
