@@ -310,7 +310,8 @@ static void read_as_streamed(struct backend_request *request)
 		read_step(request);
 	/* The request may be gone, and the file with it. */
 	if (stream.window) {
-		window_advance(stream.window, stream.order, stream.stride, offset, size);
+		if (stream.ahead)
+			window_advance(stream.window, stream.order, stream.stride, offset, size);
 		window_put(stream.window);
 	}
 }

@@ -35,7 +35,7 @@ static void stream_set_mode(struct direct_file *file, enum choice_mode mode)
 		mode == CHOICE_WINDOW ? &file->direct->stats.window_opened : &file->direct->stats.window_shut,
 		1);
 	if (mode == CHOICE_STRAIGHT && stream->window)
-		window_shut(stream->window);
+		window_stop(stream->window);
 }
 
 /* Requests of another size are another case: what was measured so far counts for nothing. */
@@ -128,9 +128,10 @@ struct stream_answer stream_note(struct direct_file *file, off_t offset, size_t 
 		stream_measure(file, size);
 		if (stream->mode == CHOICE_WINDOW)
 			stream_need_window(file);
-		if (stream->mode == CHOICE_WINDOW && stream->window) {
+		if (stream->window) {
 			window_get(stream->window);
 			answer.window = stream->window;
+			answer.ahead = stream->mode == CHOICE_WINDOW;
 		}
 	}
 	answer.order = stream->order;

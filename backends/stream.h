@@ -23,6 +23,7 @@ struct stream {
 /* How one read is to travel. */
 struct stream_answer {
 	struct window *window; /* look here first; a reference of the caller's, or NULL */
+	bool ahead;            /* and read further ahead */
 	enum detect_order order;
 	int64_t stride;
 	bool random; /* a small read that continued nothing */

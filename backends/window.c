@@ -223,6 +223,13 @@ void window_advance(struct window *window, enum detect_order order, int64_t stri
 	window_fill(window);
 }
 
+void window_stop(struct window *window)
+{
+	pthread_mutex_lock(&window->lock);
+	window->order = DETECT_NONE;
+	pthread_mutex_unlock(&window->lock);
+}
+
 void window_shut(struct window *window)
 {
 	pthread_mutex_lock(&window->lock);

@@ -65,5 +65,8 @@ enum window_answer window_take(struct window *window, struct backend_request *re
 void window_advance(
 	struct window *window, enum detect_order order, int64_t stride, off_t offset, size_t size);
 
-/* The stream ended or changed its way: what is left is thrown away. */
+/* Nothing more is read ahead; what there is may still be taken. */
+void window_stop(struct window *window);
+
+/* The stream ended: what is left is thrown away. */
 void window_shut(struct window *window);
