@@ -1,0 +1,148 @@
+/* Making copies. */
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "backends/backend.h"
+#include "fs/copy_impl.h"
+#include "fs/sync_io.h"
+
+/* A file that is being copied. */
+struct reading {
+	struct cache_source source;
+	struct backend_file *file;
+};
+
+static ssize_t read_source(void *ctx, void *buf, size_t size, uint64_t offset)
+{
+	struct reading *reading = ctx;
+
+	return sync_read(reading->file, buf, size, (off_t)offset);
+}
+
+static int reading_begin(struct server *server, struct reading *reading, int fd)
+{
+	const struct backend_open how = {.fd = fd};
+
+	reading->source = (struct cache_source){.read = read_source, .ctx = reading};
+	return backend_open(server->buffered, &how, &reading->file);
+}
+
+static void reading_end(struct reading *reading)
+{
+	backend_close(reading->file);
+}
+
+int copy_refresh_from(struct server *server, struct inode *inode, struct object *object, int fd)
+{
+	struct statx before, after;
+	struct reading reading;
+	int r;
+
+	r = reading_begin(server, &reading, fd);
+	if (r < 0)
+		return r;
+	for (int tries = 0; tries < 3; tries++) {
+		r = copy_fd_statx(fd, &before);
+		if (r == 0)
+			r = cache_refresh(server->cache, object, &reading.source, before.stx_size);
+		if (r == 0)
+			r = copy_fd_statx(fd, &after);
+		if (r < 0 || copy_stamp_of(&before) == copy_stamp_of(&after))
+			break;
+	}
+	reading_end(&reading);
+	if (r < 0)
+		return r;
+	copy_set_stamp(object, &after);
+	if (!tree_has_fine_stamps(inode) && !copy_is_quiet(server, &after))
+		object->stamp = 0; /* an unsettled version is looked at again by the next open */
+	return 0;
+}
+
+static int open_source(struct server *server, struct inode *inode)
+{
+	/* the daemon's own reading is no use of the file */
+	int fd = tree_open(server->tree, inode, O_RDONLY | O_NOATIME);
+
+	return fd == -EPERM ? tree_open(server->tree, inode, O_RDONLY) : fd;
+}
+
+static bool may_fill(struct server *server, struct inode *inode, int fd, uint16_t *seq)
+{
+	bool may;
+
+	tree_lock_inode(server->tree, inode);
+	*seq = inode->change_seq;
+	may = !inode->object && !inode->writer_count && !copy_file_is_written(fd);
+	tree_unlock_inode(server->tree, inode);
+	return may;
+}
+
+/* Ties the finished copy to the inode, unless the file was touched meanwhile. */
+static bool attach(struct server *server, struct inode *inode, struct object *object, uint16_t seq)
+{
+	bool ok;
+
+	tree_lock_inode(server->tree, inode);
+	ok = inode->change_seq == seq && !inode->writer_count && !inode->object;
+	if (ok) {
+		object->owner = tree_hold(server->tree, inode);
+		object->entry.priority = inode->priority;
+		inode->object = object;
+		inode->suspect = false;
+	}
+	tree_unlock_inode(server->tree, inode);
+	return ok;
+}
+
+static void fill(struct server *server, struct inode *inode, int fd)
+{
+	struct statx before, after;
+	struct reading reading;
+	struct object *object;
+	uint16_t seq;
+	int r;
+
+	if (copy_fd_statx(fd, &before) < 0 || before.stx_size > copy_size_limit(server, inode) ||
+		!copy_is_quiet(server, &before))
+		return;
+	if (!may_fill(server, inode, fd, &seq))
+		return;
+	if (reading_begin(server, &reading, fd) < 0)
+		return;
+	r = cache_fill(server->cache, &reading.source, copy_id(inode, &before), before.stx_size, &object);
+	reading_end(&reading);
+	if (r < 0)
+		return;
+	copy_set_stamp(object, &before);
+	if (copy_fd_statx(fd, &after) == 0 && copy_stamp_of(&after) == object->stamp &&
+		attach(server, inode, object, seq)) {
+		cache_publish(server->cache, object);
+		tree_lock_inode(server->tree, inode);
+		if (inode->object == object)
+			copy_keep(server, inode, object);
+		tree_unlock_inode(server->tree, inode);
+		/* one copy in memory is enough */
+		posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+	} else {
+		stats_add(&server->stats, STATS_FILL_RACES, 1);
+		cache_drop(server->cache, object);
+	}
+}
+
+void copy_fill(gpointer data, gpointer user_data)
+{
+	struct inode *inode = data;
+	struct server *server = user_data;
+	int fd = open_source(server, inode);
+
+	if (fd >= 0) {
+		fill(server, inode, fd);
+		close(fd);
+	}
+	tree_lock_inode(server->tree, inode);
+	inode->filling = false;
+	tree_unlock_inode(server->tree, inode);
+	tree_put(server->tree, inode, 1);
+}

@@ -1,0 +1,32 @@
+/* What the copy's own sources share; nobody else includes this. All but the first want the inode's lock held.
+ */
+#pragma once
+
+#include "fs/copy.h"
+
+/* Of a version of the file: stamp of size, mtime and ctime; content without ctime, which new names and
+ * attributes move. */
+uint64_t copy_stamp_of(const struct statx *stx);
+uint32_t copy_content_of(const struct statx *stx);
+void copy_set_stamp(struct object *object, const struct statx *stx);
+int copy_fd_statx(int fd, struct statx *stx);
+/* Whether its last change is long enough ago to be told from another (-o settle). */
+bool copy_is_quiet(const struct server *server, const struct statx *stx);
+/* The largest size that may be cached. */
+uint64_t copy_size_limit(const struct server *server, const struct inode *inode);
+
+/* Whether anybody has the backing file open for writing, or mapped so. */
+bool copy_file_is_written(int fd);
+/* Whether anybody has the copy open or mapped; it is then unknown to the kernel. */
+bool copy_is_mapped(struct server *server, struct object *object);
+/* Whether the copy is the file, but for what mappings stored into it. */
+bool copy_is_whole(struct server *server, struct inode *inode);
+/* After a change to both; fresh: the copy was whole before it. */
+void copy_restamp(struct server *server, struct inode *inode, struct object *object, bool fresh);
+/* Pins the copy if a rule wants it. */
+void copy_keep(struct server *server, struct inode *inode, struct object *object);
+int copy_refresh_from(struct server *server, struct inode *inode, struct object *object, int fd);
+/* Writes what mappings stored into the copy into fd, the backing file. The second: where that may be needed.
+ */
+int copy_sync_locked(struct server *server, struct inode *inode, struct object *object, int fd);
+int copy_sync_if_ahead(struct server *server, struct inode *inode, struct object *object);
