@@ -82,9 +82,10 @@ int tree_lookup_nodeid(struct tree *tree, uint64_t nodeid, struct inode **ret, s
 struct inode *tree_hold(struct tree *tree, struct inode *inode);
 void tree_put(struct tree *tree, struct inode *inode, uint64_t count);
 
-/* Keep files reachable where there are no handles (else they do nothing): called before an unlink or rename
- * that may take an inode's last name, and after a rename gave it another. */
+/* Before an unlink or rename that may take an inode's last name: it stays reachable while the kernel knows
+ * it. */
 void tree_before_unlink(struct tree *tree, struct inode *parent, const char *name);
+/* After a rename: where there are no handles, a file is reached by its new name. */
 void tree_note_name(struct tree *tree, struct inode *parent, const char *name);
 
 /* The file has no name: where there are no handles, a descriptor made from fd keeps it reachable. */

@@ -45,6 +45,7 @@ static int slot_empty(struct fd_set_cache *fds, uint32_t i)
 	struct fd_slot *slot = &fds->slots[i];
 	int fd = slot->fd;
 
+	fds->kept_count -= slot->keep;
 	slot->inode->fd_slot = -1;
 	slot->inode = NULL;
 	fds->free_slots[fds->free_count++] = i;
@@ -287,16 +288,40 @@ int tree_open(struct tree *tree, struct inode *inode, int flags)
 	return opened;
 }
 
-/* Without handles a descriptor is the only way to a file whose name is gone. It stays until the inode is
- * freed. */
+/* (locked) A descriptor is the only way to a file whose last name is gone and that nobody has open. It stays
+ * until the inode is freed; half of the set is left for others. */
+static void slot_keep(struct fd_set_cache *fds, struct fd_slot *slot)
+{
+	if (slot->keep || fds->kept_count >= fds->size / 2)
+		return;
+	slot->keep = true;
+	fds->kept_count++;
+}
+
 static void keep_fd(struct tree *tree, struct inode *inode)
 {
+	struct fd_slot *slot;
+
 	if (tree_fd_get(tree, inode) < 0)
 		return;
 	pthread_mutex_lock(&tree->fds.lock);
-	tree->fds.slots[inode->fd_slot].keep = true;
-	tree->fds.slots[inode->fd_slot].users--;
+	slot = &tree->fds.slots[inode->fd_slot];
+	slot_keep(&tree->fds, slot);
+	slot->users--;
 	pthread_mutex_unlock(&tree->fds.lock);
+}
+
+void tree_before_unlink(struct tree *tree, struct inode *parent, const char *name)
+{
+	struct inode *inode;
+	struct statx stx;
+
+	if (tree_lookup(tree, parent, name, &inode, &stx) < 0)
+		return;
+	/* somebody may have it as his working directory, mapped, or by O_PATH */
+	if (inode->refs > 1 && (stx.stx_nlink < 2 || S_ISDIR(stx.stx_mode) || tree_is_named(inode)))
+		keep_fd(tree, inode);
+	tree_put(tree, inode, 1);
 }
 
 void tree_keep(struct tree *tree, struct inode *inode, int fd)
@@ -313,22 +338,8 @@ void tree_keep(struct tree *tree, struct inode *inode, int fd)
 	pthread_mutex_lock(&tree->fds.lock);
 	closing = set_insert(&tree->fds, inode, own, 0);
 	if (inode->fd_slot >= 0)
-		tree->fds.slots[inode->fd_slot].keep = true;
+		slot_keep(&tree->fds, &tree->fds.slots[inode->fd_slot]);
 	pthread_mutex_unlock(&tree->fds.lock);
 	if (closing >= 0)
 		close(closing);
-}
-
-void tree_before_unlink(struct tree *tree, struct inode *parent, const char *name)
-{
-	struct inode *inode;
-	struct statx stx;
-
-	if (!tree_is_named(parent) && tree->by_handle)
-		return;
-	if (tree_lookup(tree, parent, name, &inode, &stx) < 0)
-		return;
-	if (inode->refs > 1 && tree_is_named(inode))
-		keep_fd(tree, inode);
-	tree_put(tree, inode, 1);
 }

@@ -66,7 +66,7 @@ struct fd_set_cache {
 	struct fd_slot *slots;
 	uint32_t size, hand;
 	uint32_t *free_slots;
-	uint32_t free_count;
+	uint32_t free_count, kept_count;
 };
 
 struct tree {
