@@ -56,6 +56,8 @@ int creds_enter(uid_t uid, gid_t gid, mode_t umask_bits)
 		if (unshare(CLONE_FS) < 0)
 			return -errno;
 		own_fs = true;
+		own_umask = umask_bits;
+		umask(umask_bits); /* what the thread started with is that of the thread that made it */
 	}
 	if (umask_bits != own_umask) {
 		umask(umask_bits);
