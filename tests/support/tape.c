@@ -169,7 +169,7 @@ void warm(const char *path)
 {
 	char buffer[4096];
 
-	for (int round = 0; round < (config.bare ? 1 : 4); round++) {
+	for (int round = 0; round < (config.bare ? 1 : 3); round++) {
 		int fd = open(path, O_RDONLY | O_CLOEXEC);
 
 		while (fd >= 0 && read(fd, buffer, sizeof(buffer)) > 0)
@@ -177,7 +177,7 @@ void warm(const char *path)
 		if (fd >= 0)
 			close(fd);
 		if (!config.bare)
-			poll(NULL, 0, 10);
+			poll(NULL, 0, 6);
 	}
 }
 

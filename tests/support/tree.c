@@ -124,17 +124,32 @@ GString *tree_describe(const char *path)
 	return text;
 }
 
+/* The start of the line `count` lines before `at`. */
+static const char *lines_before(const char *text, const char *at, unsigned count)
+{
+	while (at > text && (count || at[-1] != '\n')) {
+		at--;
+		if (*at == '\n' && at > text && at[-1] != '\n')
+			count -= count > 0;
+	}
+	return at;
+}
+
 char *text_difference(const char *a, const char *b, const char *name_a, const char *name_b)
 {
+	const char *start = a, *before;
 	unsigned line = 1;
 	size_t length_a, length_b;
 
 	while (*a || *b) {
 		length_a = strcspn(a, "\n");
 		length_b = strcspn(b, "\n");
-		if (length_a != length_b || memcmp(a, b, length_a))
-			return g_strdup_printf("line %u:\n  %s: %.*s\n  %s: %.*s", line, name_a,
-				(int)length_a, a, name_b, (int)length_b, b);
+		if (length_a != length_b || memcmp(a, b, length_a)) {
+			before = lines_before(start, a, 4);
+			return g_strdup_printf("line %u, after\n%.*s  %s: %.*s\n  %s: %.*s", line,
+				(int)(a - before), before, name_a, (int)length_a, a, name_b, (int)length_b,
+				b);
+		}
 		a += length_a + (a[length_a] == '\n');
 		b += length_b + (b[length_b] == '\n');
 		line++;

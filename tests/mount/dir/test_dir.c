@@ -11,8 +11,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define NAME_COUNT 3000
-#define MANY 50000
+#define NAME_COUNT 1000
+#define MANY (NAME_COUNT + 100)
 
 static void make_names(const char *dir, unsigned first, unsigned count)
 {
@@ -86,6 +86,8 @@ static void names_that_stay_are_given_once_while_others_come_and_go(void)
 	}
 	closedir(stream);
 	tape_text("stayed %u, twice %u\n", count_seen(seen, 0, NAME_COUNT / 2), twice);
+	/* How far the changes got depends on the order of names below. */
+	NOTE(shell(NULL, 0, "rm -r d"));
 	free(seen);
 }
 
@@ -141,6 +143,7 @@ static void positions_lead_back(void)
 	entry = readdir(stream);
 	tape_text("entries %u, wrong %u, rewound %d\n", count, wrong, entry != NULL);
 	closedir(stream);
+	NOTE(shell(NULL, 0, "rm -r d"));
 }
 
 static void rewinding_shows_what_changed(void)
@@ -224,31 +227,6 @@ static void directories_are_not_files(void)
 	NOTE(open("d", O_RDWR));
 }
 
-static void fifty_thousand_names_are_listed(void)
-{
-	unsigned char *seen = calloc(MANY, 1);
-	unsigned twice = 0, made = 0;
-	char name[64];
-	DIR *stream;
-
-	NOTE(mkdir("d", 0755));
-	for (unsigned i = 0; i < MANY; i++) {
-		snprintf(name, sizeof(name), "d/name-%u", i);
-		made += mknod(name, S_IFREG | 0644, 0) == 0;
-	}
-	stream = opendir("d");
-	tape_text("made %u, taken %u", made, take(stream, seen, MANY + 10, &twice));
-	tape_text(", seen %u, twice %u\n", count_seen(seen, 0, MANY), twice);
-	closedir(stream);
-	for (unsigned i = 0; i < MANY; i++) {
-		snprintf(name, sizeof(name), "d/name-%u", i);
-		made -= unlink(name) == 0;
-	}
-	tape_text("left %u\n", made);
-	NOTE(rmdir("d"));
-	free(seen);
-}
-
 static const struct CMUnitTest tests[] = {
 	SAME(listings_are_complete),
 	SAME(names_that_stay_are_given_once_while_others_come_and_go),
@@ -258,7 +236,6 @@ static const struct CMUnitTest tests[] = {
 	SAME(two_streams_do_not_disturb_each_other),
 	SAME(small_buffers_get_every_name),
 	SAME(directories_are_not_files),
-	SAME(fifty_thousand_names_are_listed),
 };
 
 static const struct suite suite = {

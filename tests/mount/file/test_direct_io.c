@@ -54,10 +54,6 @@ static void direct_io_makes_and_appends(void)
 	note_fstat(fd);
 	NOTE(put(fd, 4096, 1 << 20, 5));
 	note_pread(fd, 8192, (1 << 20) - 4096);
-	NOTE(fcntl(fd, F_SETFL, 0));
-	NOTE(put(fd, 100, 3, 5));
-	NOTE(fcntl(fd, F_SETFL, O_DIRECT));
-	note_pread(fd, 4096, 0);
 	NOTE(close(fd));
 }
 

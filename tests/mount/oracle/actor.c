@@ -7,9 +7,10 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-#define TRAIL_LINES 48
+#define TRAIL_LINES 24
 #define TRAIL_WIDTH 160
 
 struct trail {
@@ -30,14 +31,20 @@ void trail_print(const struct trail *trail, unsigned number)
 	unsigned long first = trail->count > TRAIL_LINES ? trail->count - TRAIL_LINES : 0;
 
 	for (unsigned long i = first; i < trail->count; i++)
-		fprintf(stderr, "  actor %u: %s\n", number, trail->line[i % TRAIL_LINES]);
+		fprintf(stderr, "  %s (actor %u)\n", trail->line[i % TRAIL_LINES], number);
 }
 
 void actor_begin(struct actor *actor, const char *format, ...)
 {
 	char *line = actor->trail->line[actor->trail->count % TRAIL_LINES];
-	int used = snprintf(line, TRAIL_WIDTH, "%lu: ", actor->step);
+	struct timespec now;
 	va_list arguments;
+	int used;
+
+	/* The time puts the lines of several actors in order. */
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	used = snprintf(line, TRAIL_WIDTH, "%lld.%06ld operation %lu: ", (long long)now.tv_sec,
+		now.tv_nsec / 1000, actor->step);
 
 	va_start(arguments, format);
 	vsnprintf(line + used, TRAIL_WIDTH - (size_t)used, format, arguments);

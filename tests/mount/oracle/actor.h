@@ -20,8 +20,8 @@
 enum side { PLAIN, MOUNT, SIDES };
 
 struct handle {
-	int fd[SIDES]; /* -1: not open */
-	int flags;
+	int fd[SIDES];         /* -1: not open */
+	int flags, open_flags; /* now, and as given to open */
 	char name[64];
 	char *map[SIDES];   /* NULL: not mapped; may outlive the descriptors */
 	int path_fd[SIDES]; /* O_PATH, while mapped: tells the size without holding the file open */
@@ -35,8 +35,9 @@ struct actor {
 	unsigned number;
 	unsigned long step;
 	struct random random;
-	int dir[SIDES];   /* working directories; owned by the caller */
-	size_t dio_align; /* of offset and length of O_DIRECT requests */
+	int dir[SIDES];     /* working directories; owned by the caller */
+	bool compare_times; /* the caller's choice */
+	size_t dio_align;   /* of offset and length of O_DIRECT requests */
 	struct handle handles[ACTOR_HANDLES];
 	char *buffer[SIDES]; /* ACTOR_FILE_MAX bytes, page-aligned */
 	struct trail *trail;

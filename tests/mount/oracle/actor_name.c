@@ -30,6 +30,10 @@ static void compare_stat(struct actor *actor, const char *name, const struct sta
 			name, a->st_mode, a->st_uid, a->st_gid, (unsigned long)a->st_nlink,
 			(long long)a->st_size, b->st_mode, b->st_uid, b->st_gid, (unsigned long)b->st_nlink,
 			(long long)b->st_size);
+	/* Without passthrough a store through a mapping moves the time when the kernel writes the page back,
+	 * some time later. */
+	if (!actor->compare_times)
+		return;
 	if (set_a != set_b || (set_a && (a->st_mtim.tv_sec != b->st_mtim.tv_sec ||
 						a->st_mtim.tv_nsec != b->st_mtim.tv_nsec)))
 		actor_differ(actor, "mtime of %s: plain %lld.%09ld, mount %lld.%09ld", name,
@@ -164,7 +168,8 @@ void operate_symlink(struct actor *actor)
 
 void operate_chmod(struct actor *actor)
 {
-	static const mode_t modes[] = {0644, 0600, 0755, 04755, 02755, 0666};
+	/* Set-uid bits and who clears them: tests/mount/users. */
+	static const mode_t modes[] = {0644, 0600, 0755, 01755, 0640, 0666};
 	mode_t mode = modes[actor_below(actor, 6)];
 	char name[64];
 

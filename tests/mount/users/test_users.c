@@ -280,6 +280,9 @@ static void changes_of_users_clear_privileges(void)
 		for (int change = 0; change < CHANGE_COUNT; change++) {
 			char name[32];
 
+			/* Depends on supplementary groups, which FUSE does not tell. */
+			if (change == CHANGE_CHGRP && !(modes[m] & S_IXGRP))
+				continue;
 			snprintf(name, sizeof(name), "f%zu-%d", m, change);
 			make_privileged(name, modes[m]);
 			if (user_begin_with_group(TEST_UID, TEST_GID, EXTRA_GID)) {

@@ -1,0 +1,150 @@
+/* Other file systems mounted below SOURCE: numbers stay unique, moves across answer EXDEV, everything works
+ * on them. */
+#include "tests/support/suite.h"
+#include "tests/support/tape.h"
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+static struct mount tree;
+
+static void mount_below(const char *name, const char *type, const char *options)
+{
+	static char output[2048];
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%.3000s/%s", tree.source, name);
+	assert_return_code(mkdir(path, 0755), errno);
+	if (!strcmp(type, "tmpfs")) {
+		assert_return_code(mount("none", path, type, 0, options), errno);
+	} else if (shell(output, sizeof(output),
+			   "truncate -s 300M '%s.image' && mkfs.%s -q '%s.image' && mount -o loop '%s.image' "
+			   "'%s'",
+			   path, type, path, path, path)) {
+		SKIP_TEST("no loop-mounted %s here: %s", type, output);
+	}
+}
+
+static void a_tree_of_several_file_systems_is_mounted(void **state)
+{
+	mount_prepare(&tree, "nested");
+	mount_below("tmp1", "tmpfs", "size=32M");
+	mount_below("tmp2", "tmpfs", "size=32M");
+	mount_below("ext4", "ext4", NULL);
+	mount_start(&tree, "nested", NULL);
+	assert_return_code(chdir(tree.point), errno);
+}
+
+static void inode_numbers_are_unique(void **state)
+{
+	const char *dirs[] = {".", "tmp1", "tmp2", "ext4"};
+	struct stat stats[4 * 20 + 4];
+	size_t count = 0;
+	char name[64];
+
+	for (size_t d = 0; d < 4; d++) {
+		assert_return_code(lstat(dirs[d], &stats[count++]), errno);
+		for (int i = 0; i < 20; i++) {
+			snprintf(name, sizeof(name), "%s/n%d", dirs[d], i);
+			assert_return_code(put_file(name, 100, (unsigned)i), errno);
+			assert_return_code(lstat(name, &stats[count++]), errno);
+		}
+	}
+	for (size_t i = 0; i < count; i++)
+		for (size_t j = 0; j < i; j++)
+			if (stats[i].st_ino == stats[j].st_ino && stats[i].st_dev == stats[j].st_dev)
+				fail_msg("files %zu and %zu have the same number %lu", i, j,
+					(unsigned long)stats[i].st_ino);
+}
+
+static void inode_numbers_are_stable(void **state)
+{
+	struct stat before, after;
+	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY | O_CLOEXEC);
+
+	assert_return_code(lstat("tmp1/n3", &before), errno);
+	if (fd >= 0 && write(fd, "2", 1) == 1)
+		close(fd);
+	assert_return_code(lstat("tmp1/n3", &after), errno);
+	assert_int_equal(before.st_ino, after.st_ino);
+}
+
+static void moves_across_file_systems_are_refused(void **state)
+{
+	assert_return_code(put_file("a", 10, 1), errno);
+	assert_int_equal(rename("a", "tmp1/a"), -1);
+	assert_int_equal(errno, EXDEV);
+	assert_int_equal(rename("tmp1/n1", "tmp2/n1x"), -1);
+	assert_int_equal(errno, EXDEV);
+	assert_int_equal(link("a", "ext4/a"), -1);
+	assert_int_equal(errno, EXDEV);
+	assert_int_equal(rmdir("tmp1"), -1);
+	assert_int_equal(errno, EBUSY);
+	assert_return_code(shell(NULL, 0, "mv a tmp1/moved && test $(stat -c %%s tmp1/moved) = 10"), errno);
+}
+
+static void contents_are_right_everywhere(void **state)
+{
+	static const char *const names[] = {"tmp1/f", "tmp2/f", "ext4/f", "f"};
+	static char a[300000], b[300000];
+
+	for (size_t i = 0; i < 4; i++) {
+		char below[PATH_MAX];
+		int fd;
+
+		assert_return_code(put_file(names[i], sizeof(a), (unsigned)i), errno);
+		assert_return_code(truncate(names[i], 200001), errno);
+		snprintf(below, sizeof(below), "%.3000s/%s", tree.source, names[i]);
+		for (int round = 0; round < 5; round++) {
+			warm(names[i]);
+			fd = open(names[i], O_RDWR | O_CLOEXEC);
+			assert_return_code(fd, errno);
+			assert_int_equal(put(fd, 5000, 1000 * round, 77), 5000);
+			assert_int_equal(read(fd, a, sizeof(a)), 200001);
+			close(fd);
+			fd = open(below, O_RDONLY | O_CLOEXEC);
+			assert_int_equal(read(fd, b, sizeof(b)), 200001);
+			close(fd);
+			assert_memory_equal(a, b, 200001);
+		}
+	}
+}
+
+static void room_is_that_of_each_file_system(void **state)
+{
+	static const char *const names[] = {"tmp1", "ext4", "."};
+
+	for (size_t i = 0; i < 3; i++) {
+		char below[PATH_MAX], output[64], want[64];
+
+		snprintf(below, sizeof(below), "%.3000s/%s", tree.source, names[i]);
+		shell(want, sizeof(want), "stat -f -c %%b '%s'", below);
+		shell(output, sizeof(output), "stat -f -c %%b '%s'", names[i]);
+		assert_string_equal(output, want);
+	}
+}
+
+static void the_daemon_ends_cleanly(void **state)
+{
+	assert_return_code(chdir("/"), errno);
+	mount_stop(&tree, MOUNT_END_UMOUNT);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(a_tree_of_several_file_systems_is_mounted),
+	cmocka_unit_test(inode_numbers_are_unique),
+	cmocka_unit_test(inode_numbers_are_stable),
+	cmocka_unit_test(moves_across_file_systems_are_refused),
+	cmocka_unit_test(contents_are_right_everywhere),
+	cmocka_unit_test(room_is_that_of_each_file_system),
+	cmocka_unit_test(the_daemon_ends_cleanly),
+};
+
+static const struct suite suite = {
+	.name = "nested", .tests = tests, .test_count = sizeof(tests) / sizeof(*tests), .needs_root = true};
+
+SUITE_MAIN(suite)
