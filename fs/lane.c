@@ -261,7 +261,7 @@ int lane_open(struct server *server, struct inode *inode, int open_flags, int fd
 	consider_filling(server, &o);
 	if (o.refreshed)
 		cache_shed(server->cache);
-	if (handle->lane == LANE_CACHED) {
+	if (handle->object && !o.writes) {
 		stats_add(&server->stats, STATS_HITS, 1);
 		cache_used(server->cache, handle->object);
 	} else if (handle->lane == LANE_PLAIN && !o.writes && handle->fd >= 0) {

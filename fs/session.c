@@ -57,6 +57,13 @@ static int choose_transport(struct server *server)
 {
 	enum option_transport wish = server->options.transport;
 
+	if (!LIBFUSE_URING_IS_SAFE && wish == TRANSPORT_URING) {
+		log_error("transport=uring: the libfuse that this sievefs was built with loses replies over "
+			  "io_uring");
+		return -EOPNOTSUPP;
+	}
+	if (!LIBFUSE_URING_IS_SAFE)
+		return 0;
 	server->uring = wish != TRANSPORT_DEV && uring_is_on();
 	if (server->uring || wish == TRANSPORT_DEV)
 		return 0;
@@ -323,7 +330,9 @@ static int start_server(struct server *server, unsigned descriptors)
 		r = start_backends(server);
 	if (r == 0) {
 		server->fillers = g_thread_pool_new(copy_fill, server, 2, FALSE, NULL);
-		server->workers = g_thread_pool_new(op_work_in_pool, server, 16, FALSE, NULL);
+		/* exclusive, so that its threads stay: over io_uring a reply also asks for the next request,
+		 * and the kernel cancels what a thread that leaves has asked for */
+		server->workers = g_thread_pool_new(op_work_in_pool, server, 16, TRUE, NULL);
 	}
 	return r;
 }
@@ -489,7 +498,9 @@ static int mount_and_serve(struct session *session)
 		return 1;
 	}
 	r = serve(session);
-	fuse_session_unmount(server->session);
+	/* 0: it is unmounted already. What lies at that path by now is not ours to unmount. */
+	if (r != 0)
+		fuse_session_unmount(server->session);
 	g_thread_join(session->starter);
 	end_ticker(session);
 	fuse_remove_signal_handlers(server->session);
