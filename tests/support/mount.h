@@ -63,6 +63,6 @@ int program_run(char *const argv[], char *output, size_t size);
 /* program_run() of a shell command line. */
 int shell(char *output, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* Runs `sievectl stat POINT --json` and returns the number at the named key (the first with that name); -1 if
- * it is not there. */
+/* Runs `sievectl stat POINT --json` and returns a number of it: "hits", or "direct/opens" where a name comes
+ * up twice. */
 long long mount_stat(const struct mount *mount, const char *key);

@@ -53,21 +53,33 @@ int shell(char *output, size_t size, const char *format, ...)
 	return program_run(argv, output, size);
 }
 
+/* The first value of that name from `at` on; NULL if there is none. */
+static const char *find_key(const char *at, const char *key, size_t length)
+{
+	char want[128];
+
+	snprintf(want, sizeof(want), "\"%.*s\":", (int)length, key);
+	at = strstr(at, want);
+	return at ? at + strlen(want) : NULL;
+}
+
 long long mount_stat(const struct mount *mount, const char *key)
 {
 	char *argv[] = {getenv("SIEVECTL"), (char *)"stat", (char *)mount->point, (char *)"--json", NULL};
 	static char text[1 << 16];
-	char want[128];
-	const char *at;
+	const char *at = text;
 
 	if (!argv[0])
 		fail_msg("SIEVECTL does not name the program");
 	if (program_run(argv, text, sizeof(text)))
 		fail_msg("sievectl stat failed: %s", text);
-	snprintf(want, sizeof(want), "\"%s\"", key);
-	at = strstr(text, want);
+	while (at && *key) {
+		size_t length = strcspn(key, "/");
+
+		at = find_key(at, key, length);
+		key += length + (key[length] == '/');
+	}
 	if (!at)
-		return -1;
-	at += strlen(want);
-	return strtoll(at + strspn(at, " \t\n:"), NULL, 10);
+		fail_msg("sievectl stat has no such counter: %s", text);
+	return strtoll(at, NULL, 10);
 }

@@ -1,0 +1,169 @@
+/* The cache keeps to its memory, also where a file outgrows it while its copy is open. */
+#include "tests/support/suite.h"
+#include "tests/support/tape.h"
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FILES 600
+#define FILE_SIZE 16000
+#define CACHE_SIZE (1 << 20)
+#define SMALL_MAX (64 << 10)
+#define GROWN (8 << 20)
+#define PIECE (64 << 10)
+
+static void path_of(char path[PATH_MAX], const char *format, unsigned number)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), format, number);
+	snprintf(path, PATH_MAX, "%.3000s/%s", mounted.point, name);
+}
+
+static void assert_within_budget(void)
+{
+	long long bytes = mount_stat(&mounted, "object_bytes"),
+		  reserved = mount_stat(&mounted, "reserved_bytes");
+
+	if (bytes + reserved - mount_stat(&mounted, "grown_bytes") > CACHE_SIZE)
+		fail_msg("the cache takes %lld bytes and has set aside %lld, of %d", bytes, reserved,
+			CACHE_SIZE);
+}
+
+static void many_hot_files_stay_within_the_budget(void **state)
+{
+	char path[PATH_MAX];
+
+	for (unsigned i = 0; i < FILES; i++) {
+		path_of(path, "hot%u", i);
+		assert_return_code(put_file(path, FILE_SIZE, i), errno);
+	}
+	for (unsigned i = 0; i < FILES; i++) {
+		path_of(path, "hot%u", i);
+		warm(path);
+		if (i % 50 == 0)
+			assert_within_budget();
+	}
+	assert_within_budget();
+	assert_true(mount_stat(&mounted, "fills") > CACHE_SIZE / FILE_SIZE);
+	assert_true(mount_stat(&mounted, "evictions") > 0);
+	assert_true(mount_stat(&mounted, "hits") > 0);
+}
+
+static void open_files_are_not_evicted(void **state)
+{
+	static char first[FILE_SIZE], again[FILE_SIZE];
+	char path[PATH_MAX];
+	int fds[30];
+
+	for (unsigned i = 0; i < 30; i++) {
+		path_of(path, "hot%u", i);
+		warm(path);
+		fds[i] = open(path, O_RDONLY | O_CLOEXEC);
+		assert_return_code(fds[i], errno);
+	}
+	for (unsigned i = 100; i < 300; i++) {
+		path_of(path, "hot%u", i);
+		warm(path);
+	}
+	assert_within_budget();
+	for (unsigned i = 0; i < 30; i++) {
+		path_of(path, "hot%u", i);
+		assert_int_equal(pread(fds[i], first, FILE_SIZE, 0), FILE_SIZE);
+		snprintf(path, sizeof(path), "%.3000s/hot%u", mounted.source, i);
+		close(fds[i]);
+		fds[i] = open(path, O_RDONLY | O_CLOEXEC);
+		assert_int_equal(pread(fds[i], again, FILE_SIZE, 0), FILE_SIZE);
+		assert_memory_equal(first, again, FILE_SIZE);
+		close(fds[i]);
+	}
+}
+
+/* Whatever a reader gets is right; it may get less than there is. */
+static off_t assert_prefix(int reader, int below, off_t size)
+{
+	static char got[PIECE], right[PIECE];
+	off_t offset = 0;
+
+	while (offset < size) {
+		ssize_t n = pread(reader, got, sizeof(got), offset);
+
+		assert_return_code((int)n, errno);
+		if (n == 0)
+			break;
+		assert_int_equal(pread(below, right, (size_t)n, offset), n);
+		assert_memory_equal(got, right, (size_t)n);
+		offset += n;
+	}
+	return offset;
+}
+
+/* Growth may take the cache beyond its budget by a quarter of it or eight times small_max, whichever is more.
+ */
+static void assert_grown_within_bound(void)
+{
+	long long bytes = mount_stat(&mounted, "object_bytes");
+
+	if (bytes > CACHE_SIZE + 8 * SMALL_MAX)
+		fail_msg("a file that grew took the cache to %lld bytes", bytes);
+}
+
+static void a_file_that_outgrows_the_cache_under_its_reader_is_frozen(void **state)
+{
+	char path[PATH_MAX], source[PATH_MAX], other[PATH_MAX];
+	int reader, writer, below, fresh;
+
+	path_of(path, "log", 0);
+	path_of(other, "hot%u", 5);
+	snprintf(source, sizeof(source), "%.3000s/log", mounted.source);
+	assert_return_code(put_file(path, 10000, 1), errno);
+	warm(path);
+	reader = open(path, O_RDONLY | O_CLOEXEC);
+	writer = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+	below = open(source, O_RDONLY | O_CLOEXEC);
+	assert_return_code(reader | writer | below, errno);
+	for (unsigned written = 0; written < GROWN; written += PIECE) {
+		assert_int_equal(put(writer, PIECE, 0, written), PIECE);
+		if (written % (16 * PIECE) == 0) {
+			assert_prefix(reader, below, 10000 + written + PIECE);
+			assert_within_budget();
+			assert_grown_within_bound();
+			warm(other);
+		}
+	}
+	assert_int_equal(mount_stat(&mounted, "frozen"), 1);
+	fresh = open(path, O_RDONLY | O_CLOEXEC);
+	assert_return_code(fresh, errno);
+	assert_int_equal(assert_prefix(fresh, below, 10000 + GROWN), 10000 + GROWN);
+	assert_true(assert_prefix(reader, below, 10000 + GROWN) >= 10000);
+	close(fresh);
+	close(reader);
+	close(writer);
+	close(below);
+	/* All have closed it: it is an ordinary file again. */
+	reader = open(path, O_RDONLY | O_CLOEXEC);
+	below = open(source, O_RDONLY | O_CLOEXEC);
+	assert_int_equal(assert_prefix(reader, below, 10000 + GROWN), 10000 + GROWN);
+	close(reader);
+	close(below);
+	assert_int_equal(mount_stat(&mounted, "grown_bytes"), 0);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(many_hot_files_stay_within_the_budget),
+	cmocka_unit_test(open_files_are_not_evicted),
+	cmocka_unit_test(a_file_that_outgrows_the_cache_under_its_reader_is_frozen),
+};
+
+static const struct suite suite = {.name = "budget",
+	.tests = tests,
+	.test_count = sizeof(tests) / sizeof(*tests),
+	.options = "cache_size=1M,small_max=64K,admit=1,settle=0",
+	.mounts = true,
+	.needs_root = true,
+	.needs_daemon = true};
+
+SUITE_MAIN(suite)

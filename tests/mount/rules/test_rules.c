@@ -1,0 +1,155 @@
+/* rules=FILE in a mount: what it says about a file is done, and a bad file is refused without harm. */
+#include "tests/support/suite.h"
+#include "tests/support/tape.h"
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char output[4096], rules_path[PATH_MAX];
+
+static void write_rules(const char *text)
+{
+	FILE *file = fopen(rules_path, "we");
+
+	assert_non_null(file);
+	fputs(text, file);
+	assert_int_equal(fclose(file), 0);
+}
+
+static void start(struct mount *mount, const char *name, const char *text)
+{
+	char options[PATH_MAX + 64];
+
+	snprintf(rules_path, sizeof(rules_path), "%.3000s/%s.rules", config.base, name);
+	write_rules(text);
+	snprintf(options, sizeof(options), "cache_size=1M,small_max=64K,admit=1,settle=0,rules=%.900s",
+		rules_path);
+	mount_start(mount, name, options);
+}
+
+static void make(const struct mount *mount, const char *name, size_t length)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%.3000s/%s", mount->point, name);
+	assert_return_code(put_file(path, length, 1), errno);
+}
+
+static void use(const struct mount *mount, const char *name)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%.3000s/%s", mount->point, name);
+	warm(path);
+}
+
+/* By how much a counter moved while a file was used. */
+static long long moved_by(const struct mount *mount, const char *key, const char *name)
+{
+	long long before = mount_stat(mount, key);
+
+	use(mount, name);
+	return mount_stat(mount, key) - before;
+}
+
+static void each_file_takes_the_lane_of_its_rule(void **state)
+{
+	struct mount mount;
+
+	start(&mount, "lanes",
+		"[films]\npath = *.film\nlane = direct\n\n[never]\npath = *.raw\nlane = plain\n\n"
+		"[docs]\npath = *.doc\nlane = cached\n");
+	make(&mount, "a.film", 20000);
+	make(&mount, "a.raw", 20000);
+	make(&mount, "a.doc", 20000);
+	assert_true(moved_by(&mount, "direct/opens", "a.film") > 0);
+	assert_int_equal(moved_by(&mount, "fills", "a.film"), 0);
+	assert_int_equal(moved_by(&mount, "fills", "a.raw"), 0);
+	assert_true(moved_by(&mount, "plain/opens", "a.raw") > 0);
+	assert_int_equal(moved_by(&mount, "fills", "a.doc"), 1);
+	assert_true(moved_by(&mount, "hits", "a.doc") > 0);
+	mount_stop(&mount, MOUNT_END_UMOUNT);
+}
+
+static void pinned_files_stay_when_others_come(void **state)
+{
+	struct mount mount;
+	char name[64];
+
+	start(&mount, "pin", "[keep]\npath = *.keep\npin = true\n");
+	make(&mount, "a.keep", 30000);
+	use(&mount, "a.keep");
+	assert_true(mount_stat(&mount, "pinned_bytes") >= 30000);
+	for (int i = 0; i < 150; i++) {
+		snprintf(name, sizeof(name), "other%d", i);
+		make(&mount, name, 30000);
+		use(&mount, name);
+	}
+	assert_true(mount_stat(&mount, "evictions") > 0);
+	assert_int_equal(moved_by(&mount, "fills", "a.keep"), 0);
+	assert_true(moved_by(&mount, "hits", "a.keep") > 0);
+	mount_stop(&mount, MOUNT_END_UMOUNT);
+}
+
+static int reload(const struct mount *mount)
+{
+	return shell(output, sizeof(output), "'%s' reload '%s'", getenv("SIEVECTL"), mount->point);
+}
+
+static void a_reload_changes_the_rules_and_a_bad_one_does_not(void **state)
+{
+	struct mount mount;
+
+	start(&mount, "reload", "[films]\npath = *.film\nlane = direct\n");
+	make(&mount, "a.film", 20000);
+	make(&mount, "b.raw", 20000);
+	write_rules("[films]\npath = *.film\nlane = sideways\n");
+	assert_int_not_equal(reload(&mount), 0);
+	if (!strstr(output, "line 3") || !strstr(output, "sideways"))
+		fail_msg("the line does not say what is wrong: %s", output);
+	assert_int_equal(moved_by(&mount, "fills", "a.film"), 0);
+	write_rules("[raw]\npath = *.raw\nlane = plain\n");
+	if (reload(&mount))
+		fail_msg("reload: %s", output);
+	assert_int_equal(moved_by(&mount, "fills", "b.raw"), 0);
+	assert_int_equal(moved_by(&mount, "fills", "a.film"), 1);
+	mount_stop(&mount, MOUNT_END_UMOUNT);
+}
+
+static void a_bad_file_is_refused_at_the_mount(void **state)
+{
+	static const char *const texts[] = {
+		"[a]\nlane = sideways\n", "no section\n", "[a]\nsize = much\n", "[a]\nunknown = 1\n"};
+	struct mount mount;
+
+	mount_prepare(&mount, "bad");
+	snprintf(rules_path, sizeof(rules_path), "%.3000s/bad.rules", config.base);
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+		write_rules(texts[i]);
+		assert_int_equal(shell(output, sizeof(output), "'%s' -o rules='%s' '%s' '%s'",
+					 getenv("SIEVEFS"), rules_path, mount.source, mount.point),
+			1);
+		if (!strstr(output, "rules") || !strstr(output, "line") ||
+			strchr(output, '\n') != output + strlen(output) - 1)
+			fail_msg("not one line that says what is wrong: %s", output);
+		assert_false(mount_is_on(mount.point));
+	}
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(each_file_takes_the_lane_of_its_rule),
+	cmocka_unit_test(pinned_files_stay_when_others_come),
+	cmocka_unit_test(a_reload_changes_the_rules_and_a_bad_one_does_not),
+	cmocka_unit_test(a_bad_file_is_refused_at_the_mount),
+};
+
+static const struct suite suite = {.name = "rules",
+	.tests = tests,
+	.test_count = sizeof(tests) / sizeof(*tests),
+	.needs_root = true,
+	.needs_daemon = true};
+
+SUITE_MAIN(suite)
