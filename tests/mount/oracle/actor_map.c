@@ -71,10 +71,6 @@ static size_t mapped_bytes(struct actor *actor, const struct handle *handle)
 {
 	struct stat st[SIDES] = {0};
 
-	/* Of a removed file that nobody holds open the daemon knows nothing more; O_PATH does not hold it. */
-	if (fstat(handle->path_fd[MOUNT], &st[MOUNT]) && errno == ESTALE && handle->fd[PLAIN] < 0 &&
-		fstat(handle->path_fd[PLAIN], &st[PLAIN]) == 0 && st[PLAIN].st_nlink == 0)
-		return 0;
 	ON_BOTH(actor, "fstat", fstat(handle->path_fd[s], &st[s]));
 	if (st[PLAIN].st_size != st[MOUNT].st_size)
 		actor_differ(actor, "size of %s: plain %lld, mount %lld", handle->name,
