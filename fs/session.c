@@ -62,9 +62,7 @@ static int choose_transport(struct server *server)
 			  "io_uring");
 		return -EOPNOTSUPP;
 	}
-	if (!LIBFUSE_URING_IS_SAFE)
-		return 0;
-	server->uring = wish != TRANSPORT_DEV && uring_is_on();
+	server->uring = LIBFUSE_URING_IS_SAFE && wish != TRANSPORT_DEV && uring_is_on();
 	if (server->uring || wish == TRANSPORT_DEV)
 		return 0;
 	if (wish == TRANSPORT_URING) {
@@ -73,8 +71,6 @@ static int choose_transport(struct server *server)
 			  "echo Y > " URING_SWITCH);
 		return -EOPNOTSUPP;
 	}
-	log_info("transport: /dev/fuse; faster over io_uring, which root turns on with: echo Y "
-		 "> " URING_SWITCH);
 	return 0;
 }
 
@@ -110,10 +106,29 @@ static int choose_passthrough(struct server *server)
 			"passthrough=on: needs CAP_SYS_ADMIN (root); without it use passthrough=auto or off");
 		return -EPERM;
 	}
-	log_info("passthrough: not without CAP_SYS_ADMIN; all files are served by the daemon, several times "
-		 "slower than "
-		 "the lanes cached and plain that root gets");
 	return 0;
+}
+
+/* Once it is sure that there will be a mount: a refusal is one line. */
+static void say_what_is_missing(const struct server *server)
+{
+	const struct options *o = &server->options;
+
+	if (!server->uring && o->transport == TRANSPORT_AUTO && LIBFUSE_URING_IS_SAFE)
+		log_info("transport: /dev/fuse; faster over io_uring, which root turns on with: echo Y "
+			 "> " URING_SWITCH);
+	else if (!server->uring && o->transport == TRANSPORT_AUTO)
+		log_info("transport: /dev/fuse; the libfuse that this sievefs was built with loses replies "
+			 "over io_uring");
+	if (!server->passthrough && o->passthrough == PASSTHROUGH_AUTO)
+		log_info("passthrough: not without CAP_SYS_ADMIN; all files are served by the daemon, "
+			 "several times slower "
+			 "than the lanes cached and plain that root gets");
+	if (!tree_has_handles(server->tree))
+		log_info("SOURCE %s: files cannot be opened by handle here; they are found by their names, "
+			 "with a bounded "
+			 "set of descriptors",
+			o->source);
 }
 
 static void want(struct fuse_conn_info *conn, uint64_t flag)
@@ -143,6 +158,7 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 	conn->max_background = 64;
 	conn->congestion_threshold = 48;
 	conn->time_gran = 1;
+	conn->no_interrupt = 1; /* no request here can be given up half-way */
 	if (server->passthrough && !(conn->capable_ext & FUSE_CAP_PASSTHROUGH)) {
 		server->passthrough = false;
 		if (server->options.passthrough == PASSTHROUGH_ON) {
@@ -227,11 +243,6 @@ static int start_tree(struct server *server, unsigned descriptors)
 	r = tree_new(&server->tree, fd, MAX(32, MIN(descriptors / 2, FD_SET_MAX)));
 	if (r < 0)
 		log_error("SOURCE %s: %s", server->options.source, strerror(-r));
-	else if (!tree_has_handles(server->tree))
-		log_info("SOURCE %s: files cannot be opened by handle here; they are found by their names, "
-			 "with a bounded "
-			 "set of descriptors",
-			server->options.source);
 	return r;
 }
 
@@ -329,6 +340,7 @@ static int start_server(struct server *server, unsigned descriptors)
 	if (r == 0)
 		r = start_backends(server);
 	if (r == 0) {
+		say_what_is_missing(server);
 		server->fillers = g_thread_pool_new(copy_fill, server, 2, FALSE, NULL);
 		/* exclusive, so that its threads stay: over io_uring a reply also asks for the next request,
 		 * and the kernel cancels what a thread that leaves has asked for */
