@@ -33,25 +33,35 @@ static void reading_end(struct reading *reading)
 	backend_close(reading->file);
 }
 
+/*
+ * Not through the engine: a queue thread of libfuse holds its ring's lock while it opens a file, and the
+ * engine's thread may be waiting for that lock to send another reply.
+ */
+static ssize_t read_descriptor(void *ctx, void *buf, size_t size, uint64_t offset)
+{
+	ssize_t n;
+
+	do
+		n = pread((int)(intptr_t)ctx, buf, size, (off_t)offset);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n;
+}
+
 int copy_refresh_from(struct server *server, struct inode *inode, struct object *object, int fd)
 {
 	struct statx before, after;
-	struct reading reading;
+	const struct cache_source source = {.read = read_descriptor, .ctx = (void *)(intptr_t)fd};
 	int r;
 
-	r = reading_begin(server, &reading, fd);
-	if (r < 0)
-		return r;
 	for (int tries = 0; tries < 3; tries++) {
 		r = copy_fd_statx(fd, &before);
 		if (r == 0)
-			r = cache_refresh(server->cache, object, &reading.source, before.stx_size);
+			r = cache_refresh(server->cache, object, &source, before.stx_size);
 		if (r == 0)
 			r = copy_fd_statx(fd, &after);
 		if (r < 0 || copy_stamp_of(&before) == copy_stamp_of(&after))
 			break;
 	}
-	reading_end(&reading);
 	if (r < 0)
 		return r;
 	copy_set_stamp(object, &after);
