@@ -111,6 +111,18 @@ uint64_t copy_size_limit(const struct server *server, const struct inode *inode)
 	return inode->oversize ? server->options.cache_size / 8 : server->limits.small_max;
 }
 
+void copy_recount_begin(struct server *server, const struct object *object)
+{
+	if (object->kept)
+		server->kept_bytes -= object->entry.charge;
+}
+
+void copy_recount_end(struct server *server, const struct object *object)
+{
+	if (object->kept)
+		server->kept_bytes += object->entry.charge;
+}
+
 /* (locked) Pins the copy as a rule wants it, but never more than half of the cache: the rest must be able to
  * turn over. */
 void copy_keep(struct server *server, struct inode *inode, struct object *object)
@@ -233,7 +245,9 @@ int copy_refresh(struct server *server, struct inode *inode)
 		r = copy_sync_locked(server, inode, object, fd);
 	} else {
 		stats_add(&server->stats, STATS_REFRESHES, 1);
+		copy_recount_begin(server, object);
 		r = copy_refresh_from(server, inode, object, fd);
+		copy_recount_end(server, object);
 	}
 	close(fd);
 	return r;

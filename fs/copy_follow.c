@@ -18,6 +18,7 @@ struct object *copy_change_begin(struct server *server, struct inode *inode, boo
 	object = inode->object;
 	if (object && inode->binding != BOUND_BACKING && object_pin(object)) {
 		*fresh = copy_is_whole(server, inode);
+		copy_recount_begin(server, object);
 		return object;
 	}
 	inode->suspect = true;
@@ -44,6 +45,7 @@ void copy_change_end(struct server *server, struct inode *inode, struct object *
 {
 	if (!object)
 		return;
+	copy_recount_end(server, object);
 	copy_restamp(server, inode, object, fresh);
 	if (object->entry.size > copy_size_limit(server, inode))
 		inode->outgrown = true;

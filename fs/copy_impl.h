@@ -23,6 +23,9 @@ bool copy_is_mapped(struct server *server, struct object *object);
 bool copy_is_whole(struct server *server, struct inode *inode);
 /* After a change to both; fresh: the copy was whole before it. */
 void copy_restamp(struct server *server, struct inode *inode, struct object *object, bool fresh);
+/* Around whatever may change what the copy is charged for: what rules pin is counted in bytes. */
+void copy_recount_begin(struct server *server, const struct object *object);
+void copy_recount_end(struct server *server, const struct object *object);
 /* Pins the copy if a rule wants it. */
 void copy_keep(struct server *server, struct inode *inode, struct object *object);
 int copy_refresh_from(struct server *server, struct inode *inode, struct object *object, int fd);

@@ -511,7 +511,7 @@ static int mount_and_serve(struct session *session)
 	}
 	r = serve(session);
 	/* 0: it is unmounted already. What lies at that path by now is not ours to unmount. */
-	if (r != 0)
+	if (r != 0 || session->refused)
 		fuse_session_unmount(server->session);
 	g_thread_join(session->starter);
 	end_ticker(session);
