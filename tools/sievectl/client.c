@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <linux/magic.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,12 +35,17 @@ __attribute__((format(printf, 3, 4))) static int fail(
 	return error;
 }
 
+/* The last three: it went while this was asked; which one is a matter of how far the kernel had come. */
+static bool is_gone(int error)
+{
+	return error == ENOTCONN || error == ECONNABORTED || error == ECANCELED || error == ENODEV;
+}
+
 static int fail_path(struct sievectl *ctl, const char *path)
 {
 	int error = errno;
 
-	/* ECONNABORTED: it went while this was asked */
-	if (error == ENOTCONN || error == ECONNABORTED)
+	if (is_gone(error))
 		return fail(ctl, -ENOTCONN, "%s: the daemon of this mount is gone; umount it", path);
 	return fail(ctl, -error, "%s: %s", path, strerror(error));
 }
@@ -207,8 +213,7 @@ static int refused(struct sievectl *ctl, int control, int error)
 	char *reason = NULL;
 	size_t length;
 
-	if (error == ENOTCONN || error == ECONNABORTED || read_reply(ctl, control, &reason, &length) < 0 ||
-		length == 0) {
+	if (is_gone(error) || read_reply(ctl, control, &reason, &length) < 0 || length == 0) {
 		errno = error;
 		error = -fail_path(ctl, ctl->root);
 	} else {
