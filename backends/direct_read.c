@@ -113,6 +113,7 @@ static void read_submit(struct backend_request *request, int fd, void *buf, size
 		.size = size < ENGINE_SIZE_MAX ? size : ENGINE_SIZE_MAX,
 		.offset = offset,
 		.done = done,
+		.here = true,
 	};
 	engine_submit(direct_of(request->file)->engine, &request->work.op);
 }

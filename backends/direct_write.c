@@ -78,6 +78,7 @@ static void write_submit(struct backend_request *request, enum engine_verb verb,
 		.offset = offset,
 		.rw_flags = flags,
 		.done = done,
+		.here = true,
 	};
 	engine_submit(file_of(request)->direct->engine, &request->work.op);
 }

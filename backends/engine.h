@@ -3,9 +3,9 @@
  *
  * Two kinds: io_uring rings, each with one thread that calls done(); or, where the kernel refuses io_uring, a
  * pool of threads with preadv2(2) and pwritev2(2). The op lives in the caller's struct and must stay in place
- * until its done() was called, which happens exactly once: in an engine thread, or in the submitting one
- * before engine_submit() returns. Result: bytes moved (may be short) or -errno; EINTR, EAGAIN and ECANCELED
- * are repeated by the engine and never seen.
+ * until its done() was called, which happens exactly once: in an engine thread or, where `here` allows it, in
+ * the submitting one before engine_submit() returns. Result: bytes moved (may be short) or -errno; EINTR,
+ * EAGAIN and ECANCELED are repeated by the engine and never seen.
  */
 #pragma once
 
@@ -33,9 +33,13 @@ struct engine_op {
 	off_t offset;
 	int rw_flags; /* RWF_*, or SYNC_FILE_RANGE_* */
 	void (*done)(struct engine_op *op, ssize_t result);
+	/* done() may run in the submitting thread: it answers only what this thread was asked, and takes no
+	   lock that the thread could hold. */
+	bool here;
 
 	/* Private to the engine. */
 	struct engine_op *next;
+	const void *submitter;
 	unsigned handed; /* atomic: orders the submitter's stores before the engine thread's loads */
 	bool blocking;   /* repeated from a context that may block */
 };

@@ -28,6 +28,7 @@ struct ring {
 	struct engine_op *backlog, **backlog_tail; /* found no place in the ring */
 	_Atomic unsigned in_flight;                /* submitted, in the backlog or being answered */
 	_Atomic bool stopping;
+	bool wake_armed; /* a read of wake_fd is in the ring; under the submit lock */
 	int wake_fd;
 	uint64_t wake_value;
 	pthread_t thread;
@@ -41,6 +42,7 @@ struct uring_engine {
 
 static _Thread_local struct ring *own_ring;
 static _Thread_local bool reaping; /* this thread is in a done() already */
+static _Thread_local char self;    /* its address names the thread */
 
 static void ring_wake(struct ring *ring)
 {
@@ -100,24 +102,36 @@ static bool ring_push(struct ring *ring)
 	}
 }
 
-static void ring_arm_wake(struct ring *ring)
+/* False where the ring is full: it must be tried again, or the next wake-up is lost. */
+static bool ring_arm_wake(struct ring *ring)
 {
-	struct io_uring_sqe *sqe = io_uring_get_sqe(&ring->uring);
+	struct io_uring_sqe *sqe;
 
+	if (ring->wake_armed)
+		return true;
+	sqe = io_uring_get_sqe(&ring->uring);
 	if (!sqe)
-		return;
+		return false;
 	io_uring_prep_read(sqe, ring->wake_fd, &ring->wake_value, sizeof(ring->wake_value), 0);
 	io_uring_sqe_set_data(sqe, NULL);
+	ring->wake_armed = true;
+	return true;
 }
 
 /* No lock is held from here on. */
 
-static void ring_rearm(struct ring *ring)
+/* True when nothing waits for the ring's thread to try it again. */
+static bool ring_refill(struct ring *ring, bool woken)
 {
+	bool armed, pushed;
+
 	pthread_mutex_lock(&ring->submit_lock);
-	ring_arm_wake(ring);
-	ring_push(ring);
+	if (woken)
+		ring->wake_armed = false;
+	armed = ring_arm_wake(ring);
+	pushed = ring_push(ring);
 	pthread_mutex_unlock(&ring->submit_lock);
+	return armed && pushed;
 }
 
 static void ring_submit(struct ring *ring, struct engine_op *op)
@@ -153,8 +167,7 @@ static void ring_complete(struct ring *ring, struct engine_op *op, int result)
 	atomic_fetch_sub(&ring->in_flight, 1);
 }
 
-/* Who takes completions, the ring's thread or one that has just submitted, holds the reap lock while taking.
- */
+/* What has completed, taken by the ring's thread. Who takes completions holds the reap lock while taking. */
 static unsigned ring_reap(struct ring *ring, bool *woken)
 {
 	struct io_uring_cqe *cqes[REAP_BATCH];
@@ -182,44 +195,66 @@ static unsigned ring_reap(struct ring *ring, bool *woken)
 	return count;
 }
 
+static bool op_is_own(struct engine_op *op)
+{
+	if (!op)
+		return false;
+	engine_op_take_over(op);
+	return op->here && op->submitter == &self;
+}
+
+/* The ring's next completion, if it is of an op that this thread submitted and may answer; else NULL. */
+static struct engine_op *ring_take_own(struct ring *ring, int *result)
+{
+	struct engine_op *op = NULL;
+	struct io_uring_cqe *cqe;
+
+	pthread_mutex_lock(&ring->reap_lock);
+	if (io_uring_peek_cqe(&ring->uring, &cqe) == 0) {
+		op = io_uring_cqe_get_data(cqe);
+		*result = cqe->res;
+		if (op_is_own(op))
+			io_uring_cqe_seen(&ring->uring, cqe);
+		else
+			op = NULL;
+	}
+	pthread_mutex_unlock(&ring->reap_lock);
+	return op;
+}
+
 /*
  * A device of memory (zram, pmem) is done before the submission returns: the answer then needs no other
- * thread. Not from within a done(), which would nest without bound.
+ * thread. Only what this thread submitted: it may hold a lock (a FUSE queue's) that the answer to another's
+ * op waits for, while the other holds that one's and waits for ours. The rest is left to the ring's thread,
+ * which the completion has woken. Not from within a done(), which would nest without bound.
  */
 static void ring_reap_own(struct ring *ring)
 {
-	bool woken = false;
+	struct engine_op *op;
+	int result;
 
 	reaping = true;
-	ring_reap(ring, &woken);
+	while ((op = ring_take_own(ring, &result)))
+		ring_complete(ring, op, result);
 	reaping = false;
-	if (woken)
-		ring_rearm(ring);
 }
 
 static void *ring_run(void *context)
 {
 	struct ring *ring = context;
-	bool pushed;
+	bool settled;
 
 	own_ring = ring;
-	pthread_mutex_lock(&ring->submit_lock);
-	ring_arm_wake(ring);
-	pushed = ring_push(ring);
-	pthread_mutex_unlock(&ring->submit_lock);
+	settled = ring_refill(ring, false);
 	while (!atomic_load(&ring->stopping) || atomic_load(&ring->in_flight)) {
 		struct __kernel_timespec pause = {.tv_nsec = 1000000};
 		struct io_uring_cqe *cqe;
 		bool woken = false;
 
-		io_uring_wait_cqe_timeout(&ring->uring, &cqe, pushed ? NULL : &pause);
+		io_uring_wait_cqe_timeout(&ring->uring, &cqe, settled ? NULL : &pause);
 		while (ring_reap(ring, &woken) == REAP_BATCH)
 			;
-		pthread_mutex_lock(&ring->submit_lock);
-		if (woken)
-			ring_arm_wake(ring);
-		pushed = ring_push(ring);
-		pthread_mutex_unlock(&ring->submit_lock);
+		settled = ring_refill(ring, woken);
 	}
 	return NULL;
 }
@@ -228,16 +263,20 @@ static void uring_submit(struct engine *engine, struct engine_op *op)
 {
 	struct uring_engine *uring = (struct uring_engine *)engine;
 	struct ring *ring = own_ring;
+	bool own = false;
 	int cpu;
 
-	for (struct engine_op *each = op; each; each = each->next)
+	for (struct engine_op *each = op; each; each = each->next) {
 		each->blocking = false;
+		each->submitter = &self;
+		own |= each->here;
+	}
 	if (!ring || ring->owner != uring) {
 		cpu = sched_getcpu();
 		ring = &uring->rings[(cpu < 0 ? 0 : (unsigned)cpu) % uring->ring_count];
 	}
 	ring_submit(ring, op);
-	if (!own_ring && !reaping)
+	if (own && !own_ring && !reaping)
 		ring_reap_own(ring);
 }
 

@@ -1,8 +1,10 @@
 #include "backends/engine.h"
 #include "tests/backends/fixture.h"
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -180,6 +182,97 @@ static void freeing_waits_for_what_is_in_flight(void **state)
 	}
 }
 
+enum {
+	SUBMITTERS = 4,
+	ROUNDS = 3000,
+};
+
+/* A thread that holds a lock of its own while it submits, as a queue of FUSE requests does. */
+struct submitter {
+	pthread_t thread;
+	pthread_mutex_t lock;
+	struct engine *engine;
+	int fd;
+	struct submitter *all;
+	atomic_uint *foreign; /* answers that another submitting thread gave */
+};
+
+struct answered_op {
+	struct engine_op op;
+	struct submitter *submitter;
+	sem_t done;
+};
+
+static void answer(struct engine_op *op, ssize_t result)
+{
+	struct answered_op *answered = (struct answered_op *)op;
+	struct submitter *submitter = answered->submitter;
+
+	for (int i = 0; i < SUBMITTERS; i++) {
+		if (&submitter->all[i] != submitter &&
+			pthread_equal(submitter->all[i].thread, pthread_self()))
+			atomic_fetch_add(submitter->foreign, 1);
+	}
+	sem_post(&answered->done);
+}
+
+static void *submit_holding_a_lock(void *context)
+{
+	struct submitter *submitter = context;
+	char buf[512];
+
+	/* all thread ids are written by now */
+	pthread_mutex_lock(&submitter->lock);
+	for (int i = 0; i < ROUNDS; i++) {
+		struct answered_op answered = {
+			.op = {.verb = ENGINE_READ,
+				.fd = submitter->fd,
+				.buf = buf,
+				.size = sizeof(buf),
+				.done = answer,
+				.here = true},
+			.submitter = submitter,
+		};
+
+		sem_init(&answered.done, 0, 0);
+		engine_submit(submitter->engine, &answered.op);
+		sem_wait(&answered.done);
+		sem_destroy(&answered.done);
+	}
+	pthread_mutex_unlock(&submitter->lock);
+	return NULL;
+}
+
+/* Else two of them wait for each other for ever: one answers the other's request, whose lock it needs. */
+static void a_submitting_thread_answers_only_what_it_submitted(void **state)
+{
+	struct engine_settings settings = {.thread_count = 1};
+	struct submitter submitters[SUBMITTERS];
+	struct fixture fixture;
+	atomic_uint foreign = 0;
+	struct engine *engine;
+
+	assert_int_equal(engine_new(&settings, &engine), 0);
+	fixture_init(&fixture, ".", 4096);
+	for (int i = 0; i < SUBMITTERS; i++) {
+		submitters[i] = (struct submitter){
+			.engine = engine, .fd = fixture.fd, .all = submitters, .foreign = &foreign};
+		pthread_mutex_init(&submitters[i].lock, NULL);
+		pthread_mutex_lock(&submitters[i].lock);
+	}
+	for (int i = 0; i < SUBMITTERS; i++)
+		pthread_create(&submitters[i].thread, NULL, submit_holding_a_lock, &submitters[i]);
+	for (int i = 0; i < SUBMITTERS; i++)
+		pthread_mutex_unlock(&submitters[i].lock);
+	for (int i = 0; i < SUBMITTERS; i++) {
+		pthread_join(submitters[i].thread, NULL);
+		pthread_mutex_destroy(&submitters[i].lock);
+	}
+	assert_int_equal(foreign, 0);
+	engine_free(engine);
+	fixture_deinit(&fixture);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -189,6 +282,7 @@ int main(void)
 		cmocka_unit_test(threads_return_the_errno),
 		cmocka_unit_test(done_may_submit_again),
 		cmocka_unit_test(freeing_waits_for_what_is_in_flight),
+		cmocka_unit_test(a_submitting_thread_answers_only_what_it_submitted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
