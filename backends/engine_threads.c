@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/uio.h>
+#include <time.h>
 
 struct pool {
 	struct engine engine;
@@ -38,14 +39,21 @@ static ssize_t op_try(const struct engine_op *op)
 	return -1;
 }
 
+/* A file system that has no room for the request just now (EAGAIN) is not asked again at once. */
 static ssize_t op_run(const struct engine_op *op)
 {
+	const struct timespec pause = {.tv_nsec = 1000000};
 	ssize_t moved;
 
-	do {
+	for (;;) {
 		moved = op_try(op);
-	} while (moved < 0 && engine_result_is_transient(-errno));
-	return moved < 0 ? -errno : moved;
+		if (moved >= 0)
+			return moved;
+		if (!engine_result_is_transient(-errno))
+			return -errno;
+		if (errno != EINTR)
+			nanosleep(&pause, NULL);
+	}
 }
 
 static struct engine_op *pool_take(struct pool *pool)
