@@ -49,12 +49,12 @@ static void file_refuse(struct direct_file *file, int error)
 		return;
 	file->direct_refused = true;
 	backend_count(&direct->stats.fallback_files, 1);
-	if (atomic_exchange(&file->volume->direct, false))
+	if (!atomic_exchange(&file->volume->refused, true))
 		direct_log(direct, LOG_NOTICE,
-			"file system %u:%u can't be read around the page cache (%s): large files there are "
-			"read through "
-			"it, and dropped behind",
-			major(file->volume->dev), minor(file->volume->dev), strerror(error));
+			"inode %ju on file system %u:%u can't be read around the page cache (%s): such files "
+			"are read through it, and dropped behind",
+			(uintmax_t)file->facts.ino, major(file->volume->dev), minor(file->volume->dev),
+			strerror(error));
 }
 
 void direct_file_refuse(struct direct_file *file, int error)
@@ -102,14 +102,13 @@ static int direct_open(struct backend *backend, const struct backend_open *how, 
 {
 	struct direct *direct = (struct direct *)backend;
 	struct direct_file *file = calloc(1, sizeof(*file));
-	ino_t ino;
 	int r;
 
 	if (!file)
 		return -ENOMEM;
-	r = volumes_find(&direct->volumes, how->fd, &file->volume, &ino);
+	r = volumes_find(&direct->volumes, how->fd, &file->volume, &file->facts);
 	if (r == 0) {
-		file->node = nodes_get(&direct->nodes, file->volume->dev, ino);
+		file->node = nodes_get(&direct->nodes, file->volume->dev, file->facts.ino);
 		r = file->node ? 0 : -ENOMEM;
 	}
 	if (r < 0) {
@@ -127,7 +126,7 @@ static int direct_open(struct backend *backend, const struct backend_open *how, 
 	pthread_mutex_init(&file->lock, NULL);
 	if (direct->page_cached)
 		file->direct_refused = true;
-	else if (!file->volume->direct && !file->volume->in_memory)
+	else if (!file->facts.direct && !file->volume->in_memory)
 		file_refuse(file, EOPNOTSUPP);
 	backend_count(&direct->stats.opens, 1);
 	*out = &file->file;

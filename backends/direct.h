@@ -28,6 +28,7 @@ struct direct_file {
 	struct backend_file file;
 	struct direct *direct;
 	struct volume *volume;
+	struct volume_file facts;
 	struct node *node;
 	int fd; /* the caller's, buffered */
 	unsigned flags;
@@ -59,8 +60,8 @@ int direct_file_descriptor(struct direct_file *file);
  */
 int direct_file_sync_descriptor(struct direct_file *file);
 
-/* The device refused the alignment or the flag: this handle goes buffered from now on, and the volume is
- * named once. */
+/* The device refused the alignment or the flag: this handle goes buffered from now on, and the first file of
+ * a volume that does is said. */
 void direct_file_refuse(struct direct_file *file, int error);
 
 /* Goes on with a read that had waited for read-ahead. */

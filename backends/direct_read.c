@@ -173,7 +173,7 @@ static void bounce_done(struct engine_op *op, ssize_t result)
 static void read_bounced(struct backend_request *request, int fd)
 {
 	struct direct_file *file = file_of(request);
-	off_t align = file->volume->offset_align;
+	off_t align = file->facts.offset_align;
 	off_t start = read_position(request) & ~(align - 1);
 	off_t end = (request->offset + (off_t)request->size + align - 1) & ~(align - 1);
 	size_t size = end - start > BUFFER_SIZE ? BUFFER_SIZE : end - start;
@@ -192,12 +192,12 @@ static void read_bounced(struct backend_request *request, int fd)
 static void read_direct(struct backend_request *request, int fd)
 {
 	struct direct_file *file = file_of(request);
-	size_t align = file->volume->offset_align;
+	size_t align = file->facts.offset_align;
 	char *buf = (char *)request->buf + request->work.moved;
 	off_t position = read_position(request);
 	size_t size = (request->size - request->work.moved) & ~(align - 1);
 
-	if (size == 0 || position & (align - 1) || (uintptr_t)buf & (file->volume->memory_align - 1)) {
+	if (size == 0 || position & (align - 1) || (uintptr_t)buf & (file->facts.memory_align - 1)) {
 		read_bounced(request, fd);
 		return;
 	}

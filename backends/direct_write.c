@@ -284,7 +284,7 @@ static void write_buffered(struct backend_request *request)
 static size_t direct_size(const struct backend_request *request)
 {
 	struct direct_file *file = file_of(request);
-	size_t align = file->volume->offset_align, left = request->size - request->work.moved;
+	size_t align = file->facts.offset_align, left = request->size - request->work.moved;
 	uintptr_t buf = (uintptr_t)request->buf + request->work.moved;
 	off_t offset = request->offset + (off_t)request->work.moved;
 	size_t size;
@@ -294,7 +294,7 @@ static size_t direct_size(const struct backend_request *request)
 		align = PAGE;
 	size = left & ~(align - 1);
 	if (file->volume->in_memory || !size || size < file->direct->settings.write_direct_min ||
-		offset & (off_t)(align - 1) || buf & (file->volume->memory_align - 1))
+		offset & (off_t)(align - 1) || buf & (file->facts.memory_align - 1))
 		return 0;
 	if (!file_is_large(file, offset + (off_t)left) || resident_pages(file->fd, offset, size))
 		return 0;

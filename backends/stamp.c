@@ -4,7 +4,10 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#define SETTLED_NS 100000000ll
+#define SECOND_NS 1000000000ll
+#define SETTLED_NS 100000000ll            /* more than a tick of any clock that stamps are made from */
+#define COARSE_NS (2 * SECOND_NS)         /* the coarsest stamps, of FAT, are of every other second */
+#define LONGEST_WRITE_NS (60 * SECOND_NS) /* that one write(2) is taken to last */
 
 int stamp_take(int fd, struct stamp *stamp)
 {
@@ -13,17 +16,40 @@ int stamp_take(int fd, struct stamp *stamp)
 	if (statx(fd, "", AT_EMPTY_PATH, STATX_SIZE | STATX_MTIME | STATX_CTIME, &stx) < 0)
 		return -errno;
 	stamp->size = stx.stx_size;
-	stamp->mtime_ns = stx.stx_mtime.tv_sec * 1000000000ll + stx.stx_mtime.tv_nsec;
-	stamp->ctime_ns = stx.stx_ctime.tv_sec * 1000000000ll + stx.stx_ctime.tv_nsec;
+	stamp->mtime_ns = stx.stx_mtime.tv_sec * SECOND_NS + stx.stx_mtime.tv_nsec;
+	stamp->ctime_ns = stx.stx_ctime.tv_sec * SECOND_NS + stx.stx_ctime.tv_nsec;
 	return 0;
 }
 
-bool stamp_is_settled(const struct stamp *stamp)
+bool stamp_is_coarse(int64_t mtime_ns, int64_t ctime_ns)
+{
+	return mtime_ns % SECOND_NS == 0 && ctime_ns % SECOND_NS == 0;
+}
+
+bool stamp_file_is_written(int fd)
+{
+	if (fcntl(fd, F_SETLEASE, F_RDLCK) == 0) {
+		fcntl(fd, F_SETLEASE, F_UNLCK);
+		return false;
+	}
+	return errno == EAGAIN;
+}
+
+bool stamp_is_trusted_at(int fd, const struct stamp *stamp, int64_t now_ns)
+{
+	int64_t age = now_ns - stamp->ctime_ns;
+
+	/* Nobody can set a ctime: one in the future means that the clock was set back, and nothing is known.
+	 */
+	if (age < SETTLED_NS + (stamp_is_coarse(stamp->mtime_ns, stamp->ctime_ns) ? COARSE_NS : 0))
+		return false;
+	return age >= LONGEST_WRITE_NS || !stamp_file_is_written(fd);
+}
+
+bool stamp_is_trusted(int fd, const struct stamp *stamp)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_REALTIME_COARSE, &now);
-	/* Nobody can set a ctime: one in the future means that the clock was set back, and nothing is known.
-	 */
-	return now.tv_sec * 1000000000ll + now.tv_nsec - stamp->ctime_ns >= SETTLED_NS;
+	return stamp_is_trusted_at(fd, stamp, now.tv_sec * SECOND_NS + now.tv_nsec);
 }

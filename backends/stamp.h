@@ -2,9 +2,12 @@
  * stamp - a file's change stamp: proves that what was read ahead is still what the file holds.
  *
  * Size, mtime and ctime. Since Linux 6.13 a stamp that was looked at is never given to a later change;
- * before, two changes within a tick look alike, and at any time a change through mmap moves the stamp a
- * moment before its bytes arrive. So a stamp is worth something only when the file had been quiet for a while
- * (stamp_is_settled).
+ * before, two changes within a tick look alike, and some file systems keep whole seconds only. At any time
+ * one write(2) moves the stamp when it begins and stores its bytes for as long as it lasts, and so does a
+ * store through a mapping. So a stamp is worth something only when the file had been quiet for a while and
+ * nobody may be in the middle of a write (stamp_is_trusted).
+ *
+ * Times are nanoseconds since 1970 by CLOCK_REALTIME.
  */
 #pragma once
 
@@ -20,7 +23,21 @@ struct stamp {
 /* 0 or -errno. */
 int stamp_take(int fd, struct stamp *stamp);
 
-bool stamp_is_settled(const struct stamp *stamp);
+/* The file system seems to keep whole seconds: changes within one (FAT: two) look alike. */
+bool stamp_is_coarse(int64_t mtime_ns, int64_t ctime_ns);
+
+/*
+ * Somebody on this machine has the file open for writing or mapped so: a read lease is refused then. fd must
+ * be open for reading only, or it is itself the writer. Unknown (another's file, a network file system)
+ * counts as no. The lease is gone at once; SIGIO must be ignored or blocked.
+ */
+bool stamp_file_is_written(int fd);
+
+/* What is read after this stamp was taken, and before another is found, is of one state of the file. */
+bool stamp_is_trusted(int fd, const struct stamp *stamp);
+
+/* The same with the time told, for tests. */
+bool stamp_is_trusted_at(int fd, const struct stamp *stamp, int64_t now_ns);
 
 static inline bool stamp_equals(const struct stamp *a, const struct stamp *b)
 {

@@ -95,16 +95,20 @@ static void stream_end(struct direct_file *file)
 static void stream_need_window(struct direct_file *file)
 {
 	struct direct *direct = file->direct;
-	struct node *node;
+	struct window_file from = {
+		.fd = file->direct_fd,
+		.align = file->facts.offset_align,
+		.local = file->volume->local,
+	};
 
 	if (file->stream.window || file->direct_refused || file->direct_fd < 0 || !direct->windows.readahead)
 		return;
-	node = nodes_get(&direct->nodes, file->node->dev, file->node->ino);
-	if (!node)
+	from.node = nodes_get(&direct->nodes, file->node->dev, file->node->ino);
+	if (!from.node)
 		return;
-	file->stream.window = window_new(&direct->windows, file->direct_fd, node, file->volume->offset_align);
+	file->stream.window = window_new(&direct->windows, &from);
 	if (!file->stream.window)
-		nodes_put(&direct->nodes, node);
+		nodes_put(&direct->nodes, from.node);
 }
 
 /* No lock is held from here on. */

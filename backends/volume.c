@@ -29,43 +29,53 @@ void volumes_deinit(struct volumes *volumes)
 	pthread_mutex_destroy(&volumes->lock);
 }
 
-static void volume_learn_alignment(struct volume *volume, const struct statx *stx)
+static void file_learn_alignment(struct volume_file *facts, const struct statx *stx)
 {
-	volume->memory_align = ALIGN_UNTOLD;
-	volume->offset_align = ALIGN_UNTOLD;
+	facts->direct = true;
+	facts->memory_align = ALIGN_UNTOLD;
+	facts->offset_align = ALIGN_UNTOLD;
 #ifdef STATX_DIOALIGN
 	if (stx->stx_mask & STATX_DIOALIGN) {
-		volume->direct = stx->stx_dio_offset_align != 0;
-		if (volume->direct) {
-			volume->memory_align = stx->stx_dio_mem_align;
-			volume->offset_align = stx->stx_dio_offset_align;
+		facts->direct = stx->stx_dio_offset_align != 0;
+		if (facts->direct) {
+			facts->memory_align = stx->stx_dio_mem_align;
+			facts->offset_align = stx->stx_dio_offset_align;
 		}
 	}
 #endif
 }
 
-static struct volume *volume_new(int fd, const struct statx *stx)
+static bool type_is_local(long type)
+{
+	static const long local[] = {EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC, BTRFS_SUPER_MAGIC, F2FS_SUPER_MAGIC,
+		TMPFS_MAGIC, RAMFS_MAGIC};
+
+	for (size_t i = 0; i < sizeof(local) / sizeof(local[0]); i++) {
+		if (type == local[i])
+			return true;
+	}
+	return false;
+}
+
+static struct volume *volume_new(int fd, dev_t dev)
 {
 	struct volume *volume = calloc(1, sizeof(*volume));
 	struct statfs fs;
 
 	if (!volume)
 		return NULL;
-	volume->dev = makedev(stx->stx_dev_major, stx->stx_dev_minor);
-	volume->direct = true;
+	volume->dev = dev;
 	volume->uncached = true;
 	pthread_mutex_init(&volume->choice_lock, NULL);
 	choice_init(&volume->choice);
-	if (fstatfs(fd, &fs) == 0)
+	if (fstatfs(fd, &fs) == 0) {
 		volume->in_memory = fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC;
-	if (volume->in_memory)
-		volume->direct = false;
-	else
-		volume_learn_alignment(volume, stx);
+		volume->local = type_is_local(fs.f_type);
+	}
 	return volume;
 }
 
-int volumes_find(struct volumes *volumes, int fd, struct volume **volume, ino_t *ino)
+int volumes_find(struct volumes *volumes, int fd, struct volume **volume, struct volume_file *facts)
 {
 	unsigned mask = STATX_INO;
 	struct volume *found;
@@ -78,18 +88,22 @@ int volumes_find(struct volumes *volumes, int fd, struct volume **volume, ino_t 
 	if (statx(fd, "", AT_EMPTY_PATH, mask, &stx) < 0)
 		return -errno;
 	dev = makedev(stx.stx_dev_major, stx.stx_dev_minor);
-	*ino = stx.stx_ino;
+	facts->ino = stx.stx_ino;
+	file_learn_alignment(facts, &stx);
 	pthread_mutex_lock(&volumes->lock);
 	for (found = volumes->first; found && found->dev != dev; found = found->next)
 		;
 	if (!found) {
-		found = volume_new(fd, &stx);
+		found = volume_new(fd, dev);
 		if (found) {
 			found->next = volumes->first;
 			volumes->first = found;
 		}
 	}
 	pthread_mutex_unlock(&volumes->lock);
+	if (!found)
+		return -ENOMEM;
+	facts->direct &= !found->in_memory;
 	*volume = found;
-	return found ? 0 : -ENOMEM;
+	return 0;
 }

@@ -1,10 +1,11 @@
 /*
- * volume - what is known of each backing file system: whether it reads and writes around the page cache, with
- * which alignment. Found at the first open of a file on it and kept for the backend's life, so that a
- * fallback is said once per file system and not once per file.
+ * volume - what is known of each backing file system, found at the first open of a file on it and kept for
+ * the backend's life, so that a fallback is said once per file system and not once per file.
  *
- * Alignment is STATX_DIOALIGN's (Linux 6.1) where the file system gives it, else a page is taken, and the
- * first EINVAL of the device turns the direct way off for that handle.
+ * Whether a file is read and written around the page cache, and with which alignment, is the file's own: one
+ * that is compressed, encrypted or journalled may refuse what its neighbours do. Alignment is
+ * STATX_DIOALIGN's (Linux 6.1) where the file system gives it, else a page is taken, and the first EINVAL of
+ * the device turns the direct way off for that handle.
  */
 #pragma once
 
@@ -18,13 +19,20 @@
 struct volume {
 	struct volume *next;
 	dev_t dev;
-	bool in_memory; /* tmpfs, ramfs: the page cache is the file */
-	_Atomic bool direct;
+	bool in_memory;        /* tmpfs, ramfs: the page cache is the file */
+	bool local;            /* nobody changes a file without this kernel's knowing at once */
+	_Atomic bool refused;  /* a file here refused O_DIRECT, and that was said */
 	_Atomic bool uncached; /* RWF_DONTCACHE (Linux 6.14) was not refused yet */
-	uint32_t memory_align; /* of buffers, bytes, a power of two */
-	uint32_t offset_align; /* of offsets and sizes */
 	pthread_mutex_t choice_lock;
 	struct choice choice;
+};
+
+/* What a file itself says. */
+struct volume_file {
+	ino_t ino;
+	bool direct;           /* O_DIRECT may be tried */
+	uint32_t memory_align; /* of buffers, bytes, a power of two */
+	uint32_t offset_align; /* of offsets and sizes */
 };
 
 struct volumes {
@@ -35,5 +43,5 @@ struct volumes {
 void volumes_init(struct volumes *volumes);
 void volumes_deinit(struct volumes *volumes);
 
-/* 0 and *volume, valid until deinit, or -errno. *ino is the file's. */
-int volumes_find(struct volumes *volumes, int fd, struct volume **volume, ino_t *ino);
+/* 0 and *volume, valid until deinit, and *facts; or -errno. */
+int volumes_find(struct volumes *volumes, int fd, struct volume **volume, struct volume_file *facts);

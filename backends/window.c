@@ -10,16 +10,21 @@ enum {
 	WINDOW_START = 2 << 20,
 };
 
-struct window *window_new(struct window_host *host, int fd, struct node *node, size_t align)
+#define REMOTE_AGE_NS                                                                         \
+	1000000000ull /* a client of a network file system believes its attributes for longer \
+		       */
+
+struct window *window_new(struct window_host *host, const struct window_file *file)
 {
 	struct window *window = calloc(1, sizeof(*window));
 
 	if (!window)
 		return NULL;
 	window->host = host;
-	window->fd = fd;
-	window->node = node;
-	window->align = align > PAGE ? align : PAGE;
+	window->fd = file->fd;
+	window->node = file->node;
+	window->align = file->align > PAGE ? file->align : PAGE;
+	window->local = file->local;
 	window->refs = 1;
 	window->bytes = WINDOW_START;
 	pthread_mutex_init(&window->lock, NULL);
@@ -138,6 +143,8 @@ static bool chunk_is_fresh(const struct chunk *chunk)
 {
 	struct stamp now;
 
+	if (!chunk->window->local && window_clock_ns() - chunk->read_ns > REMOTE_AGE_NS)
+		return false;
 	return chunk->generation == node_generation(chunk->window->node) &&
 	       stamp_take(chunk->window->fd, &now) == 0 && stamp_equals(&now, &chunk->stamp);
 }

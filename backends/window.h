@@ -44,11 +44,16 @@ enum window_answer {
 	WINDOW_WAITS,  /* they are on their way: host->resume() will be called with the request */
 };
 
-/*
- * fd is O_DIRECT and stays open until window_close() takes it; node gets a reference of the window's own, by
- * the caller. NULL without memory.
- */
-struct window *window_new(struct window_host *host, int fd, struct node *node, size_t align);
+/* What a window reads from. */
+struct window_file {
+	int fd;            /* O_DIRECT; stays open until window_close() takes it */
+	struct node *node; /* with a reference of the window's own */
+	size_t align;      /* of offsets and sizes, bytes, a power of two */
+	bool local;        /* stamps tell of every change at once */
+};
+
+/* NULL without memory. */
+struct window *window_new(struct window_host *host, const struct window_file *file);
 
 /* The handle goes: nothing new is read. The window closes its descriptor and puts its node when the last
  * chunk came. */

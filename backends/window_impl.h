@@ -28,6 +28,7 @@ struct chunk {
 	size_t size; /* asked for; once ready, what came */
 	size_t used; /* handed out */
 	struct stamp stamp;
+	uint64_t read_ns; /* when it was submitted */
 	uint64_t generation;
 	struct backend_request *waiters;
 };
@@ -40,6 +41,7 @@ struct window {
 	bool active;                           /* counted there */
 	uint64_t used_ns;                      /* when the reader came last */
 	size_t align;
+	bool local; /* else a stamp may be one of a server's a while ago */
 	pthread_mutex_t lock;
 	unsigned refs;
 	bool closed;

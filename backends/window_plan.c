@@ -143,6 +143,7 @@ static bool chunk_prepare(struct chunk *chunk, const struct stamp *stamp, off_t 
 	chunk->size = end - start;
 	chunk->used = 0;
 	chunk->stamp = *stamp;
+	chunk->read_ns = window_clock_ns();
 	chunk->generation = node_generation(window->node);
 	chunk->op = (struct engine_op){
 		.verb = ENGINE_READ,
@@ -176,7 +177,7 @@ struct engine_op *window_plan(struct window *window)
 
 	if (window->closed || window->order == DETECT_NONE)
 		return NULL;
-	if (stamp_take(window->fd, &stamp) < 0 || !stamp_is_settled(&stamp))
+	if (stamp_take(window->fd, &stamp) < 0 || !stamp_is_trusted(window->fd, &stamp))
 		return NULL;
 	while (window->flying < window->host->depth && window_next_range(window, stamp.size, &start, &end)) {
 		struct chunk *chunk = window_free_slot(window);

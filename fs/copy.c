@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "backends/stamp.h"
 #include "fs/backing_id.h"
 #include "fs/copy_impl.h"
 #include "fs/log.h"
@@ -43,20 +44,6 @@ uint64_t copy_id(const struct inode *inode, const struct statx *stx)
 	return id ^ (id >> 32);
 }
 
-/*
- * Whether the file is open for writing or mapped so, by anybody: a read lease is refused then. The inode's
- * lock keeps writers of this mount out meanwhile. Unknown (network file systems) counts as no: `settle` has
- * to do.
- */
-bool copy_file_is_written(int fd)
-{
-	if (fcntl(fd, F_SETLEASE, F_RDLCK) == 0) {
-		fcntl(fd, F_SETLEASE, F_UNLCK);
-		return false;
-	}
-	return errno == EAGAIN;
-}
-
 /* Written within `settle`: a change in the same clock tick could not be told. ctime, since it can't be set.
  */
 bool copy_is_quiet(const struct server *server, const struct statx *stx)
@@ -66,6 +53,14 @@ bool copy_is_quiet(const struct server *server, const struct statx *stx)
 	clock_gettime(CLOCK_REALTIME, &now);
 	return now.tv_sec * 1000000000LL + now.tv_nsec - ns_of(stx->stx_ctime) >=
 	       (int64_t)server->options.settle_ms * 1000000;
+}
+
+bool copy_stamp_is_unique(const struct server *server, const struct inode *inode, const struct statx *stx)
+{
+	/* ext4 with small inodes keeps whole seconds on any kernel */
+	return (tree_has_fine_stamps(inode) &&
+		       !stamp_is_coarse(ns_of(stx->stx_mtime), ns_of(stx->stx_ctime))) ||
+	       copy_is_quiet(server, stx);
 }
 
 /* --- asked while opening; the inode is locked ------------------------------------------------- */
@@ -84,7 +79,7 @@ static bool prove_unwritten(struct server *server, struct inode *inode)
 
 	if (fd < 0)
 		return false;
-	written = copy_file_is_written(fd);
+	written = stamp_file_is_written(fd);
 	close(fd);
 	return !written;
 }

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "backends/backend.h"
+#include "backends/stamp.h"
 #include "fs/copy_impl.h"
 #include "fs/sync_io.h"
 
@@ -65,7 +66,7 @@ int copy_refresh_from(struct server *server, struct inode *inode, struct object 
 	if (r < 0)
 		return r;
 	copy_set_stamp(object, &after);
-	if (!tree_has_fine_stamps(inode) && !copy_is_quiet(server, &after))
+	if (!copy_stamp_is_unique(server, inode, &after))
 		object->stamp = 0; /* an unsettled version is looked at again by the next open */
 	return 0;
 }
@@ -84,7 +85,7 @@ static bool may_fill(struct server *server, struct inode *inode, int fd, uint16_
 
 	tree_lock_inode(server->tree, inode);
 	*seq = inode->change_seq;
-	may = !inode->object && !inode->writer_count && !copy_file_is_written(fd);
+	may = !inode->object && !inode->writer_count && !stamp_file_is_written(fd);
 	tree_unlock_inode(server->tree, inode);
 	return may;
 }

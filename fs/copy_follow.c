@@ -37,7 +37,7 @@ void copy_restamp(struct server *server, struct inode *inode, struct object *obj
 	if (!fresh || tree_statx(server->tree, inode, &stx) < 0)
 		return;
 	copy_set_stamp(object, &stx);
-	if (!tree_has_fine_stamps(inode) && !copy_is_quiet(server, &stx))
+	if (!copy_stamp_is_unique(server, inode, &stx))
 		object->stamp = 0;
 }
 

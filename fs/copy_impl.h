@@ -12,11 +12,12 @@ void copy_set_stamp(struct object *object, const struct statx *stx);
 int copy_fd_statx(int fd, struct statx *stx);
 /* Whether its last change is long enough ago to be told from another (-o settle). */
 bool copy_is_quiet(const struct server *server, const struct statx *stx);
+/* Whether a change that came now would give the file another stamp: the file system's are fine, or its last
+ * change is long enough ago. */
+bool copy_stamp_is_unique(const struct server *server, const struct inode *inode, const struct statx *stx);
 /* The largest size that may be cached. */
 uint64_t copy_size_limit(const struct server *server, const struct inode *inode);
 
-/* Whether anybody has the backing file open for writing, or mapped so. */
-bool copy_file_is_written(int fd);
 /* Whether anybody has the copy open or mapped; it is then unknown to the kernel. */
 bool copy_is_mapped(struct server *server, struct object *object);
 /* Whether the copy is the file, but for what mappings stored into it. */

@@ -43,6 +43,23 @@ void fixture_init(struct fixture *fixture, const char *dir, size_t size)
 	free(bytes);
 }
 
+void fixture_close_for_writing(struct fixture *fixture)
+{
+	int fd = open(fixture->path, O_RDONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	close(fixture->fd);
+	fixture->fd = fd;
+}
+
+int fixture_open_for_writing(const struct fixture *fixture)
+{
+	int fd = open(fixture->path, O_RDWR | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	return fd;
+}
+
 void fixture_drop_cache(const struct fixture *fixture)
 {
 	posix_fadvise(fixture->fd, 0, 0, POSIX_FADV_DONTNEED);

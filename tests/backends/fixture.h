@@ -25,6 +25,13 @@ void fixture_init(struct fixture *fixture, const char *dir, size_t size);
 void fixture_open(struct fixture *fixture, struct backend *backend, unsigned flags);
 void fixture_deinit(struct fixture *fixture);
 
+/* fd is open for reading only from now on: nothing is read ahead while anybody has the file open for writing.
+ */
+void fixture_close_for_writing(struct fixture *fixture);
+
+/* Another descriptor of the file, for reading and writing; close() it. */
+int fixture_open_for_writing(const struct fixture *fixture);
+
 /* Drops the file's clean pages. */
 void fixture_drop_cache(const struct fixture *fixture);
 

@@ -227,13 +227,39 @@ static void files_that_refuse_o_direct_are_read_buffered_and_said_once(void **st
 	assert_int_equal(read_and_wait(fixture.file, buf, FILE_SIZE, 0), FILE_SIZE);
 	assert_pattern(buf, FILE_SIZE, 0);
 	assert_int_equal(backend_open(fixture.backend, &how, &second), 0);
+	fixture_drop_cache(&fixture);
 	assert_int_equal(read_and_wait(second, buf, 1000, 5), 1000);
 	assert_int_equal(line_count, 1);
-	assert_int_equal(reopen_count, 1);
+	assert_int_equal(reopen_count, 2);
 	assert_int_equal(backend_counted(&backend_stats(fixture.backend)->fallback_files), 2);
 	backend_close(second);
 	free(buf);
 	fixture_deinit(&fixture);
+}
+
+static void a_file_that_refuses_o_direct_leaves_its_neighbours_alone(void **state)
+{
+	int reopen_count = 0;
+	struct backend_open how = {.reopen = reopen_refuses, .context = &reopen_count};
+	struct fixture refusing, neighbour;
+	unsigned char *buf = buffer_new(FILE_SIZE);
+
+	fixture_init(&refusing, ".", FILE_SIZE);
+	how.fd = refusing.fd;
+	refusing.backend = backend_new(false, false);
+	assert_int_equal(backend_open(refusing.backend, &how, &refusing.file), 0);
+	fixture_init(&neighbour, ".", FILE_SIZE);
+	assert_int_equal(read_and_wait(refusing.file, buf, FILE_SIZE, 0), FILE_SIZE);
+	fixture_open(&neighbour, refusing.backend, 0);
+	assert_int_equal(read_and_wait(neighbour.file, buf, FILE_SIZE, 0), FILE_SIZE);
+	assert_pattern(buf, FILE_SIZE, 0);
+	assert_int_equal(backend_counted(&backend_stats(refusing.backend)->fallback_files), 1);
+	assert_int_equal(resident_pages(neighbour.fd, 0, FILE_SIZE), 0);
+	backend_close(refusing.file);
+	close(refusing.fd);
+	unlink(refusing.path);
+	free(buf);
+	fixture_deinit(&neighbour);
 }
 
 #define ON(setup, test) cmocka_unit_test_setup_teardown(test, setup, release)
@@ -255,6 +281,7 @@ int main(void)
 		ON(cold_file_without_uring, many_requests_may_be_in_flight),
 		cmocka_unit_test(bounces_without_memory_go_through_the_page_cache),
 		cmocka_unit_test(files_that_refuse_o_direct_are_read_buffered_and_said_once),
+		cmocka_unit_test(a_file_that_refuses_o_direct_leaves_its_neighbours_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,9 @@
 #include "backends/resident.h"
+#include "backends/stamp.h"
 #include "tests/backends/fixture.h"
 #include <errno.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,6 +37,7 @@ static void stream_file(struct fixture *fixture, unsigned flags, size_t memory)
 	settings.write_direct_min = 4096;
 	assert_int_equal(backend_direct_new(&settings, &backend), 0);
 	fixture_init(fixture, ".", FILE_SIZE);
+	fixture_close_for_writing(fixture);
 	fixture_open(fixture, backend, flags);
 	sleep_ms(120); /* until the file's stamp counts for something */
 }
@@ -248,6 +251,7 @@ static void oracle_write(struct oracle *oracle)
 	enum { WRITE_MAX = 400000 };
 	size_t size = 1 + pick(oracle, WRITE_MAX), offset = pick(oracle, oracle->size);
 	unsigned char value = pick(oracle, 256), *buf = buffer_new(size);
+	struct backend_open how = {.fd = fixture_open_for_writing(&oracle->fixture)};
 	unsigned way = pick(oracle, 3);
 
 	if (pick(oracle, 2)) {
@@ -264,17 +268,21 @@ static void oracle_write(struct oracle *oracle)
 	}
 	memset(buf, value, size);
 	if (way == 0) {
-		assert_int_equal(write_and_wait(oracle->fixture.file, buf, size, offset), size);
+		struct backend_file *file;
+
+		assert_int_equal(backend_open(oracle->fixture.backend, &how, &file), 0);
+		assert_int_equal(write_and_wait(file, buf, size, offset), size);
+		backend_close(file);
 	} else if (way == 1) {
-		assert_int_equal(pwrite(oracle->fixture.fd, buf, size, offset), size);
+		assert_int_equal(pwrite(how.fd, buf, size, offset), size);
 	} else {
-		unsigned char *map =
-			mmap(NULL, oracle->size, PROT_READ | PROT_WRITE, MAP_SHARED, oracle->fixture.fd, 0);
+		unsigned char *map = mmap(NULL, oracle->size, PROT_READ | PROT_WRITE, MAP_SHARED, how.fd, 0);
 
 		assert_ptr_not_equal(map, MAP_FAILED);
 		memset(map + offset, value, size);
 		munmap(map, oracle->size);
 	}
+	close(how.fd);
 	memset(oracle->bytes + offset, value, size);
 	if (offset + size > oracle->size)
 		oracle->size = offset + size;
@@ -285,7 +293,7 @@ static void oracle_truncate(struct oracle *oracle)
 {
 	size_t size = FILE_SIZE / 2 + pick(oracle, FILE_SIZE / 2);
 
-	assert_int_equal(ftruncate(oracle->fixture.fd, size), 0);
+	assert_int_equal(truncate(oracle->fixture.path, size), 0);
 	if (pick(oracle, 2))
 		backend_file_changed(oracle->fixture.file);
 	if (size > oracle->size)
@@ -361,17 +369,57 @@ static void a_change_elsewhere_is_seen_though_it_was_read_ahead(void **state)
 	unsigned char *buf = buffer_new(BLOCK), value = 0xee;
 	struct fixture fixture;
 	off_t offset = 1 << 20;
+	int fd;
 
 	stream_file(&fixture, 0, 64 << 20);
 	read_forward(&fixture, 0, offset, BLOCK);
 	sleep_ms(50); /* the chunks have arrived */
-	assert_int_equal(pwrite(fixture.fd, &value, 1, offset + 5), 1);
-	fsync(fixture.fd);
+	fd = fixture_open_for_writing(&fixture);
+	assert_int_equal(pwrite(fd, &value, 1, offset + 5), 1);
+	fsync(fd);
+	close(fd);
 	fixture_drop_cache(&fixture);
 	assert_int_equal(read_and_wait(fixture.file, buf, BLOCK, offset), BLOCK);
 	assert_int_equal(buf[5], value);
 	assert_true(COUNTED(&fixture, readahead_stale) > 0);
 	free(buf);
+	fixture_deinit(&fixture);
+}
+
+static void nothing_is_read_ahead_while_somebody_may_be_writing(void **state)
+{
+	struct fixture fixture;
+	int writer;
+
+	stream_file(&fixture, 0, 64 << 20);
+	writer = fixture_open_for_writing(&fixture);
+	read_forward(&fixture, 0, 4 << 20, BLOCK);
+	assert_int_equal(COUNTED(&fixture, readahead_bytes), 0);
+	close(writer);
+	read_forward(&fixture, 4 << 20, FILE_SIZE, BLOCK);
+	assert_true(COUNTED(&fixture, readahead_used_bytes) > FILE_SIZE / 4);
+	fixture_deinit(&fixture);
+}
+
+static void a_stamp_counts_once_no_other_change_can_look_like_it(void **state)
+{
+	const int64_t second = 1000000000, changed = 1700000000 * second;
+	struct stamp fine = {.mtime_ns = changed + 12345, .ctime_ns = changed + 12345};
+	struct stamp coarse = {.mtime_ns = changed, .ctime_ns = changed};
+	struct fixture fixture;
+	int writer;
+
+	stream_file(&fixture, 0, 64 << 20);
+	assert_false(stamp_is_trusted_at(fixture.fd, &fine, changed - second));
+	assert_false(stamp_is_trusted_at(fixture.fd, &fine, changed + second / 20));
+	assert_true(stamp_is_trusted_at(fixture.fd, &fine, changed + second / 5));
+	assert_false(stamp_is_trusted_at(fixture.fd, &coarse, changed + second));
+	assert_true(stamp_is_trusted_at(fixture.fd, &coarse, changed + 3 * second));
+	writer = fixture_open_for_writing(&fixture);
+	assert_false(stamp_is_trusted_at(fixture.fd, &fine, changed + 3 * second));
+	/* a write that takes so long is not believed in */
+	assert_true(stamp_is_trusted_at(fixture.fd, &fine, changed + 3600 * second));
+	close(writer);
 	fixture_deinit(&fixture);
 }
 
@@ -390,7 +438,10 @@ int main(void)
 		cmocka_unit_test(closing_in_mid_stream_leaves_nothing_behind),
 		cmocka_unit_test(a_change_elsewhere_is_seen_though_it_was_read_ahead),
 		cmocka_unit_test(nothing_read_ahead_is_ever_stale),
+		cmocka_unit_test(nothing_is_read_ahead_while_somebody_may_be_writing),
+		cmocka_unit_test(a_stamp_counts_once_no_other_change_can_look_like_it),
 	};
 
+	signal(SIGIO, SIG_IGN); /* a lease was broken */
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
