@@ -25,6 +25,7 @@
 	COUNTER(readahead_bytes, "bytes read ahead") \
 	COUNTER(readahead_used_bytes, "bytes of them that were asked for") \
 	COUNTER(readahead_wasted_bytes, "bytes of them that were thrown away") \
+	COUNTER(readahead_shared_bytes, "bytes that a reader took of what was read ahead for another handle") \
 	COUNTER(readahead_stale, "chunks thrown away since the file had changed") \
 	COUNTER(streams, "streams found") \
 	COUNTER(window_opened, "times a stream chose its window") \

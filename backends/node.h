@@ -1,5 +1,6 @@
 /*
- * node - what the handles of one backing file share: the count of changes made through the daemon.
+ * node - what the handles of one backing file share: the count of changes made through the daemon, and of
+ * windows that read ahead of it.
  *
  * A node lives while a handle or a read-ahead in flight holds it.
  */
@@ -19,6 +20,7 @@ struct node {
 	ino_t ino;
 	unsigned refs;       /* under the table's lock */
 	uint64_t generation; /* atomic */
+	_Atomic unsigned window_count;
 };
 
 struct nodes {

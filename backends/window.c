@@ -28,6 +28,7 @@ struct window *window_new(struct window_host *host, const struct window_file *fi
 	window->refs = 1;
 	window->bytes = WINDOW_START;
 	pthread_mutex_init(&window->lock, NULL);
+	window->node->window_count++;
 	for (int i = 0; i < CHUNK_COUNT; i++)
 		window->chunks[i].window = window;
 	window_host_add(host, window);
@@ -46,6 +47,7 @@ static void chunk_free(struct chunk *chunk)
 	buffers_give(chunk->window->host->buffers, chunk->buffer);
 	chunk->buffer = NULL;
 	chunk->state = CHUNK_FREE;
+	chunk->spent = false;
 	chunk->doomed = false;
 }
 
@@ -149,8 +151,23 @@ static bool chunk_is_fresh(const struct chunk *chunk)
 	       stamp_take(chunk->window->fd, &now) == 0 && stamp_equals(&now, &chunk->stamp);
 }
 
+/* (locked) Its own reader took so much of it. */
+static void chunk_used(struct chunk *chunk, size_t moved)
+{
+	struct window *window = chunk->window;
+
+	chunk->used += moved;
+	if (chunk->used < chunk->size || chunk->doomed || chunk->spent)
+		return;
+	window_grow(window);
+	if (window_has_company(window))
+		chunk->spent = true;
+	else
+		chunk->doomed = true;
+}
+
 /* The chunk was pinned: its buffer stays while the lock is not held. */
-static size_t chunk_copy(struct chunk *chunk, void *buf, size_t size, off_t offset)
+static size_t chunk_copy(struct chunk *chunk, bool own, void *buf, size_t size, off_t offset)
 {
 	struct window *window = chunk->window;
 	size_t skip = offset - chunk->offset;
@@ -161,12 +178,10 @@ static size_t chunk_copy(struct chunk *chunk, void *buf, size_t size, off_t offs
 		memcpy(buf, chunk->buffer->data + skip, moved);
 	pthread_mutex_lock(&window->lock);
 	chunk->pins--;
-	if (fresh) {
-		chunk->used += moved;
-		if (chunk->used >= chunk->size && !chunk->doomed) {
-			window_grow(window);
-			chunk->doomed = true;
-		}
+	if (fresh && own) {
+		chunk_used(chunk, moved);
+	} else if (fresh) {
+		backend_count(&window->host->stats->readahead_shared_bytes, moved);
 	} else {
 		backend_count(&window->host->stats->readahead_stale, 1);
 		window_retire_all(window);
@@ -182,6 +197,7 @@ enum window_answer window_take(struct window *window, struct backend_request *re
 {
 	enum window_answer answer = WINDOW_MISS;
 	struct chunk *chunk;
+	bool own;
 
 	pthread_mutex_lock(&window->lock);
 	chunk = window_find(window, offset);
@@ -194,9 +210,14 @@ enum window_answer window_take(struct window *window, struct backend_request *re
 		answer = WINDOW_COPIED;
 	}
 	pthread_mutex_unlock(&window->lock);
+	own = chunk;
+	if (!own)
+		answer = window_share(window, request, offset, &chunk);
 	if (answer != WINDOW_COPIED)
 		return answer;
-	*moved = chunk_copy(chunk, buf, size, offset);
+	*moved = chunk_copy(chunk, own, buf, size, offset);
+	if (!own)
+		window_put(chunk->window);
 	return *moved ? WINDOW_COPIED : WINDOW_MISS;
 }
 
@@ -250,6 +271,7 @@ void window_close(struct window *window)
 {
 	pthread_mutex_lock(&window->lock);
 	window->closed = true;
+	window->node->window_count--;
 	window_retire_all(window);
 	pthread_mutex_unlock(&window->lock);
 	window_put(window);

@@ -2,7 +2,9 @@
  * window - what is read ahead of one stream: aligned chunks, several in flight, kept until the reader takes
  * them.
  *
- * The window belongs to a handle, has its own lock, and outlives the handle while chunks are in flight. Its
+ * The window belongs to a handle, has its own lock, and outlives the handle while chunks are in flight.
+ * Readers of one file find each other's chunks (window_share.c), so that two that walk together read the
+ * device once. Its
  * size doubles with every chunk that was used to its end, up to its bound, and halves when chunks are thrown
  * away unread. Memory is shared evenly among the windows whose readers are about; a reader that rests loses
  * its chunks when another window wants memory. A chunk is handed out only when the file is proved unchanged

@@ -1,6 +1,7 @@
 /*
  * window_impl - a window from within. Included by window*.c only: window.c takes and answers, window_plan.c
- * decides what to read ahead, window_host.c shares out the memory.
+ * decides what to read ahead, window_share.c looks into the windows of other handles on the file,
+ * window_host.c shares out the memory.
  */
 #pragma once
 
@@ -21,6 +22,7 @@ struct chunk {
 	struct engine_op op;
 	struct window *window;
 	enum chunk_state state;
+	bool spent;    /* its own reader has taken all of it: kept for others while there is room */
 	bool doomed;   /* to be freed when it has come and nobody copies from it */
 	unsigned pins; /* copies under way */
 	struct buffer *buffer;
@@ -69,6 +71,19 @@ void window_host_set_active(struct window_host *host, struct window *window, boo
 void window_reclaim(struct window *window);
 
 struct chunk *window_find(struct window *window, off_t offset);
+
+/* Looks for the bytes in the file's other windows. WINDOW_COPIED: *found is pinned and its window has a
+ * reference more. The window's own lock must not be held. */
+enum window_answer window_share(
+	struct window *window, struct backend_request *request, off_t offset, struct chunk **found);
+/* Another window has these bytes, or they are on their way there. */
+bool window_is_shared(struct window *window, off_t start, off_t end);
+
+static inline bool window_has_company(const struct window *window)
+{
+	return window->node->window_count > 1;
+}
+
 void chunk_retire(struct chunk *chunk);
 void window_retire_all(struct window *window);
 void chunk_done(struct engine_op *op, ssize_t result);

@@ -85,8 +85,9 @@ void window_pass(struct window *window)
 		else
 			passed = end + 2 * BUFFER_SIZE <= window->position;
 		if (passed) {
+			if (!chunk->spent)
+				window_shrink(window);
 			chunk_retire(chunk);
-			window_shrink(window);
 		}
 	}
 }
@@ -168,6 +169,34 @@ static bool window_has_room(struct window *window)
 	return (size_t)window_buffer_count(window) * BUFFER_SIZE < window_bytes_max(window) + BUFFER_SIZE;
 }
 
+/* Lets go of what is only kept for others. */
+static void window_retire_spent(struct window *window)
+{
+	for (int i = 0; i < CHUNK_COUNT; i++) {
+		if (window->chunks[i].spent)
+			chunk_retire(&window->chunks[i]);
+	}
+}
+
+/* Whether somebody has these bytes already: this window, another one on the file, or the page cache. */
+static bool window_need_not_read(struct window *window, off_t start, off_t end)
+{
+	return window_find(window, start) || window_is_shared(window, start, end) ||
+	       window_is_resident(window, start, end);
+}
+
+/* A chunk in flight, or NULL where memory is short. */
+static struct chunk *window_start_chunk(
+	struct window *window, const struct stamp *stamp, off_t start, off_t end)
+{
+	struct chunk *chunk;
+
+	if (!window_has_room(window))
+		window_retire_spent(window);
+	chunk = window_free_slot(window);
+	return chunk && window_has_room(window) && chunk_prepare(chunk, stamp, start, end) ? chunk : NULL;
+}
+
 /* A list of reads to submit, as far as the bounds let it. */
 struct engine_op *window_plan(struct window *window)
 {
@@ -180,10 +209,10 @@ struct engine_op *window_plan(struct window *window)
 	if (stamp_take(window->fd, &stamp) < 0 || !stamp_is_trusted(window->fd, &stamp))
 		return NULL;
 	while (window->flying < window->host->depth && window_next_range(window, stamp.size, &start, &end)) {
-		struct chunk *chunk = window_free_slot(window);
+		if (!window_need_not_read(window, start, end)) {
+			struct chunk *chunk = window_start_chunk(window, &stamp, start, end);
 
-		if (!window_find(window, start) && !window_is_resident(window, start, end)) {
-			if (!chunk || !window_has_room(window) || !chunk_prepare(chunk, &stamp, start, end)) {
+			if (!chunk) {
 				window_reclaim(window);
 				break;
 			}

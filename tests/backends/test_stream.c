@@ -2,6 +2,7 @@
 #include "backends/stamp.h"
 #include "tests/backends/fixture.h"
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -183,6 +184,90 @@ static void memory_stays_within_its_bound(void **state)
 	}
 	for (int i = 0; i < HANDLES; i++)
 		backend_close(files[i]);
+	free(buf);
+	fixture_deinit(&fixture);
+}
+
+static void readers_who_walk_together_read_the_device_once(void **state)
+{
+	enum { READERS = 4 };
+	struct backend_file *files[READERS];
+	unsigned char *buf = buffer_new(BLOCK);
+	struct fixture fixture;
+
+	stream_file(&fixture, 0, 64 << 20);
+	for (int i = 0; i < READERS; i++) {
+		struct backend_open how = {.fd = fixture.fd};
+
+		assert_int_equal(backend_open(fixture.backend, &how, &files[i]), 0);
+	}
+	for (off_t offset = 0; offset + BLOCK <= FILE_SIZE; offset += BLOCK) {
+		for (int i = 0; i < READERS; i++) {
+			assert_int_equal(read_and_wait(files[i], buf, BLOCK, offset), BLOCK);
+			assert_pattern(buf, BLOCK, offset);
+		}
+	}
+	assert_true(COUNTED(&fixture, readahead_shared_bytes) > FILE_SIZE);
+	assert_true(COUNTED(&fixture, readahead_bytes) + COUNTED(&fixture, straight_bytes) < 2 * FILE_SIZE);
+	for (int i = 0; i < READERS; i++)
+		backend_close(files[i]);
+	free(buf);
+	fixture_deinit(&fixture);
+}
+
+static void *read_all_of_it(void *context)
+{
+	struct fixture reader = *(struct fixture *)context;
+	struct backend_open how = {.fd = reader.fd};
+
+	assert_int_equal(backend_open(reader.backend, &how, &reader.file), 0);
+	read_forward(&reader, 0, FILE_SIZE, BLOCK);
+	backend_close(reader.file);
+	return NULL;
+}
+
+static void readers_may_come_and_go_in_threads_of_their_own(void **state)
+{
+	enum { READERS = 6 };
+	pthread_t threads[READERS];
+	struct fixture fixture;
+
+	stream_file(&fixture, 0, 16 << 20);
+	for (int i = 0; i < READERS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, read_all_of_it, &fixture), 0);
+	read_forward(&fixture, 0, FILE_SIZE, 100003);
+	for (int i = 0; i < READERS; i++)
+		pthread_join(threads[i], NULL);
+	fixture_deinit(&fixture);
+}
+
+static void a_change_is_seen_by_who_shares_read_ahead(void **state)
+{
+	unsigned char *buf = buffer_new(BLOCK), value = 0xee;
+	struct backend_file *second;
+	struct backend_open how;
+	struct fixture fixture;
+	off_t offset = 1 << 20;
+	int fd;
+
+	stream_file(&fixture, 0, 64 << 20);
+	how = (struct backend_open){.fd = fixture.fd};
+	assert_int_equal(backend_open(fixture.backend, &how, &second), 0);
+	for (off_t at = 0; at < offset; at += BLOCK) {
+		assert_int_equal(read_and_wait(fixture.file, buf, BLOCK, at), BLOCK);
+		assert_int_equal(read_and_wait(second, buf, BLOCK, at), BLOCK);
+	}
+	sleep_ms(50);
+	fd = fixture_open_for_writing(&fixture);
+	assert_int_equal(pwrite(fd, &value, 1, offset + 5), 1);
+	fsync(fd);
+	close(fd);
+	fixture_drop_cache(&fixture);
+	assert_int_equal(read_and_wait(second, buf, BLOCK, offset), BLOCK);
+	assert_int_equal(buf[5], value);
+	assert_int_equal(read_and_wait(fixture.file, buf, BLOCK, offset), BLOCK);
+	assert_int_equal(buf[5], value);
+	backend_close(second);
 	free(buf);
 	fixture_deinit(&fixture);
 }
@@ -434,6 +519,9 @@ int main(void)
 		cmocka_unit_test(random_reads_may_go_through_the_page_cache_while_streams_go_around),
 		cmocka_unit_test(a_jump_throws_the_window_away_and_the_next_run_opens_it_again),
 		cmocka_unit_test(memory_stays_within_its_bound),
+		cmocka_unit_test(readers_who_walk_together_read_the_device_once),
+		cmocka_unit_test(readers_may_come_and_go_in_threads_of_their_own),
+		cmocka_unit_test(a_change_is_seen_by_who_shares_read_ahead),
 		cmocka_unit_test(a_reader_that_rests_gives_its_memory_to_others),
 		cmocka_unit_test(closing_in_mid_stream_leaves_nothing_behind),
 		cmocka_unit_test(a_change_elsewhere_is_seen_though_it_was_read_ahead),
