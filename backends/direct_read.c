@@ -254,13 +254,11 @@ static uint64_t range_pages(int fd, off_t offset, size_t size)
 }
 
 /* True when the page cache held all of it, and the request is answered. */
-static bool read_resident(struct backend_request *request, uint64_t cached)
+static bool read_resident(struct backend_request *request)
 {
 	struct direct_file *file = file_of(request);
 	ssize_t moved;
 
-	if (!cached || cached < range_pages(file->fd, request->offset, request->size))
-		return false;
 	moved = resident_read(file->fd, request->buf, request->size, request->offset);
 	if (moved < 0)
 		return false;
@@ -286,6 +284,14 @@ static void read_in_memory(struct backend_request *request)
 	read_finish(request, result < 0 ? -errno : 0);
 }
 
+/* What is missing comes through the page cache in any case: it need not be asked first what is there. */
+static void read_at_random(struct backend_request *request)
+{
+	request->work.buffered = true;
+	if (!read_resident(request))
+		read_step(request);
+}
+
 void direct_read_resume(struct backend_request *request)
 {
 	read_step(request);
@@ -300,14 +306,18 @@ static void read_as_streamed(struct backend_request *request)
 {
 	struct direct_file *file = file_of(request);
 	struct stream_answer stream = stream_note(file, request->offset, request->size);
-	uint64_t cached = resident_pages(file->fd, request->offset, request->size);
 	off_t offset = request->offset;
 	size_t size = request->size;
+	uint64_t cached;
 
-	request->work.buffered = stream.random && file->flags & BACKEND_RANDOM_BUFFERED;
+	if (stream.random && file->flags & BACKEND_RANDOM_BUFFERED) {
+		read_at_random(request);
+		return;
+	}
+	cached = resident_pages(file->fd, offset, size);
 	if (!cached)
 		request->work.window = stream.window;
-	if (!read_resident(request, cached))
+	if (!cached || cached < range_pages(file->fd, offset, size) || !read_resident(request))
 		read_step(request);
 	/* The request may be gone, and the file with it. */
 	if (stream.window) {
