@@ -71,9 +71,9 @@ static const struct option_row rows[] = {
 		.help = "bytes read in order that make a stream (large=stream)"),
 	OPTION("stream_gap", SIZE, stream_gap, .fallback = "128K", .max = 1ULL << 30,
 		.help = "bytes that a reader may skip and still be in order"),
-	OPTION("direct_readahead", SIZE, direct_readahead, .max = GIB, .fallback = "8M",
+	OPTION("direct_readahead", SIZE, direct_readahead, .max = 64 * MIB, .fallback = "8M",
 		.help = "most a direct stream reads ahead; 0 = nothing"),
-	OPTION("direct_depth", UINT, direct_depth, .min = 1, .max = 256, .fallback = "8",
+	OPTION("direct_depth", UINT, direct_depth, .min = 1, .max = 64, .fallback = "8",
 		.help = "requests a direct stream keeps in flight"),
 	OPTION("direct_memory", SIZE, direct_memory, .min = MIB, .percent = true, .fallback = "64M",
 		.help = "memory for all direct streams together"),
@@ -265,6 +265,20 @@ static int check_contradictions(const struct options *options, char **error)
 	return 0;
 }
 
+static bool is_given(const struct parse *parse, const char *name)
+{
+	return parse->given[option_find(&table, name) - rows];
+}
+
+/* A default is no wish: it gives way to what was given. */
+static void fit_defaults(struct parse *parse)
+{
+	struct options *options = parse->options;
+
+	if (options->direct_readahead > options->direct_memory && !is_given(parse, "direct_readahead"))
+		options->direct_readahead = options->direct_memory;
+}
+
 /* With nobody else at SOURCE the kernel may keep for good what the operator did not limit. */
 static void lengthen_timeouts(struct parse *parse)
 {
@@ -380,6 +394,7 @@ int options_read(struct options *options, int argc, char **argv, uint64_t memory
 		options->foreground = true;
 		options->log = LOG_LEVEL_DEBUG;
 	}
+	fit_defaults(&parse);
 	return check_contradictions(options, error);
 }
 
