@@ -132,17 +132,28 @@ static bool is_random(struct server *server, const struct inode *inode)
 	return inode->random && opens % PROBE_EVERY != 0;
 }
 
-static enum lane wish_of(struct server *server, const struct handle *handle, const struct statx *stx)
+/*
+ * A file that this open made: emptied, or created by somebody who insisted that it was not there. Its writer
+ * puts a stream into it, even where it means to read it back (O_RDWR: rsync, linkers, temporary files). A
+ * database is opened, or created if need be.
+ */
+static bool is_made_anew(int flags)
 {
-	bool writes = may_write(handle->open_flags);
-	bool in_place = (handle->open_flags & (O_ACCMODE | O_APPEND)) == O_RDWR;
-	bool from_nothing = writes && stx->stx_size == 0 && !(handle->open_flags & O_APPEND);
+	return flags & (O_TRUNC | O_EXCL) || (flags & O_TMPFILE) == O_TMPFILE;
+}
+
+/* flags: of the FUSE request. */
+static enum lane wish_of(
+	struct server *server, const struct handle *handle, int flags, const struct statx *stx)
+{
+	bool writes = may_write(flags), anew = is_made_anew(flags), appends = flags & O_APPEND;
+	bool in_place = (flags & O_ACCMODE) == O_RDWR && !appends && !anew;
 	const struct file_facts facts = {
 		.size = stx->stx_size,
 		.writes = writes,
 		.in_place = in_place,
-		/* what is made to be read back while it is written is no stream either */
-		.grows = from_nothing && !(in_place && server->limits.stream),
+		.grows = writes && stx->stx_size == 0 && (anew || !appends) &&
+			 !(in_place && server->limits.stream),
 		.random = is_random(server, handle->inode),
 		.privileged_bits = (stx->stx_mode & (S_ISUID | S_ISGID)) != 0,
 		.passthrough = server->passthrough,
@@ -245,10 +256,10 @@ int lane_open(struct server *server, struct inode *inode, int open_flags, int fd
 	handle->inode = tree_hold(server->tree, inode);
 	r = tree_statx(server->tree, inode, &o.stx);
 	if (r == 0) {
-		o.wish = wish_of(server, handle, &o.stx);
+		o.wish = wish_of(server, handle, info->flags, &o.stx);
 		handle->privileged_bits = (o.stx.stx_mode & (S_ISUID | S_ISGID)) != 0;
 		ask_rules(server, &o);
-		handle->random_buffered = server->limits.stream && !o.writes;
+		handle->random_buffered = server->limits.stream;
 		/* fsync must report what failed since this open: the descriptor remembers */
 		r = o.writes ? MIN(handle_fd(server, handle), 0) : 0;
 	}
