@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -122,14 +123,12 @@ static int tie(struct opening *o)
 
 /* --- opening ---------------------------------------------------------------------------------- */
 
-/* A file that was read out of order is looked at again by every so many opens: its use may have changed. */
+/* Of the opens of files that were read out of order, one in so many looks again: the use may have changed. */
 #define PROBE_EVERY 16
 
 static bool is_random(struct server *server, const struct inode *inode)
 {
-	uint64_t opens = stats_traffic(&server->stats, LANE_PLAIN, STATS_OPENS);
-
-	return inode->random && opens % PROBE_EVERY != 0;
+	return inode->random && atomic_fetch_add(&server->random_opens, 1) % PROBE_EVERY != PROBE_EVERY - 1;
 }
 
 /*

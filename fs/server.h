@@ -33,6 +33,7 @@ struct server {
 	struct handle_list handles;
 	struct ruling ruling;
 	struct pressure pressure;
-	_Atomic uint64_t kept_bytes; /* charges of copies that rules pin */
+	_Atomic uint64_t kept_bytes;   /* charges of copies that rules pin */
+	_Atomic unsigned random_opens; /* of files that were read out of order */
 	struct stats stats;
 };
