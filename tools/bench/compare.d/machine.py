@@ -1,0 +1,170 @@
+"""What the comparison runs on: a device, a mount, the page cache, a memory cgroup. All of it is undone at the end."""
+
+import contextlib
+import ctypes
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import time
+
+DROP_CACHES = "/proc/sys/vm/drop_caches"
+ZRAM_CONTROL = "/sys/class/zram-control"
+SYS_CACHESTAT = 451
+
+
+class Failure(Exception):
+    """A line for the user: what could not be done, and why."""
+
+
+def run(*command):
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        words = (done.stderr or done.stdout).strip().splitlines()
+        raise Failure(f"{' '.join(command)}: {words[-1] if words else done.returncode}")
+    return done.stdout
+
+
+def write_to(path, text):
+    try:
+        pathlib.Path(path).write_text(text)
+    except OSError as error:
+        raise Failure(f"{path}: {error.strerror}") from error
+
+
+def drop_caches():
+    os.sync()
+    write_to(DROP_CACHES, "3")
+
+
+def cached_bytes(path):
+    """Bytes of the file in the page cache, by cachestat(2); None before Linux 6.5."""
+    counts = (ctypes.c_uint64 * 5)()
+    span = (ctypes.c_uint64 * 2)(0, 0)
+    libc = ctypes.CDLL(None, use_errno=True)
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        if libc.syscall(SYS_CACHESTAT, fd, span, counts, 0) != 0:
+            return None
+    finally:
+        os.close(fd)
+    return counts[0] * os.sysconf("SC_PAGESIZE")
+
+
+def process_cpu_seconds(pid):
+    """User and system time of a process with all of its threads, io_uring's workers among them."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@contextlib.contextmanager
+def zram(size):
+    number = pathlib.Path(ZRAM_CONTROL, "hot_add").read_text().strip()
+    try:
+        write_to(f"/sys/block/zram{number}/disksize", str(size))
+        yield f"/dev/zram{number}"
+    finally:
+        write_to(f"/sys/block/zram{number}/reset", "1")
+        write_to(f"{ZRAM_CONTROL}/hot_remove", number)
+
+
+@contextlib.contextmanager
+def loop_over_memory(size, work):
+    memory = tempfile.mkdtemp(dir=work)
+    run("mount", "-t", "tmpfs", "-o", f"size={size + (64 << 20)}", "sievefs-compare", memory)
+    try:
+        image = f"{memory}/image"
+        with open(image, "wb") as file:
+            file.truncate(size)
+        device = run("losetup", "--find", "--show", image).strip()
+        try:
+            yield device
+        finally:
+            run("losetup", "--detach", device)
+    finally:
+        run("umount", memory)
+
+
+@contextlib.contextmanager
+def fast_device(kind, size, work):
+    """A new file system of this kind on a block device in memory: its directory."""
+    if os.geteuid() != 0:
+        raise Failure(f"--device={kind}: only root may make a device")
+    if not shutil.which(f"mkfs.{kind}"):
+        raise Failure(f"--device={kind}: mkfs.{kind} is not installed")
+    device = zram(size) if os.path.exists(ZRAM_CONTROL) else loop_over_memory(size, work)
+    with device as node:
+        run(f"mkfs.{kind}", "-q", node)
+        directory = tempfile.mkdtemp(dir=work)
+        run("mount", node, directory)
+        try:
+            yield directory
+        finally:
+            unmount(directory)
+
+
+def unmount(directory):
+    for _ in range(50):
+        if subprocess.run(["umount", directory], capture_output=True).returncode == 0:
+            return
+        time.sleep(0.1)
+    run("umount", directory)
+
+
+@contextlib.contextmanager
+def mounted(command, mountpoint, group=None):
+    """The daemon of a mount, in the foreground: its process."""
+    daemon = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=lambda: enter(group))
+    try:
+        for _ in range(100):
+            if os.path.ismount(mountpoint) or daemon.poll() is not None:
+                break
+            time.sleep(0.05)
+        if not os.path.ismount(mountpoint):
+            raise Failure(f"{' '.join(command)}: did not mount")
+        yield daemon
+    finally:
+        if os.path.ismount(mountpoint):
+            unmount(mountpoint)
+        try:
+            daemon.wait(20)
+        except subprocess.TimeoutExpired:
+            daemon.kill()
+            daemon.wait()
+
+
+def enter(group):
+    if group:
+        pathlib.Path(group, "cgroup.procs").write_text(str(os.getpid()))
+
+
+@contextlib.contextmanager
+def memory_group(limit):
+    """A memory cgroup of either version: its directory."""
+    v1, v2 = "/sys/fs/cgroup/memory", "/sys/fs/cgroup"
+    root, name = (v1, "memory.limit_in_bytes") if os.path.exists(f"{v1}/memory.limit_in_bytes") else (v2, "memory.max")
+    group = f"{root}/sievefs-compare.{os.getpid()}"
+    try:
+        if root == v2 and "memory" not in pathlib.Path(v2, "cgroup.subtree_control").read_text().split():
+            write_to(f"{v2}/cgroup.subtree_control", "+memory")
+        os.mkdir(group)
+    except OSError as error:
+        raise Failure(f"{group}: {error.strerror}") from error
+    try:
+        write_to(f"{group}/{name}", str(limit))
+        yield group
+    finally:
+        for _ in range(50):
+            with contextlib.suppress(OSError):
+                os.rmdir(group)
+                break
+            time.sleep(0.1)
+
+
+def facts(directory):
+    """The machine in one line, without its name."""
+    kernel = ".".join(os.uname().release.split(".")[:2])
+    kind = run("stat", "-f", "-c", "%T", directory).strip()
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 30
+    return f"{os.cpu_count()} CPUs, {memory} GiB of memory, Linux {kernel}, {kind}"
