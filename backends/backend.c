@@ -52,6 +52,11 @@ void backend_write(struct backend_request *request)
 	request->file->backend->impl->write(request);
 }
 
+void backend_wrote(struct backend_request *request)
+{
+	request->file->backend->impl->wrote(request);
+}
+
 void backend_file_changed(struct backend_file *file)
 {
 	file->backend->impl->file_changed(file);

@@ -21,6 +21,7 @@
 #pragma once
 
 #include "backends/backend_stats.h"
+#include "backends/behind.h"
 #include "backends/engine.h"
 #include <stdbool.h>
 #include <stdint.h>
@@ -45,7 +46,7 @@ struct backend_settings {
 	size_t stream_gap;   /* bytes that a reader may skip and still be in order */
 	off_t write_direct_from; /* files that reach it are written around the page cache (large_min) */
 	size_t write_direct_min; /* smaller requests are written through the page cache */
-	size_t write_window;     /* what a buffered stream of writes leaves in the page cache, bytes */
+	size_t write_window;     /* of a buffered stream of writes twice this is in the page cache, bytes */
 	enum backend_window window;
 	const char *faults; /* for tests: what shall go wrong, see fault.h; NULL: nothing. Not kept */
 	bool threads_only;  /* no io_uring even where the kernel has it */
@@ -87,6 +88,7 @@ struct backend_request {
 		size_t moved;
 		uint64_t started_ns;
 		struct window *window; /* to look for read-ahead in */
+		struct behind_job behind;
 		bool buffered;
 	} work;
 };
@@ -130,6 +132,14 @@ void backend_read(struct backend_request *request);
  * Errors of write-back are seen by fsync(2) on the caller's descriptor: nothing here consumes them.
  */
 void backend_write(struct backend_request *request);
+
+/*
+ * The caller wrote these bytes by itself through the page cache (O_APPEND, copy_file_range(2)): the request
+ * is done when no more than the window of such a stream is left in the page cache. buf is not used, the
+ * result is size, and the request's file may be another one then. Offsets that others made inexact do no
+ * harm.
+ */
+void backend_wrote(struct backend_request *request);
 
 /*
  * The file was changed by other means than backend_write() on this backend (truncate, fallocate, copy): call

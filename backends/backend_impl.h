@@ -16,6 +16,7 @@ struct backend_impl {
 	void (*close)(struct backend_file *file);
 	void (*read)(struct backend_request *request);
 	void (*write)(struct backend_request *request);
+	void (*wrote)(struct backend_request *request);
 	void (*file_changed)(struct backend_file *file);
 	void (*changed)(struct backend *backend, dev_t dev, ino_t ino);
 	enum backend_pattern (*pattern)(struct backend_file *file);

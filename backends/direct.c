@@ -28,7 +28,7 @@ __attribute__((format(printf, 3, 4))) static void direct_log(
 	direct->settings.log(direct->settings.log_context, priority, line);
 }
 
-static int direct_file_reopen(struct direct_file *file, int flags)
+int direct_file_reopen(struct direct_file *file, int flags)
 {
 	char path[32];
 	int fd;
@@ -137,6 +137,7 @@ static void direct_close(struct backend_file *base)
 {
 	struct direct_file *file = (struct direct_file *)base;
 
+	direct_write_close(file);
 	if (!stream_close(file) && file->direct_fd >= 0)
 		close(file->direct_fd);
 	if (file->sync_fd >= 0)
@@ -204,6 +205,7 @@ static const struct backend_impl direct_impl = {
 	.close = direct_close,
 	.read = direct_read,
 	.write = direct_write,
+	.wrote = direct_wrote,
 	.file_changed = direct_file_changed,
 	.changed = direct_changed,
 	.pattern = direct_pattern,
@@ -218,6 +220,7 @@ static const struct backend_impl buffered_impl = {
 	.close = direct_close,
 	.read = direct_read,
 	.write = direct_write,
+	.wrote = direct_wrote,
 	.file_changed = direct_file_changed,
 	.changed = direct_changed,
 	.pattern = direct_pattern,

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "backends/backend_impl.h"
+#include "backends/behind.h"
 #include "backends/buffers.h"
 #include "backends/node.h"
 #include "backends/stream.h"
@@ -40,9 +41,8 @@ struct direct_file {
 	bool direct_refused;  /* the file can't be read around the page cache: all goes buffered */
 	off_t kept_from;      /* buffered fallback: what a stream brought in from here on is still cached */
 	struct stream stream;
-	int sync_fd;     /* for write-back without O_DIRECT; -1 before its first use */
-	off_t unsynced;  /* a buffered stream of writes: start of what is not known to be on the disk */
-	off_t write_end; /* where it would go on */
+	int sync_fd;            /* for write-back without O_DIRECT; -1 before its first use */
+	struct behind behind;   /* the stream of writes */
 	uint64_t slow_until_ns; /* writing in the caller's thread took long: not again before */
 };
 
@@ -50,6 +50,9 @@ static inline struct direct *direct_of(const struct backend_file *file)
 {
 	return ((struct direct_file *)file)->direct;
 }
+
+/* A descriptor of the same file with these open(2) flags, the caller's, or -errno. */
+int direct_file_reopen(struct direct_file *file, int flags);
 
 /* The O_DIRECT descriptor, opened now if need be, or -1 where there is none. */
 int direct_file_descriptor(struct direct_file *file);
@@ -69,3 +72,7 @@ void direct_read_resume(struct backend_request *request);
 
 void direct_read(struct backend_request *request);
 void direct_write(struct backend_request *request);
+void direct_wrote(struct backend_request *request);
+
+/* The handle goes: what its stream of writes left in the page cache is dropped once it is on the disk. */
+void direct_write_close(struct direct_file *file);

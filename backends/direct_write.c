@@ -11,6 +11,7 @@
 #include "backends/resident.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -74,7 +75,7 @@ static void write_submit(struct backend_request *request, enum engine_verb verb,
 		.verb = verb,
 		.fd = fd,
 		.buf = (char *)request->buf + request->work.moved,
-		.size = size < ENGINE_SIZE_MAX ? size : ENGINE_SIZE_MAX,
+		.size = size < ENGINE_SIZE_MAX ? size : ENGINE_SIZE_MAX, /* a short write goes on */
 		.offset = offset,
 		.rw_flags = flags,
 		.done = done,
@@ -83,72 +84,105 @@ static void write_submit(struct backend_request *request, enum engine_verb verb,
 	engine_submit(file_of(request)->direct->engine, &request->work.op);
 }
 
-/* The three steps at a full window: start its write-back, wait for the window before, drop that. */
-
-static void window_dropped(struct engine_op *op, ssize_t result)
+static size_t window_of(const struct direct_file *file)
 {
-	struct backend_request *request = request_of(op);
-
-	if (result >= 0)
-		backend_count(&file_of(request)->direct->stats.dropped_bytes, op->size);
-	write_finish(request, 0);
+	return file->direct->settings.write_window;
 }
 
-static void window_written(struct engine_op *op, ssize_t result)
+/* What nobody waits for is settled with a descriptor of its own, which no write needs: a program that was
+ * just written can be executed. */
+static void left_settled(struct behind_job *job)
 {
-	struct backend_request *request = request_of(op);
-
-	/* An error is fsync's to report, on the caller's descriptor. */
-	write_submit(request, ENGINE_DROP, op->fd, op->size, op->offset, 0, window_dropped);
+	close(job->fd);
+	free(job);
 }
 
-static void window_started(struct engine_op *op, ssize_t result)
+static void settle_left(struct direct_file *file, struct behind_range left)
 {
-	const int wait = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
-	struct backend_request *request = request_of(op);
-	size_t window = file_of(request)->direct->settings.write_window;
-	off_t before = op->offset - (off_t)window;
+	struct behind_job *job;
 
-	if (before < 0)
-		write_finish(request, 0);
+	if (left.from == left.to)
+		return;
+	job = malloc(sizeof(*job));
+	if (!job)
+		return;
+	*job = (struct behind_job){
+		.engine = file->direct->engine,
+		.stats = &file->direct->stats,
+		.fd = direct_file_reopen(file, O_RDONLY | O_CLOEXEC),
+		.work.settle = left,
+		.done = left_settled,
+	};
+	if (job->fd < 0)
+		free(job);
 	else
-		write_submit(request, ENGINE_SYNC, op->fd, window, before, wait, window_written);
+		behind_run(job);
 }
 
-/* Notes a buffered write; the start of a window that it filled, or -1. */
-static off_t stream_window_filled(struct direct_file *file, off_t offset, size_t size)
+/* Notes a write of a file that is not in memory; true with what is to be done at a window that it filled. */
+static bool window_filled(
+	struct direct_file *file, const struct backend_request *request, struct behind_work *work)
 {
-	off_t window = file->direct->settings.write_window, start = -1, end = offset + (off_t)size;
+	struct behind_range left;
+	bool full;
 
 	pthread_mutex_lock(&file->lock);
-	if (offset != file->write_end)
-		file->unsynced = offset / window * window;
-	file->write_end = end;
-	if (end - file->unsynced >= window) {
-		start = end / window * window - window;
-		file->unsynced = start + window;
-	}
+	left = behind_note(
+		&file->behind, request->offset, request->size, request->work.buffered, window_of(file));
+	full = behind_is_full(&file->behind, window_of(file));
 	pthread_mutex_unlock(&file->lock);
-	return start;
+	if ((!full && left.from == left.to) || !file_is_large(file, request->offset + (off_t)request->size))
+		return false;
+	settle_left(file, left);
+	if (!full)
+		return false;
+	pthread_mutex_lock(&file->lock);
+	*work = behind_take(&file->behind, window_of(file));
+	pthread_mutex_unlock(&file->lock);
+	return work->begin.from < work->begin.to || work->settle.from < work->settle.to;
+}
+
+static void window_settled(struct behind_job *job)
+{
+	write_finish(
+		(struct backend_request *)((char *)job - offsetof(struct backend_request, work.behind)), 0);
+}
+
+static bool file_stays_cached(const struct direct_file *file)
+{
+	return file->direct->page_cached || file->volume->in_memory;
 }
 
 /* All bytes are written. */
 static void write_complete(struct backend_request *request)
 {
 	struct direct_file *file = file_of(request);
-	off_t start = -1;
-	int fd = -1;
+	struct behind_job *job = &request->work.behind;
+	struct behind_work work;
 
-	if (request->work.buffered && !file->direct->page_cached && !file->volume->in_memory &&
-		file_is_large(file, request->offset + (off_t)request->size))
-		start = stream_window_filled(file, request->offset, request->size);
-	if (start >= 0)
-		fd = direct_file_sync_descriptor(file);
-	if (fd < 0)
+	if (file_stays_cached(file) || !window_filled(file, request, &work)) {
+		write_finish(request, 0);
+		return;
+	}
+	*job = (struct behind_job){
+		.engine = file->direct->engine,
+		.stats = &file->direct->stats,
+		.fd = direct_file_sync_descriptor(file),
+		.work = work,
+		.done = window_settled,
+	};
+	if (job->fd < 0)
 		write_finish(request, 0);
 	else
-		write_submit(request, ENGINE_SYNC, fd, file->direct->settings.write_window, start,
-			SYNC_FILE_RANGE_WRITE, window_started);
+		behind_run(job);
+}
+
+void direct_write_close(struct direct_file *file)
+{
+	struct behind_range left = behind_end(&file->behind, window_of(file));
+
+	if (left.from < left.to && file_is_large(file, left.to))
+		settle_left(file, left);
 }
 
 static void write_advance(struct backend_request *request, ssize_t result)
@@ -248,10 +282,10 @@ static int buffered_flags(struct direct_file *file, off_t offset, size_t size)
 {
 	bool stream;
 
-	if (file->direct->page_cached || !file->volume->uncached || file->volume->in_memory)
+	if (file_stays_cached(file) || !file->volume->uncached)
 		return 0;
 	pthread_mutex_lock(&file->lock);
-	stream = offset == file->write_end;
+	stream = offset == file->behind.end;
 	pthread_mutex_unlock(&file->lock);
 	return stream && file_is_large(file, offset + (off_t)size) ? RWF_DONTCACHE : 0;
 }
@@ -329,4 +363,15 @@ void direct_write(struct backend_request *request)
 		write_finish(request, -EINVAL);
 	else
 		write_step(request);
+}
+
+void direct_wrote(struct backend_request *request)
+{
+	struct direct *direct = direct_of(request->file);
+
+	backend_count(&direct->stats.writes, 1);
+	backend_count(&direct->stats.buffered_writes, 1);
+	request->work.moved = request->size;
+	request->work.buffered = true;
+	write_complete(request);
 }

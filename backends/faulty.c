@@ -90,6 +90,13 @@ static void faulty_write(struct backend_request *request)
 	faulty_submit(request, FAULT_WRITE, backend_write);
 }
 
+/* It is written already: nothing of it can fail. */
+static void faulty_wrote(struct backend_request *request)
+{
+	request->file = ((struct faulty_file *)request->file)->inner;
+	backend_wrote(request);
+}
+
 static int faulty_open(struct backend *backend, const struct backend_open *how, struct backend_file **out)
 {
 	struct faulty_file *file = calloc(1, sizeof(*file));
@@ -154,6 +161,7 @@ static const struct backend_impl faulty_impl = {
 	.close = faulty_close,
 	.read = faulty_read,
 	.write = faulty_write,
+	.wrote = faulty_wrote,
 	.file_changed = faulty_file_changed,
 	.changed = faulty_changed,
 	.pattern = faulty_pattern,

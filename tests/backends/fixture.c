@@ -135,6 +135,15 @@ ssize_t write_and_wait(struct backend_file *file, const void *buf, size_t size, 
 	return request_wait(&waiting);
 }
 
+ssize_t wrote_and_wait(struct backend_file *file, size_t size, off_t offset)
+{
+	struct waiting_request waiting;
+
+	request_fill(&waiting, file, NULL, size, offset);
+	backend_wrote(&waiting.request);
+	return request_wait(&waiting);
+}
+
 void assert_pattern(const unsigned char *buf, size_t size, size_t offset)
 {
 	for (size_t i = 0; i < size; i++) {

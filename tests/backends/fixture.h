@@ -43,6 +43,7 @@ ssize_t request_wait(struct waiting_request *waiting);
 
 ssize_t read_and_wait(struct backend_file *file, void *buf, size_t size, off_t offset);
 ssize_t write_and_wait(struct backend_file *file, const void *buf, size_t size, off_t offset);
+ssize_t wrote_and_wait(struct backend_file *file, size_t size, off_t offset);
 
 /* Page-aligned, filled with a byte that the pattern does not have at that place; free() it. */
 unsigned char *buffer_new(size_t size);

@@ -2,6 +2,7 @@
 #include "tests/backends/fixture.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -120,6 +121,48 @@ static void a_buffered_stream_keeps_a_bounded_window(void **state)
 		assert_int_equal(read_and_wait(fixture.file, buf, SIZE, (off_t)i * SIZE), SIZE);
 		assert_int_equal(buf[0], (unsigned char)i);
 		assert_int_equal(buf[SIZE - 1], (unsigned char)i);
+	}
+	free(buf);
+	fixture_deinit(&fixture);
+}
+
+static void wait_until_resident(int fd, size_t size, uint64_t pages)
+{
+	for (int i = 0; i < 2000 && resident_pages(fd, 0, size) > pages; i++)
+		poll(NULL, 0, 10);
+	assert_true(resident_pages(fd, 0, size) <= pages);
+}
+
+/* What was written before the file was large, and the last window, are not waited for, but go too. */
+static void a_closed_stream_leaves_nothing_behind(void **state)
+{
+	static const size_t sizes[] = {100000, BLOCK};
+	unsigned char *buf = buffer_new(BLOCK);
+	struct fixture fixture;
+
+	for (size_t i = 0; i < 2; i++) {
+		written_file(&fixture, ".", 0, 4 << 20, false);
+		for (off_t offset = 0; offset < 12 << 20; offset += (off_t)sizes[i])
+			assert_int_equal(write_and_wait(fixture.file, buf, sizes[i], offset), sizes[i]);
+		backend_close(fixture.file);
+		fixture.file = NULL;
+		wait_until_resident(fixture.fd, 16 << 20, 1);
+		fixture_deinit(&fixture);
+	}
+	free(buf);
+}
+
+static void bytes_that_the_caller_wrote_keep_to_the_window(void **state)
+{
+	unsigned char *buf = buffer_new(4 * BLOCK);
+	struct fixture fixture;
+
+	written_file(&fixture, ".", 0, 0, false);
+	for (off_t offset = 0; offset < 64 << 20; offset += 4 * BLOCK) {
+		assert_int_equal(pwrite(fixture.fd, buf, 4 * BLOCK, offset), 4 * BLOCK);
+		wrote_and_wait(fixture.file, 4 * BLOCK, offset);
+		/* what this write began is not waited for */
+		assert_true(resident_pages(fixture.fd, 0, 64 << 20) * 4096 <= 5 * BLOCK);
 	}
 	free(buf);
 	fixture_deinit(&fixture);
@@ -272,6 +315,8 @@ int main(void)
 		cmocka_unit_test(every_alignment_is_written_to_the_byte),
 		cmocka_unit_test(large_aligned_writes_go_around_the_page_cache),
 		cmocka_unit_test(a_buffered_stream_keeps_a_bounded_window),
+		cmocka_unit_test(a_closed_stream_leaves_nothing_behind),
+		cmocka_unit_test(bytes_that_the_caller_wrote_keep_to_the_window),
 		cmocka_unit_test(a_mapping_sees_a_write_at_once),
 		cmocka_unit_test(neighbours_written_at_once_lose_nothing),
 		cmocka_unit_test(a_full_disk_is_an_error_and_never_a_short_count),

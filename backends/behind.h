@@ -1,0 +1,59 @@
+/*
+ * behind - what is to be written back, awaited and dropped behind a stream of writes, so that the stream
+ * leaves no more than a window in the page cache and a writer faster than the disk is slowed.
+ *
+ * struct behind is bookkeeping without I/O, under its owner's lock. A behind_job does what it found, by the
+ * engine, one operation after the other. Offsets and sizes are bytes.
+ */
+#pragma once
+
+#include "backends/backend_stats.h"
+#include "backends/engine.h"
+
+struct behind_range {
+	off_t from, to; /* empty where they are equal */
+};
+
+/* settled <= begun <= end */
+struct behind {
+	off_t settled;     /* written back and dropped up to here */
+	off_t begun;       /* write-back was started up to here */
+	off_t end;         /* where the stream goes on */
+	uint64_t bytes;    /* of the stream */
+	uint64_t fresh;    /* of them, since write-back was last started */
+	bool begun_cached; /* something of settled..begun went through the page cache */
+	bool fresh_cached; /* and of begun..end */
+};
+
+struct behind_work {
+	struct behind_range begin;  /* write-back is to be started */
+	struct behind_range settle; /* to be awaited, then dropped */
+};
+
+/*
+ * Notes a write; cached: it went through the page cache. Writes that arrive out of order, or leave
+ * gaps, by less than a window, are one stream. What an earlier stream of at least a window left behind is
+ * returned when this write begins another: its owner settles that when it likes, nobody needs to wait.
+ */
+struct behind_range behind_note(struct behind *behind, off_t offset, size_t size, bool cached, size_t window);
+
+bool behind_is_full(const struct behind *behind, size_t window);
+
+/* At a full window: starts its write-back, and waits for what was started before. */
+struct behind_work behind_take(struct behind *behind, size_t window);
+
+/* The stream ends: all that it left behind; nothing where it was shorter than a window. */
+struct behind_range behind_end(struct behind *behind, size_t window);
+
+struct behind_job {
+	struct engine_op op;
+	struct engine *engine;
+	struct backend_stats *stats;
+	int fd; /* open until done() */
+	struct behind_work work;
+	void (*done)(struct behind_job *job);
+};
+
+/* done() is called once, as an engine_op's. Errors of the write-back are not seen here: they are fsync's to
+ * report, on the caller's descriptor, which must not be this one. */
+void behind_run(struct behind_job *job);

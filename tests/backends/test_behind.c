@@ -1,0 +1,126 @@
+#include "backends/behind.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum {
+	WINDOW = 1 << 20,
+	PIECE = 100000,
+};
+
+static void note(struct behind *behind, off_t offset, size_t size, bool cached)
+{
+	struct behind_range left = behind_note(behind, offset, size, cached, WINDOW);
+
+	assert_true(left.from == left.to);
+}
+
+static void assert_range(struct behind_range range, off_t from, off_t to)
+{
+	assert_int_equal(range.from, from);
+	assert_int_equal(range.to, to);
+}
+
+/* Whatever the sizes: each byte is begun once, settled once after that, and no more than two windows and a
+ * write are left. */
+static void check_stream(size_t size, off_t first)
+{
+	struct behind behind = {0};
+	off_t begun = first - first % 4096, settled = begun;
+
+	for (off_t offset = first; offset < first + 20 * WINDOW; offset += (off_t)size) {
+		struct behind_work work;
+
+		note(&behind, offset, size, true);
+		if (!behind_is_full(&behind, WINDOW))
+			continue;
+		work = behind_take(&behind, WINDOW);
+		assert_int_equal(work.begin.from, begun);
+		assert_int_equal(work.begin.to % WINDOW, 0);
+		if (work.settle.from != work.settle.to)
+			assert_range(work.settle, settled, begun);
+		settled = begun;
+		begun = work.begin.to;
+		assert_true(begun > offset + (off_t)size - WINDOW);
+		assert_false(behind_is_full(&behind, WINDOW));
+	}
+	assert_range(behind_end(&behind, WINDOW), settled, behind.end);
+}
+
+static void a_stream_of_any_size_is_begun_and_settled_once(void **state)
+{
+	static const size_t sizes[] = {
+		4096, PIECE, WINDOW - 1, WINDOW, WINDOW + 1, 3 * WINDOW + 5, 7 * WINDOW};
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		check_stream(sizes[i], 0);
+		check_stream(sizes[i], 5 * WINDOW + 4097);
+	}
+}
+
+static void writes_out_of_order_are_one_stream(void **state)
+{
+	struct behind behind = {0};
+
+	note(&behind, PIECE, PIECE, true);
+	note(&behind, 0, PIECE, true);
+	for (off_t i = 2; i < 11; i++)
+		note(&behind, (i ^ 1) * PIECE, PIECE, true);
+	assert_true(behind_is_full(&behind, WINDOW));
+	assert_range(behind_take(&behind, WINDOW).begin, 0, WINDOW);
+}
+
+static void what_another_stream_left_is_settled_when_one_begins(void **state)
+{
+	struct behind behind = {0};
+	off_t far = 100 * (off_t)WINDOW;
+
+	note(&behind, 0, PIECE, true);
+	note(&behind, far, 2 * WINDOW, true); /* a single small write is none */
+	assert_range(behind_note(&behind, 0, PIECE, true, WINDOW), far, far + 2 * WINDOW);
+	assert_range(behind_note(&behind, far, PIECE, true, WINDOW), 0, 0);
+}
+
+static void few_bytes_far_apart_fill_no_window(void **state)
+{
+	struct behind behind = {0};
+
+	for (off_t i = 0; i < 100; i++) {
+		note(&behind, i * WINDOW, 4096, true);
+		assert_false(behind_is_full(&behind, WINDOW));
+	}
+}
+
+static void nothing_is_done_where_nothing_was_cached(void **state)
+{
+	struct behind behind = {0};
+	struct behind_work work;
+
+	note(&behind, 0, WINDOW, true);
+	work = behind_take(&behind, WINDOW);
+	assert_range(work.begin, 0, WINDOW);
+	note(&behind, WINDOW, WINDOW, false);
+	work = behind_take(&behind, WINDOW);
+	assert_range(work.begin, 0, 0);
+	assert_range(work.settle, 0, WINDOW);
+	note(&behind, 2 * WINDOW, WINDOW, false);
+	work = behind_take(&behind, WINDOW);
+	assert_range(work.begin, 0, 0);
+	assert_range(work.settle, 0, 0);
+	assert_range(behind_end(&behind, WINDOW), 0, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_stream_of_any_size_is_begun_and_settled_once),
+		cmocka_unit_test(writes_out_of_order_are_one_stream),
+		cmocka_unit_test(what_another_stream_left_is_settled_when_one_begins),
+		cmocka_unit_test(few_bytes_far_apart_fill_no_window),
+		cmocka_unit_test(nothing_is_done_where_nothing_was_cached),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
