@@ -175,6 +175,7 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct f
 /* A write that the copy follows, or that needs the caller's flags or rights: made at once, in order. */
 struct plain_write {
 	struct op_work work;
+	struct backend_request written; /* told to the backend afterwards */
 	struct handle *handle;
 	const char *buf;
 	size_t size;
@@ -220,26 +221,24 @@ static ssize_t write_mapped(int fd, const struct plain_write *w)
 	return n;
 }
 
-static ssize_t write_both(struct server *server, const struct plain_write *w)
+static ssize_t write_both(struct server *server, struct plain_write *w)
 {
 	struct inode *inode = w->handle->inode;
 	int fd = handle_fd(server, w->handle);
 	struct object *copy;
 	bool fresh = false;
-	off_t offset = w->offset;
 	ssize_t n;
 
 	if (fd < 0)
 		return fd;
 	copy = copy_change_begin(server, inode, &fresh);
 	creds_bits_begin(&w->bits);
-	n = w->writepage ? write_mapped(fd, w) : write_all(fd, w->buf, w->size, offset, w->append);
+	n = w->writepage ? write_mapped(fd, w) : write_all(fd, w->buf, w->size, w->offset, w->append);
 	creds_bits_end(&w->bits);
-	if (copy && n > 0) {
-		if (w->append)
-			offset = offset_of_append(fd, n);
-		cache_write(server->cache, copy, w->buf, (size_t)n, (uint64_t)offset);
-	}
+	if (w->append && n > 0)
+		w->offset = offset_of_append(fd, n);
+	if (copy && n > 0)
+		cache_write(server->cache, copy, w->buf, (size_t)n, (uint64_t)w->offset);
 	copy_change_end(server, inode, copy, fresh);
 	if (w->handle->bytes && n > 0)
 		backend_file_changed(w->handle->bytes);
@@ -256,12 +255,31 @@ static void reply_written(fuse_req_t req, enum lane lane, ssize_t n)
 	fuse_reply_write(req, (size_t)n);
 }
 
+static void plain_write_noted(struct backend_request *request, ssize_t result)
+{
+	struct plain_write *w =
+		(struct plain_write *)((char *)request - offsetof(struct plain_write, written));
+
+	reply_written(w->work.req, w->handle->lane, result);
+	free(w);
+}
+
 static void plain_write_run(struct op_work *op)
 {
 	struct plain_write *w = (struct plain_write *)op;
 	struct server *server = server_of(op->req);
+	ssize_t n = write_both(server, w);
 
-	reply_written(op->req, w->handle->lane, write_both(server, w));
+	if (n > 0 && w->handle->lane == LANE_DIRECT &&
+		handle_bytes(server, w->handle, &w->written.file) == 0) {
+		/* a large file's pages keep to the window however they were written */
+		w->written.offset = w->offset;
+		w->written.size = (size_t)n;
+		w->written.done = plain_write_noted;
+		backend_wrote(&w->written);
+		return;
+	}
+	reply_written(op->req, w->handle->lane, n);
 	free(w);
 }
 

@@ -2,13 +2,18 @@
 #include "tests/support/suite.h"
 #include "tests/support/tape.h"
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define LARGE_MIN (1 << 20)
+#define STREAM (96 << 20)
+#define BOUND (24 << 20) /* two windows, and what is written meanwhile */
+#define STEP_MAX (1 << 20)
 
 static void path_of(char path[PATH_MAX], const char *root, const char *name)
 {
@@ -70,9 +75,76 @@ static void a_file_opened_in_place_is_a_database(void **state)
 	assert_string_equal(lane_of_open("log", O_WRONLY | O_APPEND | O_CREAT), "plain");
 }
 
+/* Pages of the file in the page cache. */
+static long long resident_bytes(const char *name)
+{
+	char path[PATH_MAX];
+	long long pages = 0;
+	struct stat st;
+	int fd;
+
+	path_of(path, mounted.source, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_return_code(fd, errno);
+	assert_return_code(fstat(fd, &st), errno);
+	if (st.st_size > 0) {
+		size_t count = (size_t)(st.st_size + 4095) / 4096;
+		unsigned char *vector = malloc(count);
+		void *map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+
+		assert_ptr_not_equal(map, MAP_FAILED);
+		assert_return_code(mincore(map, (size_t)st.st_size, vector), errno);
+		for (size_t i = 0; i < count; i++)
+			pages += vector[i] & 1;
+		munmap(map, (size_t)st.st_size);
+		free(vector);
+	}
+	close(fd);
+	return pages * 4096;
+}
+
+/* Writes a long stream; the most of it that was in the page cache. */
+static void write_stream(const char *name, int flags, size_t step, size_t shift)
+{
+	char *buf = aligned_alloc(4096, STEP_MAX + 4096), path[PATH_MAX];
+	long long most = 0, now;
+	int fd;
+
+	path_of(path, mounted.point, name);
+	fd = open(path, flags | O_CLOEXEC, 0644);
+	assert_return_code(fd, errno);
+	for (off_t offset = 0; offset < STREAM; offset += (off_t)step) {
+		memset(buf, (int)(offset / (off_t)step), STEP_MAX + 4096);
+		assert_int_equal(write(fd, buf + shift, step), step);
+		if (offset / BOUND != (offset + (off_t)step) / BOUND) {
+			now = resident_bytes(name);
+			most = now > most ? now : most;
+		}
+	}
+	if (most > BOUND)
+		fail_msg("%s with writes of %zu: %lld bytes in the page cache", name, step, most);
+	close(fd);
+	for (int i = 0; i < 2000 && resident_bytes(name) > STREAM / 100; i++)
+		poll(NULL, 0, 10);
+	assert_true(resident_bytes(name) <= STREAM / 100);
+}
+
+static void a_stream_is_a_bounded_window_in_the_page_cache(void **state)
+{
+	static const size_t steps[] = {STEP_MAX, 700001};
+
+	for (size_t i = 0; i < 2; i++) {
+		write_stream("written", O_WRONLY | O_CREAT | O_TRUNC, steps[i], i);
+		write_stream("both", O_RDWR | O_CREAT | O_TRUNC, steps[i], i);
+		write_stream("appended", O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, steps[i], i);
+		write_stream("sync", O_WRONLY | O_CREAT | O_TRUNC | O_DSYNC, steps[i], i);
+	}
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_file_made_anew_is_a_stream_however_it_is_opened),
 	cmocka_unit_test(a_file_opened_in_place_is_a_database),
+	cmocka_unit_test(a_stream_is_a_bounded_window_in_the_page_cache),
 };
 
 static const struct suite suite = {.name = "streams",
