@@ -59,6 +59,8 @@ enum backend_open_flags {
 	/* Small reads out of order go through the page cache (large=stream), instead of around it
 	   (large=direct). */
 	BACKEND_RANDOM_BUFFERED = 1 << 0,
+	/* fd is O_SYNC or O_DSYNC: each write waits for the disk, so none is made in the caller's thread. */
+	BACKEND_WRITES_WAIT = 1 << 1,
 };
 
 struct backend_open {

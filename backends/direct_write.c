@@ -241,7 +241,7 @@ static bool write_is_quick(struct direct_file *file, size_t size, off_t offset)
 	bool rested;
 	struct stat st;
 
-	if (file->direct->faulty_engine)
+	if (file->direct->faulty_engine || file->flags & BACKEND_WRITES_WAIT)
 		return false;
 	pthread_mutex_lock(&file->lock);
 	rested = !file->slow_until_ns || clock_ns() >= file->slow_until_ns;

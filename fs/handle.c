@@ -35,7 +35,8 @@ int handle_bytes(struct server *server, struct handle *handle, struct backend_fi
 
 	if (!file) {
 		how.fd = handle_fd(server, handle);
-		how.flags = handle->random_buffered ? BACKEND_RANDOM_BUFFERED : 0;
+		how.flags = (handle->random_buffered ? BACKEND_RANDOM_BUFFERED : 0) |
+			    (handle->open_flags & O_DSYNC ? BACKEND_WRITES_WAIT : 0); /* O_SYNC has it too */
 		if (how.fd < 0)
 			return how.fd;
 		r = backend_open(backend, &how, &file);

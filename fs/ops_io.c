@@ -327,8 +327,7 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_
 	bool append = (info->flags & O_APPEND) && !info->writepage;
 	struct plain_write *w;
 
-	if (handle->lane == LANE_DIRECT && !append && !handle->privileged_bits &&
-		!(handle->open_flags & (O_SYNC | O_DSYNC))) {
+	if (handle->lane == LANE_DIRECT && !append && !handle->privileged_bits) {
 		write_direct(req, handle, buf, size, offset);
 		return;
 	}

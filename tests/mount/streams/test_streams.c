@@ -141,10 +141,23 @@ static void a_stream_is_a_bounded_window_in_the_page_cache(void **state)
 	}
 }
 
+static void synchronous_writes_go_around_the_page_cache_too(void **state)
+{
+	static const int flags[] = {O_SYNC, O_DSYNC};
+
+	for (size_t i = 0; i < 2; i++) {
+		long long before = mount_stat(&mounted, "direct_write_bytes");
+
+		write_stream("sync", O_WRONLY | O_CREAT | O_TRUNC | flags[i], STEP_MAX, 0);
+		assert_int_equal(mount_stat(&mounted, "direct_write_bytes") - before, STREAM - LARGE_MIN);
+	}
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_file_made_anew_is_a_stream_however_it_is_opened),
 	cmocka_unit_test(a_file_opened_in_place_is_a_database),
 	cmocka_unit_test(a_stream_is_a_bounded_window_in_the_page_cache),
+	cmocka_unit_test(synchronous_writes_go_around_the_page_cache_too),
 };
 
 static const struct suite suite = {.name = "streams",
