@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "cache/policy/classify.h"
 
@@ -16,9 +17,10 @@ struct handle {
 	struct inode *inode;   /* referenced */
 	struct object *object; /* pinned; in lanes cached, cached-write and served */
 	_Atomic(struct backend_file *)
-		bytes;  /* lanes whose bytes the daemon moves; opened when first needed */
-	_Atomic int fd; /* of the backing file; -1 until needed */
-	int open_flags; /* access mode, O_SYNC, O_DSYNC, O_APPEND */
+		bytes;           /* lanes whose bytes the daemon moves; opened when first needed */
+	_Atomic int fd;          /* of the backing file; -1 until needed */
+	_Atomic off_t passed_to; /* a copy from here on goes on as the one before, see ops_copy.c */
+	int open_flags;          /* access mode, O_SYNC, O_DSYNC, O_APPEND */
 	enum lane lane;
 	bool random_buffered;        /* small reads out of order go through the page cache */
 	bool privileged_bits;        /* set-uid or set-gid when it was opened */

@@ -92,6 +92,8 @@ void op_fill_entry(const struct server *server, const struct inode *inode, const
 enum { OP_KEEP_BITS, OP_KILL_BITS, OP_KILL_UNKNOWN };
 void op_bits(fuse_req_t req, struct inode *inode, int kill, struct creds_bits *bits);
 bool op_caller_is_in_group(fuse_req_t req, gid_t gid);
+/* After a change that no backend made: what was read ahead is not the file's contents any more. */
+void op_bytes_changed(struct server *server, struct handle *handle);
 /* Requests that may take long must not hold up a queue thread: run() is called in a worker where that
  * matters. */
 struct op_work {

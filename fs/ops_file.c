@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "backends/backend.h"
@@ -164,8 +163,7 @@ void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 struct file_work {
 	struct op_work work;
 	struct handle *handle;
-	struct handle *to; /* of a copy */
-	off_t offset, to_offset, length;
+	off_t offset, length;
 	int mode;
 	struct creds_bits bits;
 };
@@ -222,15 +220,6 @@ void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_inf
 
 /* --- changes of a whole range ----------------------------------------------------------------- */
 
-/* After a change that no backend made: what was read ahead is not the file's contents any more. */
-static void bytes_changed(struct server *server, struct handle *handle)
-{
-	struct statx stx;
-
-	if (tree_statx(server->tree, handle->inode, &stx) == 0)
-		backend_changed(server->direct, makedev(stx.stx_dev_major, stx.stx_dev_minor), stx.stx_ino);
-}
-
 /* The same on the copy, whose tmpfs knows fewer modes. */
 static void fallocate_copy(struct server *server, struct object *copy, const struct file_work *work)
 {
@@ -258,7 +247,7 @@ static void fallocate_run(struct op_work *op)
 		if (r == 0 && copy)
 			fallocate_copy(server, copy, work);
 		copy_change_end(server, work->handle->inode, copy, fresh);
-		bytes_changed(server, work->handle);
+		op_bytes_changed(server, work->handle);
 	}
 	op_reply(op->req, r);
 	free(work);
@@ -276,83 +265,6 @@ void op_fallocate(
 
 	op_bits(req, work.handle->inode, OP_KILL_UNKNOWN, &work.bits);
 	file_work_run(req, &work, fallocate_run);
-}
-
-#define COPY_STEP (64 * 1024)
-
-/* The copy takes the new bytes from where the backing file got them. */
-static void copy_range_copy(
-	struct server *server, struct object *copy, const struct file_work *work, int from, ssize_t size)
-{
-	char *buf = malloc(COPY_STEP);
-	off_t in = work->offset, out = work->to_offset;
-
-	while (buf && size > 0) {
-		ssize_t n = pread(from, buf, (size_t)MIN(size, COPY_STEP), in);
-
-		if (n <= 0 || cache_write(server->cache, copy, buf, (size_t)n, (uint64_t)out) < 0)
-			break;
-		in += n;
-		out += n;
-		size -= n;
-	}
-	if (size > 0)
-		copy->frozen = true; /* served from the backing file from now on */
-	free(buf);
-}
-
-/* Returns bytes copied or -errno. */
-static ssize_t copy_range(struct server *server, struct file_work *work)
-{
-	struct inode *inode = work->to->inode;
-	int from = handle_fd(server, work->handle), to = handle_fd(server, work->to);
-	off_t in = work->offset, out = work->to_offset;
-	struct object *copy;
-	bool fresh = false;
-	ssize_t n;
-
-	if (from < 0 || to < 0)
-		return from < 0 ? from : to;
-	n = copy_before_reading(server, work->handle->inode);
-	if (n < 0)
-		return n;
-	copy = copy_change_begin(server, inode, &fresh);
-	creds_bits_begin(&work->bits);
-	n = copy_file_range(from, &in, to, &out, (size_t)work->length, 0);
-	n = n < 0 ? -errno : n;
-	creds_bits_end(&work->bits);
-	if (copy && n > 0)
-		copy_range_copy(server, copy, work, from, n);
-	copy_change_end(server, inode, copy, fresh);
-	bytes_changed(server, work->to);
-	return n;
-}
-
-static void copy_range_run(struct op_work *op)
-{
-	struct file_work *work = (struct file_work *)op;
-	ssize_t n = copy_range(server_of(op->req), work);
-
-	if (n < 0)
-		op_reply(op->req, (int)n);
-	else
-		fuse_reply_write(op->req, (size_t)n);
-	free(work);
-}
-
-void op_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t offset_in, struct fuse_file_info *info_in,
-	fuse_ino_t ino_out, off_t offset_out, struct fuse_file_info *info_out, size_t size, int flags)
-{
-	struct file_work work = {
-		.handle = handle_of(info_in),
-		.to = handle_of(info_out),
-		.offset = offset_in,
-		.to_offset = offset_out,
-		.length = (off_t)MIN(size, 1UL << 30),
-	};
-
-	op_bits(req, work.to->inode, OP_KILL_UNKNOWN, &work.bits);
-	file_work_run(req, &work, copy_range_run);
 }
 
 void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence, struct fuse_file_info *info)

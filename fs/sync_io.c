@@ -50,3 +50,10 @@ ssize_t sync_write(struct backend_file *file, const void *buf, size_t size, off_
 
 	return wait_for(&w, backend_write);
 }
+
+ssize_t sync_wrote(struct backend_file *file, size_t size, off_t offset)
+{
+	struct waiting w = {.request = {.file = file, .size = size, .offset = offset, .done = wake}};
+
+	return wait_for(&w, backend_wrote);
+}

@@ -153,11 +153,44 @@ static void synchronous_writes_go_around_the_page_cache_too(void **state)
 	}
 }
 
+static void a_copy_leaves_neither_file_in_the_page_cache(void **state)
+{
+	char path[PATH_MAX], other[PATH_MAX];
+	long long most = 0, now;
+	off_t done = 0;
+	int from, to;
+
+	write_stream("from", O_WRONLY | O_CREAT | O_TRUNC, STEP_MAX, 0);
+	path_of(path, mounted.point, "from");
+	path_of(other, mounted.point, "to");
+	from = open(path, O_RDONLY | O_CLOEXEC);
+	to = open(other, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	assert_return_code(from, errno);
+	assert_return_code(to, errno);
+	while (done < STREAM) {
+		ssize_t n = copy_file_range(from, NULL, to, NULL, 32 << 20, 0);
+
+		assert_true(n > 0);
+		done += n;
+		now = resident_bytes("from") + resident_bytes("to");
+		most = now > most ? now : most;
+	}
+	close(from);
+	close(to);
+	if (most > BOUND + STREAM / 100)
+		fail_msg("%lld bytes in the page cache, %lld + %lld", most, resident_bytes("from"),
+			resident_bytes("to"));
+	path_of(path, mounted.source, "from");
+	path_of(other, mounted.source, "to");
+	assert_int_equal(shell(NULL, 0, "cmp %s %s", path, other), 0);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_file_made_anew_is_a_stream_however_it_is_opened),
 	cmocka_unit_test(a_file_opened_in_place_is_a_database),
 	cmocka_unit_test(a_stream_is_a_bounded_window_in_the_page_cache),
 	cmocka_unit_test(synchronous_writes_go_around_the_page_cache_too),
+	cmocka_unit_test(a_copy_leaves_neither_file_in_the_page_cache),
 };
 
 static const struct suite suite = {.name = "streams",
