@@ -19,8 +19,9 @@ void op_reply(fuse_req_t req, int r)
 
 double op_attr_timeout(const struct server *server, const struct inode *inode)
 {
-	/* writes through a mapping move the file's times without the daemon or FUSE seeing them */
-	return inode->writer_count || inode->mappable ? 0 : server->options.attr_timeout_s;
+	/* Writes through a mapping move the file's times without the daemon or FUSE seeing them. Of other
+	 * writes the kernel knows, whichever lane they take. */
+	return inode->mappable ? 0 : server->options.attr_timeout_s;
 }
 
 void op_fill_entry(const struct server *server, const struct inode *inode, const struct statx *stx,
