@@ -377,19 +377,26 @@ int cache_fill(struct cache *cache, const struct cache_source *source, uint64_t 
 	return 0;
 }
 
-void cache_publish(struct cache *cache, struct object *object)
+int cache_publish(struct cache *cache, struct object *object)
 {
 	bool over;
+	int r;
 
 	pthread_mutex_lock(&cache->lock);
-	cache->reserved -= object->entry.charge;
-	object->published = true;
-	object->settled = evict_insert(cache->evict, &object->entry) == 0;
+	r = evict_insert(cache->evict, &object->entry);
+	if (r == 0) {
+		cache->reserved -= object->entry.charge;
+		object->published = true;
+		object->settled = true;
+	}
 	over = evict_must_shed(cache->evict, cache->reserved);
 	pthread_mutex_unlock(&cache->lock);
+	if (r < 0)
+		return r;
 	end_use(cache, object, true);
 	if (over)
 		cache_shed(cache);
+	return 0;
 }
 
 void cache_drop(struct cache *cache, struct object *object)

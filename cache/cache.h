@@ -78,7 +78,9 @@ bool cache_ask(struct cache *cache, uint64_t id, uint64_t size);
  */
 int cache_fill(struct cache *cache, const struct cache_source *source, uint64_t id, uint64_t size,
 	struct object **ret);
-void cache_publish(struct cache *cache, struct object *object);
+
+/* The object may be used, and leave. -ENOMEM: it stays claimed and unknown, and cache_drop() takes it. */
+int cache_publish(struct cache *cache, struct object *object);
 
 /* One user more, if the object is not being evicted. */
 bool object_pin(struct object *object);

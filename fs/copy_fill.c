@@ -107,6 +107,26 @@ static bool attach(struct server *server, struct inode *inode, struct object *ob
 	return ok;
 }
 
+/* The object is attached and claimed. */
+static void publish(struct server *server, struct inode *inode, struct object *object, int fd)
+{
+	int r = cache_publish(server->cache, object);
+
+	tree_lock_inode(server->tree, inode);
+	if (r < 0)
+		inode->object = NULL;
+	else if (inode->object == object)
+		copy_keep(server, inode, object);
+	tree_unlock_inode(server->tree, inode);
+	if (r < 0) {
+		cache_drop(server->cache, object);
+		tree_put(server->tree, inode, 1);
+	} else {
+		/* one copy in memory is enough */
+		posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+	}
+}
+
 static void fill(struct server *server, struct inode *inode, int fd)
 {
 	struct statx before, after;
@@ -129,13 +149,7 @@ static void fill(struct server *server, struct inode *inode, int fd)
 	copy_set_stamp(object, &before);
 	if (copy_fd_statx(fd, &after) == 0 && copy_stamp_of(&after) == object->stamp &&
 		attach(server, inode, object, seq)) {
-		cache_publish(server->cache, object);
-		tree_lock_inode(server->tree, inode);
-		if (inode->object == object)
-			copy_keep(server, inode, object);
-		tree_unlock_inode(server->tree, inode);
-		/* one copy in memory is enough */
-		posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+		publish(server, inode, object, fd);
 	} else {
 		stats_add(&server->stats, STATS_FILL_RACES, 1);
 		cache_drop(server->cache, object);

@@ -86,16 +86,19 @@ static int gdsf_push(struct evict *e, struct evict_entry *entry)
 {
 	struct gdsf *g = gdsf_of(e);
 
-	if (g->count == g->room && grow(g) < 0)
-		return -ENOMEM;
 	g->count++;
 	sift(g, g->count - 1, weigh(g, entry));
 	entry->where = EVICT_MAIN;
 	return 0;
 }
 
+/* Room is made for those that are parked as well, so that coming back never fails. */
 static int gdsf_insert(struct evict *e, struct evict_entry *entry, struct ghost_memory remembered)
 {
+	struct gdsf *g = gdsf_of(e);
+
+	if (g->count + e->stats.parked_count >= g->room && grow(g) < 0)
+		return -ENOMEM;
 	return gdsf_push(e, entry);
 }
 

@@ -15,6 +15,17 @@
 
 #include "cache/cache.h"
 
+static bool memory_is_short;
+
+void *__real_realloc(void *old, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+
+/* The linker sends the cache's calls here. */
+void *__wrap_realloc(void *old, size_t size)
+{
+	return memory_is_short ? NULL : __real_realloc(old, size);
+}
+
 #define PAGE 4096
 #define BUDGET (1 << 20)
 
@@ -94,7 +105,7 @@ static struct object *add(struct fixture *f, uint64_t id, size_t size)
 	free(bytes);
 	if (r < 0)
 		return NULL;
-	cache_publish(f->cache, object);
+	assert_int_equal(cache_publish(f->cache, object), 0);
 	return object;
 }
 
@@ -132,7 +143,34 @@ static void an_object_holds_the_bytes_of_its_file(void **state)
 	assert_memory_equal(buf, "hello, cache", 12);
 	assert_int_equal(cache_read(f.cache, object, buf, sizeof(buf), 7), 5);
 	assert_int_equal(cache_read(f.cache, object, buf, sizeof(buf), 100), 0);
-	cache_publish(f.cache, object);
+	assert_int_equal(cache_publish(f.cache, object), 0);
+	close(fd);
+	stop(&f);
+}
+
+static void an_object_that_the_policy_has_no_memory_for_gives_its_own_back(void **state)
+{
+	const struct cache_options options = {.budget = BUDGET, .admit = 1, .policy = evict_find("gdsf")};
+	struct cache_figures before;
+	struct object *object;
+	struct fixture f = {0};
+	const struct cache_owner owner = {.let_go = on_let_go, .watch = on_watch, .ctx = &f};
+	int fd = file_of("x", 1), r = 0;
+
+	assert_int_equal(cache_new(&f.cache, &options, &owner), 0);
+	/* as many as there is room for without asking for more */
+	for (uint64_t id = 1; r == 0; id++) {
+		before = figures_of(&f);
+		assert_int_equal(cache_fill(f.cache, &(struct cache_source){read_fd, (void *)(intptr_t)fd},
+					 id, 1, &object),
+			0);
+		r = cache_publish(f.cache, object);
+		memory_is_short = true;
+	}
+	memory_is_short = false;
+	assert_int_equal(r, -ENOMEM);
+	cache_drop(f.cache, object);
+	assert_int_equal(figures_of(&f).bytes, before.bytes);
 	close(fd);
 	stop(&f);
 }
@@ -384,7 +422,7 @@ static void fill_slot(unsigned slot, uint64_t id)
 			slots[slot] = object;
 		pthread_mutex_unlock(&slot_locks[slot]);
 		if (attached)
-			cache_publish(shared.cache, object);
+			assert_int_equal(cache_publish(shared.cache, object), 0);
 		else
 			cache_drop(shared.cache, object);
 	}
@@ -465,6 +503,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_file_is_admitted_at_its_second_open),
 		cmocka_unit_test(an_object_holds_the_bytes_of_its_file),
+		cmocka_unit_test(an_object_that_the_policy_has_no_memory_for_gives_its_own_back),
 		cmocka_unit_test(a_file_that_shrank_while_it_was_copied_is_not_kept),
 		cmocka_unit_test(the_budget_holds_whatever_is_added),
 		cmocka_unit_test(open_objects_are_not_evicted),

@@ -6,6 +6,17 @@
 
 #include "tests/cache/policy/toy_host.h"
 
+static bool memory_is_short;
+
+void *__real_realloc(void *old, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+
+/* The linker sends the heap's calls here. */
+void *__wrap_realloc(void *old, size_t size)
+{
+	return memory_is_short ? NULL : __real_realloc(old, size);
+}
+
 static void set_size(struct toy_host *toy, size_t index, uint64_t size)
 {
 	toy->objects[index].entry.size = toy->objects[index].entry.charge = size;
@@ -111,6 +122,39 @@ static void gdsf_passes_over_open_files(void **state)
 	toy_deinit(&toy);
 }
 
+static void gdsf_takes_back_what_was_parked_when_memory_is_short(void **state)
+{
+	enum { COUNT = 64, PINNED = 8 };
+	struct toy_host toy;
+	size_t inserted;
+
+	toy_init(&toy, "gdsf", 1 << 20, 1, COUNT + PINNED, 1000);
+	for (size_t i = 0; i < COUNT; i++) {
+		toy_open(&toy, i);
+		if (i < PINNED)
+			toy_pin(&toy, i);
+	}
+	/* meets the pinned ones, which are the oldest */
+	assert_int_equal(toy_evict(&toy), PINNED);
+	memory_is_short = true;
+	/* newcomers must not take the room that those will need */
+	for (inserted = 0; inserted < PINNED; inserted++) {
+		struct toy_object *newcomer = &toy.objects[COUNT + inserted];
+
+		newcomer->cached = evict_insert(toy.evict, &newcomer->entry) == 0;
+		if (!newcomer->cached)
+			break;
+	}
+	for (size_t i = 0; i < PINNED; i++)
+		toy_unpin(&toy, i);
+	toy_check(&toy);
+	for (size_t i = 0; i < COUNT - 1 + inserted; i++)
+		assert_true(toy_evict(&toy) >= 0);
+	assert_int_equal(toy_evict(&toy), -1);
+	memory_is_short = false;
+	toy_deinit(&toy);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -121,6 +165,7 @@ int main(void)
 		cmocka_unit_test(gdsf_weighs_priority),
 		cmocka_unit_test(gdsf_survives_empty_files),
 		cmocka_unit_test(gdsf_passes_over_open_files),
+		cmocka_unit_test(gdsf_takes_back_what_was_parked_when_memory_is_short),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
