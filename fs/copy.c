@@ -103,7 +103,7 @@ bool copy_may_be_mapped(struct server *server, struct inode *inode)
  * (cache/policy/evict.h). */
 uint64_t copy_size_limit(const struct server *server, const struct inode *inode)
 {
-	return inode->oversize ? server->options.cache_size / 8 : server->limits.small_max;
+	return inode->oversize ? server->options.cache_size / EVICT_LARGEST_PART : server->limits.small_max;
 }
 
 void copy_recount_begin(struct server *server, const struct object *object)

@@ -58,7 +58,7 @@ static const struct option_row rows[] = {
 	OPTION("large_min", SIZE, large_min, .min = 1, .fallback = "32M",
 		.help = "from this size on a file is large"),
 	OPTION("rules", PATH, rules, .help = "file with rules for particular files"),
-	OPTION("admit", UINT, admit, .max = 255, .fallback = "2",
+	OPTION("admit", UINT, admit, .max = 15, .fallback = "2", /* the ghost list counts no further */
 		.help = "opens before a file is cached; 0 = never"),
 	OPTION("settle", DURATION, settle_ms, .max = 86400000, .fallback = "2s",
 		.help = "how long a file must have been unchanged to be cached"),
@@ -252,9 +252,9 @@ static int check_contradictions(const struct options *options, char **error)
 	if (options->small_max > options->large_min)
 		return refuse_pair(options, "small_max", "large_min",
 			"small_max takes at most large_min, or a file would be both small and large", error);
-	if (options->cache_size < options->small_max)
-		return refuse_pair(options, "cache_size", "small_max",
-			"cache_size takes at least small_max, or the largest small file would not fit",
+	if (options->cache_size / EVICT_LARGEST_PART < options->small_max)
+		return refuse_pair(options, "small_max", "cache_size",
+			"small_max takes at most an eighth of cache_size, since no file may take more of it",
 			error);
 	if (options->cache_min > options->cache_size)
 		return refuse_pair(
@@ -275,6 +275,10 @@ static void fit_defaults(struct parse *parse)
 {
 	struct options *options = parse->options;
 
+	uint64_t largest = options->cache_size / EVICT_LARGEST_PART;
+
+	if (options->small_max > largest && !is_given(parse, "small_max"))
+		options->small_max = largest;
 	if (options->direct_readahead > options->direct_memory && !is_given(parse, "direct_readahead"))
 		options->direct_readahead = options->direct_memory;
 }

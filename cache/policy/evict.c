@@ -4,13 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-	LARGEST_PART = 8,
-	GHOSTS_PER_OBJECT = 2,
-	GHOST_COUNT_MIN = 16,
-	GHOST_SIZING = 16,
-	GHOST_ENTRY_BYTES = 16
-};
+enum { GHOSTS_PER_OBJECT = 2, GHOST_COUNT_MIN = 16, GHOST_SIZING = 16, GHOST_ENTRY_BYTES = 16 };
 
 const struct evict_policy *evict_find(const char *name)
 {
@@ -40,7 +34,7 @@ struct evict *evict_new(const struct evict_options *options, const struct evict_
 	e->options = *options;
 	e->host = *host;
 	if (!e->options.largest_part)
-		e->options.largest_part = LARGEST_PART;
+		e->options.largest_part = EVICT_LARGEST_PART;
 	ghost_init(&e->ghost);
 	e->state = calloc(1, e->policy->state_bytes);
 	if (!e->state || (e->policy->init && e->policy->init(e) < 0)) {

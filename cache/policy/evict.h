@@ -51,6 +51,9 @@ struct evict_entry {
 /* An eviction looks at no more than this many objects that were used, and then takes the next that it may. */
 #define EVICT_EXAMINE_MAX 2048
 
+/* A file may charge at most the budget divided by this, where the options say nothing else. */
+#define EVICT_LARGEST_PART 8
+
 struct evict_host {
 	/*
 	 * "Was it used since you last asked?" Answers and forgets: the lazily read reference bit (in a mount,
@@ -79,7 +82,7 @@ struct evict_options {
 	const struct evict_policy *policy;
 	uint64_t budget;       /* bytes for charges and for the policy's own memory */
 	unsigned admit;        /* opens within the ghost's horizon until a file is admitted; 0 never */
-	unsigned largest_part; /* a file may charge at most budget / this; 0 means 8 */
+	unsigned largest_part; /* a file may charge at most budget / this; 0 means EVICT_LARGEST_PART */
 	bool memory_is_free;   /* the policy's own memory does not count against the budget */
 	bool bit_only;         /* the host never calls evict_hit() or evict_touch(): used() is all there is */
 	uint64_t s0;           /* s3gd: size in bytes where a file's own weight ends; 0 means 512K */

@@ -47,7 +47,7 @@ struct value_case {
 static void each_row_takes_its_values(void **state)
 {
 	static const struct value_case cases[] = {
-		{"cache_size=1M"},
+		{"cache_size=1M", "cache_size=1M,cache_min=0,memory_floor=52428K,small_max=128K"},
 		{"cache_size=3g", "cache_size=3G"},
 		{"cache_size=1073741825"},
 		{"cache_size=2048K", "cache_size=2M"},
@@ -71,7 +71,7 @@ static void each_row_takes_its_values(void **state)
 		{"large_min=1T"},
 		{"admit=0"},
 		{"admit=1"},
-		{"admit=255"},
+		{"admit=15"},
 		{"settle=0", "settle=0s"},
 		{"settle=500ms"},
 		{"settle=90", "settle=90s"},
@@ -241,8 +241,8 @@ static const struct error_case bad_lists[] = {
 	{"admit=two", "admit=two: takes a whole number"},
 	{"admit=2.0", "admit=2.0: takes a whole number"},
 	{"admit=-1", "admit=-1: takes a whole number"},
-	{"admit=256", "admit=256: takes a whole number, at most 255"},
-	{"admit=4294967298", "admit=4294967298: takes a whole number, at most 255"},
+	{"admit=16", "admit=16: takes a whole number, at most 15"},
+	{"admit=4294967298", "admit=4294967298: takes a whole number, at most 15"},
 	{"settle=2d", "settle=2d: takes a time in ms, s, m or h"},
 	{"settle=s", "settle=s: takes a time in ms, s, m or h"},
 	{"settle=25h", "settle=25h: takes a time in ms, s, m or h, at most 24h"},
@@ -284,9 +284,9 @@ static const struct error_case bad_lists[] = {
 	{"small_max=64M",
 		"small_max=64M and large_min=32M: small_max takes at most large_min, or a file would be both "
 		"small and large"},
-	{"cache_size=1M,small_max=2M",
-		"cache_size=1M and small_max=2M: cache_size takes at least small_max, or the "
-		"largest small file would not fit"},
+	{"cache_size=8M,small_max=2M",
+		"small_max=2M and cache_size=8M: small_max takes at most an eighth of cache_size, since no "
+		"file may take more of it"},
 	{"cache_size=32M,cache_min=33M",
 		"cache_min=33M and cache_size=32M: cache_min takes at most cache_size"},
 	{"direct_readahead=8M,direct_memory=4M",
