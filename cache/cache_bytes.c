@@ -1,0 +1,182 @@
+/* The bytes of objects, and objects that change while they are open. */
+#include "cache/cache_impl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static ssize_t pwrite_all(int fd, const char *buf, size_t size, off_t offset)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		ssize_t n = pwrite(fd, buf + done, size - done, offset + (off_t)done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+		done += (size_t)n;
+	}
+	return (ssize_t)done;
+}
+
+#define COPY_STEP (256 * 1024)
+
+int64_t cache_copy_file(const struct cache_source *from, int to, uint64_t size)
+{
+	size_t step = MIN(size, COPY_STEP);
+	char *buf = malloc(step ? step : 1);
+	uint64_t done = 0;
+	ssize_t n = buf ? 0 : -ENOMEM;
+
+	while (n >= 0 && done < size) {
+		n = from->read(from->ctx, buf, MIN(size - done, step), done);
+		if (n == 0)
+			break;
+		if (n > 0)
+			n = pwrite_all(to, buf, (size_t)n, (off_t)done);
+		if (n > 0)
+			done += (uint64_t)n;
+	}
+	free(buf);
+	return n < 0 ? n : (ssize_t)done;
+}
+
+int64_t cache_read(struct cache *cache, struct object *object, void *buf, size_t size, uint64_t offset)
+{
+	int fd = store_open(cache->store, &object->file, O_RDONLY | O_NOATIME);
+	ssize_t n;
+
+	if (fd < 0)
+		return fd;
+	do
+		n = pread(fd, buf, size, (off_t)offset);
+	while (n < 0 && errno == EINTR);
+	n = n < 0 ? -errno : n;
+	store_close(cache->store, fd);
+	return n;
+}
+
+/*
+ * Charges the object for size bytes. The caller may hold locks that an eviction would need, so others leave
+ * only at the next cache_shed(); until then the growth allowance is used. False: no more growth for this
+ * object, from now on.
+ */
+static bool charge_size(struct cache *cache, struct object *object, uint64_t size)
+{
+	uint64_t charge = charge_of(size), old = object->entry.charge, total;
+	int64_t pages = object->growth_pages + ((int64_t)charge - (int64_t)old) / (int64_t)PAGE;
+	struct evict_stats stats;
+	bool fits;
+
+	pthread_mutex_lock(&cache->lock);
+	evict_read_stats(cache->evict, &stats);
+	total = stats.charged + stats.memory + cache->reserved + charge - old;
+	fits = charge <= old || total <= evict_budget(cache->evict) + cache->fixed + cache->growth;
+	if (fits && object->settled)
+		evict_resize(cache->evict, &object->entry, size, charge);
+	if (fits) {
+		object->entry.size = size;
+		object->entry.charge = charge;
+		cache->grown_bytes -= object->growth_pages * PAGE;
+		object->growth_pages = pages > 0 ? (uint32_t)pages : 0;
+		cache->grown_bytes += object->growth_pages * PAGE;
+	}
+	pthread_mutex_unlock(&cache->lock);
+	return fits;
+}
+
+static void freeze(struct cache *cache, struct object *object)
+{
+	if (!object->frozen)
+		cache->frozen++;
+	object->frozen = true;
+}
+
+int cache_write(struct cache *cache, struct object *object, const void *buf, size_t size, uint64_t offset)
+{
+	uint64_t end = offset + size, limit = object->entry.size;
+	ssize_t n;
+	int fd;
+
+	if (end > limit) {
+		if (!object->frozen && charge_size(cache, object, end))
+			limit = end;
+		else
+			freeze(cache, object);
+	}
+	if (offset >= limit)
+		return 0;
+	fd = store_open(cache->store, &object->file, O_WRONLY);
+	n = fd < 0 ? fd : pwrite_all(fd, buf, end > limit ? limit - offset : size, (off_t)offset);
+	store_close(cache->store, fd);
+	if (n < 0)
+		freeze(cache, object);
+	return n < 0 ? (int)n : 0;
+}
+
+int cache_truncate(struct cache *cache, struct object *object, uint64_t size)
+{
+	int fd, r;
+
+	if (size > object->entry.size && (object->frozen || !charge_size(cache, object, size))) {
+		freeze(cache, object);
+		return 0;
+	}
+	fd = store_open(cache->store, &object->file, O_WRONLY);
+	if (fd < 0)
+		return fd;
+	r = ftruncate(fd, (off_t)size) < 0 ? -errno : 0;
+	store_close(cache->store, fd);
+	if (r == 0 && size < object->entry.size)
+		charge_size(cache, object, size);
+	return r;
+}
+
+int cache_zero(struct cache *cache, struct object *object, uint64_t offset, uint64_t length)
+{
+	uint64_t size = object->entry.size;
+	int fd, r;
+
+	if (offset >= size)
+		return 0;
+	fd = store_open(cache->store, &object->file, O_WRONLY);
+	if (fd < 0)
+		return fd;
+	r = fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset,
+		(off_t)MIN(length, size - offset));
+	r = r < 0 ? -errno : 0;
+	store_close(cache->store, fd);
+	return r;
+}
+
+int cache_refresh(
+	struct cache *cache, struct object *object, const struct cache_source *source, uint64_t size)
+{
+	uint64_t old = object->entry.size;
+	ssize_t n;
+	int fd, r = 0;
+
+	if (size > old && !charge_size(cache, object, size)) {
+		freeze(cache, object);
+		return 0;
+	}
+	fd = store_open(cache->store, &object->file, O_RDWR);
+	if (fd < 0)
+		return fd;
+	n = cache_copy_file(source, fd, size);
+	if (n < 0)
+		r = (int)n;
+	else if (ftruncate(fd, n) < 0)
+		r = -errno;
+	store_close(cache->store, fd);
+	if (r == 0 && (uint64_t)n != object->entry.size)
+		charge_size(cache, object, (uint64_t)n);
+	if (r < 0)
+		freeze(cache, object);
+	else
+		object->frozen = false;
+	return r;
+}

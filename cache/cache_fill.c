@@ -1,0 +1,100 @@
+/* How an object enters and leaves. */
+#include "cache/cache_impl.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+bool cache_ask(struct cache *cache, uint64_t id, uint64_t size)
+{
+	enum evict_answer answer;
+	bool over;
+
+	pthread_mutex_lock(&cache->lock);
+	answer = evict_ask(cache->evict, id, charge_of(size));
+	over = evict_must_shed(cache->evict, cache->reserved); /* the ghost list grew */
+	pthread_mutex_unlock(&cache->lock);
+	if (over)
+		cache_shed(cache);
+	return answer == EVICT_ADMIT;
+}
+
+static void unreserve(struct cache *cache, uint64_t bytes)
+{
+	pthread_mutex_lock(&cache->lock);
+	cache->reserved -= bytes;
+	pthread_mutex_unlock(&cache->lock);
+}
+
+int cache_fill(struct cache *cache, const struct cache_source *source, uint64_t id, uint64_t size,
+	struct object **ret)
+{
+	uint64_t charge = charge_of(size);
+	struct object *object;
+	ssize_t n;
+	int fd, r;
+
+	r = cache_make_room(cache, charge);
+	if (r < 0) {
+		cache->no_room++;
+		return r;
+	}
+	object = calloc(1, sizeof(*object));
+	if (!object) {
+		unreserve(cache, charge);
+		return -ENOMEM;
+	}
+	object->entry.id = id;
+	object->entry.size = size;
+	object->entry.charge = charge;
+	object->pins = PIN_CLAIMED;
+	fd = store_create(cache->store, &object->file);
+	n = fd < 0 ? fd : cache_copy_file(source, fd, size);
+	store_close(cache->store, fd);
+	if (n != (ssize_t)size) {
+		unreserve(cache, charge);
+		if (fd < 0)
+			object->file.id = 0;
+		cache_free_object(cache, object);
+		cache->fill_failures++;
+		return n < 0 ? (int)n : -ESTALE;
+	}
+	object->atime_seen_ms = cache_atime_ms(cache, object);
+	cache->fills++;
+	cache->fill_bytes += size;
+	*ret = object;
+	return 0;
+}
+
+int cache_publish(struct cache *cache, struct object *object)
+{
+	bool over;
+	int r;
+
+	pthread_mutex_lock(&cache->lock);
+	r = evict_insert(cache->evict, &object->entry);
+	if (r == 0) {
+		cache->reserved -= object->entry.charge;
+		object->published = true;
+		object->settled = true;
+	}
+	over = evict_must_shed(cache->evict, cache->reserved);
+	pthread_mutex_unlock(&cache->lock);
+	if (r < 0)
+		return r;
+	cache_unclaim(cache, object);
+	if (over)
+		cache_shed(cache);
+	return 0;
+}
+
+void cache_drop(struct cache *cache, struct object *object)
+{
+	pthread_mutex_lock(&cache->lock);
+	if (object->settled)
+		evict_remove(cache->evict, &object->entry);
+	if (!object->published)
+		cache->reserved -= object->entry.charge;
+	cache_unwatch(cache, object);
+	pthread_mutex_unlock(&cache->lock);
+	cache_free_object(cache, object);
+}

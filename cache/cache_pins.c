@@ -1,0 +1,101 @@
+/* Who uses an object: pins, claims, and the word to the policy when the last user goes. */
+#include "cache/cache_impl.h"
+
+bool object_pin(struct object *object)
+{
+	uint32_t pins = atomic_load(&object->pins);
+
+	do {
+		if (pins & PIN_CLAIMED)
+			return false;
+	} while (!atomic_compare_exchange_weak(&object->pins, &pins, pins + 1));
+	return true;
+}
+
+bool object_claim(struct object *object)
+{
+	uint32_t pins = atomic_load(&object->pins);
+
+	do {
+		if (pins & (PIN_CLAIMED | PIN_COUNT))
+			return false;
+	} while (!atomic_compare_exchange_weak(&object->pins, &pins, pins | PIN_CLAIMED));
+	return true;
+}
+
+bool cache_claim_or_park(struct object *object)
+{
+	uint32_t pins = atomic_load(&object->pins), want;
+
+	do {
+		bool busy = pins & (PIN_CLAIMED | PIN_COUNT);
+
+		want = busy ? pins | PIN_PARKED : pins | PIN_CLAIMED;
+	} while (!atomic_compare_exchange_weak(&object->pins, &pins, want));
+	return want & PIN_CLAIMED && !(pins & PIN_CLAIMED);
+}
+
+/* What is left of pins when one use ends. */
+static uint32_t pins_after(uint32_t pins, bool claim)
+{
+	return claim ? pins & ~PIN_CLAIMED : pins - 1;
+}
+
+static bool is_free_and_parked(uint32_t pins)
+{
+	return (pins & PIN_PARKED) && !(pins & (PIN_CLAIMED | PIN_COUNT));
+}
+
+/* The last to go tells the policy if that asked meanwhile. The lock keeps the object alive between the two
+ * steps: dropping it needs the lock, too. */
+static void end_use_parked(struct cache *cache, struct object *object, bool claim)
+{
+	uint32_t pins = atomic_load(&object->pins), want;
+	bool parked;
+
+	pthread_mutex_lock(&cache->lock);
+	do {
+		want = pins_after(pins, claim);
+		parked = is_free_and_parked(want);
+		if (parked)
+			want &= ~PIN_PARKED;
+	} while (!atomic_compare_exchange_weak(&object->pins, &pins, want));
+	if (parked && object->settled)
+		evict_unpark(cache->evict, &object->entry);
+	pthread_mutex_unlock(&cache->lock);
+}
+
+static void end_use(struct cache *cache, struct object *object, bool claim)
+{
+	uint32_t pins = atomic_load(&object->pins), want;
+
+	do {
+		want = pins_after(pins, claim);
+		if (is_free_and_parked(want)) {
+			end_use_parked(cache, object, claim);
+			return;
+		}
+	} while (!atomic_compare_exchange_weak(&object->pins, &pins, want));
+}
+
+void cache_unclaim(struct cache *cache, struct object *object)
+{
+	end_use(cache, object, true);
+}
+
+void cache_unpin(struct cache *cache, struct object *object)
+{
+	end_use(cache, object, false);
+}
+
+void cache_used(struct cache *cache, struct object *object)
+{
+	if (!cache->eager) {
+		evict_hit(&object->entry);
+		return;
+	}
+	pthread_mutex_lock(&cache->lock);
+	if (object->settled)
+		evict_touch(cache->evict, &object->entry);
+	pthread_mutex_unlock(&cache->lock);
+}
