@@ -45,8 +45,8 @@ struct cache_owner {
 	/* Detach the claimed object from its file. -EBUSY: somebody still maps it; it is then kept and
 	 * watched. */
 	int (*let_go)(void *ctx, struct object *object);
-	/* A watched object: 0 when nobody maps it any more. Called from cache_tick() with the object pinned.
-	 */
+	/* A watched object: 0 when nobody maps it any more, 1 when it is not wanted any more either. Called
+	 * from cache_tick() with the object pinned. */
 	int (*watch)(void *ctx, struct object *object);
 	void *ctx;
 };
@@ -85,6 +85,8 @@ int cache_publish(struct cache *cache, struct object *object);
 /* One user more, if the object is not being evicted. */
 bool object_pin(struct object *object);
 void cache_unpin(struct cache *cache, struct object *object);
+/* Ends a use of an object that is to go with its last user: then owner.let_go() is called for it. */
+void cache_unpin_unwanted(struct cache *cache, struct object *object);
 /* A use by somebody who has it pinned. */
 void cache_used(struct cache *cache, struct object *object);
 
@@ -114,7 +116,7 @@ void cache_set_budget(struct cache *cache, uint64_t budget);
 void cache_shed(struct cache *cache);
 /* Evicts what nobody uses; returns how many. */
 uint64_t cache_empty(struct cache *cache);
-/* Once a second: looks after mapped objects. */
+/* Once a second: looks after mapped objects, and evicts what the budget no longer holds. */
 void cache_tick(struct cache *cache);
 /* Keeps an object although nobody has it open, since somebody maps it: a pin until owner.watch() says
  * otherwise. The caller has it claimed or pinned, and ends that. */

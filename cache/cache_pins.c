@@ -88,6 +88,31 @@ void cache_unpin(struct cache *cache, struct object *object)
 	end_use(cache, object, false);
 }
 
+/* Turns the only pin into a claim. */
+static bool claim_last(struct object *object)
+{
+	uint32_t pins = atomic_load(&object->pins);
+
+	do {
+		if (pins & PIN_CLAIMED || (pins & PIN_COUNT) != 1)
+			return false;
+	} while (!atomic_compare_exchange_weak(&object->pins, &pins, (pins - 1) | PIN_CLAIMED));
+	return true;
+}
+
+void cache_unpin_unwanted(struct cache *cache, struct object *object)
+{
+	if (!claim_last(object)) {
+		cache_unpin(cache, object);
+		return;
+	}
+	pthread_mutex_lock(&cache->lock);
+	evict_remove(cache->evict, &object->entry);
+	object->settled = false;
+	pthread_mutex_unlock(&cache->lock);
+	cache_let_go(cache, object);
+}
+
 void cache_used(struct cache *cache, struct object *object)
 {
 	if (!cache->eager) {

@@ -38,26 +38,45 @@ void cache_watch(struct cache *cache, struct object *object)
 	pthread_mutex_unlock(&cache->lock);
 }
 
+/* The watch over it ends, and with it a pin. */
+static void end_watch(struct cache *cache, struct object *object, bool unwanted)
+{
+	pthread_mutex_lock(&cache->lock);
+	cache_unwatch(cache, object);
+	pthread_mutex_unlock(&cache->lock);
+	if (unwanted)
+		cache_unpin_unwanted(cache, object);
+	else
+		cache_unpin(cache, object);
+}
+
+/* There was no memory for it in the policy when it could not leave: without this it never would. */
+static void settle(struct cache *cache, struct object *object)
+{
+	if (!object->settled)
+		object->settled = evict_insert(cache->evict, &object->entry) == 0;
+}
+
 void cache_tick(struct cache *cache)
 {
 	struct object *object;
 
-	for (unsigned i = 0;; i++) {
-		bool free_again;
+	for (unsigned i = 0;;) {
+		int r;
 
 		pthread_mutex_lock(&cache->lock);
 		object = i < cache->watched_count ? cache->watched[i] : NULL;
+		if (object)
+			settle(cache, object);
 		pthread_mutex_unlock(&cache->lock);
 		if (!object)
-			return;
+			break;
 		/* the watch list holds a pin: only this thread takes it away */
-		free_again = cache->owner.watch(cache->owner.ctx, object) == 0;
-		if (!free_again)
-			continue;
-		pthread_mutex_lock(&cache->lock);
-		cache_unwatch(cache, object);
-		pthread_mutex_unlock(&cache->lock);
-		cache_unpin(cache, object);
-		i--;
+		r = cache->owner.watch(cache->owner.ctx, object);
+		if (r >= 0)
+			end_watch(cache, object, r > 0);
+		else
+			i++;
 	}
+	cache_shed(cache);
 }

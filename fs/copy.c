@@ -135,8 +135,7 @@ void copy_keep(struct server *server, struct inode *inode, struct object *object
 	server->kept_bytes += object->entry.charge;
 }
 
-/* (locked) */
-static void unkeep(struct server *server, struct object *object)
+void copy_unkeep(struct server *server, struct object *object)
 {
 	if (!object->kept)
 		return;
@@ -163,6 +162,12 @@ static void drop(struct server *server, struct inode *inode, struct object *obje
 	detach(server, inode, object);
 	cache_drop(server->cache, object);
 	tree_put(server->tree, inode, 1);
+}
+
+bool copy_is_unwanted(const struct server *server, const struct inode *inode, const struct object *object)
+{
+	return inode->object == object &&
+	       (object->frozen || (inode->outgrown && object->entry.size > copy_size_limit(server, inode)));
 }
 
 bool copy_is_mapped(struct server *server, struct object *object)
@@ -194,7 +199,7 @@ enum copy_state copy_examine(
 		copy_sync_if_ahead(server, inode, object); /* the last stores, before others write the file */
 	cache_unpin(server->cache, object);
 	if (!fresh || object->entry.size > copy_size_limit(server, inode))
-		unkeep(server, object);
+		copy_unkeep(server, object);
 	if ((!fresh || object->entry.size > copy_size_limit(server, inode)) && object_claim(object)) {
 		stats_add(&server->stats, STATS_STALE, 1);
 		drop(server, inode, object);
@@ -210,7 +215,7 @@ struct object *copy_pin_fresh(struct server *server, struct inode *inode, const 
 		return NULL;
 	if (copy_is_fresh(server, inode, stx) && object_pin(object))
 		return object;
-	unkeep(server, object);
+	copy_unkeep(server, object);
 	if (object_claim(object)) {
 		stats_add(&server->stats, STATS_STALE, 1);
 		drop(server, inode, object);
@@ -294,7 +299,7 @@ void copy_forgotten(struct server *server, struct inode *inode)
 		return;
 	tree_lock_inode(server->tree, inode);
 	if (inode->object)
-		unkeep(server, inode->object);
+		copy_unkeep(server, inode->object);
 	if (inode->object && object_claim(inode->object)) {
 		gone = inode->object;
 		if (copy_is_mapped(server, gone)) {
@@ -318,7 +323,7 @@ static void unkeep_one(struct inode *inode, void *ctx)
 
 	tree_lock_inode(server->tree, inode);
 	if (inode->object)
-		unkeep(server, inode->object);
+		copy_unkeep(server, inode->object);
 	tree_unlock_inode(server->tree, inode);
 }
 
@@ -333,7 +338,7 @@ static void drop_at_exit(struct inode *inode, void *ctx)
 
 	if (!inode->object)
 		return;
-	unkeep(server, inode->object);
+	copy_unkeep(server, inode->object);
 	if (inode->object->mapped)
 		copy_sync_mapping(server, inode, inode->object);
 	cache_drop(server->cache, inode->object);

@@ -52,6 +52,9 @@ int copy_before_reading(struct server *server, struct inode *inode);
 bool copy_attributes_begin(struct server *server, struct inode *inode);
 void copy_attributes_end(struct server *server, struct inode *inode, bool fresh);
 
+/* (locked) The copy outgrew its file's right to one, or follows it no more: it leaves with its last user. */
+bool copy_is_unwanted(const struct server *server, const struct inode *inode, const struct object *object);
+
 /* The rules changed: copies are pinned again as files are opened. */
 void copy_unkeep_all(struct server *server);
 

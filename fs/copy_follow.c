@@ -47,8 +47,10 @@ void copy_change_end(struct server *server, struct inode *inode, struct object *
 		return;
 	copy_recount_end(server, object);
 	copy_restamp(server, inode, object, fresh);
-	if (object->entry.size > copy_size_limit(server, inode))
+	if (object->frozen || object->entry.size > copy_size_limit(server, inode)) {
 		inode->outgrown = true;
+		copy_unkeep(server, object);
+	}
 	tree_unlock_inode(server->tree, inode);
 	cache_unpin(server->cache, object);
 	cache_shed(server->cache);
@@ -195,6 +197,8 @@ int copy_watch(void *ctx, struct object *object)
 		    ? -EBUSY
 		    : 0;
 	copy_sync_if_ahead(server, inode, object);
+	if (r == 0)
+		r = copy_is_unwanted(server, inode, object);
 	tree_unlock_inode(server->tree, inode);
 	return r;
 }

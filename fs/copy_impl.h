@@ -27,8 +27,9 @@ void copy_restamp(struct server *server, struct inode *inode, struct object *obj
 /* Around whatever may change what the copy is charged for: what rules pin is counted in bytes. */
 void copy_recount_begin(struct server *server, const struct object *object);
 void copy_recount_end(struct server *server, const struct object *object);
-/* Pins the copy if a rule wants it. */
+/* Pins the copy if a rule wants it; the second ends that. */
 void copy_keep(struct server *server, struct inode *inode, struct object *object);
+void copy_unkeep(struct server *server, struct object *object);
 int copy_refresh_from(struct server *server, struct inode *inode, struct object *object, int fd);
 /* Writes what mappings stored into the copy into fd, the backing file. The second: where that may be needed.
  */

@@ -309,7 +309,7 @@ static void note_pattern(struct handle *handle)
 void lane_release(struct server *server, struct handle *handle)
 {
 	struct inode *inode = handle->inode;
-	bool writes = may_write(handle->open_flags), maps_writable;
+	bool writes = may_write(handle->open_flags), maps_writable, unwanted;
 	int32_t untied = 0;
 
 	maps_writable = handle->lane == LANE_CACHED_WRITE && (handle->open_flags & O_ACCMODE) == O_RDWR;
@@ -328,8 +328,13 @@ void lane_release(struct server *server, struct handle *handle)
 	}
 	if (writes)
 		inode->change_seq++;
+	unwanted = handle->object && copy_is_unwanted(server, inode, handle->object);
 	tree_unlock_inode(server->tree, inode);
 	backing_id_close(server->session, untied);
+	if (unwanted) {
+		cache_unpin_unwanted(server->cache, handle->object);
+		handle->object = NULL;
+	}
 	handle_free(server, handle);
 }
 

@@ -36,6 +36,7 @@ struct fixture {
 	unsigned let_go_count, watch_count;
 	bool refuse;     /* somebody maps everything */
 	bool still_used; /* and still does at the next tick */
+	bool unwanted;   /* whoever is not mapped any more shall go */
 };
 
 static int on_let_go(void *ctx, struct object *object)
@@ -52,7 +53,7 @@ static int on_watch(void *ctx, struct object *object)
 	struct fixture *f = ctx;
 
 	f->watch_count++;
-	return f->still_used ? -EBUSY : 0;
+	return f->still_used ? -EBUSY : f->unwanted;
 }
 
 static void start_with(struct fixture *f, uint64_t budget, uint64_t growth)
@@ -337,6 +338,60 @@ static void a_refresh_replaces_the_contents_in_place(void **state)
 	stop(&f);
 }
 
+static void an_unwanted_object_leaves_with_its_last_user(void **state)
+{
+	struct object *object;
+	struct fixture f;
+
+	start_with(&f, BUDGET, 0);
+	object = add(&f, 1, PAGE);
+	assert_true(object_pin(object) && object_pin(object));
+	cache_unpin_unwanted(f.cache, object);
+	assert_int_equal(f.let_go_count, 0);
+	assert_int_equal(figures_of(&f).object_count, 1);
+	cache_unpin_unwanted(f.cache, object);
+	assert_ptr_equal(f.last_let_go, object);
+	assert_int_equal(figures_of(&f).object_count, 0);
+	assert_int_equal(figures_of(&f).policy.charged, 0);
+	stop(&f);
+}
+
+static void an_unwanted_object_that_is_mapped_leaves_with_the_mapping(void **state)
+{
+	struct object *object;
+	struct fixture f;
+
+	start_with(&f, BUDGET, 0);
+	object = add(&f, 1, PAGE);
+	assert_true(object_pin(object));
+	f.refuse = f.still_used = f.unwanted = true;
+	cache_unpin_unwanted(f.cache, object);
+	cache_tick(f.cache);
+	assert_int_equal(figures_of(&f).object_count, 1);
+	f.refuse = f.still_used = false;
+	cache_tick(f.cache);
+	assert_int_equal(figures_of(&f).object_count, 0);
+	assert_int_equal(f.let_go_count, 2);
+	stop(&f);
+}
+
+static void what_grew_beyond_the_budget_is_given_back_at_the_next_tick(void **state)
+{
+	struct object *grown;
+	struct fixture f;
+
+	start_with(&f, BUDGET, BUDGET);
+	grown = add(&f, 1, PAGE);
+	assert_true(object_pin(grown));
+	assert_int_equal(cache_write(f.cache, grown, "x", 1, BUDGET + PAGE), 0);
+	cache_shed(f.cache); /* in vain */
+	cache_unpin(f.cache, grown);
+	assert_true(figures_of(&f).bytes > BUDGET);
+	cache_tick(f.cache);
+	assert_int_equal(figures_of(&f).object_count, 0);
+	stop(&f);
+}
+
 static void a_mapped_object_stays_until_nobody_maps_it(void **state)
 {
 	struct fixture f;
@@ -512,6 +567,9 @@ int main(void)
 		cmocka_unit_test(writes_follow_into_the_object_and_are_charged),
 		cmocka_unit_test(an_object_that_outgrows_the_allowance_freezes_at_it),
 		cmocka_unit_test(a_refresh_replaces_the_contents_in_place),
+		cmocka_unit_test(an_unwanted_object_leaves_with_its_last_user),
+		cmocka_unit_test(an_unwanted_object_that_is_mapped_leaves_with_the_mapping),
+		cmocka_unit_test(what_grew_beyond_the_budget_is_given_back_at_the_next_tick),
 		cmocka_unit_test(a_mapped_object_stays_until_nobody_maps_it),
 		cmocka_unit_test(a_smaller_budget_is_kept_at_once),
 		cmocka_unit_test(every_change_of_size_or_time_changes_the_stamp),

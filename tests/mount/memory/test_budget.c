@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -111,6 +112,13 @@ static void assert_grown_within_bound(void)
 		fail_msg("a file that grew took the cache to %lld bytes", bytes);
 }
 
+static void await_stat(const char *key, long long value)
+{
+	for (int tries = 0; tries < 1000 && mount_stat(&mounted, key) != value; tries++)
+		usleep(20000);
+	assert_int_equal(mount_stat(&mounted, key), value);
+}
+
 static void a_file_that_outgrows_the_cache_under_its_reader_is_frozen(void **state)
 {
 	char path[PATH_MAX], source[PATH_MAX], other[PATH_MAX];
@@ -149,13 +157,76 @@ static void a_file_that_outgrows_the_cache_under_its_reader_is_frozen(void **sta
 	assert_int_equal(assert_prefix(reader, below, 10000 + GROWN), 10000 + GROWN);
 	close(reader);
 	close(below);
-	assert_int_equal(mount_stat(&mounted, "grown_bytes"), 0);
+	await_stat("grown_bytes", 0);
+}
+
+/* A cached file of 10,000 bytes whose reader sees it grow past small_max. The reader's descriptor. */
+static int outgrow(const char *path)
+{
+	int reader, writer;
+
+	assert_return_code(put_file(path, 10000, 1), errno);
+	warm(path);
+	reader = open(path, O_RDONLY | O_CLOEXEC);
+	writer = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+	assert_return_code(reader | writer, errno);
+	assert_int_equal(put(writer, 2 * SMALL_MAX, 0, 2), 2 * SMALL_MAX);
+	assert_return_code(close(writer), errno);
+	assert_true(mount_stat(&mounted, "grown_bytes") >= SMALL_MAX);
+	return reader;
+}
+
+static void a_copy_that_outgrew_small_max_leaves_with_its_last_reader(void **state)
+{
+	char path[PATH_MAX];
+
+	path_of(path, "outgrown", 0);
+	close(outgrow(path));
+	await_stat("grown_bytes", 0);
+	await_stat("frozen", 1); /* from the test before: this one had room to grow */
+}
+
+static void a_copy_that_outgrew_small_max_leaves_when_it_is_unmapped(void **state)
+{
+	char path[PATH_MAX];
+	int reader;
+	void *map;
+
+	path_of(path, "outgrown-mapped", 0);
+	reader = outgrow(path);
+	map = mmap(NULL, 10000, PROT_READ, MAP_SHARED, reader, 0);
+	assert_true(map != MAP_FAILED);
+	close(reader);
+	await_stat("mapped_objects", 1);
+	assert_true(mount_stat(&mounted, "grown_bytes") >= SMALL_MAX);
+	munmap(map, 10000);
+	await_stat("grown_bytes", 0);
+}
+
+static void a_file_that_once_outgrew_its_copy_is_not_cached_again(void **state)
+{
+	char path[PATH_MAX];
+	long long fills;
+	int holder;
+
+	path_of(path, "outgrown-once", 0);
+	holder = outgrow(path); /* keeps the kernel from forgetting the file */
+	close(holder);
+	await_stat("grown_bytes", 0);
+	assert_return_code(truncate(path, 5000), errno);
+	fills = mount_stat(&mounted, "fills");
+	warm(path);
+	warm(path);
+	assert_int_equal(mount_stat(&mounted, "fills"), fills);
 }
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(many_hot_files_stay_within_the_budget),
 	cmocka_unit_test(open_files_are_not_evicted),
 	cmocka_unit_test(a_file_that_outgrows_the_cache_under_its_reader_is_frozen),
+	cmocka_unit_test(a_copy_that_outgrew_small_max_leaves_with_its_last_reader),
+	cmocka_unit_test(a_copy_that_outgrew_small_max_leaves_when_it_is_unmapped),
+	cmocka_unit_test(a_file_that_once_outgrew_its_copy_is_not_cached_again),
 };
 
 static const struct suite suite = {.name = "budget",
