@@ -34,6 +34,7 @@ struct object {
 	uint32_t growth_pages; /* charged beyond what was admitted, while it was open; under the cache's lock
 				*/
 	uint8_t frozen : 1;    /* no longer grows with its file: serve reads from the backing file */
+	uint8_t damaged : 1;   /* frozen, and could not follow its file: the bytes may be others, too */
 	uint8_t kept : 1;      /* the owner's: pinned by a rule */
 	/* The rest is the cache's, under its lock. */
 	bool published;
@@ -105,9 +106,12 @@ int64_t cache_read(struct cache *cache, struct object *object, void *buf, size_t
 /* Follows a write of the file. */
 int cache_write(struct cache *cache, struct object *object, const void *buf, size_t size, uint64_t offset);
 int cache_truncate(struct cache *cache, struct object *object, uint64_t size);
+/* It could not follow: nobody is to read it any more. */
+void cache_damage(struct cache *cache, struct object *object);
 /* Bytes of the range that lie in the object become zeros. */
 int cache_zero(struct cache *cache, struct object *object, uint64_t offset, uint64_t length);
-/* Copies the file again, in place: those who have the object open or mapped see the new contents. */
+/* Copies the file again, in place: those who have the object open or mapped see the new contents. What there
+ * is no growth for is left out, and the object freezes. */
 int cache_refresh(
 	struct cache *cache, struct object *object, const struct cache_source *source, uint64_t size);
 

@@ -95,6 +95,12 @@ static void freeze(struct cache *cache, struct object *object)
 	object->frozen = true;
 }
 
+void cache_damage(struct cache *cache, struct object *object)
+{
+	freeze(cache, object);
+	object->damaged = true;
+}
+
 int cache_write(struct cache *cache, struct object *object, const void *buf, size_t size, uint64_t offset)
 {
 	uint64_t end = offset + size, limit = object->entry.size;
@@ -113,7 +119,7 @@ int cache_write(struct cache *cache, struct object *object, const void *buf, siz
 	n = fd < 0 ? fd : pwrite_all(fd, buf, end > limit ? limit - offset : size, (off_t)offset);
 	store_close(cache->store, fd);
 	if (n < 0)
-		freeze(cache, object);
+		cache_damage(cache, object);
 	return n < 0 ? (int)n : 0;
 }
 
@@ -126,13 +132,20 @@ int cache_truncate(struct cache *cache, struct object *object, uint64_t size)
 		return 0;
 	}
 	fd = store_open(cache->store, &object->file, O_WRONLY);
-	if (fd < 0)
-		return fd;
-	r = ftruncate(fd, (off_t)size) < 0 ? -errno : 0;
+	r = fd < 0 ? fd : ftruncate(fd, (off_t)size) < 0 ? -errno : 0;
 	store_close(cache->store, fd);
-	if (r == 0 && size < object->entry.size)
+	if (r < 0)
+		cache_damage(cache, object);
+	else if (size < object->entry.size)
 		charge_size(cache, object, size);
 	return r;
+}
+
+static int punch(int fd, uint64_t offset, uint64_t length)
+{
+	const int mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+
+	return fallocate(fd, mode, (off_t)offset, (off_t)length) < 0 ? -errno : 0;
 }
 
 int cache_zero(struct cache *cache, struct object *object, uint64_t offset, uint64_t length)
@@ -143,12 +156,10 @@ int cache_zero(struct cache *cache, struct object *object, uint64_t offset, uint
 	if (offset >= size)
 		return 0;
 	fd = store_open(cache->store, &object->file, O_WRONLY);
-	if (fd < 0)
-		return fd;
-	r = fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset,
-		(off_t)MIN(length, size - offset));
-	r = r < 0 ? -errno : 0;
+	r = fd < 0 ? fd : punch(fd, offset, MIN(length, size - offset));
 	store_close(cache->store, fd);
+	if (r < 0)
+		cache_damage(cache, object);
 	return r;
 }
 
@@ -156,17 +167,14 @@ int cache_refresh(
 	struct cache *cache, struct object *object, const struct cache_source *source, uint64_t size)
 {
 	uint64_t old = object->entry.size;
+	bool fits = size <= old || charge_size(cache, object, size);
 	ssize_t n;
 	int fd, r = 0;
 
-	if (size > old && !charge_size(cache, object, size)) {
-		freeze(cache, object);
-		return 0;
-	}
 	fd = store_open(cache->store, &object->file, O_RDWR);
 	if (fd < 0)
 		return fd;
-	n = cache_copy_file(source, fd, size);
+	n = cache_copy_file(source, fd, fits ? size : old);
 	if (n < 0)
 		r = (int)n;
 	else if (ftruncate(fd, n) < 0)
@@ -175,8 +183,12 @@ int cache_refresh(
 	if (r == 0 && (uint64_t)n != object->entry.size)
 		charge_size(cache, object, (uint64_t)n);
 	if (r < 0)
-		freeze(cache, object);
+		cache_damage(cache, object);
 	else
+		object->damaged = false;
+	if (!fits)
+		freeze(cache, object);
+	else if (r == 0)
 		object->frozen = false;
 	return r;
 }

@@ -86,7 +86,7 @@ bool copy_is_whole(struct server *server, struct inode *inode)
 	struct object *object = inode->object;
 	struct statx stx;
 
-	if (!object || object->frozen || tree_statx(server->tree, inode, &stx) < 0)
+	if (!object || object->damaged || tree_statx(server->tree, inode, &stx) < 0)
 		return false;
 	if (object->stamp == copy_stamp_of(&stx))
 		return true;
@@ -165,7 +165,7 @@ int copy_sync_if_ahead(struct server *server, struct inode *inode, struct object
 
 	/* a copy that is stale, or that the file was not tied to meanwhile, must not be written over newer
 	 * contents */
-	if (object->frozen || inode->binding == BOUND_BACKING || !copy_is_whole(server, inode))
+	if (inode->binding == BOUND_BACKING || !copy_is_whole(server, inode))
 		return 0;
 	fd = tree_open(server->tree, inode, O_RDWR);
 	if (fd < 0)

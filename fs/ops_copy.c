@@ -50,7 +50,7 @@ static void follow_in_cache(
 		size -= n;
 	}
 	if (size > 0)
-		object->frozen = true; /* served from the backing file from now on */
+		cache_damage(server->cache, object); /* served from the backing file from now on */
 	free(buf);
 }
 

@@ -318,6 +318,32 @@ static void an_object_that_outgrows_the_allowance_freezes_at_it(void **state)
 	stop(&f);
 }
 
+static void a_refresh_beyond_the_allowance_renews_what_there_is_and_freezes(void **state)
+{
+	static char bytes[4 * BUDGET];
+	struct object *object;
+	struct fixture f;
+	char got[4];
+	int fd;
+
+	start_with(&f, BUDGET, BUDGET / 4);
+	object = add(&f, 1, PAGE);
+	assert_true(object_pin(object));
+	memset(bytes, 'n', sizeof(bytes));
+	fd = file_of(bytes, sizeof(bytes));
+	assert_int_equal(cache_refresh(f.cache, object, &(struct cache_source){read_fd, (void *)(intptr_t)fd},
+				 sizeof(bytes)),
+		0);
+	assert_true(object->frozen);
+	assert_false(object->damaged);
+	assert_int_equal(object->entry.size, PAGE);
+	assert_int_equal(cache_read(f.cache, object, got, 4, 0), 4);
+	assert_memory_equal(got, "nnnn", 4);
+	cache_unpin(f.cache, object);
+	close(fd);
+	stop(&f);
+}
+
 static void a_refresh_replaces_the_contents_in_place(void **state)
 {
 	struct fixture f;
@@ -566,6 +592,7 @@ int main(void)
 		cmocka_unit_test(a_full_cache_of_open_objects_takes_no_more),
 		cmocka_unit_test(writes_follow_into_the_object_and_are_charged),
 		cmocka_unit_test(an_object_that_outgrows_the_allowance_freezes_at_it),
+		cmocka_unit_test(a_refresh_beyond_the_allowance_renews_what_there_is_and_freezes),
 		cmocka_unit_test(a_refresh_replaces_the_contents_in_place),
 		cmocka_unit_test(an_unwanted_object_leaves_with_its_last_user),
 		cmocka_unit_test(an_unwanted_object_that_is_mapped_leaves_with_the_mapping),

@@ -220,6 +220,43 @@ static void a_file_that_once_outgrew_its_copy_is_not_cached_again(void **state)
 	assert_int_equal(mount_stat(&mounted, "fills"), fills);
 }
 
+static void stores_through_a_mapping_survive_that_the_copy_stops_growing(void **state)
+{
+	char path[PATH_MAX], source[PATH_MAX], before, after;
+	long long frozen = mount_stat(&mounted, "frozen");
+	int reader, mapper, writer, below;
+	char *map;
+
+	path_of(path, "mapped-log", 0);
+	snprintf(source, sizeof(source), "%.3000s/mapped-log", mounted.source);
+	assert_return_code(put_file(path, 10000, 1), errno);
+	warm(path);
+	reader = open(path, O_RDONLY | O_CLOEXEC);
+	mapper = open(path, O_RDWR | O_CLOEXEC);
+	writer = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+	below = open(source, O_RDONLY | O_CLOEXEC);
+	assert_return_code(reader | mapper | writer | below, errno);
+	map = mmap(NULL, 10000, PROT_READ | PROT_WRITE, MAP_SHARED, mapper, 0);
+	assert_true(map != MAP_FAILED);
+	map[100] ^= 1;
+	before = map[100];
+	for (unsigned written = 0; written < 2 << 20; written += PIECE)
+		assert_int_equal(put(writer, PIECE, 0, written), PIECE);
+	assert_int_equal(mount_stat(&mounted, "frozen"), frozen + 1);
+	map[5000] ^= 1;
+	after = map[5000];
+	munmap(map, 10000);
+	close(mapper);
+	close(reader);
+	close(writer);
+	await_stat("grown_bytes", 0);
+	assert_int_equal(pread(below, &map, 1, 100), 1);
+	assert_int_equal(*(char *)&map, before);
+	assert_int_equal(pread(below, &map, 1, 5000), 1);
+	assert_int_equal(*(char *)&map, after);
+	close(below);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(many_hot_files_stay_within_the_budget),
 	cmocka_unit_test(open_files_are_not_evicted),
@@ -227,6 +264,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_copy_that_outgrew_small_max_leaves_with_its_last_reader),
 	cmocka_unit_test(a_copy_that_outgrew_small_max_leaves_when_it_is_unmapped),
 	cmocka_unit_test(a_file_that_once_outgrew_its_copy_is_not_cached_again),
+	cmocka_unit_test(stores_through_a_mapping_survive_that_the_copy_stops_growing),
 };
 
 static const struct suite suite = {.name = "budget",
