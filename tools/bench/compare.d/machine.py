@@ -12,6 +12,9 @@ import time
 DROP_CACHES = "/proc/sys/vm/drop_caches"
 ZRAM_CONTROL = "/sys/class/zram-control"
 SYS_CACHESTAT = 451
+DEVICE_ROOM = 3 << 29  # for the file of the random reads and the archive, beside what is streamed
+# nothing is left to be initialised in the background, and there are inodes for many small files
+MKFS_OPTIONS = {"ext4": ["-q", "-i", "8192", "-E", "lazy_itable_init=0,lazy_journal_init=0"], "xfs": ["-q"]}
 
 
 class Failure(Exception):
@@ -33,8 +36,19 @@ def write_to(path, text):
         raise Failure(f"{path}: {error.strerror}") from error
 
 
-def drop_caches():
-    os.sync()
+def sync(directory):
+    """Of this file system alone: others may be slow, or hang."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    fd = os.open(directory, os.O_RDONLY)
+    try:
+        if libc.syncfs(fd) != 0:
+            raise Failure(f"syncfs: {os.strerror(ctypes.get_errno())}")
+    finally:
+        os.close(fd)
+
+
+def drop_caches(directory):
+    sync(directory)
     write_to(DROP_CACHES, "3")
 
 
@@ -86,16 +100,33 @@ def loop_over_memory(size, work):
         run("umount", memory)
 
 
+def warm_file(path):
+    with open(path, "rb", buffering=0) as file:
+        while file.read(1 << 20):
+            pass
+
+
+def check_memory(size):
+    """A device in memory, beside it the page cache of all that is on it, and something to work with."""
+    needed = 2 * size + (2 << 30)
+    words = pathlib.Path("/proc/meminfo").read_text().split()
+    available = int(words[words.index("MemAvailable:") + 1]) << 10
+    if available < needed:
+        raise Failure(f"takes {needed >> 30} GiB of memory, {available >> 30} are available: a smaller --size")
+
+
 @contextlib.contextmanager
-def fast_device(kind, size, work):
-    """A new file system of this kind on a block device in memory: its directory."""
+def fast_device(kind, streamed, work):
+    """A new file system of this kind on a block device in memory, with room for what is streamed: its directory."""
     if os.geteuid() != 0:
         raise Failure(f"--device={kind}: only root may make a device")
     if not shutil.which(f"mkfs.{kind}"):
         raise Failure(f"--device={kind}: mkfs.{kind} is not installed")
+    size = streamed + DEVICE_ROOM
+    check_memory(size)
     device = zram(size) if os.path.exists(ZRAM_CONTROL) else loop_over_memory(size, work)
     with device as node:
-        run(f"mkfs.{kind}", "-q", node)
+        run(f"mkfs.{kind}", *MKFS_OPTIONS[kind], node)
         directory = tempfile.mkdtemp(dir=work)
         run("mount", node, directory)
         try:
@@ -115,18 +146,26 @@ def unmount(directory):
 @contextlib.contextmanager
 def mounted(command, mountpoint, group=None):
     """The daemon of a mount, in the foreground: its process."""
-    daemon = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=lambda: enter(group))
+    try:
+        # in a session of its own: ^C is for us, who unmount when nothing uses it any more
+        daemon = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=lambda: enter(group)
+        )
+    except OSError as error:
+        raise Failure(f"{command[0]}: {error.strerror}") from error
     try:
         for _ in range(100):
             if os.path.ismount(mountpoint) or daemon.poll() is not None:
                 break
             time.sleep(0.05)
         if not os.path.ismount(mountpoint):
-            raise Failure(f"{' '.join(command)}: did not mount")
+            raise Failure(f"{command[0]}: did not mount")
         yield daemon
     finally:
         if os.path.ismount(mountpoint):
             unmount(mountpoint)
+        else:
+            daemon.terminate()
         try:
             daemon.wait(20)
         except subprocess.TimeoutExpired:
@@ -162,9 +201,35 @@ def memory_group(limit):
             time.sleep(0.1)
 
 
+def file_system(directory):
+    """Of the directory: ("ext4", "zram0")."""
+    number = os.stat(directory).st_dev
+    for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines():
+        fields, _, after = line.partition(" - ")
+        if fields.split()[2] == f"{os.major(number)}:{os.minor(number)}":
+            kind, device = after.split()[:2]
+            return kind, os.path.basename(device) if device.startswith("/dev/") else "no block device"
+    return "unknown", "unknown"
+
+
+def processor():
+    words = [line for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    return words[0].partition(":")[2].strip() if words else os.uname().machine
+
+
+def transport():
+    with contextlib.suppress(OSError):
+        if pathlib.Path("/sys/module/fuse/parameters/enable_uring").read_text().strip() in "Y1":
+            return "FUSE over io_uring enabled"
+    return "FUSE over io_uring not enabled"
+
+
 def facts(directory):
     """The machine in one line, without its name."""
     kernel = ".".join(os.uname().release.split(".")[:2])
-    kind = run("stat", "-f", "-c", "%T", directory).strip()
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 30
-    return f"{os.cpu_count()} CPUs, {memory} GiB of memory, Linux {kernel}, {kind}"
+    kind, device = file_system(directory)
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / (1 << 30)
+    return (
+        f"{os.cpu_count()} CPUs ({processor()}), {memory:.0f} GiB of memory, Linux {kernel}, "
+        f"{kind} on {device}, {transport()}"
+    )
