@@ -88,6 +88,8 @@ bool object_pin(struct object *object);
 void cache_unpin(struct cache *cache, struct object *object);
 /* Ends a use of an object that is to go with its last user: then owner.let_go() is called for it. */
 void cache_unpin_unwanted(struct cache *cache, struct object *object);
+/* What a rule says of a pinned object; counts when the policy next weighs it. */
+void cache_set_priority(struct cache *cache, struct object *object, int priority);
 /* A use by somebody who has it pinned. */
 void cache_used(struct cache *cache, struct object *object);
 

@@ -113,6 +113,13 @@ void cache_unpin_unwanted(struct cache *cache, struct object *object)
 	cache_let_go(cache, object);
 }
 
+void cache_set_priority(struct cache *cache, struct object *object, int priority)
+{
+	pthread_mutex_lock(&cache->lock); /* shares its byte with what the policy writes */
+	object->entry.priority = (int8_t)priority;
+	pthread_mutex_unlock(&cache->lock);
+}
+
 void cache_used(struct cache *cache, struct object *object)
 {
 	if (!cache->eager) {

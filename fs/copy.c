@@ -286,17 +286,11 @@ int copy_let_go(void *ctx, struct object *object)
 	return 0;
 }
 
-void copy_forgotten(struct server *server, struct inode *inode)
+/* Drops the copy if nobody uses it. */
+static void dismiss(struct server *server, struct inode *inode)
 {
 	struct object *gone = NULL;
-	struct statx stx;
-	int r;
 
-	if (!inode->object)
-		return;
-	r = tree_statx(server->tree, inode, &stx);
-	if (r == 0 && stx.stx_nlink > 0)
-		return;
 	tree_lock_inode(server->tree, inode);
 	if (inode->object)
 		copy_unkeep(server, inode->object);
@@ -315,6 +309,39 @@ void copy_forgotten(struct server *server, struct inode *inode)
 		return;
 	cache_drop(server->cache, gone);
 	tree_put(server->tree, inode, 1);
+}
+
+void copy_forgotten(struct server *server, struct inode *inode)
+{
+	struct statx stx;
+	int r;
+
+	if (!inode->object)
+		return;
+	r = tree_statx(server->tree, inode, &stx);
+	if (r < 0 || stx.stx_nlink == 0)
+		dismiss(server, inode);
+}
+
+void copy_exclude(struct server *server, struct inode *inode)
+{
+	if (inode->object)
+		dismiss(server, inode);
+}
+
+void copy_follow_rule(struct server *server, struct object *object, bool pin, int priority)
+{
+	struct inode *inode = object->owner;
+
+	tree_lock_inode(server->tree, inode);
+	if (inode->priority != priority)
+		cache_set_priority(server->cache, object, priority);
+	inode->priority = (int8_t)priority;
+	inode->keep = pin;
+	if (!pin)
+		copy_unkeep(server, object);
+	copy_keep(server, inode, object);
+	tree_unlock_inode(server->tree, inode);
 }
 
 static void unkeep_one(struct inode *inode, void *ctx)

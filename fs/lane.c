@@ -181,6 +181,17 @@ static bool may_be_cached(const struct server *server, const struct opening *o)
 	return o->rule.has_lane ? o->rule.lane == LANE_CACHED : o->stx.stx_size <= server->limits.small_max;
 }
 
+/* The rules may have changed since the copy was made. */
+static void follow_rules(struct server *server, const struct opening *o)
+{
+	if (!server->options.rules || o->writes)
+		return;
+	if (!may_be_cached(server, o))
+		copy_exclude(server, o->handle->inode);
+	else if (o->handle->object)
+		copy_follow_rule(server, o->handle->object, o->rule.pin, o->rule.priority);
+}
+
 /* A file was opened that may be cached and is not: is it time to copy it? */
 static void consider_filling(struct server *server, struct opening *o)
 {
@@ -190,7 +201,7 @@ static void consider_filling(struct server *server, struct opening *o)
 	if (o->handle->object || !may_be_cached(server, o))
 		return;
 	stats_add(&server->stats, STATS_MISSES, 1);
-	if (server->options.admit == 0)
+	if (server->options.admit == 0 || inode->outgrown)
 		return;
 	if (!cache_ask(server->cache, copy_id(inode, &o->stx), o->stx.stx_size) && !o->rule.pin)
 		return;
@@ -198,7 +209,7 @@ static void consider_filling(struct server *server, struct opening *o)
 	inode->keep = o->rule.pin;
 	inode->priority = (int8_t)o->rule.priority;
 	inode->oversize = o->stx.stx_size > server->limits.small_max;
-	if (!inode->filling && !inode->object && !inode->writer_count && !inode->outgrown) {
+	if (!inode->filling && !inode->object && !inode->writer_count) {
 		inode->filling = true;
 		start = true;
 	}
@@ -268,6 +279,7 @@ int lane_open(struct server *server, struct inode *inode, int open_flags, int fd
 		handle_free(server, handle);
 		return r;
 	}
+	follow_rules(server, &o);
 	consider_filling(server, &o);
 	if (o.refreshed)
 		cache_shed(server->cache);
