@@ -334,8 +334,7 @@ void copy_follow_rule(struct server *server, struct object *object, bool pin, in
 	struct inode *inode = object->owner;
 
 	tree_lock_inode(server->tree, inode);
-	if (inode->priority != priority)
-		cache_set_priority(server->cache, object, priority);
+	cache_set_priority(server->cache, object, priority);
 	inode->priority = (int8_t)priority;
 	inode->keep = pin;
 	if (!pin)

@@ -14,6 +14,7 @@ void ruling_init(struct ruling *ruling)
 {
 	pthread_rwlock_init(&ruling->lock, NULL);
 	ruling->rules = NULL;
+	ruling->epoch = 0;
 }
 
 void ruling_deinit(struct ruling *ruling)
@@ -55,6 +56,7 @@ int ruling_load(struct ruling *ruling, const char *path, char **error)
 	pthread_rwlock_wrlock(&ruling->lock);
 	old = ruling->rules;
 	ruling->rules = fresh;
+	ruling->epoch = ruling->epoch % 7 + 1;
 	pthread_rwlock_unlock(&ruling->lock);
 	rules_free(old);
 	return 0;
@@ -70,8 +72,8 @@ unsigned ruling_count(struct ruling *ruling)
 	return count;
 }
 
-/* The file's path below SOURCE, "" when the kernel knows none at the moment. */
-static void path_of(struct tree *tree, const char *source, struct inode *inode, char path[PATH_MAX])
+/* The file's path below SOURCE; false, and "", when the kernel knows none at the moment. */
+static bool path_of(struct tree *tree, const char *source, struct inode *inode, char path[PATH_MAX])
 {
 	char link[TREE_PATH_SIZE];
 	size_t prefix = strcmp(source, "/") == 0 ? 0 : strlen(source);
@@ -84,10 +86,30 @@ static void path_of(struct tree *tree, const char *source, struct inode *inode, 
 		tree_fd_put(tree, inode);
 	}
 	path[n < 0 ? 0 : n] = '\0';
-	if (n > (ssize_t)prefix && strncmp(path, source, prefix) == 0 && path[prefix] == '/')
-		memmove(path, path + prefix, (size_t)n - prefix + 1);
-	else
+	if (n <= (ssize_t)prefix + 1 || strncmp(path, source, prefix) != 0 || path[prefix] != '/') {
 		path[0] = '\0';
+		return false;
+	}
+	memmove(path, path + prefix, (size_t)n - prefix + 1);
+	return true;
+}
+
+static void remember(const struct ruling *ruling, struct inode *inode, const struct rule_decision *decision)
+{
+	inode->rule_epoch = ruling->epoch & 7;
+	inode->rule_lane = decision->has_lane ? (decision->lane + 1) & 3 : 0;
+	inode->keep = decision->pin;
+	inode->priority = (int8_t)decision->priority;
+}
+
+static void recall(const struct ruling *ruling, const struct inode *inode, struct rule_decision *decision)
+{
+	if (inode->rule_epoch != ruling->epoch)
+		return;
+	decision->has_lane = inode->rule_lane > 0;
+	decision->lane = inode->rule_lane > 0 ? (enum lane)(inode->rule_lane - 1) : LANE_CACHED;
+	decision->pin = inode->keep;
+	decision->priority = inode->priority;
 }
 
 void ruling_ask(struct ruling *ruling, struct tree *tree, const char *source, struct inode *inode,
@@ -106,9 +128,16 @@ void ruling_ask(struct ruling *ruling, struct tree *tree, const char *source, st
 	*decision = (struct rule_decision){0};
 	pthread_rwlock_rdlock(&ruling->lock);
 	if (ruling->rules) {
-		path_of(tree, source, inode, path);
+		bool known = path_of(tree, source, inode, path);
+
 		rules_match(ruling->rules, &facts, decision);
 		decision->section = NULL;
+		tree_lock_inode(tree, inode);
+		if (!known)
+			recall(ruling, inode, decision);
+		else if (!writes)
+			remember(ruling, inode, decision);
+		tree_unlock_inode(tree, inode);
 	}
 	pthread_rwlock_unlock(&ruling->lock);
 }

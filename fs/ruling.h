@@ -18,6 +18,7 @@ struct tree;
 struct ruling {
 	pthread_rwlock_t lock;
 	struct rules *rules; /* NULL: none */
+	unsigned epoch;      /* 1 to 7, another after each reload */
 };
 
 void ruling_init(struct ruling *ruling);
@@ -28,7 +29,10 @@ void ruling_deinit(struct ruling *ruling);
 int ruling_load(struct ruling *ruling, const char *path, char **error);
 unsigned ruling_count(struct ruling *ruling);
 
-/* What the rules say about the file when it is opened now. decision->section is not set. source: SOURCE's
- * path. */
+/*
+ * What the rules say about the file when it is opened now. decision->section is not set. source: SOURCE's
+ * path. Where the kernel has forgotten the file's name, below the mount or altogether, it is what they said
+ * when the file was last opened for reading, if they are still the same.
+ */
 void ruling_ask(struct ruling *ruling, struct tree *tree, const char *source, struct inode *inode,
 	const struct statx *stx, bool writes, struct rule_decision *decision);

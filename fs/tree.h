@@ -46,15 +46,17 @@ struct inode {
 	uint8_t type;        /* DT_* of dirent.h */
 	uint8_t handle_bytes;
 
-	int8_t priority : 2;  /* -1, 0, 1: what a rule says for the policy */
-	uint8_t keep : 1;     /* a rule pins its copy */
-	uint8_t oversize : 1; /* a rule lets it be cached though it is not small */
-	uint8_t binding : 2;  /* enum binding */
-	uint8_t filling : 1;  /* a fill is queued or running */
-	uint8_t suspect : 1;  /* was open for writing since the copy was last proved fresh */
-	uint8_t mappable : 1; /* was open read-write: a shared mapping may write it unseen */
-	uint8_t random : 1;   /* was read out of order: under large=stream it gets the plain lane */
-	uint8_t outgrown : 1; /* once grew while cached: not cached again */
+	int8_t priority : 2;    /* -1, 0, 1: what a rule says for the policy */
+	uint8_t keep : 1;       /* a rule pins its copy */
+	uint8_t oversize : 1;   /* a rule lets it be cached though it is not small */
+	uint8_t binding : 2;    /* enum binding */
+	uint8_t filling : 1;    /* a fill is queued or running */
+	uint8_t suspect : 1;    /* was open for writing since the copy was last proved fresh */
+	uint8_t mappable : 1;   /* was open read-write: a shared mapping may write it unseen */
+	uint8_t random : 1;     /* was read out of order: under large=stream it gets the plain lane */
+	uint8_t outgrown : 1;   /* once grew while cached: not cached again */
+	uint8_t rule_lane : 2;  /* what the rules said when its path was last known, with priority and keep */
+	uint8_t rule_epoch : 3; /* and which rules those were; 0: none */
 
 	unsigned char handle[]; /* empty where the nodeid holds it */
 };

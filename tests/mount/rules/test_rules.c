@@ -176,6 +176,54 @@ static void a_cached_file_follows_new_rules_at_its_next_open(void **state)
 	mount_stop(&mount, MOUNT_END_UMOUNT);
 }
 
+/* Through a descriptor that names the file: no lookup tells the daemon its name again. */
+static void reopen(int file)
+{
+	char path[64], byte;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_return_code(fd, errno);
+	assert_int_equal(read(fd, &byte, 1), 1);
+	close(fd);
+}
+
+/* The daemon lets go of descriptors that nobody uses within seconds. */
+static void forget_names(void)
+{
+	for (int i = 0; i < 4; i++) {
+		int fd = open("/proc/sys/vm/drop_caches", O_WRONLY | O_CLOEXEC);
+
+		assert_int_equal(write(fd, "2", 1), 1);
+		close(fd);
+		sleep(1);
+	}
+}
+
+static void rules_hold_where_the_kernel_has_forgotten_the_name(void **state)
+{
+	struct mount mount;
+	char path[PATH_MAX];
+	long long opens;
+	int file;
+
+	start(&mount, "names", "[never]\npath = *.raw\nlane = plain\n");
+	make(&mount, "a.raw", 20000);
+	use(&mount, "a.raw");
+	snprintf(path, sizeof(path), "%.3000s/a.raw", mount.point);
+	file = open(path, O_PATH | O_CLOEXEC);
+	assert_return_code(file, errno);
+	forget_names();
+	opens = mount_stat(&mount, "plain/opens");
+	for (int i = 0; i < 3; i++)
+		reopen(file);
+	assert_int_equal(mount_stat(&mount, "plain/opens") - opens, 3);
+	assert_int_equal(mount_stat(&mount, "misses"), 0);
+	close(file);
+	mount_stop(&mount, MOUNT_END_UMOUNT);
+}
+
 static void a_bad_file_is_refused_at_the_mount(void **state)
 {
 	static const char *const texts[] = {
@@ -202,6 +250,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(files_that_may_not_be_cached_take_no_place_in_the_ghost_list),
 	cmocka_unit_test(a_reload_changes_the_rules_and_a_bad_one_does_not),
 	cmocka_unit_test(a_cached_file_follows_new_rules_at_its_next_open),
+	cmocka_unit_test(rules_hold_where_the_kernel_has_forgotten_the_name),
 	cmocka_unit_test(a_bad_file_is_refused_at_the_mount),
 };
 
