@@ -9,14 +9,15 @@
 /* One cgroup hierarchy that knows memory limits: its files, and the page cache in its memory.stat. */
 struct hierarchy {
 	const char *mount;
-	const char *limit_file, *usage_file;
+	const char *limit_files[2]; /* the least holds; beyond memory.high a group is slowed down */
+	const char *usage_file;
 	const char *cache_keys[2];
 };
 
-static const struct hierarchy cgroup_v1 = {"/sys/fs/cgroup/memory", "memory.limit_in_bytes",
+static const struct hierarchy cgroup_v1 = {"/sys/fs/cgroup/memory", {"memory.limit_in_bytes"},
 	"memory.usage_in_bytes", {"total_inactive_file", "total_active_file"}};
 static const struct hierarchy cgroup_v2 = {
-	"/sys/fs/cgroup", "memory.max", "memory.current", {"inactive_file", "active_file"}};
+	"/sys/fs/cgroup", {"memory.max", "memory.high"}, "memory.current", {"inactive_file", "active_file"}};
 
 /* What is asked of each group, whose files are in @folder; UINT64_MAX: the group sets no bound. */
 typedef uint64_t group_bound(const struct hierarchy *tree, const char *folder, uint64_t machine);
@@ -61,8 +62,12 @@ static uint64_t read_bytes(const char *folder, const char *name)
 
 static uint64_t group_limit(const struct hierarchy *tree, const char *folder, uint64_t machine)
 {
+	uint64_t least = UINT64_MAX;
+
 	(void)machine;
-	return read_bytes(folder, tree->limit_file);
+	for (size_t i = 0; i < G_N_ELEMENTS(tree->limit_files) && tree->limit_files[i]; i++)
+		least = MIN(least, read_bytes(folder, tree->limit_files[i]));
+	return least;
 }
 
 static uint64_t group_page_cache(const struct hierarchy *tree, const char *folder)
@@ -79,7 +84,7 @@ static uint64_t group_page_cache(const struct hierarchy *tree, const char *folde
 
 static uint64_t group_available(const struct hierarchy *tree, const char *folder, uint64_t machine)
 {
-	uint64_t limit = read_bytes(folder, tree->limit_file);
+	uint64_t limit = group_limit(tree, folder, machine);
 	uint64_t usage, used;
 
 	if (limit >= machine)

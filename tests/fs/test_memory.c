@@ -86,6 +86,30 @@ static void a_limit_of_cgroup_v2_counts(void **state)
 	assert_int_equal(total_of(files), 128 * MIB);
 }
 
+/* Nothing fails beyond memory.high, but all of the group is slowed down. */
+static void the_lesser_of_memory_max_and_memory_high_counts(void **state)
+{
+	const struct file high[] = {
+		meminfo,
+		{"proc/self/cgroup", "0::/job\n"},
+		{"sys/fs/cgroup/job/memory.max", "max\n"},
+		{"sys/fs/cgroup/job/memory.high", "134217728\n"},
+		{"sys/fs/cgroup/job/memory.current", "100663296\n"},
+		{NULL},
+	};
+	const struct file max[] = {
+		meminfo,
+		{"proc/self/cgroup", "0::/job\n"},
+		{"sys/fs/cgroup/job/memory.max", "67108864\n"},
+		{"sys/fs/cgroup/job/memory.high", "max\n"},
+		{NULL},
+	};
+
+	assert_int_equal(total_of(high), 128 * MIB);
+	assert_int_equal(available_of(high), 32 * MIB);
+	assert_int_equal(total_of(max), 64 * MIB);
+}
+
 static void a_limit_of_an_ancestor_counts(void **state)
 {
 	const struct file files[] = {
@@ -269,6 +293,7 @@ int main(void)
 		cmocka_unit_test(without_a_cgroup_it_is_the_machines),
 		cmocka_unit_test(a_limit_of_cgroup_v1_counts),
 		cmocka_unit_test(a_limit_of_cgroup_v2_counts),
+		cmocka_unit_test(the_lesser_of_memory_max_and_memory_high_counts),
 		cmocka_unit_test(a_limit_of_an_ancestor_counts),
 		cmocka_unit_test(a_limit_above_the_machine_is_none),
 		cmocka_unit_test(a_limit_at_the_trees_root_counts_when_the_group_is_not_there),
