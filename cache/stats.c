@@ -27,6 +27,7 @@ static const struct counter_row counter_rows[STATS_COUNTER_COUNT] = {
 	[STATS_FILLS] = {"fills", "files", "copied into the cache"},
 	[STATS_FILL_BYTES] = {"fill_bytes", "bytes", "copied into the cache"},
 	[STATS_FILL_FAILURES] = {"fill_failures", "files", "not cached since copying them failed"},
+	[STATS_SHORT_MEMORY] = {"short_memory", "files", "not cached since memory was below memory_floor"},
 	[STATS_FILL_RACES] = {"fill_races", "files", "not cached since they changed while being copied"},
 	[STATS_NO_ROOM] = {"no_room", "files", "not cached since nothing could leave for them"},
 	[STATS_EVICTIONS] = {"evictions", "files", "that left to make room"},

@@ -140,6 +140,10 @@ static void fill(struct server *server, struct inode *inode, int fd)
 		return;
 	if (!may_fill(server, inode, fd, &seq))
 		return;
+	if (!relief_allows(&server->relief, before.stx_size)) {
+		stats_add(&server->stats, STATS_SHORT_MEMORY, 1);
+		return;
+	}
 	if (reading_begin(server, &reading, fd) < 0)
 		return;
 	r = cache_fill(server->cache, &reading.source, copy_id(inode, &before), before.stx_size, &object);

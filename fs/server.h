@@ -6,11 +6,11 @@
 
 #include "cache/cache.h"
 #include "cache/policy/classify.h"
-#include "cache/policy/pressure.h"
 #include "cache/stats.h"
 #include "fs/control.h"
 #include "fs/handle.h"
 #include "fs/options.h"
+#include "fs/relief.h"
 #include "fs/ruling.h"
 #include "fs/tree.h"
 
@@ -32,7 +32,7 @@ struct server {
 	struct control control;
 	struct handle_list handles;
 	struct ruling ruling;
-	struct pressure pressure;
+	struct relief relief;
 	_Atomic uint64_t kept_bytes;   /* charges of copies that rules pin */
 	_Atomic unsigned random_opens; /* of files that were read out of order */
 	struct stats stats;

@@ -17,7 +17,6 @@
 #include "fs/creds.h"
 #include "fs/lane.h"
 #include "fs/log.h"
-#include "fs/memory.h"
 #include "fs/ops.h"
 #include "fs/ops_control.h"
 #include "fs/status.h"
@@ -305,7 +304,7 @@ static int start_rules(struct server *server)
 	g_autofree char *error = NULL;
 	int r;
 
-	pressure_init(&server->pressure, &limits);
+	relief_init(&server->relief, &limits, "");
 	ruling_init(&server->ruling);
 	r = o->rules ? ruling_load(&server->ruling, o->rules, &error) : 0;
 	if (r < 0)
@@ -431,19 +430,13 @@ static gpointer wait_until_it_answers(gpointer data)
 /* Gives memory back while the machine is short of it, and takes it again later. */
 static void relieve_memory(struct server *server)
 {
-	const struct options *o = &server->options;
-	const struct pressure_limits limits = {
-		.floor = o->memory_floor,
-		.cache_min = o->cache_min,
-		.cache_size = o->cache_size,
-	};
 	struct cache_figures figures;
 	uint64_t target;
 
-	if (!o->memory_floor)
+	if (!server->options.memory_floor)
 		return;
 	cache_read_figures(server->cache, &figures);
-	target = pressure_measured(&server->pressure, &limits, memory_available(""), figures.bytes);
+	target = relief_tick(&server->relief, figures.bytes);
 	if (target != figures.budget)
 		cache_set_budget(server->cache, target);
 }

@@ -257,6 +257,21 @@ static void stores_through_a_mapping_survive_that_the_copy_stops_growing(void **
 	close(below);
 }
 
+static void nothing_is_copied_while_memory_is_below_the_floor(void **state)
+{
+	char path[PATH_MAX];
+	struct mount mount;
+
+	mount_start(&mount, "floor", "cache_size=1M,small_max=64K,admit=1,settle=0,memory_floor=100%");
+	snprintf(path, sizeof(path), "%.3000s/file", mount.point);
+	assert_return_code(put_file(path, 1000, 1), errno);
+	for (int tries = 0; tries < 1000 && !mount_stat(&mount, "short_memory"); tries++)
+		warm(path);
+	assert_true(mount_stat(&mount, "short_memory") > 0);
+	assert_int_equal(mount_stat(&mount, "fills"), 0);
+	mount_stop(&mount, MOUNT_END_UMOUNT);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(many_hot_files_stay_within_the_budget),
 	cmocka_unit_test(open_files_are_not_evicted),
@@ -264,6 +279,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_copy_that_outgrew_small_max_leaves_with_its_last_reader),
 	cmocka_unit_test(a_copy_that_outgrew_small_max_leaves_when_it_is_unmapped),
 	cmocka_unit_test(a_file_that_once_outgrew_its_copy_is_not_cached_again),
+	cmocka_unit_test(nothing_is_copied_while_memory_is_below_the_floor),
 	cmocka_unit_test(stores_through_a_mapping_survive_that_the_copy_stops_growing),
 };
 

@@ -1,0 +1,49 @@
+#include "fs/relief.h"
+
+#include "fs/memory.h"
+
+void relief_init(struct relief *relief, const struct pressure_limits *limits, const char *root)
+{
+	pthread_mutex_init(&relief->lock, NULL);
+	relief->root = root;
+	relief->limits = *limits;
+	relief->spare = 0; /* the first to ask measures */
+	pressure_init(&relief->pressure, limits);
+}
+
+/* (locked) Returns what is available. */
+static uint64_t measure(struct relief *relief)
+{
+	uint64_t available = memory_available(relief->root);
+
+	relief->spare = available > relief->limits.floor ? available - relief->limits.floor : 0;
+	return available;
+}
+
+uint64_t relief_tick(struct relief *relief, uint64_t used)
+{
+	uint64_t target;
+
+	pthread_mutex_lock(&relief->lock);
+	target = pressure_measured(&relief->pressure, &relief->limits, measure(relief), used);
+	pthread_mutex_unlock(&relief->lock);
+	return target;
+}
+
+bool relief_allows(struct relief *relief, uint64_t bytes)
+{
+	bool allowed;
+
+	if (!relief->limits.floor)
+		return true;
+	pthread_mutex_lock(&relief->lock);
+	if (relief->spare < bytes)
+		measure(relief);
+	allowed = relief->spare >= bytes;
+	if (allowed)
+		relief->spare -= bytes;
+	else
+		allowed = relief->limits.cache_min > 0 && relief->pressure.target <= relief->limits.cache_min;
+	pthread_mutex_unlock(&relief->lock);
+	return allowed;
+}
