@@ -1,0 +1,226 @@
+/* A full disk and a power cut, each on a file system of the test's own below the mount. (A disk that refuses
+ * writes is not among them: ext4 of Linux 6.18 may stop at a BUG then, and with it every sync of the
+ * machine.) */
+#include "tests/support/suite.h"
+#include "tests/support/tape.h"
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define BLOCK (1 << 20)
+#define SYNCED (5 << 20)
+#define EXT4_IOC_SHUTDOWN _IOR('X', 125, __u32)
+#define SHUTDOWN_WITHOUT_LOG 2u
+
+/* How a file is written: aligned steps go around the page cache. */
+struct way {
+	const char *name;
+	int flags;
+	size_t step;
+};
+
+static const struct way ways[] = {
+	{"aligned", 0, BLOCK},
+	{"unaligned", 0, 300001},
+	{"appended", O_APPEND, 200000},
+	{"sync", O_SYNC, BLOCK},
+	{"dsync", O_DSYNC, 100000},
+	{"small", 0, 30000},
+};
+
+#define WAYS (sizeof(ways) / sizeof(*ways))
+
+/* An ext4 over a file in `dir`, mounted on `point`. */
+static void volume_make(const char *dir, const char *point, const char *size, const char *features)
+{
+	char output[1024];
+
+	if (shell(output, sizeof(output),
+		    "mkdir -p %s %s && truncate -s %s %s/image && mkfs.ext4 -q -F -m0 %s %s/image && "
+		    "mount -o loop %s/image %s",
+		    dir, point, size, dir, features, dir, dir, point))
+		SKIP_TEST("no ext4 of the test's own: %s", output);
+}
+
+static void path_of(char path[PATH_MAX], const char *root, const char *name)
+{
+	snprintf(path, PATH_MAX, "%.3000s/%s", root, name);
+}
+
+static int open_file(const char *root, const char *name, int flags)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	path_of(path, root, name);
+	fd = open(path, flags | O_CLOEXEC, 0644);
+	assert_return_code(fd, errno);
+	return fd;
+}
+
+static void fill(unsigned char *buf, off_t offset, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		buf[i] = (unsigned char)((uint64_t)(offset + (off_t)i) * 2654435761u >> 13);
+}
+
+/* Writes until `size` bytes are there or one fails; the bytes that were acknowledged. */
+static off_t write_until(int fd, size_t step, off_t size, int *error)
+{
+	unsigned char *buf = aligned_alloc(4096, BLOCK);
+	off_t done = 0;
+
+	*error = 0;
+	while (done < size && !*error) {
+		size_t want = (off_t)step < size - done ? step : (size_t)(size - done);
+		ssize_t n;
+
+		fill(buf, done, want);
+		n = write(fd, buf, want);
+		if (n < 0)
+			*error = errno;
+		else
+			done += n;
+	}
+	free(buf);
+	return done;
+}
+
+static void check_bytes(const char *root, const char *name, off_t size)
+{
+	unsigned char *buf = malloc(BLOCK), *right = malloc(BLOCK);
+	int fd = open_file(root, name, O_RDONLY);
+
+	for (off_t at = 0; at < size; at += BLOCK) {
+		size_t want = size - at < BLOCK ? (size_t)(size - at) : BLOCK;
+
+		assert_int_equal(pread(fd, buf, want, at), want);
+		fill(right, at, want);
+		if (memcmp(buf, right, want))
+			fail_msg("%s/%s differs within 1M of %jd", root, name, (intmax_t)at);
+	}
+	close(fd);
+	free(buf);
+	free(right);
+}
+
+/* --- a full disk ------------------------------------------------------------------------------ */
+
+static void what_a_full_disk_acknowledged_is_in_the_file(void **state)
+{
+	char dir[PATH_MAX], path[PATH_MAX];
+	struct mount mount;
+
+	mount_prepare(&mount, "full");
+	path_of(dir, config.base, "full.disk");
+	volume_make(dir, mount.source, "24M", "");
+	mount_start(&mount, "full", NULL);
+	for (size_t i = 0; i < WAYS; i++) {
+		int error, fd = open_file(mount.point, "file", O_WRONLY | O_CREAT | O_TRUNC | ways[i].flags);
+		off_t done = write_until(fd, ways[i].step, 64 << 20, &error);
+
+		assert_int_equal(error, ENOSPC);
+		assert_true(done > 8 << 20);
+		check_bytes(mount.point, "file", done);
+		check_bytes(mount.source, "file", done);
+		assert_int_equal(fsync(fd), 0);
+		check_bytes(mount.source, "file", done);
+		/* with room again the same handle goes on */
+		assert_return_code(ftruncate(fd, 0), errno);
+		lseek(fd, 0, SEEK_SET);
+		assert_int_equal(write_until(fd, ways[i].step, 4 << 20, &error), 4 << 20);
+		close(fd);
+		check_bytes(mount.source, "file", 4 << 20);
+		path_of(path, mount.point, "file");
+		assert_return_code(unlink(path), errno);
+	}
+	mount_stop(&mount, MOUNT_END_UMOUNT);
+	umount(mount.source);
+}
+
+/* --- a power cut ------------------------------------------------------------------------------ */
+
+static void write_and_sync(const char *root, const struct way *way, bool data_only)
+{
+	int fd = open_file(root, way->name, O_WRONLY | O_CREAT | O_TRUNC | way->flags), error;
+
+	assert_int_equal(write_until(fd, way->step, SYNCED, &error), SYNCED);
+	if (!(way->flags & (O_SYNC | O_DSYNC)))
+		assert_int_equal(data_only ? fdatasync(fd) : fsync(fd), 0);
+	/* and some that nobody asked to be on the disk; the handle stays open, since a close is no sync */
+	assert_int_equal(write(fd, "lost", 4), 4);
+}
+
+static void cut_power(const char *source)
+{
+	uint32_t how = SHUTDOWN_WITHOUT_LOG;
+	int fd = open(source, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	assert_return_code(ioctl(fd, EXT4_IOC_SHUTDOWN, &how), errno);
+	close(fd);
+}
+
+/* In a child, whose handles end with it. */
+static void write_until_the_power_is_cut(struct mount *mount, bool data_only)
+{
+	pid_t writer = suite_fork();
+	int status;
+
+	assert_return_code(writer, errno);
+	if (!writer) {
+		for (size_t i = 0; i < WAYS; i++)
+			write_and_sync(mount->point, &ways[i], data_only);
+		cut_power(mount->source);
+		_exit(0);
+	}
+	waitpid(writer, &status, 0);
+	assert_int_equal(status, 0);
+	kill(mount->daemon, SIGKILL);
+	waitpid(mount->daemon, &status, 0);
+	mount->daemon = 0;
+	umount2(mount->point, MNT_DETACH);
+}
+
+static void what_fsync_acknowledged_survives_a_power_cut(void **state)
+{
+	for (int round = 0; round < 2; round++) {
+		char dir[PATH_MAX], name[16];
+		struct mount mount;
+
+		snprintf(name, sizeof(name), "power%d", round);
+		mount_prepare(&mount, name);
+		snprintf(dir, sizeof(dir), "%.3000s/%s.disk", config.base, name);
+		volume_make(dir, mount.source, "96M", "");
+		mount_start(&mount, name, NULL);
+		write_until_the_power_is_cut(&mount, round);
+		/* the kernel lets go of the killed daemon's files in its own time */
+		assert_int_equal(shell(NULL, 0,
+					 "for i in $(seq 200); do umount %s && break; sleep 0.1; done; "
+					 "mount -o loop %s/image %s",
+					 mount.source, dir, mount.source),
+			0);
+		for (size_t i = 0; i < WAYS; i++)
+			check_bytes(mount.source, ways[i].name, SYNCED);
+		umount(mount.source);
+	}
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(what_a_full_disk_acknowledged_is_in_the_file),
+	cmocka_unit_test(what_fsync_acknowledged_survives_a_power_cut),
+};
+
+static const struct suite suite = {.name = "disk",
+	.tests = tests,
+	.test_count = sizeof(tests) / sizeof(*tests),
+	.needs_root = true,
+	.needs_daemon = true};
+
+SUITE_MAIN(suite)
