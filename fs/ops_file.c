@@ -77,9 +77,7 @@ static int open_new(fuse_req_t req, struct inode *dir, const char *name, mode_t 
 	if (dir_fd < 0)
 		return dir_fd;
 	r = creds_enter(ctx->uid, ctx->gid, ctx->umask);
-	fd = r < 0 ? r : openat(dir_fd, name, flags | O_NOFOLLOW | O_CLOEXEC, mode);
-	if (r == 0 && fd < 0)
-		fd = -errno;
+	fd = r < 0 ? r : tree_openat(server->tree, dir_fd, name, flags | O_NOFOLLOW, mode);
 	creds_leave(ctx->uid, ctx->gid);
 	tree_fd_put(server->tree, dir);
 	return fd;

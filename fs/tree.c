@@ -252,8 +252,8 @@ int tree_lookup(
 	parent_fd = tree_fd_get(tree, parent);
 	if (parent_fd < 0)
 		return parent_fd;
-	fd = openat(parent_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	r = fd < 0 ? -errno : 0;
+	fd = tree_openat(tree, parent_fd, name, O_PATH | O_NOFOLLOW, 0);
+	r = fd < 0 ? fd : 0;
 	tree_fd_put(tree, parent);
 	if (r < 0)
 		return r;

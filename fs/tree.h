@@ -98,6 +98,9 @@ int tree_fd_get(struct tree *tree, struct inode *inode);
 void tree_fd_put(struct tree *tree, struct inode *inode);
 /* Opens the file itself: a descriptor that the caller closes, or -errno. */
 int tree_open(struct tree *tree, struct inode *inode, int flags);
+/* openat(2), close-on-exec, or -errno. Where descriptors run out, the tree gives back those that it can
+ * spare. */
+int tree_openat(struct tree *tree, int dir_fd, const char *name, int flags, mode_t mode);
 /* "/proc/self/fd/N" for calls that take only a path. */
 #define TREE_PATH_SIZE 32
 void tree_fd_path(int fd, char path[TREE_PATH_SIZE]);

@@ -164,16 +164,30 @@ int tree_reach(struct tree *tree, struct inode *inode, int flags)
 	return reach_by_handle(inode, flags);
 }
 
-/* Keeps the set from starving the process of descriptors. */
+/* Keeps the set from starving the process of descriptors: what to do when opening failed. True: try again. */
+static bool make_room(struct tree *tree, int error)
+{
+	if (error != -EMFILE && error != -ENFILE)
+		return false;
+	tree_close_idle(tree);
+	tree_close_idle(tree);
+	return true;
+}
+
 static int reach_with_room(struct tree *tree, struct inode *inode, int flags)
 {
 	int fd = tree_reach(tree, inode, flags);
 
-	if (fd != -EMFILE && fd != -ENFILE)
-		return fd;
-	tree_close_idle(tree);
-	tree_close_idle(tree);
-	return tree_reach(tree, inode, flags);
+	return make_room(tree, fd) ? tree_reach(tree, inode, flags) : fd;
+}
+
+int tree_openat(struct tree *tree, int dir_fd, const char *name, int flags, mode_t mode)
+{
+	int fd = openat(dir_fd, name, flags | O_CLOEXEC, mode);
+
+	if (fd < 0 && make_room(tree, -errno))
+		fd = openat(dir_fd, name, flags | O_CLOEXEC, mode);
+	return fd < 0 ? -errno : fd;
 }
 
 int tree_fd_get(struct tree *tree, struct inode *inode)
@@ -281,9 +295,7 @@ int tree_open(struct tree *tree, struct inode *inode, int flags)
 	if (fd < 0)
 		return fd;
 	snprintf(path, sizeof(path), "%d", fd);
-	opened = openat(tree->proc_fd, path, (flags & ~O_NOFOLLOW) | O_CLOEXEC);
-	if (opened < 0)
-		opened = -errno;
+	opened = tree_openat(tree, tree->proc_fd, path, flags & ~O_NOFOLLOW, 0);
 	tree_fd_put(tree, inode);
 	return opened;
 }
