@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+enum { YIELDED_AT_ONCE = 16 };
+
 uint64_t cache_stamp(uint64_t size, int64_t mtime_ns, int64_t ctime_ns)
 {
 	uint64_t h = size * 0x9e3779b97f4a7c15ULL;
@@ -65,7 +67,9 @@ int cache_new(struct cache **ret, const struct cache_options *options, const str
 	cache->owner = *owner;
 	cache->growth = options->growth;
 	cache->evict = evict_new(&evict, &host);
-	r = cache->evict ? store_new(&cache->store, options->budget + 2 * options->growth) : -ENOMEM;
+	r = cache->evict
+		    ? store_new(&cache->store, options->budget + 2 * options->growth, options->descriptors)
+		    : -ENOMEM;
 	if (r < 0) {
 		cache_free(cache);
 		return r;
@@ -120,7 +124,8 @@ int cache_make_room(struct cache *cache, uint64_t incoming)
 	int r = 0;
 
 	pthread_mutex_lock(&cache->lock);
-	while (evict_must_shed(cache->evict, cache->reserved + incoming)) {
+	while (evict_must_shed(cache->evict, cache->reserved + incoming) ||
+		(incoming && store_is_full(cache->store))) {
 		struct object *object;
 
 		victim = evict_pick(cache->evict);
@@ -159,11 +164,11 @@ void cache_shed(struct cache *cache)
 		cache_make_room(cache, 0);
 }
 
-uint64_t cache_empty(struct cache *cache)
+static uint64_t evict_some(struct cache *cache, uint64_t most)
 {
 	uint64_t count = 0;
 
-	for (;;) {
+	while (count < most) {
 		struct evict_entry *victim;
 
 		pthread_mutex_lock(&cache->lock);
@@ -172,9 +177,20 @@ uint64_t cache_empty(struct cache *cache)
 			object_of(victim)->settled = false;
 		pthread_mutex_unlock(&cache->lock);
 		if (!victim)
-			return count;
+			break;
 		count += cache_let_go(cache, object_of(victim));
 	}
+	return count;
+}
+
+uint64_t cache_empty(struct cache *cache)
+{
+	return evict_some(cache, UINT64_MAX);
+}
+
+uint64_t cache_yield_descriptors(struct cache *cache)
+{
+	return store_descriptors(cache->store) ? evict_some(cache, YIELDED_AT_ONCE) : 0;
 }
 
 void cache_read_figures(struct cache *cache, struct cache_figures *figures)
@@ -191,6 +207,7 @@ void cache_read_figures(struct cache *cache, struct cache_figures *figures)
 	evict_read_stats(cache->evict, &figures->policy);
 	figures->budget = evict_budget(cache->evict) + cache->fixed;
 	figures->reserved = cache->reserved;
+	figures->descriptors = store_descriptors(cache->store);
 	figures->mapped_count = cache->watched_count;
 	pthread_mutex_unlock(&cache->lock);
 	figures->object_count = figures->policy.object_count;

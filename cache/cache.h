@@ -62,6 +62,7 @@ struct cache_options {
 	uint64_t budget; /* hard for what is kept by choice */
 	uint64_t growth; /* how far objects that grow while open may take it beyond */
 	unsigned admit;
+	unsigned descriptors; /* how many objects may cost one each, where the store has no tmpfs; 0: any */
 	const struct evict_policy *policy;
 };
 
@@ -122,6 +123,9 @@ void cache_set_budget(struct cache *cache, uint64_t budget);
 void cache_shed(struct cache *cache);
 /* Evicts what nobody uses; returns how many. */
 uint64_t cache_empty(struct cache *cache);
+/* The process has no descriptor left: evicts some objects if they hold any; returns how many. No lock of an
+ * inode may be held. */
+uint64_t cache_yield_descriptors(struct cache *cache);
 /* Once a second: looks after mapped objects, and evicts what the budget no longer holds. */
 void cache_tick(struct cache *cache);
 /* Keeps an object although nobody has it open, since somebody maps it: a pin until owner.watch() says
@@ -129,7 +133,7 @@ void cache_tick(struct cache *cache);
 void cache_watch(struct cache *cache, struct object *object);
 
 struct cache_figures {
-	uint64_t object_count, bytes, budget, grown_bytes, reserved, mapped_count;
+	uint64_t object_count, bytes, budget, grown_bytes, reserved, mapped_count, descriptors;
 	uint64_t fills, fill_bytes, fill_failures, no_room, frozen;
 	struct evict_stats policy;
 };

@@ -41,6 +41,8 @@ static const struct counter_row counter_rows[STATS_COUNTER_COUNT] = {
 	[STATS_RESERVED_BYTES] = {"reserved_bytes", "bytes", "set aside for files being copied now"},
 	[STATS_GROWN_BYTES] = {"grown_bytes", "bytes", "by which open files outgrew what they came in with"},
 	[STATS_POLICY_BYTES] = {"policy_bytes", "bytes", "of the policy's own: queues and ghost list"},
+	[STATS_STORE_DESCRIPTORS] = {"store_descriptors", "descriptors",
+		"that cached files hold: one each where no tmpfs may be mounted"},
 	[STATS_MAPPED_OBJECTS] = {"mapped_objects", "files", "kept since somebody maps them"},
 	[STATS_PARKED_OBJECTS] = {"parked_objects", "files", "passed over by eviction since they are open"},
 	[STATS_KEPT_BYTES] = {"pinned_bytes", "bytes", "of files that rules pin"},

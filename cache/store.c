@@ -15,6 +15,8 @@ struct store {
 	int dir_fd; /* root of the detached tmpfs, or -1 */
 	int mount_error;
 	_Atomic uint32_t last_id;
+	unsigned most_memfds;
+	_Atomic unsigned memfds;
 };
 
 #define NAME_SIZE 12
@@ -47,12 +49,13 @@ static int mount_tmpfs(uint64_t limit)
 	return mnt < 0 ? -e : mnt;
 }
 
-int store_new(struct store **ret, uint64_t limit)
+int store_new(struct store **ret, uint64_t limit, unsigned memfds)
 {
 	struct store *store = calloc(1, sizeof(*store));
 
 	if (!store)
 		return -ENOMEM;
+	store->most_memfds = memfds;
 	store->dir_fd = mount_tmpfs(limit);
 	if (store->dir_fd < 0) {
 		store->mount_error = store->dir_fd;
@@ -76,6 +79,16 @@ int store_mount_error(const struct store *store)
 	return store->mount_error;
 }
 
+unsigned store_descriptors(const struct store *store)
+{
+	return store->memfds;
+}
+
+bool store_is_full(const struct store *store)
+{
+	return store->most_memfds && store->memfds >= store->most_memfds;
+}
+
 int store_create(struct store *store, struct store_file *file)
 {
 	char name[NAME_SIZE];
@@ -83,8 +96,11 @@ int store_create(struct store *store, struct store_file *file)
 
 	if (store->dir_fd < 0) {
 		fd = memfd_create("sievefs-store", MFD_CLOEXEC);
+		if (fd < 0)
+			return -errno;
 		file->id = (uint32_t)(fd + 1);
-		return fd < 0 ? -errno : fd;
+		store->memfds++;
+		return fd;
 	}
 	file->id = ++store->last_id;
 	store_name(file, name);
@@ -122,6 +138,7 @@ void store_remove(struct store *store, struct store_file *file)
 
 	if (file->id && store->dir_fd < 0) {
 		close((int)file->id - 1);
+		store->memfds--;
 	} else if (file->id) {
 		store_name(file, name);
 		unlinkat(store->dir_fd, name, 0);

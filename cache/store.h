@@ -18,11 +18,15 @@ struct store_file {
 	uint32_t id; /* its name in the tmpfs; else its memfd plus one */
 };
 
-/* limit: what the tmpfs itself refuses to exceed, a backstop above the budget. */
-int store_new(struct store **ret, uint64_t limit);
+/* limit: what the tmpfs itself refuses to exceed, a backstop above the budget. memfds: how many there may be
+ * where there is no tmpfs; 0: any number. */
+int store_new(struct store **ret, uint64_t limit, unsigned memfds);
 void store_free(struct store *store);
 /* Why the store has no tmpfs: -errno, or 0 when it has one. */
 int store_mount_error(const struct store *store);
+/* Descriptors that files of the store hold, and whether there should be no more. */
+unsigned store_descriptors(const struct store *store);
+bool store_is_full(const struct store *store);
 
 /* Makes an empty file and returns a read-write descriptor of it, which the caller closes with store_close().
  */

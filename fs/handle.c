@@ -17,6 +17,8 @@ int handle_fd(struct server *server, struct handle *handle)
 	fd = tree_open(server->tree, handle->inode, handle->open_flags & ~O_APPEND);
 	if (fd == -EPERM && handle->open_flags & O_APPEND)
 		fd = tree_open(server->tree, handle->inode, handle->open_flags);
+	if (fd == -EMFILE && cache_yield_descriptors(server->cache) > 0)
+		fd = tree_open(server->tree, handle->inode, handle->open_flags & ~O_APPEND);
 	if (fd < 0)
 		return fd;
 	if (atomic_compare_exchange_strong(&handle->fd, &none, fd))

@@ -245,13 +245,16 @@ static int start_tree(struct server *server, unsigned descriptors)
 	return r;
 }
 
-static int start_cache(struct server *server)
+/* Of the descriptors half are for reaching files, a quarter for objects of a store without tmpfs; open files
+ * have the rest. */
+static int start_cache(struct server *server, unsigned descriptors)
 {
 	const struct options *o = &server->options;
 	const struct cache_options options = {
 		.budget = o->cache_size,
 		.growth = MAX(o->cache_size / 4, 8 * o->small_max),
 		.admit = o->admit,
+		.descriptors = descriptors / 4,
 		.policy = evict_catalogue[o->evict],
 	};
 	const struct cache_owner owner = {.let_go = copy_let_go, .watch = copy_watch, .ctx = server};
@@ -260,8 +263,8 @@ static int start_cache(struct server *server)
 	if (r < 0)
 		log_error("the cache: %s", strerror(-r));
 	else if (server->passthrough && store_mount_error(cache_store(server->cache)))
-		log_warning("the store: no tmpfs (%s), memfds instead",
-			strerror(-store_mount_error(cache_store(server->cache))));
+		log_warning("the store: no tmpfs (%s), memfds instead, for at most %u files",
+			strerror(-store_mount_error(cache_store(server->cache))), descriptors / 4);
 	return r;
 }
 
@@ -335,7 +338,7 @@ static int start_server(struct server *server, unsigned descriptors)
 	if (r == 0)
 		r = start_tree(server, descriptors);
 	if (r == 0)
-		r = start_cache(server);
+		r = start_cache(server, descriptors);
 	if (r == 0)
 		r = start_backends(server);
 	if (r == 0) {

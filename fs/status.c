@@ -28,6 +28,7 @@ static void collect(struct server *server)
 	stats_set(stats, STATS_RESERVED_BYTES, f.reserved);
 	stats_set(stats, STATS_GROWN_BYTES, f.grown_bytes);
 	stats_set(stats, STATS_POLICY_BYTES, f.policy.memory);
+	stats_set(stats, STATS_STORE_DESCRIPTORS, f.descriptors);
 	stats_set(stats, STATS_MAPPED_OBJECTS, f.mapped_count);
 	stats_set(stats, STATS_PARKED_OBJECTS, f.policy.parked_count);
 	stats_set(stats, STATS_GHOSTS, f.policy.ghost_count);

@@ -418,6 +418,69 @@ static void what_grew_beyond_the_budget_is_given_back_at_the_next_tick(void **st
 	stop(&f);
 }
 
+/* As one who may not mount: each object then holds a descriptor. */
+static void start_with_descriptors(struct fixture *f, unsigned descriptors)
+{
+	const struct cache_options options = {
+		.budget = BUDGET,
+		.admit = 1,
+		.descriptors = descriptors,
+		.policy = evict_find("lru"),
+	};
+	const struct cache_owner owner = {.let_go = on_let_go, .watch = on_watch, .ctx = f};
+	uid_t user = geteuid();
+
+	memset(f, 0, sizeof(*f));
+	if (user == 0)
+		assert_return_code(seteuid(65534), errno);
+	assert_int_equal(cache_new(&f->cache, &options, &owner), 0);
+	if (user == 0)
+		assert_return_code(seteuid(0), errno);
+	assert_int_not_equal(store_mount_error(cache_store(f->cache)), 0);
+}
+
+static void objects_that_hold_descriptors_are_bounded_by_them(void **state)
+{
+	struct object *objects[8];
+	struct fixture f;
+
+	start_with_descriptors(&f, 8);
+	for (unsigned i = 0; i < 20; i++)
+		assert_non_null(add(&f, i, 100));
+	assert_int_equal(figures_of(&f).object_count, 8);
+	assert_int_equal(figures_of(&f).descriptors, 8);
+	for (unsigned i = 0; i < 8; i++) {
+		objects[i] = add(&f, 100 + i, 100);
+		assert_true(object_pin(objects[i]));
+	}
+	assert_null(add(&f, 200, 100)); /* all are in use: it is not cached */
+	assert_int_equal(figures_of(&f).no_room, 1);
+	for (unsigned i = 0; i < 8; i++)
+		cache_unpin(f.cache, objects[i]);
+	assert_non_null(add(&f, 201, 100));
+	stop(&f);
+}
+
+static void objects_give_descriptors_to_those_who_lack_them(void **state)
+{
+	struct fixture f;
+
+	start_with_descriptors(&f, 100);
+	for (unsigned i = 0; i < 50; i++)
+		assert_non_null(add(&f, i, 100));
+	assert_true(cache_yield_descriptors(f.cache) > 0);
+	assert_true(figures_of(&f).descriptors < 50);
+	assert_true(figures_of(&f).descriptors > 0);
+	stop(&f);
+	start_with(&f, BUDGET, 0);
+	if (store_mount_error(cache_store(f.cache)) == 0) {
+		assert_non_null(add(&f, 1, 100));
+		assert_int_equal(cache_yield_descriptors(f.cache), 0); /* they hold none */
+		assert_int_equal(figures_of(&f).object_count, 1);
+	}
+	stop(&f);
+}
+
 static void a_mapped_object_stays_until_nobody_maps_it(void **state)
 {
 	struct fixture f;
@@ -597,6 +660,8 @@ int main(void)
 		cmocka_unit_test(an_unwanted_object_leaves_with_its_last_user),
 		cmocka_unit_test(an_unwanted_object_that_is_mapped_leaves_with_the_mapping),
 		cmocka_unit_test(what_grew_beyond_the_budget_is_given_back_at_the_next_tick),
+		cmocka_unit_test(objects_that_hold_descriptors_are_bounded_by_them),
+		cmocka_unit_test(objects_give_descriptors_to_those_who_lack_them),
 		cmocka_unit_test(a_mapped_object_stays_until_nobody_maps_it),
 		cmocka_unit_test(a_smaller_budget_is_kept_at_once),
 		cmocka_unit_test(every_change_of_size_or_time_changes_the_stamp),
