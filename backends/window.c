@@ -202,6 +202,7 @@ enum window_answer window_take(struct window *window, struct backend_request *re
 	pthread_mutex_lock(&window->lock);
 	chunk = window_find(window, offset);
 	if (chunk && chunk->state == CHUNK_FLYING) {
+		loan_rest(request->loan);
 		request->work.next = chunk->waiters;
 		chunk->waiters = request;
 		answer = WINDOW_WAITS;

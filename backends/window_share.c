@@ -46,6 +46,7 @@ enum window_answer window_share(
 	pthread_mutex_lock(&window->host->lock);
 	chunk = find_elsewhere(window, offset);
 	if (chunk && chunk->state == CHUNK_FLYING) {
+		loan_rest(request->loan);
 		request->work.next = chunk->waiters;
 		chunk->waiters = request;
 		answer = WINDOW_WAITS;

@@ -68,18 +68,26 @@ void handle_register(struct server *server, struct handle *handle)
 
 static void unregister(struct server *server, struct handle *handle)
 {
-	if (!handle->link)
-		return;
 	pthread_mutex_lock(&server->handles.lock);
-	*handle->link = handle->next;
-	if (handle->next)
-		handle->next->link = handle->link;
+	if (handle->link) {
+		*handle->link = handle->next;
+		if (handle->next)
+			handle->next->link = handle->link;
+		handle->link = NULL;
+	}
 	pthread_mutex_unlock(&server->handles.lock);
+}
+
+void handle_hold(struct handle *handle)
+{
+	atomic_fetch_add(&handle->holders, 1);
 }
 
 void handle_free(struct server *server, struct handle *handle)
 {
 	unregister(server, handle);
+	if (atomic_fetch_sub(&handle->holders, 1) > 0)
+		return;
 	if (handle->bytes)
 		backend_close(handle->bytes);
 	if (handle->object)

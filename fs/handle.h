@@ -22,6 +22,7 @@ struct handle {
 	_Atomic off_t passed_to; /* a copy from here on goes on as the one before, see ops_copy.c */
 	int open_flags;          /* access mode, O_SYNC, O_DSYNC, O_APPEND */
 	enum lane lane;
+	atomic_uint holders;         /* besides the one who opened it */
 	bool random_buffered;        /* small reads out of order go through the page cache */
 	bool privileged_bits;        /* set-uid or set-gid when it was opened */
 	struct handle *next, **link; /* in the list of all */
@@ -44,4 +45,6 @@ int handle_fd(struct server *server, struct handle *handle);
 /* What moves the handle's bytes, kept by the handle. Returns 0 or -errno. */
 int handle_bytes(struct server *server, struct handle *handle, struct backend_file **ret);
 
+/* One handle_free() more is needed. */
+void handle_hold(struct handle *handle);
 void handle_free(struct server *server, struct handle *handle);

@@ -66,7 +66,6 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_
 	struct fuse_file_info *info);
 
 /* At the very end: frees what is kept for further requests. */
-void op_io_drain(void);
 
 /* What they share. */
 static inline struct server *server_of(fuse_req_t req)

@@ -10,113 +10,32 @@
 #include "backends/backend.h"
 #include "fs/copy.h"
 #include "fs/creds.h"
+#include "fs/io.h"
 #include "fs/ops.h"
 #include "fs/sync_io.h"
-
-#define IO_BUFFER (1 << 20) /* the largest request */
-#define IO_ALIGN 4096
-#define IO_POOL 16 /* kept for the next requests */
 
 #ifndef RWF_APPEND
 #define RWF_APPEND 0x00000010
 #endif
 
-/* A request on its way through a backend. */
-struct io {
-	struct backend_request request;
-	fuse_req_t req;
-	struct stats *stats;
-	enum lane lane;
-	char *own; /* over /dev/fuse: IO_BUFFER bytes, kept with the struct */
-	struct io *next;
-};
-
-static struct {
-	pthread_mutex_t lock;
-	struct io *first;
-	unsigned count;
-} pool = {.lock = PTHREAD_MUTEX_INITIALIZER};
-
-static struct io *io_get(fuse_req_t req, struct handle *handle)
-{
-	struct io *io;
-
-	pthread_mutex_lock(&pool.lock);
-	io = pool.first;
-	if (io) {
-		pool.first = io->next;
-		pool.count--;
-	}
-	pthread_mutex_unlock(&pool.lock);
-	if (!io)
-		io = calloc(1, sizeof(*io));
-	if (!io)
-		return NULL;
-	io->req = req;
-	io->stats = &server_of(req)->stats;
-	io->lane = handle->lane;
-	return io;
-}
-
-static void io_free(struct io *io)
-{
-	free(io->own);
-	free(io);
-}
-
-static void io_put(struct io *io)
-{
-	pthread_mutex_lock(&pool.lock);
-	if (pool.count < IO_POOL) {
-		io->next = pool.first;
-		pool.first = io;
-		pool.count++;
-		io = NULL;
-	}
-	pthread_mutex_unlock(&pool.lock);
-	if (io)
-		io_free(io);
-}
-
-void op_io_drain(void)
-{
-	while (pool.first) {
-		struct io *io = pool.first;
-
-		pool.first = io->next;
-		io_free(io);
-	}
-	pool.count = 0;
-}
-
 /* --- reading ---------------------------------------------------------------------------------- */
 
-/* Where the reply's bytes go: over io_uring the buffer that the kernel takes them from. */
-static char *io_buffer(struct io *io, size_t size)
+static void reply_read(struct io *io, char *buf, ssize_t n)
 {
-	char *payload;
-	size_t payload_size;
-	void *registration;
-
-	if (fuse_req_is_uring(io->req) &&
-		fuse_req_get_payload(io->req, &payload, &payload_size, &registration) == 0 &&
-		payload_size >= size)
-		return payload;
-	if (!io->own && posix_memalign((void **)&io->own, IO_ALIGN, IO_BUFFER) != 0)
-		io->own = NULL;
-	return size <= IO_BUFFER ? io->own : NULL;
+	if (n < 0) {
+		op_reply(io->req, (int)n);
+		return;
+	}
+	stats_read(&io->server->stats, io->lane, (uint64_t)n);
+	fuse_reply_buf(io->req, buf, (size_t)n);
 }
 
 static void read_done(struct backend_request *request, ssize_t result)
 {
 	struct io *io = (struct io *)request;
 
-	if (result < 0) {
-		op_reply(io->req, (int)result);
-	} else {
-		stats_read(io->stats, io->lane, (uint64_t)result);
-		fuse_reply_buf(io->req, request->buf, (size_t)result);
-	}
+	if (io_finish(io))
+		reply_read(io, request->buf, result);
 	io_put(io);
 }
 
@@ -140,6 +59,8 @@ static void read_file(fuse_req_t req, struct handle *handle, size_t size, off_t 
 	io->request.size = size;
 	io->request.offset = offset;
 	io->request.done = read_done;
+	io->is_read = true;
+	io_begin(io);
 	backend_read(&io->request);
 }
 
@@ -150,14 +71,12 @@ static void read_copy(fuse_req_t req, struct handle *handle, size_t size, off_t 
 	ssize_t n = buf ? cache_read(server_of(req)->cache, handle->object, buf, size, (uint64_t)offset)
 			: -ENOMEM;
 
-	if (n < 0) {
-		op_reply(req, (int)n);
-	} else {
-		stats_read(io->stats, io->lane, (uint64_t)n);
-		fuse_reply_buf(req, buf, (size_t)n);
+	if (!io) {
+		op_reply(req, -ENOMEM);
+		return;
 	}
-	if (io)
-		io_put(io);
+	reply_read(io, buf, n);
+	io_put(io);
 }
 
 void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *info)
@@ -287,6 +206,7 @@ static void write_done(struct backend_request *request, ssize_t result)
 {
 	struct io *io = (struct io *)request;
 
+	io_finish(io);
 	reply_written(io->req, io->lane, result);
 	io_put(io);
 }
@@ -317,6 +237,8 @@ static void write_direct(fuse_req_t req, struct handle *handle, const char *buf,
 	io->request.size = size;
 	io->request.offset = offset;
 	io->request.done = write_done;
+	io->is_read = false;
+	io_begin(io);
 	backend_write(&io->request);
 }
 

@@ -15,6 +15,7 @@
 #include "backends/backend.h"
 #include "fs/copy.h"
 #include "fs/creds.h"
+#include "fs/io.h"
 #include "fs/lane.h"
 #include "fs/log.h"
 #include "fs/ops.h"
@@ -29,7 +30,7 @@
 struct session {
 	struct server server;
 	void (*ready)(void);
-	GThread *ticker, *starter;
+	GThread *ticker, *rescuer, *starter;
 	GMutex lock; /* for ending */
 	GCond wake;
 	bool ending;
@@ -357,6 +358,7 @@ static void stop_server(struct server *server)
 		g_thread_pool_free(server->fillers, FALSE, TRUE);
 	if (server->workers)
 		g_thread_pool_free(server->workers, FALSE, TRUE);
+	io_wait_all();
 	if (server->tree && server->cache) {
 		lane_release_all(server);
 		copy_drop_all(server);
@@ -366,7 +368,7 @@ static void stop_server(struct server *server)
 	ruling_deinit(&server->ruling);
 	backend_free(server->direct);
 	backend_free(server->buffered);
-	op_io_drain();
+	io_drain();
 }
 
 /* --- mounting --------------------------------------------------------------------------------- */
@@ -463,13 +465,32 @@ static gpointer tick(gpointer data)
 	return NULL;
 }
 
+/* Apart from the ticker, which may have to wait for the disk. */
+static gpointer rescue(gpointer data)
+{
+	struct session *session = data;
+
+	g_mutex_lock(&session->lock);
+	while (!session->ending) {
+		if (g_cond_wait_until(
+			    &session->wake, &session->lock, g_get_monotonic_time() + G_TIME_SPAN_SECOND))
+			continue;
+		g_mutex_unlock(&session->lock);
+		io_rescue(&session->server);
+		g_mutex_lock(&session->lock);
+	}
+	g_mutex_unlock(&session->lock);
+	return NULL;
+}
+
 static void end_ticker(struct session *session)
 {
 	g_mutex_lock(&session->lock);
 	session->ending = true;
-	g_cond_signal(&session->wake);
+	g_cond_broadcast(&session->wake);
 	g_mutex_unlock(&session->lock);
 	g_thread_join(session->ticker);
+	g_thread_join(session->rescuer);
 }
 
 static int serve(struct session *session)
@@ -482,6 +503,7 @@ static int serve(struct session *session)
 	fuse_loop_cfg_set_max_threads(config, WORKER_THREADS);
 	fuse_loop_cfg_set_idle_threads(config, WORKER_THREADS);
 	session->ticker = g_thread_new("ticker", tick, session);
+	session->rescuer = g_thread_new("rescuer", rescue, session);
 	session->starter = g_thread_new("starter", wait_until_it_answers, session);
 	r = fuse_session_loop_mt(session->server.session, config);
 	fuse_loop_cfg_destroy(config);

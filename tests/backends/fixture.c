@@ -89,8 +89,8 @@ static void request_done(struct backend_request *request, ssize_t result)
 	sem_post(&waiting->done);
 }
 
-static void request_fill(struct waiting_request *waiting, struct backend_file *file, const void *buf,
-	size_t size, off_t offset)
+void request_prepare(struct waiting_request *waiting, struct backend_file *file, const void *buf, size_t size,
+	off_t offset)
 {
 	waiting->request = (struct backend_request){
 		.file = file,
@@ -106,7 +106,7 @@ static void request_fill(struct waiting_request *waiting, struct backend_file *f
 void request_start(
 	struct waiting_request *waiting, struct backend_file *file, void *buf, size_t size, off_t offset)
 {
-	request_fill(waiting, file, buf, size, offset);
+	request_prepare(waiting, file, buf, size, offset);
 	backend_read(&waiting->request);
 }
 
@@ -130,7 +130,7 @@ ssize_t write_and_wait(struct backend_file *file, const void *buf, size_t size, 
 {
 	struct waiting_request waiting;
 
-	request_fill(&waiting, file, buf, size, offset);
+	request_prepare(&waiting, file, buf, size, offset);
 	backend_write(&waiting.request);
 	return request_wait(&waiting);
 }
@@ -139,7 +139,7 @@ ssize_t wrote_and_wait(struct backend_file *file, size_t size, off_t offset)
 {
 	struct waiting_request waiting;
 
-	request_fill(&waiting, file, NULL, size, offset);
+	request_prepare(&waiting, file, NULL, size, offset);
 	backend_wrote(&waiting.request);
 	return request_wait(&waiting);
 }

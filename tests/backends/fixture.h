@@ -37,6 +37,9 @@ void fixture_drop_cache(const struct fixture *fixture);
 
 unsigned char pattern_byte(size_t offset);
 
+/* All but submitting it. */
+void request_prepare(struct waiting_request *waiting, struct backend_file *file, const void *buf, size_t size,
+	off_t offset);
 void request_start(
 	struct waiting_request *waiting, struct backend_file *file, void *buf, size_t size, off_t offset);
 ssize_t request_wait(struct waiting_request *waiting);

@@ -1,0 +1,244 @@
+#include "fs/io.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define IO_BUFFER (1 << 20) /* the largest request */
+#define IO_ALIGN 4096
+#define IO_POOL 16 /* kept for the next requests */
+#define OVERDUE_NS 1000000000ull
+#define LOOKED_AT 64 /* overdue readers at a time */
+
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t landed;
+	struct io *idle, *in_flight;
+	unsigned idle_count, begun_count;
+} pool = {.lock = PTHREAD_MUTEX_INITIALIZER, .landed = PTHREAD_COND_INITIALIZER};
+
+static uint64_t clock_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+struct io *io_get(fuse_req_t req, struct handle *handle)
+{
+	struct io *io;
+
+	pthread_mutex_lock(&pool.lock);
+	io = pool.idle;
+	if (io) {
+		pool.idle = io->next;
+		pool.idle_count--;
+	}
+	pthread_mutex_unlock(&pool.lock);
+	if (!io)
+		io = calloc(1, sizeof(*io));
+	if (!io)
+		return NULL;
+	io->req = req;
+	io->server = fuse_req_userdata(req);
+	io->handle = handle;
+	io->lane = handle->lane;
+	io->request.loan = NULL;
+	io->begun = false;
+	return io;
+}
+
+static void io_free(struct io *io)
+{
+	free(io->own);
+	free(io);
+}
+
+void io_put(struct io *io)
+{
+	pthread_mutex_lock(&pool.lock);
+	if (io->begun && --pool.begun_count == 0)
+		pthread_cond_broadcast(&pool.landed);
+	if (pool.idle_count < IO_POOL) {
+		io->next = pool.idle;
+		pool.idle = io;
+		pool.idle_count++;
+		io = NULL;
+	}
+	pthread_mutex_unlock(&pool.lock);
+	if (io)
+		io_free(io);
+}
+
+void io_drain(void)
+{
+	while (pool.idle) {
+		struct io *io = pool.idle;
+
+		pool.idle = io->next;
+		io_free(io);
+	}
+	pool.idle_count = 0;
+}
+
+char *io_buffer(struct io *io, size_t size)
+{
+	char *payload;
+	size_t payload_size;
+	void *registration;
+
+	if (fuse_req_is_uring(io->req) &&
+		fuse_req_get_payload(io->req, &payload, &payload_size, &registration) == 0 &&
+		payload_size >= size) {
+		io->request.loan = &io->loan;
+		return payload;
+	}
+	if (!io->own && posix_memalign((void **)&io->own, IO_ALIGN, IO_BUFFER) != 0)
+		io->own = NULL;
+	return size <= IO_BUFFER ? io->own : NULL;
+}
+
+void io_begin(struct io *io)
+{
+	atomic_store(&io->loan, LOAN_IN_USE);
+	io->pid = fuse_req_ctx(io->req)->pid;
+	io->began_ns = clock_ns();
+	io->given_up = false;
+	io->begun = true;
+	pthread_mutex_lock(&pool.lock);
+	pool.begun_count++;
+	io->next = pool.in_flight;
+	io->link = &pool.in_flight;
+	if (io->next)
+		io->next->link = &io->next;
+	pool.in_flight = io;
+	pthread_mutex_unlock(&pool.lock);
+}
+
+bool io_finish(struct io *io)
+{
+	bool given_up;
+
+	pthread_mutex_lock(&pool.lock);
+	*io->link = io->next;
+	if (io->next)
+		io->next->link = io->link;
+	given_up = io->given_up;
+	pthread_mutex_unlock(&pool.lock);
+	if (given_up)
+		handle_free(io->server, io->handle);
+	return !given_up;
+}
+
+void io_wait_all(void)
+{
+	pthread_mutex_lock(&pool.lock);
+	while (pool.begun_count)
+		pthread_cond_wait(&pool.landed, &pool.lock);
+	pthread_mutex_unlock(&pool.lock);
+}
+
+/* --- readers who were killed ------------------------------------------------------------------ */
+
+/* SIGKILL waits for the thread: it was sent, or the kernel made it of another signal that ends the process.
+ */
+static bool is_killed(pid_t pid)
+{
+	unsigned long long signals, killed = 1ull << (SIGKILL - 1);
+	bool found = false;
+	char path[40], line[256];
+	FILE *status;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	status = fopen(path, "re");
+	while (status && !found && fgets(line, sizeof(line), status))
+		found = (sscanf(line, "SigPnd: %llx", &signals) == 1 ||
+				sscanf(line, "ShdPnd: %llx", &signals) == 1) &&
+			signals & killed;
+	if (status)
+		fclose(status);
+	return found;
+}
+
+/* The lock must be held when you call any of the functions below this line, up to the next one. */
+
+static bool is_overdue(const struct io *io, uint64_t now_ns)
+{
+	return io->is_read && !io->given_up && now_ns - io->began_ns >= OVERDUE_NS;
+}
+
+/* Pids of overdue readers, each once; *any tells whether a read is overdue at all. */
+static unsigned overdue_readers(pid_t pids[LOOKED_AT], bool *any)
+{
+	uint64_t now_ns = clock_ns();
+	unsigned count = 0;
+
+	*any = false;
+	for (struct io *io = pool.in_flight; io && count < LOOKED_AT; io = io->next) {
+		unsigned i = 0;
+
+		if (!is_overdue(io, now_ns))
+			continue;
+		*any = true;
+		while (i < count && pids[i] != io->pid)
+			i++;
+		if (i == count && io->pid)
+			pids[count++] = io->pid;
+	}
+	return count;
+}
+
+/* Gives up one read of this reader that can be; its request, which is to be answered, or NULL. */
+static fuse_req_t give_up_one(pid_t pid)
+{
+	uint64_t now_ns = clock_ns();
+
+	for (struct io *io = pool.in_flight; io; io = io->next) {
+		if (io->pid != pid || !is_overdue(io, now_ns))
+			continue;
+		/* a buffer of our own may be written to for as long as it takes */
+		if (io->request.loan && !loan_take_back(io->request.loan))
+			continue;
+		io->given_up = true;
+		handle_hold(io->handle);
+		return io->req;
+	}
+	return NULL;
+}
+
+/* No lock is held from here on. */
+
+static void rescue(pid_t pid)
+{
+	fuse_req_t req;
+
+	do {
+		pthread_mutex_lock(&pool.lock);
+		req = give_up_one(pid);
+		pthread_mutex_unlock(&pool.lock);
+		if (req)
+			fuse_reply_err(req, EINTR);
+	} while (req);
+}
+
+void io_rescue(struct server *server)
+{
+	pid_t pids[LOOKED_AT];
+	unsigned count;
+	bool overdue;
+
+	pthread_mutex_lock(&pool.lock);
+	count = overdue_readers(pids, &overdue);
+	pthread_mutex_unlock(&pool.lock);
+	backend_set_overdue(server->direct, overdue);
+	backend_set_overdue(server->buffered, overdue);
+	for (unsigned i = 0; i < count; i++) {
+		if (is_killed(pids[i]))
+			rescue(pids[i]);
+	}
+}

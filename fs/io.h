@@ -1,0 +1,51 @@
+/*
+ * io - requests of the kernel's on their way through a backend.
+ *
+ * Each is counted from io_begin() to io_put(), so that the mount's end waits for all of them,
+ * and so that a reader who was killed while the disk hangs is answered: until then its process can't end.
+ * What the backend still brings for it is thrown away.
+ */
+#pragma once
+
+#define FUSE_USE_VERSION FUSE_MAKE_VERSION(3, 18)
+#include <fuse_lowlevel.h>
+
+#include "backends/backend.h"
+#include "fs/server.h"
+
+struct io {
+	struct backend_request request;
+	fuse_req_t req;
+	struct server *server;
+	struct handle *handle;
+	enum lane lane;
+	char *own;       /* IO_BUFFER bytes, kept with the struct */
+	atomic_int loan; /* of the kernel's buffer, see backends/loan.h */
+	pid_t pid;       /* who waits */
+	uint64_t began_ns;
+	bool begun, is_read;
+	bool given_up; /* answered already */
+	struct io *next, **link;
+};
+
+/* NULL without memory. */
+struct io *io_get(fuse_req_t req, struct handle *handle);
+void io_put(struct io *io);
+
+/* Where a read's bytes go: over io_uring the buffer that the kernel takes them from. NULL without memory. */
+char *io_buffer(struct io *io, size_t size);
+
+void io_begin(struct io *io);
+
+/* False when the request was answered meanwhile: nothing but io_put() may follow. */
+bool io_finish(struct io *io);
+
+/* Looks for readers who were killed, and lets them go. Called every second or so by a thread that never waits
+ * for the disk. */
+void io_rescue(struct server *server);
+
+/* Waits for everything in flight. */
+void io_wait_all(void);
+
+/* Frees what is kept for the next requests. */
+void io_drain(void);
