@@ -4,7 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { YIELDED_AT_ONCE = 16 };
+/* REFUSALS_MAX: victims that turn out to be mapped are kept and watched; a fill asks no more than so many. */
+enum { YIELDED_AT_ONCE = 16, REFUSALS_MAX = 64 };
 
 uint64_t cache_stamp(uint64_t size, int64_t mtime_ns, int64_t ctime_ns)
 {
@@ -121,6 +122,7 @@ bool cache_let_go(struct cache *cache, struct object *object)
 int cache_make_room(struct cache *cache, uint64_t incoming)
 {
 	struct evict_entry *victim;
+	unsigned refusals = 0;
 	int r = 0;
 
 	pthread_mutex_lock(&cache->lock);
@@ -128,7 +130,7 @@ int cache_make_room(struct cache *cache, uint64_t incoming)
 		(incoming && store_is_full(cache->store))) {
 		struct object *object;
 
-		victim = evict_pick(cache->evict);
+		victim = refusals < REFUSALS_MAX ? evict_pick(cache->evict) : NULL;
 		if (!victim) {
 			r = -ENOSPC;
 			break;
@@ -136,7 +138,7 @@ int cache_make_room(struct cache *cache, uint64_t incoming)
 		object = object_of(victim);
 		object->settled = false;
 		pthread_mutex_unlock(&cache->lock);
-		cache_let_go(cache, object);
+		refusals += !cache_let_go(cache, object);
 		pthread_mutex_lock(&cache->lock);
 	}
 	if (r == 0)

@@ -38,8 +38,8 @@ struct object {
 	uint8_t kept : 1;      /* the owner's: pinned by a rule */
 	/* The rest is the cache's, under its lock. */
 	bool published;
-	bool settled; /* inserted into the policy */
-	bool mapped;  /* kept because somebody maps it; on the watch list */
+	bool settled;    /* inserted into the policy */
+	uint32_t mapped; /* kept because somebody maps it: its place in the watch list, from 1; else 0 */
 };
 
 struct cache_owner {
@@ -126,7 +126,8 @@ uint64_t cache_empty(struct cache *cache);
 /* The process has no descriptor left: evicts some objects if they hold any; returns how many. No lock of an
  * inode may be held. */
 uint64_t cache_yield_descriptors(struct cache *cache);
-/* Once a second: looks after mapped objects, and evicts what the budget no longer holds. */
+/* Once a second: looks after mapped objects, some hundreds at a time, and evicts what the budget no longer
+ * holds. */
 void cache_tick(struct cache *cache);
 /* Keeps an object although nobody has it open, since somebody maps it: a pin until owner.watch() says
  * otherwise. The caller has it claimed or pinned, and ends that. */

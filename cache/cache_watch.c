@@ -3,14 +3,19 @@
 
 #include <stdlib.h>
 
+/* A look at one costs some system calls: what a tick may do. */
+enum { LOOKS_PER_TICK = 512 };
+
 void cache_unwatch(struct cache *cache, struct object *object)
 {
-	for (unsigned i = 0; object->mapped && i < cache->watched_count; i++) {
-		if (cache->watched[i] != object)
-			continue;
-		cache->watched[i] = cache->watched[--cache->watched_count];
-		object->mapped = false;
-	}
+	struct object *last;
+
+	if (!object->mapped)
+		return;
+	last = cache->watched[--cache->watched_count];
+	cache->watched[object->mapped - 1] = last;
+	last->mapped = object->mapped;
+	object->mapped = 0;
 }
 
 void cache_watch(struct cache *cache, struct object *object)
@@ -30,7 +35,7 @@ void cache_watch(struct cache *cache, struct object *object)
 	}
 	if (listed && !object->mapped) {
 		cache->watched[cache->watched_count++] = object;
-		object->mapped = true;
+		object->mapped = cache->watched_count;
 		atomic_fetch_add(&object->pins, 1);
 	}
 	if (!object->settled)
@@ -57,26 +62,38 @@ static void settle(struct cache *cache, struct object *object)
 		object->settled = evict_insert(cache->evict, &object->entry) == 0;
 }
 
+/* The next of the list; NULL: it is empty. */
+static struct object *next_watched(struct cache *cache)
+{
+	struct object *object = NULL;
+
+	pthread_mutex_lock(&cache->lock);
+	if (cache->watched_next >= cache->watched_count)
+		cache->watched_next = 0;
+	if (cache->watched_count) {
+		object = cache->watched[cache->watched_next];
+		settle(cache, object);
+	}
+	pthread_mutex_unlock(&cache->lock);
+	return object;
+}
+
 void cache_tick(struct cache *cache)
 {
 	struct object *object;
+	unsigned looks;
 
-	for (unsigned i = 0;;) {
-		int r;
-
-		pthread_mutex_lock(&cache->lock);
-		object = i < cache->watched_count ? cache->watched[i] : NULL;
-		if (object)
-			settle(cache, object);
-		pthread_mutex_unlock(&cache->lock);
-		if (!object)
-			break;
+	pthread_mutex_lock(&cache->lock);
+	looks = MIN(cache->watched_count, LOOKS_PER_TICK);
+	pthread_mutex_unlock(&cache->lock);
+	while (looks-- > 0 && (object = next_watched(cache))) {
 		/* the watch list holds a pin: only this thread takes it away */
-		r = cache->owner.watch(cache->owner.ctx, object);
-		if (r >= 0)
-			end_watch(cache, object, r > 0);
+		int r = cache->owner.watch(cache->owner.ctx, object);
+
+		if (r < 0)
+			cache->watched_next++;
 		else
-			i++;
+			end_watch(cache, object, r > 0); /* the last of the list took its place */
 	}
 	cache_shed(cache);
 }

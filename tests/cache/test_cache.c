@@ -506,6 +506,34 @@ static void a_mapped_object_stays_until_nobody_maps_it(void **state)
 	stop(&f);
 }
 
+static void mapped_objects_bound_what_a_fill_and_a_tick_do(void **state)
+{
+	const unsigned count = 2000;
+	struct fixture f;
+
+	start_with(&f, BUDGET * 16, 0);
+	for (unsigned i = 0; i < count; i++)
+		assert_non_null(add(&f, i, 100));
+	f.refuse = f.still_used = true;
+	cache_set_budget(f.cache, 2 * BUDGET);
+	assert_true(f.let_go_count < count / 10);
+	assert_null(add(&f, count, 100));
+	assert_int_equal(figures_of(&f).no_room, 1);
+	while (figures_of(&f).mapped_count < count)
+		cache_empty(f.cache);
+	f.watch_count = 0;
+	cache_tick(f.cache);
+	assert_true(f.watch_count < count);
+	for (unsigned i = 0; i < 8; i++)
+		cache_tick(f.cache);
+	assert_true(f.watch_count >= count); /* one after the other all have their turn */
+	f.refuse = f.still_used = false;
+	for (unsigned i = 0; i < 8; i++)
+		cache_tick(f.cache);
+	assert_int_equal(figures_of(&f).mapped_count, 0);
+	stop(&f);
+}
+
 static void a_smaller_budget_is_kept_at_once(void **state)
 {
 	struct fixture f;
@@ -663,6 +691,7 @@ int main(void)
 		cmocka_unit_test(objects_that_hold_descriptors_are_bounded_by_them),
 		cmocka_unit_test(objects_give_descriptors_to_those_who_lack_them),
 		cmocka_unit_test(a_mapped_object_stays_until_nobody_maps_it),
+		cmocka_unit_test(mapped_objects_bound_what_a_fill_and_a_tick_do),
 		cmocka_unit_test(a_smaller_budget_is_kept_at_once),
 		cmocka_unit_test(every_change_of_size_or_time_changes_the_stamp),
 		cmocka_unit_test(threads_may_fill_read_drop_and_evict_together),
