@@ -45,6 +45,13 @@ static void large_direct_requests_verify(void **state)
 	verify("--ioengine=io_uring --iodepth=4 --direct=1 --rw=write --bs=1m --size=32m");
 }
 
+static void large_unaligned_requests_verify(void **state)
+{
+	verify("--ioengine=io_uring --iodepth=4 --rw=randwrite --bsrange=100k-2m --bs_unaligned --size=24m "
+	       "--numjobs=2");
+	verify("--ioengine=psync --rw=write --bs=300001 --size=30m --sync=dsync");
+}
+
 static void mapped_writes_verify(void **state)
 {
 	verify("--ioengine=mmap --rw=randwrite --bs=4k --size=2m --numjobs=2");
@@ -66,6 +73,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(direct_writes_verify),
 	cmocka_unit_test(uring_writes_verify),
 	cmocka_unit_test(large_direct_requests_verify),
+	cmocka_unit_test(large_unaligned_requests_verify),
 	cmocka_unit_test(mapped_writes_verify),
 	cmocka_unit_test(appended_and_synced_writes_verify),
 	cmocka_unit_test(many_small_files_verify),
