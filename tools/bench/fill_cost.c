@@ -1,0 +1,341 @@
+/*
+ * fill_cost - what copying a file into the cache costs, beside what a hit and the other ways of reading cost.
+ *
+ *   fill_cost [--files=N] [--rounds=N] SIEVEFS SIEVECTL DIRECTORY
+ *
+ * Makes files of some sizes below DIRECTORY, mounts them with SIEVEFS, and times open, read to the end and
+ * close of each. Prints medians over all files and rounds as a table; fills are asynchronous, and their cost
+ * is the daemon's CPU time beyond that of the same opens without them. Prints what it measures and judges
+ * nothing.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define FUSE_MAGIC 0x65735546
+#define READ_STEP (1 << 20)
+#define MIB (1 << 20)
+
+enum way { DISK, NATIVE, PLAIN, FILLING, HIT, WAY_COUNT };
+
+static const char *const headings[WAY_COUNT] = {
+	"from disk", "page cache", "plain lane", "open that fills", "hit"};
+static const unsigned sizes_kib[] = {4, 16, 64, 256};
+enum { SIZE_COUNT = sizeof(sizes_kib) / sizeof(*sizes_kib) };
+
+static unsigned file_count = 256, round_count = 5;
+static const char *sievefs, *sievectl;
+static char source[PATH_MAX], point[PATH_MAX];
+static double *samples[SIZE_COUNT][WAY_COUNT]; /* ns, for each file of each round */
+static double *fill_cpu[SIZE_COUNT];           /* ns a file, for each round */
+
+static void __attribute__((noreturn, format(printf, 1, 2))) fail(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	fputs("fill_cost: ", stderr);
+	vfprintf(stderr, format, args);
+	fputc('\n', stderr);
+	va_end(args);
+	exit(1);
+}
+
+static int64_t ns_on(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+static void pause_ms(unsigned ms)
+{
+	nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000L}, NULL);
+}
+
+/* --- files ------------------------------------------------------------------------------------ */
+
+static void path_of(char path[PATH_MAX], const char *top, unsigned size, unsigned file)
+{
+	if (snprintf(path, PATH_MAX, "%s/%uK.%u", top, sizes_kib[size], file) >= PATH_MAX)
+		fail("%s: too long", top);
+}
+
+static void make_file(unsigned size, unsigned file)
+{
+	char path[PATH_MAX];
+	static char bytes[256 * 1024];
+	int fd;
+
+	path_of(path, source, size, file);
+	memset(bytes, (int)file + 1, sizeof(bytes));
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (fd < 0 || write(fd, bytes, sizes_kib[size] * 1024) != sizes_kib[size] * 1024 || fsync(fd) < 0)
+		fail("%s: %s", path, strerror(errno));
+	close(fd);
+}
+
+static void each_file(void (*visit)(unsigned size, unsigned file))
+{
+	for (unsigned size = 0; size < SIZE_COUNT; size++)
+		for (unsigned file = 0; file < file_count; file++)
+			visit(size, file);
+}
+
+static void remove_file(unsigned size, unsigned file)
+{
+	char path[PATH_MAX];
+
+	path_of(path, source, size, file);
+	unlink(path);
+}
+
+static void forget_pages(unsigned size)
+{
+	char path[PATH_MAX];
+
+	for (unsigned file = 0; file < file_count; file++) {
+		int fd;
+
+		path_of(path, source, size, file);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd >= 0)
+			posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+		close(fd);
+	}
+}
+
+static int64_t read_one(const char *path)
+{
+	static char buffer[READ_STEP];
+	int64_t start = ns_on(CLOCK_MONOTONIC);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		fail("%s: %s", path, strerror(errno));
+	while (read(fd, buffer, sizeof(buffer)) > 0)
+		;
+	close(fd);
+	return ns_on(CLOCK_MONOTONIC) - start;
+}
+
+/* Names first, so that no way pays for lookups. to: where to note the times. */
+static void read_all(const char *top, unsigned size, double *to)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	for (unsigned file = 0; file < file_count; file++) {
+		path_of(path, top, size, file);
+		if (stat(path, &st) < 0)
+			fail("%s: %s", path, strerror(errno));
+	}
+	for (unsigned file = 0; file < file_count; file++) {
+		path_of(path, top, size, file);
+		to[file] = (double)read_one(path);
+	}
+}
+
+/* --- the mount -------------------------------------------------------------------------------- */
+
+static pid_t mount_with(const char *options)
+{
+	struct statfs fs = {0};
+	pid_t daemon = fork();
+
+	if (daemon == 0) {
+		execl(sievefs, sievefs, "-f", "-o", options, source, point, (char *)NULL);
+		_exit(127);
+	}
+	for (int tries = 0; tries < 1000; tries++) {
+		if (statfs(point, &fs) == 0 && fs.f_type == FUSE_MAGIC)
+			return daemon;
+		if (waitpid(daemon, NULL, WNOHANG) == daemon)
+			break;
+		pause_ms(10);
+	}
+	fail("%s did not mount", sievefs);
+}
+
+static void unmount(pid_t daemon)
+{
+	kill(daemon, SIGTERM);
+	waitpid(daemon, NULL, 0);
+}
+
+static long long counter(const char *name)
+{
+	char command[3 * PATH_MAX], text[65536], key[64];
+	const char *found;
+	size_t length;
+	FILE *pipe;
+
+	snprintf(command, sizeof(command), "'%s' stat '%s' --json", sievectl, point);
+	pipe = popen(command, "re");
+	length = pipe ? fread(text, 1, sizeof(text) - 1, pipe) : 0;
+	if (!pipe || pclose(pipe) != 0)
+		fail("%s failed", command);
+	text[length] = '\0';
+	snprintf(key, sizeof(key), "\"%s\":", name);
+	found = strstr(text, key);
+	if (!found)
+		fail("%s shows no %s", command, name);
+	return strtoll(found + strlen(key), NULL, 10);
+}
+
+/* Until all that the opens set off is done. Two questions at least, so that each way pays for as many. */
+static void await_fills(long long count)
+{
+	pause_ms(100);
+	counter("fills");
+	for (int tries = 0; counter("fills") < count; tries++) {
+		if (tries == 100)
+			fail("of %lld files not all were cached", count);
+		pause_ms(100);
+	}
+}
+
+/* The daemon's CPU time, in ns a file, of reading each file once. */
+static double read_and_await(pid_t daemon, unsigned size, double *to, long long fills)
+{
+	clockid_t clock;
+	int64_t start;
+
+	if (clock_getcpuclockid(daemon, &clock) != 0)
+		fail("the daemon's CPU time can't be read");
+	start = ns_on(clock);
+	read_all(point, size, to);
+	await_fills(fills);
+	return (double)(ns_on(clock) - start) / file_count;
+}
+
+/* --- rounds ----------------------------------------------------------------------------------- */
+
+static void measure_round(unsigned round)
+{
+	double plain_cpu[SIZE_COUNT];
+	size_t at = (size_t)round * file_count;
+	pid_t daemon = mount_with("admit=0,small_max=1M,settle=0,memory_floor=0");
+
+	for (unsigned size = 0; size < SIZE_COUNT; size++) {
+		forget_pages(size);
+		read_all(source, size, samples[size][DISK] + at);
+		read_all(source, size, samples[size][NATIVE] + at);
+		read_all(point, size, samples[size][PLAIN] + at);
+		plain_cpu[size] = read_and_await(daemon, size, samples[size][PLAIN] + at, 0);
+	}
+	unmount(daemon);
+	daemon = mount_with("admit=1,small_max=1M,settle=0,memory_floor=0");
+	for (unsigned size = 0; size < SIZE_COUNT; size++) {
+		long long fills = (long long)file_count * (size + 1);
+		double cpu;
+
+		read_all(source, size, samples[size][HIT] + at); /* into the page cache */
+		cpu = read_and_await(daemon, size, samples[size][FILLING] + at, fills);
+		fill_cpu[size][round] = cpu - plain_cpu[size];
+		read_all(point, size, samples[size][HIT] + at);
+		read_all(point, size, samples[size][HIT] + at);
+	}
+	unmount(daemon);
+}
+
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double median_us(double *values, size_t count)
+{
+	qsort(values, count, sizeof(*values), compare);
+	return values[count / 2] / 1000;
+}
+
+static void print_table(void)
+{
+	printf("| file |");
+	for (int way = 0; way < WAY_COUNT; way++)
+		printf(" %s, µs |", headings[way]);
+	printf(" CPU of a fill, µs |\n|---|");
+	for (int way = 0; way <= WAY_COUNT; way++)
+		printf("---|");
+	putchar('\n');
+	for (unsigned size = 0; size < SIZE_COUNT; size++) {
+		printf("| %u KiB |", sizes_kib[size]);
+		for (int way = 0; way < WAY_COUNT; way++)
+			printf(" %.1f |", median_us(samples[size][way], (size_t)file_count * round_count));
+		printf(" %.1f |\n", median_us(fill_cpu[size], round_count));
+	}
+}
+
+static void *allocate(size_t count)
+{
+	void *memory = calloc(count, sizeof(double));
+
+	if (!memory)
+		fail("no memory");
+	return memory;
+}
+
+static unsigned number_of(const char *text)
+{
+	char *end;
+	unsigned long number = strtoul(text, &end, 10);
+
+	if (*end || number == 0 || number > 4096)
+		fail("%s: takes a number from 1 to 4096", text);
+	return (unsigned)number;
+}
+
+static void read_arguments(int argc, char **argv)
+{
+	int i = 1;
+
+	for (; i < argc && argv[i][0] == '-'; i++) {
+		if (strncmp(argv[i], "--files=", 8) == 0)
+			file_count = number_of(argv[i] + 8);
+		else if (strncmp(argv[i], "--rounds=", 9) == 0)
+			round_count = number_of(argv[i] + 9);
+		else
+			fail("%s: there are --files=N and --rounds=N", argv[i]);
+	}
+	if (argc - i != 3)
+		fail("usage: fill_cost [--files=N] [--rounds=N] SIEVEFS SIEVECTL DIRECTORY");
+	sievefs = argv[i];
+	sievectl = argv[i + 1];
+	snprintf(source, sizeof(source), "%.3000s/fill_cost.source", argv[i + 2]);
+	snprintf(point, sizeof(point), "%.3000s/fill_cost.mount", argv[i + 2]);
+}
+
+int main(int argc, char **argv)
+{
+	read_arguments(argc, argv);
+	if (mkdir(source, 0755) < 0 || mkdir(point, 0755) < 0)
+		fail("%s, %s: %s", source, point, strerror(errno));
+	for (unsigned size = 0; size < SIZE_COUNT; size++) {
+		fill_cpu[size] = allocate(round_count);
+		for (int way = 0; way < WAY_COUNT; way++)
+			samples[size][way] = allocate((size_t)round_count * file_count);
+	}
+	each_file(make_file);
+	for (unsigned round = 0; round < round_count; round++)
+		measure_round(round);
+	print_table();
+	each_file(remove_file);
+	rmdir(source);
+	rmdir(point);
+	return 0;
+}
