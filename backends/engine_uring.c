@@ -262,15 +262,17 @@ static void *ring_run(void *context)
 static void uring_submit(struct engine *engine, struct engine_op *op)
 {
 	struct uring_engine *uring = (struct uring_engine *)engine;
+	struct engine_op *each = op;
 	struct ring *ring = own_ring;
 	bool own = false;
 	int cpu;
 
-	for (struct engine_op *each = op; each; each = each->next) {
+	do {
 		each->blocking = false;
 		each->submitter = &self;
 		own |= each->here;
-	}
+		each = each->next;
+	} while (each);
 	if (!ring || ring->owner != uring) {
 		cpu = sched_getcpu();
 		ring = &uring->rings[(cpu < 0 ? 0 : (unsigned)cpu) % uring->ring_count];

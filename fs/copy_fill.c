@@ -50,7 +50,7 @@ static ssize_t read_descriptor(void *ctx, void *buf, size_t size, uint64_t offse
 
 int copy_refresh_from(struct server *server, struct inode *inode, struct object *object, int fd)
 {
-	struct statx before, after;
+	struct statx before = {0}, after = {0};
 	const struct cache_source source = {.read = read_descriptor, .ctx = (void *)(intptr_t)fd};
 	int r;
 

@@ -8,8 +8,8 @@
 #include <stdint.h>
 
 /*
- * Bytes: the machine's memory, or the smallest limit of the memory cgroups (v1 or v2; memory.max and memory.high
- * of v2) this process is in, where that is less. 0 where /proc/meminfo cannot be read.
+ * Bytes: the machine's memory, or the smallest limit of the memory cgroups (v1 or v2; memory.max and
+ * memory.high of v2) this process is in, where that is less. 0 where /proc/meminfo cannot be read.
  */
 uint64_t memory_total(const char *root);
 

@@ -95,14 +95,11 @@ struct making {
 
 static int make_at(int dir, const struct making *what)
 {
-	switch (what->mode & S_IFMT) {
-	case S_IFDIR:
-		return mkdirat(dir, what->name, what->mode & ~S_IFMT);
-	case S_IFLNK:
+	if (what->target)
 		return symlinkat(what->target, dir, what->name);
-	default:
-		return mknodat(dir, what->name, what->mode, what->rdev);
-	}
+	if (S_ISDIR(what->mode))
+		return mkdirat(dir, what->name, what->mode & ~S_IFMT);
+	return mknodat(dir, what->name, what->mode, what->rdev);
 }
 
 static int make_as_caller(fuse_req_t req, int dir, const struct making *what)

@@ -302,7 +302,7 @@ size_t option_distance(const char *a, const char *b)
 {
 	size_t width = strlen(b) + 1;
 	size_t height = strlen(a) + 1;
-	g_autofree size_t *cell = g_new(size_t, width * height);
+	size_t *cell = g_new(size_t, width * height), distance;
 
 	for (size_t i = 0; i < height; i++) {
 		for (size_t j = 0; j < width; j++) {
@@ -318,5 +318,7 @@ size_t option_distance(const char *a, const char *b)
 				*at = MIN(*at, *(at - 2 * width - 2) + 1);
 		}
 	}
-	return cell[height * width - 1];
+	distance = cell[height * width - 1];
+	g_free(cell);
+	return distance;
 }

@@ -109,7 +109,7 @@ static void recall(const struct ruling *ruling, const struct inode *inode, struc
 	decision->has_lane = inode->rule_lane > 0;
 	decision->lane = inode->rule_lane > 0 ? (enum lane)(inode->rule_lane - 1) : LANE_CACHED;
 	decision->pin = inode->keep;
-	decision->priority = inode->priority;
+	decision->priority = (int)inode->priority;
 }
 
 void ruling_ask(struct ruling *ruling, struct tree *tree, const char *source, struct inode *inode,

@@ -52,10 +52,11 @@ static struct inode *inode_new(
 	unsigned bytes = packed ? 0 : id->bytes;
 	size_t head = id->type == TREE_BY_NAME ? offsetof(struct named_inode, inode) : 0;
 	char *memory = calloc(1, head + sizeof(struct inode) + bytes);
-	struct inode *inode = (struct inode *)(memory + head);
+	struct inode *inode;
 
 	if (!memory)
 		return NULL;
+	inode = (struct inode *)(memory + head);
 	inode->nodeid = nodeid;
 	inode->mount = id->mount;
 	inode->fd_slot = -1;
@@ -216,6 +217,7 @@ int tree_adopt(struct tree *tree, int fd, struct inode *parent, const char *name
 	struct inode *inode;
 	int r;
 
+	*ret = NULL;
 	if (statx(fd, "", AT_EMPTY_PATH, STATX_WANTED, stx) < 0)
 		return -errno;
 	r = tree_identify(tree, fd, stx, parent, &id);
@@ -258,10 +260,10 @@ int tree_lookup(
 	if (r < 0)
 		return r;
 	r = tree_adopt(tree, fd, parent, name, ret, stx);
-	if (r < 0)
-		close(fd);
-	else
+	if (*ret)
 		tree_fd_donate(tree, *ret, fd);
+	else
+		close(fd);
 	return r;
 }
 

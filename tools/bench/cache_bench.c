@@ -137,8 +137,10 @@ static int bench(const struct evict_policy *policy, uint64_t count, struct resul
 	double start;
 	int r;
 
-	if (!slots || source < 0 || ftruncate(source, PAGE) < 0)
+	if (!slots || source < 0 || ftruncate(source, PAGE) < 0) {
+		free(slots);
 		return -1;
+	}
 	r = cache_new(&cache, &options, &owner);
 	if (r < 0)
 		return r;

@@ -211,7 +211,7 @@ static int read_reply(struct sievectl *ctl, int control, char **reply, size_t *l
 static int refused(struct sievectl *ctl, int control, int error)
 {
 	char *reason = NULL;
-	size_t length;
+	size_t length = 0;
 
 	if (is_gone(error) || read_reply(ctl, control, &reason, &length) < 0 || length == 0) {
 		errno = error;

@@ -106,7 +106,7 @@ static int ask(const char *path, const char *const *request)
 {
 	struct sievectl *ctl;
 	char *reply = NULL;
-	size_t length;
+	size_t length = 0;
 	int r = sievectl_open(path, &ctl);
 
 	if (r == 0)
