@@ -58,6 +58,8 @@ int cache_new(struct cache **ret, const struct cache_options *options, const str
 		.policy = options->policy,
 		.budget = options->budget,
 		.admit = options->admit,
+		/* a file of just that part of the budget is to fit */
+		.largest_extra = CHARGE_METADATA + 2 * PAGE,
 	};
 	struct evict_stats stats;
 	int r;

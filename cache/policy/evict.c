@@ -116,9 +116,10 @@ void evict_prefetch(const struct evict *e, uint64_t id)
 
 enum evict_answer evict_ask(struct evict *e, uint64_t id, uint64_t charge)
 {
+	uint64_t largest = e->options.budget / e->options.largest_part + e->options.largest_extra;
 	struct ghost_memory memory;
 
-	if (!e->options.admit || charge > e->options.budget / e->options.largest_part)
+	if (!e->options.admit || charge > largest || charge > e->options.budget)
 		return EVICT_NEVER;
 	if (e->options.admit == 1)
 		return EVICT_ADMIT;

@@ -80,12 +80,13 @@ const char *evict_policy_help(const struct evict_policy *policy); /* one line */
 
 struct evict_options {
 	const struct evict_policy *policy;
-	uint64_t budget;       /* bytes for charges and for the policy's own memory */
-	unsigned admit;        /* opens within the ghost's horizon until a file is admitted; 0 never */
-	unsigned largest_part; /* a file may charge at most budget / this; 0 means EVICT_LARGEST_PART */
-	bool memory_is_free;   /* the policy's own memory does not count against the budget */
-	bool bit_only;         /* the host never calls evict_hit() or evict_touch(): used() is all there is */
-	uint64_t s0;           /* s3gd: size in bytes where a file's own weight ends; 0 means 512K */
+	uint64_t budget;        /* bytes for charges and for the policy's own memory */
+	unsigned admit;         /* opens within the ghost's horizon until a file is admitted; 0 never */
+	unsigned largest_part;  /* a file may charge at most budget / this; 0 means EVICT_LARGEST_PART */
+	uint64_t largest_extra; /* and so much more: what is charged besides the file's bytes */
+	bool memory_is_free;    /* the policy's own memory does not count against the budget */
+	bool bit_only; /* the host never calls evict_hit() or evict_touch(): used() is all there is */
+	uint64_t s0;   /* s3gd: size in bytes where a file's own weight ends; 0 means 512K */
 	unsigned small_permille; /* s3gd, s3fifo: share of the budget for probation; 0 means the policy's own
 				  */
 };

@@ -481,6 +481,37 @@ static void objects_give_descriptors_to_those_who_lack_them(void **state)
 	stop(&f);
 }
 
+static void a_file_of_an_eighth_of_the_budget_may_enter(void **state)
+{
+	struct fixture f;
+
+	start_with(&f, BUDGET, 0);
+	cache_ask(f.cache, 1, BUDGET / 8);
+	assert_true(cache_ask(f.cache, 1, BUDGET / 8));
+	cache_ask(f.cache, 2, BUDGET / 8 + 4 * PAGE);
+	assert_false(cache_ask(f.cache, 2, BUDGET / 8 + 4 * PAGE));
+	stop(&f);
+}
+
+static void nothing_enters_while_growth_takes_the_budget(void **state)
+{
+	struct object *grown;
+	struct fixture f;
+
+	start_with(&f, BUDGET, BUDGET);
+	grown = add(&f, 1, PAGE);
+	assert_non_null(add(&f, 2, PAGE));
+	assert_true(object_pin(grown));
+	assert_int_equal(cache_truncate(f.cache, grown, BUDGET), 0);
+	assert_null(add(&f, 3, PAGE));
+	assert_int_equal(figures_of(&f).no_room, 1);
+	assert_int_equal(figures_of(&f).object_count, 1); /* all others had to leave for it */
+	assert_int_equal(cache_truncate(f.cache, grown, PAGE), 0);
+	assert_non_null(add(&f, 3, PAGE));
+	cache_unpin(f.cache, grown);
+	stop(&f);
+}
+
 static void a_mapped_object_stays_until_nobody_maps_it(void **state)
 {
 	struct fixture f;
@@ -690,6 +721,8 @@ int main(void)
 		cmocka_unit_test(what_grew_beyond_the_budget_is_given_back_at_the_next_tick),
 		cmocka_unit_test(objects_that_hold_descriptors_are_bounded_by_them),
 		cmocka_unit_test(objects_give_descriptors_to_those_who_lack_them),
+		cmocka_unit_test(a_file_of_an_eighth_of_the_budget_may_enter),
+		cmocka_unit_test(nothing_enters_while_growth_takes_the_budget),
 		cmocka_unit_test(a_mapped_object_stays_until_nobody_maps_it),
 		cmocka_unit_test(mapped_objects_bound_what_a_fill_and_a_tick_do),
 		cmocka_unit_test(a_smaller_budget_is_kept_at_once),
