@@ -12,6 +12,7 @@ import time
 DROP_CACHES = "/proc/sys/vm/drop_caches"
 ZRAM_CONTROL = "/sys/class/zram-control"
 SYS_CACHESTAT = 451
+RELEASE_SECONDS = 60
 DEVICE_ROOM = 3 << 29  # for the file of the random reads and the archive, beside what is streamed
 # nothing is left to be initialised in the background, and there are inodes for many small files
 MKFS_OPTIONS = {"ext4": ["-q", "-i", "8192", "-E", "lazy_itable_init=0,lazy_journal_init=0"], "xfs": ["-q"]}
@@ -79,8 +80,20 @@ def zram(size):
         write_to(f"/sys/block/zram{number}/disksize", str(size))
         yield f"/dev/zram{number}"
     finally:
-        write_to(f"/sys/block/zram{number}/reset", "1")
-        write_to(f"{ZRAM_CONTROL}/hot_remove", number)
+        remove_zram(number)
+
+
+def remove_zram(number):
+    """A mount namespace that another program made meanwhile holds the file system until that program ends."""
+    for patience in range(RELEASE_SECONDS, -1, -1):
+        try:
+            write_to(f"/sys/block/zram{number}/reset", "1")
+            write_to(f"{ZRAM_CONTROL}/hot_remove", number)
+            return
+        except Failure as failure:
+            if patience == 0:
+                raise Failure(f"{failure}: it stays, and holds its memory") from failure
+        time.sleep(1)
 
 
 @contextlib.contextmanager
