@@ -26,31 +26,37 @@ class Run:
         self.arguments, self.source, self.work = arguments, source, work
         self.data = os.path.join(source, f"sievefs-compare.{os.getpid()}")
         self.rows = []
+        self.transports = set()  # more than one where somebody else turned it on or off meanwhile
         os.mkdir(self.data)
 
     def commands(self):
         """The daemons by name, each with its command but for the directories."""
         options = ["-o", self.arguments.options] if self.arguments.options else []
-        yield "sievefs", [self.arguments.sievefs, "-f", *options, "{source}", "{mountpoint}"]
+        commands = {"sievefs": [self.arguments.sievefs, "-f", *options, "{source}", "{mountpoint}"]}
         for peer in self.arguments.peer:
             words = shlex.split(peer)
-            yield os.path.basename(words[0]), words
+            name = os.path.basename(words[0])
+            # the same program again, with other options or of another build
+            again = sum(known.partition(" #")[0] == name for known in commands)
+            commands[f"{name} #{again + 1}" if again else name] = words
+        return commands
 
     @contextlib.contextmanager
     def mount(self, name, group=None):
         """The side of a daemon, while it is mounted."""
         mountpoint = os.path.join(self.work, f"mount.{name}")
         os.makedirs(mountpoint, exist_ok=True)
-        command = dict(self.commands())[name]
-        words = [word.format(source=self.data, mountpoint=mountpoint) for word in command]
+        words = [word.format(source=self.data, mountpoint=mountpoint) for word in self.commands()[name]]
         with machine.mounted(words, mountpoint, group) as daemon:
+            if name == "sievefs":
+                self.transports.add(machine.transport(daemon.pid))
             yield Side(name, mountpoint, daemon=daemon)
 
     @contextlib.contextmanager
     def mounts(self):
         """The sides of all daemons, sievefs first."""
         with contextlib.ExitStack() as stack:
-            yield [stack.enter_context(self.mount(name)) for name, _ in self.commands()]
+            yield [stack.enter_context(self.mount(name)) for name in self.commands()]
 
     def drop_caches(self):
         machine.drop_caches(self.data)
@@ -260,7 +266,7 @@ def case_hot_opens(run):
         for number, name in enumerate(hot):
             stack.enter_context(run.files([name], 4096 * (1 + number % 16)))
         stack.enter_context(run.files(["stream.0"], run.arguments.size))
-        values = run.repeat([Side("buffered", run.data), *dict(run.commands())], measure)
+        values = run.repeat([Side("buffered", run.data), *run.commands()], measure)
     for column in values["sievefs"]:
         run.add("hot-opens", values, column, ["buffered"], max if "MB/s" in column else min)
 
