@@ -2,6 +2,7 @@
 #include "fs/ops.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 
 struct inode *op_inode(fuse_req_t req, fuse_ino_t ino)
 {
@@ -24,12 +25,18 @@ double op_attr_timeout(const struct server *server, const struct inode *inode)
 	return inode->mappable ? 0 : server->options.attr_timeout_s;
 }
 
+double op_mode_timeout(const struct inode *inode, const struct statx *stx, double timeout)
+{
+	/* set-uid and set-gid go with a write that the daemon may not see, and must not outlast it */
+	return inode->writer_count && stx->stx_mode & (S_ISUID | S_ISGID) ? 0 : timeout;
+}
+
 void op_fill_entry(const struct server *server, const struct inode *inode, const struct statx *stx,
 	struct fuse_entry_param *entry)
 {
 	*entry = (struct fuse_entry_param){
 		.ino = inode->nodeid,
-		.attr_timeout = op_attr_timeout(server, inode),
+		.attr_timeout = op_mode_timeout(inode, stx, op_attr_timeout(server, inode)),
 		.entry_timeout = server->options.entry_timeout_s,
 	};
 	tree_stat(inode, stx, &entry->attr);

@@ -84,6 +84,8 @@ struct inode *op_inode(fuse_req_t req, fuse_ino_t ino);
 void op_reply(fuse_req_t req, int r);
 /* How long the kernel may keep the inode's attributes, in seconds. */
 double op_attr_timeout(const struct server *server, const struct inode *inode);
+/* The same for attributes that hold this mode: it may be less. */
+double op_mode_timeout(const struct inode *inode, const struct statx *stx, double timeout);
 void op_fill_entry(const struct server *server, const struct inode *inode, const struct statx *stx,
 	struct fuse_entry_param *entry);
 /* For a change of a file that may have set-uid or set-gid bits. kill: the kernel says that the caller has no

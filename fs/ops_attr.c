@@ -29,7 +29,7 @@ static void reply_attr(fuse_req_t req, struct inode *inode)
 		return;
 	}
 	tree_stat(inode, &stx, &st);
-	fuse_reply_attr(req, &st, timeout);
+	fuse_reply_attr(req, &st, op_mode_timeout(inode, &stx, timeout));
 }
 
 void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
@@ -55,7 +55,7 @@ void op_statx(fuse_req_t req, fuse_ino_t ino, int flags, int mask, struct fuse_f
 		return;
 	}
 	stx.stx_ino = tree_ino(inode, stx.stx_ino);
-	fuse_reply_statx(req, 0, &stx, op_attr_timeout(server, inode));
+	fuse_reply_statx(req, 0, &stx, op_mode_timeout(inode, &stx, op_attr_timeout(server, inode)));
 }
 
 static int set_times(int fd, const struct stat *attr, int to_set)

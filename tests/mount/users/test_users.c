@@ -335,6 +335,21 @@ static void chmod_by_strangers_to_the_group_drops_set_gid(void)
 	note_stat("d");
 }
 
+static void privileges_given_to_an_open_file_go_with_its_next_write(void)
+{
+	NOTE(put_file("f", 20000, 1) | chmod("f", 0777) | chown("f", TEST_UID, TEST_GID));
+	if (user_begin(TEST_UID, TEST_GID)) {
+		int fd = NOTE_FD(open("f", O_WRONLY));
+
+		NOTE(chmod("f", 06777));
+		note_stat("f");
+		NOTE(put(fd, 100, 0, 2));
+		note_stat("f");
+		user_end();
+	}
+	note_stat("f");
+}
+
 static void a_descriptor_outlives_the_rights(void)
 {
 	NOTE(put_file("f", 20000, 1) | chmod("f", 0666) | chown("f", TEST_UID, TEST_GID));
@@ -394,6 +409,7 @@ static const struct CMUnitTest tests[] = {
 	SAME(changes_of_users_clear_privileges),
 	SAME(changes_of_root_keep_what_they_may),
 	SAME(chmod_by_strangers_to_the_group_drops_set_gid),
+	SAME(privileges_given_to_an_open_file_go_with_its_next_write),
 	SAME(a_descriptor_outlives_the_rights),
 	SAME(protected_directories_hide_their_files),
 };
