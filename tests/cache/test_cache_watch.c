@@ -1,0 +1,169 @@
+/* Objects that somebody uses or maps when they are to leave, and those that hold descriptors. */
+#include "tests/cache/fixture.h"
+
+static void an_unwanted_object_leaves_with_its_last_user(void **state)
+{
+	struct object *object;
+	struct fixture f;
+
+	start_with(&f, BUDGET, 0);
+	object = add(&f, 1, PAGE);
+	assert_true(object_pin(object) && object_pin(object));
+	cache_unpin_unwanted(f.cache, object);
+	assert_int_equal(f.let_go_count, 0);
+	assert_int_equal(figures_of(&f).object_count, 1);
+	cache_unpin_unwanted(f.cache, object);
+	assert_ptr_equal(f.last_let_go, object);
+	assert_int_equal(figures_of(&f).object_count, 0);
+	assert_int_equal(figures_of(&f).policy.charged, 0);
+	stop(&f);
+}
+
+static void an_unwanted_object_that_is_mapped_leaves_with_the_mapping(void **state)
+{
+	struct object *object;
+	struct fixture f;
+
+	start_with(&f, BUDGET, 0);
+	object = add(&f, 1, PAGE);
+	assert_true(object_pin(object));
+	f.refuse = f.still_used = f.unwanted = true;
+	cache_unpin_unwanted(f.cache, object);
+	cache_tick(f.cache);
+	assert_int_equal(figures_of(&f).object_count, 1);
+	f.refuse = f.still_used = false;
+	cache_tick(f.cache);
+	assert_int_equal(figures_of(&f).object_count, 0);
+	assert_int_equal(f.let_go_count, 2);
+	stop(&f);
+}
+
+static void a_mapped_object_stays_until_nobody_maps_it(void **state)
+{
+	struct fixture f;
+	struct object *object;
+
+	start_with(&f, BUDGET, 0);
+	object = add(&f, 1, PAGE);
+	f.refuse = f.still_used = true;
+	assert_int_equal(cache_empty(f.cache), 0);
+	assert_int_equal(f.let_go_count, 1);
+	assert_int_equal(cache_empty(f.cache), 0); /* not even asked again */
+	assert_int_equal(f.let_go_count, 1);
+	assert_int_equal(figures_of(&f).mapped_count, 1);
+	cache_tick(f.cache);
+	assert_int_equal(figures_of(&f).mapped_count, 1);
+	assert_int_equal(figures_of(&f).object_count, 1);
+	f.refuse = f.still_used = false;
+	cache_tick(f.cache);
+	assert_int_equal(f.watch_count, 2);
+	assert_int_equal(figures_of(&f).mapped_count, 0);
+	assert_int_equal(cache_empty(f.cache), 1);
+	assert_ptr_equal(f.last_let_go, object);
+	stop(&f);
+}
+
+static void mapped_objects_bound_what_a_fill_and_a_tick_do(void **state)
+{
+	const unsigned count = 2000;
+	struct fixture f;
+
+	start_with(&f, BUDGET * 16, 0);
+	for (unsigned i = 0; i < count; i++)
+		assert_non_null(add(&f, i, 100));
+	f.refuse = f.still_used = true;
+	cache_set_budget(f.cache, 2 * BUDGET);
+	assert_true(f.let_go_count < count / 10);
+	assert_null(add(&f, count, 100));
+	assert_int_equal(figures_of(&f).no_room, 1);
+	while (figures_of(&f).mapped_count < count)
+		cache_empty(f.cache);
+	f.watch_count = 0;
+	cache_tick(f.cache);
+	assert_true(f.watch_count < count);
+	for (unsigned i = 0; i < 8; i++)
+		cache_tick(f.cache);
+	assert_true(f.watch_count >= count); /* one after the other all have their turn */
+	f.refuse = f.still_used = false;
+	for (unsigned i = 0; i < 8; i++)
+		cache_tick(f.cache);
+	assert_int_equal(figures_of(&f).mapped_count, 0);
+	stop(&f);
+}
+
+/* As one who may not mount: each object then holds a descriptor. */
+static void start_with_descriptors(struct fixture *f, unsigned descriptors)
+{
+	const struct cache_options options = {
+		.budget = BUDGET,
+		.admit = 1,
+		.descriptors = descriptors,
+		.policy = evict_find("lru"),
+	};
+	const struct cache_owner owner = {.let_go = on_let_go, .watch = on_watch, .ctx = f};
+	uid_t user = geteuid();
+
+	memset(f, 0, sizeof(*f));
+	if (user == 0)
+		assert_return_code(seteuid(65534), errno);
+	assert_int_equal(cache_new(&f->cache, &options, &owner), 0);
+	if (user == 0)
+		assert_return_code(seteuid(0), errno);
+	assert_int_not_equal(store_mount_error(cache_store(f->cache)), 0);
+}
+
+static void objects_that_hold_descriptors_are_bounded_by_them(void **state)
+{
+	struct object *objects[8];
+	struct fixture f;
+
+	start_with_descriptors(&f, 8);
+	for (unsigned i = 0; i < 20; i++)
+		assert_non_null(add(&f, i, 100));
+	assert_int_equal(figures_of(&f).object_count, 8);
+	assert_int_equal(figures_of(&f).descriptors, 8);
+	for (unsigned i = 0; i < 8; i++) {
+		objects[i] = add(&f, 100 + i, 100);
+		assert_true(object_pin(objects[i]));
+	}
+	assert_null(add(&f, 200, 100)); /* all are in use: it is not cached */
+	assert_int_equal(figures_of(&f).no_room, 1);
+	for (unsigned i = 0; i < 8; i++)
+		cache_unpin(f.cache, objects[i]);
+	assert_non_null(add(&f, 201, 100));
+	stop(&f);
+}
+
+static void objects_give_descriptors_to_those_who_lack_them(void **state)
+{
+	struct fixture f;
+
+	start_with_descriptors(&f, 100);
+	for (unsigned i = 0; i < 50; i++)
+		assert_non_null(add(&f, i, 100));
+	assert_true(cache_yield_descriptors(f.cache) > 0);
+	assert_true(figures_of(&f).descriptors < 50);
+	assert_true(figures_of(&f).descriptors > 0);
+	stop(&f);
+	start_with(&f, BUDGET, 0);
+	if (store_mount_error(cache_store(f.cache)) == 0) {
+		assert_non_null(add(&f, 1, 100));
+		assert_int_equal(cache_yield_descriptors(f.cache), 0); /* they hold none */
+		assert_int_equal(figures_of(&f).object_count, 1);
+	}
+	stop(&f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_unwanted_object_leaves_with_its_last_user),
+		cmocka_unit_test(an_unwanted_object_that_is_mapped_leaves_with_the_mapping),
+		cmocka_unit_test(a_mapped_object_stays_until_nobody_maps_it),
+		cmocka_unit_test(mapped_objects_bound_what_a_fill_and_a_tick_do),
+		cmocka_unit_test(objects_that_hold_descriptors_are_bounded_by_them),
+		cmocka_unit_test(objects_give_descriptors_to_those_who_lack_them),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
