@@ -195,7 +195,7 @@ def case_random(run, rw):
 def case_random_first(run):
     """Every measurement has a mount of its own, which has not seen the file before."""
     size = min(run.arguments.size, RANDOM_FILE_MOST)
-    peers = [name for name, _ in run.commands() if name != "sievefs"]
+    peers = [name for name in run.commands() if name != "sievefs"]
 
     def measure(side):
         with run.mount(side) if isinstance(side, str) else contextlib.nullcontext(side) as reached:
