@@ -180,8 +180,11 @@ static void write_complete(struct backend_request *request)
 void direct_write_close(struct direct_file *file)
 {
 	struct behind_range left = behind_end(&file->behind, window_of(file));
+	struct stat st;
 
-	if (left.from < left.to && file_is_large(file, left.to))
+	/* one without a name has no need of the disk, and its blocks are not to be held */
+	if (left.from < left.to && fstat(file->fd, &st) == 0 && st.st_nlink > 0 &&
+		file_is_large(file, left.to))
 		settle_left(file, left);
 }
 

@@ -152,6 +152,23 @@ static void a_closed_stream_leaves_nothing_behind(void **state)
 	free(buf);
 }
 
+static void a_file_without_a_name_is_not_settled_at_close(void **state)
+{
+	unsigned char *buf = buffer_new(BLOCK);
+	struct fixture fixture;
+
+	written_file(&fixture, ".", 0, 4 << 20, false);
+	for (off_t offset = 0; offset < 12 << 20; offset += 100000)
+		assert_int_equal(write_and_wait(fixture.file, buf, 100000, offset), 100000);
+	unlink(fixture.path);
+	backend_close(fixture.file);
+	fixture.file = NULL;
+	poll(NULL, 0, 200);
+	assert_true(resident_pages(fixture.fd, 0, 16 << 20) > 0);
+	free(buf);
+	fixture_deinit(&fixture);
+}
+
 static void bytes_that_the_caller_wrote_keep_to_the_window(void **state)
 {
 	unsigned char *buf = buffer_new(4 * BLOCK);
@@ -316,6 +333,7 @@ int main(void)
 		cmocka_unit_test(large_aligned_writes_go_around_the_page_cache),
 		cmocka_unit_test(a_buffered_stream_keeps_a_bounded_window),
 		cmocka_unit_test(a_closed_stream_leaves_nothing_behind),
+		cmocka_unit_test(a_file_without_a_name_is_not_settled_at_close),
 		cmocka_unit_test(bytes_that_the_caller_wrote_keep_to_the_window),
 		cmocka_unit_test(a_mapping_sees_a_write_at_once),
 		cmocka_unit_test(neighbours_written_at_once_lose_nothing),
