@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FILES 600
+#define FILES 300
 #define FILE_SIZE 16000
 #define CACHE_SIZE (1 << 20)
 #define SMALL_MAX (64 << 10)
