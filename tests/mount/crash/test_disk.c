@@ -1,6 +1,6 @@
-/* A full disk and a power cut, each on a file system of the test's own below the mount. (A disk that refuses
- * writes is not among them: ext4 of Linux 6.18 may stop at a BUG then, and with it every sync of the
- * machine.) */
+/* A full disk, writes that fail, and a power cut; each but the second on a file system of the test's own
+ * below the mount. (A disk that refuses writes is not among them: ext4 of Linux 6.18 may stop at a BUG then,
+ * and with it every sync of the machine.) */
 #include "tests/support/suite.h"
 #include "tests/support/tape.h"
 #include <fcntl.h>
@@ -71,11 +71,10 @@ static void fill(unsigned char *buf, off_t offset, size_t size)
 		buf[i] = (unsigned char)((uint64_t)(offset + (off_t)i) * 2654435761u >> 13);
 }
 
-/* Writes until `size` bytes are there or one fails; the bytes that were acknowledged. */
-static off_t write_until(int fd, size_t step, off_t size, int *error)
+/* Writes on until `size` bytes are there or one fails; the bytes that were acknowledged. */
+static off_t write_from(int fd, size_t step, off_t done, off_t size, int *error)
 {
 	unsigned char *buf = aligned_alloc(4096, BLOCK);
-	off_t done = 0;
 
 	*error = 0;
 	while (done < size && !*error) {
@@ -91,6 +90,11 @@ static off_t write_until(int fd, size_t step, off_t size, int *error)
 	}
 	free(buf);
 	return done;
+}
+
+static off_t write_until(int fd, size_t step, off_t size, int *error)
+{
+	return write_from(fd, step, 0, size, error);
 }
 
 static void check_bytes(const char *root, const char *name, off_t size)
@@ -143,6 +147,48 @@ static void what_a_full_disk_acknowledged_is_in_the_file(void **state)
 	}
 	mount_stop(&mount, MOUNT_END_UMOUNT);
 	umount(mount.source);
+}
+
+/* --- errors of single writes ------------------------------------------------------------------ */
+
+/* The next try goes well, from where the writer stands: fsync and close have nothing more to say. */
+static void fail_once(const char *word, int errno_of_word, off_t place, const struct way *way)
+{
+	off_t size = 6 << 20, done;
+	struct mount mount;
+	char faults[64], name[64];
+	int fd, error;
+
+	snprintf(faults, sizeof(faults), "device-write:%s@%jd#1", word, (intmax_t)place);
+	snprintf(name, sizeof(name), "%s-%jd-%s", word, (intmax_t)place, way->name);
+	setenv("SIEVEFS_FAULT", faults, 1);
+	mount_start(&mount, name, NULL);
+	unsetenv("SIEVEFS_FAULT");
+	fd = open_file(mount.point, "file", O_WRONLY | O_CREAT | O_TRUNC | way->flags);
+	done = write_from(fd, way->step, 0, size, &error);
+	assert_int_equal(error, errno_of_word);
+	assert_int_equal(done, place / (off_t)way->step * (off_t)way->step);
+	check_bytes(mount.source, "file", done);
+	assert_int_equal(write_from(fd, way->step, done, size, &error), size);
+	assert_int_equal(fsync(fd), 0);
+	assert_int_equal(close(fd), 0);
+	check_bytes(mount.point, "file", size);
+	check_bytes(mount.source, "file", size);
+	mount_stop(&mount, MOUNT_END_UMOUNT);
+}
+
+static void an_error_of_the_disk_is_that_of_the_write_it_met(void **state)
+{
+	static const struct {
+		const char *word;
+		int error;
+	} errors[] = {{"eio", EIO}, {"enospc", ENOSPC}, {"edquot", EDQUOT}};
+	static const off_t places[] = {0, 3000000, (6 << 20) - 1};
+
+	for (size_t e = 0; e < 3; e++)
+		for (size_t i = 0; i < WAYS; i++)
+			if (!(ways[i].flags & O_APPEND)) /* the backend moves the others */
+				fail_once(errors[e].word, errors[e].error, places[(e + i) % 3], &ways[i]);
 }
 
 /* --- a power cut ------------------------------------------------------------------------------ */
@@ -214,6 +260,7 @@ static void what_fsync_acknowledged_survives_a_power_cut(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(what_a_full_disk_acknowledged_is_in_the_file),
+	cmocka_unit_test(an_error_of_the_disk_is_that_of_the_write_it_met),
 	cmocka_unit_test(what_fsync_acknowledged_survives_a_power_cut),
 };
 
