@@ -49,6 +49,7 @@ struct io *io_get(fuse_req_t req, struct handle *handle)
 	io->handle = handle;
 	io->lane = handle->lane;
 	io->request.loan = NULL;
+	io->payload = (struct payload){0};
 	io->begun = false;
 	return io;
 }
@@ -88,15 +89,10 @@ void io_drain(void)
 
 char *io_buffer(struct io *io, size_t size)
 {
-	char *payload;
-	size_t payload_size;
-	void *registration;
-
-	if (fuse_req_is_uring(io->req) &&
-		fuse_req_get_payload(io->req, &payload, &payload_size, &registration) == 0 &&
-		payload_size >= size) {
-		io->request.loan = &io->loan;
-		return payload;
+	payload_borrow(io->req, size, &io->payload);
+	if (io->payload.buf) {
+		io->request.loan = io->payload.io == io->payload.buf ? &io->loan : NULL;
+		return io->payload.io;
 	}
 	if (!io->own && posix_memalign((void **)&io->own, IO_ALIGN, IO_BUFFER) != 0)
 		io->own = NULL;
@@ -130,8 +126,10 @@ bool io_finish(struct io *io)
 		io->next->link = io->link;
 	given_up = io->given_up;
 	pthread_mutex_unlock(&pool.lock);
-	if (given_up)
+	if (given_up) {
+		payload_abandoned(&io->payload);
 		handle_free(io->server, io->handle);
+	}
 	return !given_up;
 }
 
@@ -203,6 +201,8 @@ static fuse_req_t give_up_one(pid_t pid)
 			continue;
 		/* a buffer of our own may be written to for as long as it takes */
 		if (io->request.loan && !loan_take_back(io->request.loan))
+			continue;
+		if (payload_replace(&io->payload) < 0)
 			continue;
 		io->given_up = true;
 		handle_hold(io->handle);

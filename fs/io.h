@@ -11,6 +11,7 @@
 #include <fuse_lowlevel.h>
 
 #include "backends/backend.h"
+#include "fs/payload.h"
 #include "fs/server.h"
 
 struct io {
@@ -19,9 +20,10 @@ struct io {
 	struct server *server;
 	struct handle *handle;
 	enum lane lane;
-	char *own;       /* IO_BUFFER bytes, kept with the struct */
-	atomic_int loan; /* of the kernel's buffer, see backends/loan.h */
-	pid_t pid;       /* who waits */
+	char *own;              /* IO_BUFFER bytes, kept with the struct */
+	struct payload payload; /* over io_uring: the kernel's buffer */
+	atomic_int loan;        /* of it, where it has no second address; see backends/loan.h */
+	pid_t pid;              /* who waits */
 	uint64_t began_ns;
 	bool begun, is_read;
 	bool given_up; /* answered already */
@@ -32,7 +34,8 @@ struct io {
 struct io *io_get(fuse_req_t req, struct handle *handle);
 void io_put(struct io *io);
 
-/* Where a read's bytes go: over io_uring the buffer that the kernel takes them from. NULL without memory. */
+/* Where a read's bytes go: over io_uring the buffer that the kernel takes them from, by another address. NULL
+ * without memory. */
 char *io_buffer(struct io *io, size_t size);
 
 void io_begin(struct io *io);

@@ -27,7 +27,7 @@ static void reply_read(struct io *io, char *buf, ssize_t n)
 		return;
 	}
 	stats_read(&io->server->stats, io->lane, (uint64_t)n);
-	fuse_reply_buf(io->req, buf, (size_t)n);
+	fuse_reply_buf(io->req, io->payload.buf ? io->payload.buf : buf, (size_t)n);
 }
 
 static void read_done(struct backend_request *request, ssize_t result)

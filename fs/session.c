@@ -358,6 +358,8 @@ static void stop_server(struct server *server)
 		g_thread_pool_free(server->fillers, FALSE, TRUE);
 	if (server->workers)
 		g_thread_pool_free(server->workers, FALSE, TRUE);
+	if (server->direct)
+		backend_faults_release(server->direct); /* a disk of the tests may hang for ever */
 	io_wait_all();
 	if (server->tree && server->cache) {
 		lane_release_all(server);
@@ -369,6 +371,7 @@ static void stop_server(struct server *server)
 	backend_free(server->direct);
 	backend_free(server->buffered);
 	io_drain();
+	payload_forget_all();
 }
 
 /* --- mounting --------------------------------------------------------------------------------- */

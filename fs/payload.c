@@ -1,0 +1,84 @@
+#include "fs/payload.h"
+
+#include <errno.h>
+#include <glib.h>
+#include <pthread.h>
+#include <sys/mman.h>
+
+static struct {
+	pthread_mutex_t lock;
+	GHashTable *seconds; /* address of a buffer -> second address of its memory */
+} known = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* Fresh shared memory with two addresses, the first one of the system's choice. 0 or -errno. */
+static int map_twice(size_t size, char **first, char **second)
+{
+	*first = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (*first == MAP_FAILED)
+		return -errno;
+	*second = mremap(*first, 0, size, MREMAP_MAYMOVE); /* 0: the old address stays */
+	if (*second != MAP_FAILED)
+		return 0;
+	munmap(*first, size);
+	return -ENOMEM;
+}
+
+/* (locked) */
+static int replace(char *buf, size_t size)
+{
+	char *first, *second = NULL;
+	int r = map_twice(size, &first, &second);
+
+	if (r < 0)
+		return r;
+	if (mremap(first, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, buf) == MAP_FAILED) {
+		munmap(first, size);
+		munmap(second, size);
+		return -ENOMEM;
+	}
+	g_hash_table_insert(known.seconds, buf, second);
+	return 0;
+}
+
+void payload_borrow(fuse_req_t req, size_t size, struct payload *payload)
+{
+	*payload = (struct payload){0};
+	if (!fuse_req_is_uring(req) || fuse_req_get_payload(req, &payload->buf, &payload->size, NULL) != 0 ||
+		payload->size < size) {
+		payload->buf = NULL;
+		return;
+	}
+	pthread_mutex_lock(&known.lock);
+	if (!known.seconds)
+		known.seconds = g_hash_table_new(NULL, NULL);
+	payload->io = g_hash_table_lookup(known.seconds, payload->buf);
+	if (!payload->io && replace(payload->buf, payload->size) == 0)
+		payload->io = g_hash_table_lookup(known.seconds, payload->buf);
+	pthread_mutex_unlock(&known.lock);
+		if (!payload->io)
+		payload->io = payload->buf;
+}
+
+int payload_replace(const struct payload *payload)
+{
+	int r;
+
+	if (payload->io == payload->buf)
+		return 0;
+	pthread_mutex_lock(&known.lock);
+	r = replace(payload->buf, payload->size);
+	pthread_mutex_unlock(&known.lock);
+	return r;
+}
+
+void payload_abandoned(const struct payload *payload)
+{
+	if (payload->io != payload->buf)
+		munmap(payload->io, payload->size);
+}
+
+void payload_forget_all(void)
+{
+	/* their second addresses go with the process */
+	g_clear_pointer(&known.seconds, g_hash_table_destroy);
+}
