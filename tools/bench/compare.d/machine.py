@@ -12,7 +12,9 @@ import time
 DROP_CACHES = "/proc/sys/vm/drop_caches"
 ZRAM_CONTROL = "/sys/class/zram-control"
 SYS_CACHESTAT = 451
-RELEASE_SECONDS = 60
+CLONE_NEWNS = 0x20000
+MS_REC_PRIVATE = 0x4000 | 0x40000
+RELEASE_SECONDS = 10
 DEVICE_ROOM = 3 << 29  # for the file of the random reads and the archive, beside what is streamed
 # nothing is left to be initialised in the background, and there are inodes for many small files
 MKFS_OPTIONS = {"ext4": ["-q", "-i", "8192", "-E", "lazy_itable_init=0,lazy_journal_init=0"], "xfs": ["-q"]}
@@ -35,6 +37,13 @@ def write_to(path, text):
         pathlib.Path(path).write_text(text)
     except OSError as error:
         raise Failure(f"{path}: {error.strerror}") from error
+
+
+def keep_mounts_private():
+    """A mount namespace of our own: others that are made meanwhile don't hold on to what is mounted here."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(CLONE_NEWNS) != 0 or libc.mount(b"none", b"/", None, MS_REC_PRIVATE, None) != 0:
+        raise Failure(f"mount namespace: {os.strerror(ctypes.get_errno())}")
 
 
 def sync(directory):
@@ -84,7 +93,7 @@ def zram(size):
 
 
 def remove_zram(number):
-    """A mount namespace that another program made meanwhile holds the file system until that program ends."""
+    """Whoever looks at new devices may have it open for a moment."""
     for patience in range(RELEASE_SECONDS, -1, -1):
         try:
             write_to(f"/sys/block/zram{number}/reset", "1")
