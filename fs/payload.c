@@ -55,7 +55,7 @@ void payload_borrow(fuse_req_t req, size_t size, struct payload *payload)
 	if (!payload->io && replace(payload->buf, payload->size) == 0)
 		payload->io = g_hash_table_lookup(known.seconds, payload->buf);
 	pthread_mutex_unlock(&known.lock);
-		if (!payload->io)
+	if (!payload->io)
 		payload->io = payload->buf;
 }
 
