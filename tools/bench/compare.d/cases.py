@@ -199,7 +199,7 @@ def case_random_first(run):
 
     def measure(side):
         with run.mount(side) if isinstance(side, str) else contextlib.nullcontext(side) as reached:
-            return sides.random_reads(reached, "randread", "random", size, run.arguments.seconds)
+            return sides.random_reads(reached, "randread", "random", size, run.arguments.seconds, False)
 
     with run.files(["random.0"], size) as paths:
         values = run.repeat(
