@@ -101,6 +101,8 @@ char *io_buffer(struct io *io, size_t size)
 
 void io_begin(struct io *io)
 {
+	if (fuse_req_is_uring(io->req))
+		io_hold_thread(io->server);
 	atomic_store(&io->loan, LOAN_IN_USE);
 	io->pid = fuse_req_ctx(io->req)->pid;
 	io->began_ns = clock_ns();
@@ -133,12 +135,56 @@ bool io_finish(struct io *io)
 	return !given_up;
 }
 
-void io_wait_all(void)
+void io_work_begins(void)
 {
+	pthread_mutex_lock(&pool.lock);
+	pool.begun_count++;
+	pthread_mutex_unlock(&pool.lock);
+}
+
+void io_work_ends(void)
+{
+	pthread_mutex_lock(&pool.lock);
+	if (--pool.begun_count == 0)
+		pthread_cond_broadcast(&pool.landed);
+	pthread_mutex_unlock(&pool.lock);
+}
+
+void io_wait_all(struct server *server)
+{
+	if (server->direct)
+		backend_faults_release(server->direct); /* a disk of the tests may hang for ever */
 	pthread_mutex_lock(&pool.lock);
 	while (pool.begun_count)
 		pthread_cond_wait(&pool.landed, &pool.lock);
 	pthread_mutex_unlock(&pool.lock);
+}
+
+/* --- queue threads stay until all is answered ------------------------------------------------- */
+
+static pthread_key_t leaving;
+
+static void wait_before_leaving(void *server)
+{
+	io_wait_all(server);
+}
+
+static void make_key(void)
+{
+	pthread_key_create(&leaving, wait_before_leaving);
+}
+
+void io_hold_thread(struct server *server)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	static __thread bool held;
+
+	if (held)
+		return;
+	pthread_once(&once, make_key);
+	/* libfuse wakes it, too; cancelled in the middle of a request it would keep its ring's lock */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+	held = pthread_setspecific(leaving, server) == 0;
 }
 
 /* --- readers who were killed ------------------------------------------------------------------ */
@@ -220,9 +266,12 @@ static void rescue(pid_t pid)
 	do {
 		pthread_mutex_lock(&pool.lock);
 		req = give_up_one(pid);
+		pool.begun_count += req != NULL; /* its read may land meanwhile */
 		pthread_mutex_unlock(&pool.lock);
-		if (req)
+		if (req) {
 			fuse_reply_err(req, EINTR);
+			io_work_ends();
+		}
 	} while (req);
 }
 

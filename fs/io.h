@@ -47,8 +47,18 @@ bool io_finish(struct io *io);
  * for the disk. */
 void io_rescue(struct server *server);
 
+/* Other requests that are answered by another thread than the one that took them. */
+void io_work_begins(void);
+void io_work_ends(void);
+
+/*
+ * Called in a thread that takes requests over io_uring and lets others answer them: it does not end before
+ * all are answered. libfuse frees a ring, with its requests, once it has joined the ring's thread.
+ */
+void io_hold_thread(struct server *server);
+
 /* Waits for everything in flight. */
-void io_wait_all(void);
+void io_wait_all(struct server *server);
 
 /* Frees what is kept for the next requests. */
 void io_drain(void);

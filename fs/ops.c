@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <sys/stat.h>
 
+#include "fs/io.h"
+
 struct inode *op_inode(fuse_req_t req, fuse_ino_t ino)
 {
 	struct inode *inode = tree_find(server_of(req)->tree, ino);
@@ -78,10 +80,13 @@ void op_work_run(struct op_work *work)
 
 	/* over /dev/fuse libfuse starts threads as they are needed; over io_uring there is one for each CPU
 	 */
-	if (server->uring)
-		g_thread_pool_push(server->workers, work, NULL);
-	else
+	if (!server->uring) {
 		work->run(work);
+		return;
+	}
+	io_hold_thread(server);
+	io_work_begins();
+	g_thread_pool_push(server->workers, work, NULL);
 }
 
 void op_work_in_pool(gpointer data, gpointer user_data)
@@ -90,4 +95,5 @@ void op_work_in_pool(gpointer data, gpointer user_data)
 
 	(void)user_data;
 	work->run(work);
+	io_work_ends();
 }

@@ -358,9 +358,7 @@ static void stop_server(struct server *server)
 		g_thread_pool_free(server->fillers, FALSE, TRUE);
 	if (server->workers)
 		g_thread_pool_free(server->workers, FALSE, TRUE);
-	if (server->direct)
-		backend_faults_release(server->direct); /* a disk of the tests may hang for ever */
-	io_wait_all();
+	io_wait_all(server);
 	if (server->tree && server->cache) {
 		lane_release_all(server);
 		copy_drop_all(server);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -199,6 +200,18 @@ static void what_comes_late_reaches_no_other_request(void **state)
 	mount_stop(&mount, MOUNT_END_UMOUNT);
 }
 
+static void a_mount_that_is_aborted_waits_for_its_disk(void **state)
+{
+	struct mount mount;
+	pid_t reader;
+
+	start(&mount, "read:delay=1s@4M", "");
+	reader = start_reader();
+	umount2(mount.point, MNT_FORCE); /* aborts the connection; busy by itself */
+	assert_true(WEXITSTATUS(end_of(reader)) != 0);
+	mount_stop(&mount, MOUNT_END_UMOUNT);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -206,6 +219,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_reader_whose_request_hangs_can_be_killed),
 		cmocka_unit_test(a_signal_that_kills_nobody_ends_no_read),
 		cmocka_unit_test(what_comes_late_reaches_no_other_request),
+		cmocka_unit_test(a_mount_that_is_aborted_waits_for_its_disk),
 	};
 	const struct suite suite = {
 		.name = "killed",
