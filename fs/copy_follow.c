@@ -26,15 +26,28 @@ struct object *copy_change_begin(struct server *server, struct inode *inode, boo
 	return NULL;
 }
 
-/* After a change to both. Where the clock behind the stamps is coarse, somebody else's change in the same
- * tick would stay unseen: no stamp then, and the next open looks again. */
-void copy_restamp(struct server *server, struct inode *inode, struct object *object, bool fresh)
+/*
+ * Whether all that happened to the file since the copy was whole is known to be ours. Somebody else may have
+ * changed it in the middle of our own change, and the stamp that it has now would hide that for ever. What a
+ * mapping of ours stored must not be lost for that: the copy stays the file's while there may be one.
+ */
+static bool is_all_ours(const struct server *server, const struct inode *inode)
 {
+	return server->options.coherence == COHERENCE_EXCLUSIVE || inode->mappable;
+}
+
+/* After a change to both: no stamp where it could hide somebody else's, and the next open looks again. */
+static void restamp(
+	struct server *server, struct inode *inode, struct object *object, bool fresh, bool attributes_only)
+{
+	uint32_t content = object->content;
 	struct statx stx;
 
 	object->stamp = 0;
 	object->content = 0;
 	if (!fresh || tree_statx(server->tree, inode, &stx) < 0)
+		return;
+	if (!is_all_ours(server, inode) && !(attributes_only && content == copy_content_of(&stx)))
 		return;
 	copy_set_stamp(object, &stx);
 	if (!copy_stamp_is_unique(server, inode, &stx))
@@ -46,7 +59,7 @@ void copy_change_end(struct server *server, struct inode *inode, struct object *
 	if (!object)
 		return;
 	copy_recount_end(server, object);
-	copy_restamp(server, inode, object, fresh);
+	restamp(server, inode, object, fresh, false);
 	if (object->frozen || object->entry.size > copy_size_limit(server, inode)) {
 		inode->outgrown = true;
 		copy_unkeep(server, object);
@@ -109,7 +122,7 @@ void copy_attributes_end(struct server *server, struct inode *inode, bool fresh)
 		return;
 	tree_lock_inode(server->tree, inode);
 	if (inode->object && object_pin(inode->object)) {
-		copy_restamp(server, inode, inode->object, fresh);
+		restamp(server, inode, inode->object, fresh, true);
 		cache_unpin(server->cache, inode->object);
 	}
 	tree_unlock_inode(server->tree, inode);
@@ -153,7 +166,7 @@ int copy_sync_locked(struct server *server, struct inode *inode, struct object *
 		if (n < SYNC_STEP || m < n)
 			break;
 	}
-	copy_restamp(server, inode, object, r == 0);
+	restamp(server, inode, object, r == 0, false);
 	free(ours);
 	return r;
 }

@@ -22,8 +22,6 @@ uint64_t copy_size_limit(const struct server *server, const struct inode *inode)
 bool copy_is_mapped(struct server *server, struct object *object);
 /* Whether the copy is the file, but for what mappings stored into it. */
 bool copy_is_whole(struct server *server, struct inode *inode);
-/* After a change to both; fresh: the copy was whole before it. */
-void copy_restamp(struct server *server, struct inode *inode, struct object *object, bool fresh);
 /* Around whatever may change what the copy is charged for: what rules pin is counted in bytes. */
 void copy_recount_begin(struct server *server, const struct object *object);
 void copy_recount_end(struct server *server, const struct object *object);

@@ -5,6 +5,9 @@
 #include "tests/support/tree.h"
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -240,6 +243,57 @@ static void attributes_changed_behind_the_mount_follow(void **state)
 }
 
 /* As two machines over one shared file system: what one closed, the other sees on its next open. */
+enum { AMID_ROUNDS = 2000 };
+
+static atomic_uint amid_begun, amid_done;
+
+/* One byte in each round, at the moment that the round begins and a little later each time. */
+static void *scribble(void *unused)
+{
+	int fd = open(below, O_WRONLY | O_CLOEXEC);
+
+	for (unsigned round = 1; round <= AMID_ROUNDS; round++) {
+		unsigned char byte = (unsigned char)round;
+
+		while (amid_begun < round)
+			continue;
+		for (volatile unsigned wait = 0; wait < round % 100 * 200; wait++)
+			continue;
+		if (pwrite(fd, &byte, 1, 9000) != 1)
+			break;
+		amid_done = round;
+	}
+	close(fd);
+	return NULL;
+}
+
+static void a_change_behind_the_mount_in_the_middle_of_its_own_is_seen(void **state)
+{
+	int reader, writer;
+	pthread_t thread;
+
+	name_file("amid");
+	assert_return_code(put_file(above, 10000, 1), errno);
+	warm(above);
+	/* its copy has to follow the writes */
+	reader = open(above, O_RDONLY | O_CLOEXEC);
+	writer = open(above, O_WRONLY | O_CLOEXEC);
+	assert_return_code(reader | writer, errno);
+	assert_int_equal(pthread_create(&thread, NULL, scribble, NULL), 0);
+	for (unsigned round = 1; round <= AMID_ROUNDS; round++) {
+		unsigned char byte = (unsigned char)round;
+
+		amid_begun = round;
+		assert_int_equal(pwrite(writer, &byte, 1, 0), 1);
+		while (amid_done < round)
+			sched_yield();
+		assert_same_contents("after writes from both sides");
+	}
+	pthread_join(thread, NULL);
+	close(reader);
+	close(writer);
+}
+
 static void two_mounts_over_one_source_are_close_to_open(void **state)
 {
 	static char path_a[PATH_MAX], path_b[PATH_MAX];
@@ -274,6 +328,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(changes_during_fills_leave_no_mixture),
 	cmocka_unit_test(names_that_come_and_go_behind_the_mount_follow),
 	cmocka_unit_test(attributes_changed_behind_the_mount_follow),
+	cmocka_unit_test(a_change_behind_the_mount_in_the_middle_of_its_own_is_seen),
 	cmocka_unit_test(two_mounts_over_one_source_are_close_to_open),
 };
 
