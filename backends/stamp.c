@@ -26,13 +26,23 @@ bool stamp_is_coarse(int64_t mtime_ns, int64_t ctime_ns)
 	return mtime_ns % SECOND_NS == 0 && ctime_ns % SECOND_NS == 0;
 }
 
-bool stamp_file_is_written(int fd)
+static bool lease_is_refused(int fd, int lease)
 {
-	if (fcntl(fd, F_SETLEASE, F_RDLCK) == 0) {
+	if (fcntl(fd, F_SETLEASE, lease) == 0) {
 		fcntl(fd, F_SETLEASE, F_UNLCK);
 		return false;
 	}
 	return errno == EAGAIN;
+}
+
+bool stamp_file_is_written(int fd)
+{
+	return lease_is_refused(fd, F_RDLCK);
+}
+
+bool stamp_file_is_open(int fd)
+{
+	return lease_is_refused(fd, F_WRLCK);
 }
 
 bool stamp_is_trusted_at(int fd, const struct stamp *stamp, int64_t now_ns)

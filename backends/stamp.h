@@ -33,6 +33,9 @@ bool stamp_is_coarse(int64_t mtime_ns, int64_t ctime_ns);
  */
 bool stamp_file_is_written(int fd);
 
+/* The same for open or mapped in any way, but by fd itself. */
+bool stamp_file_is_open(int fd);
+
 /* What is read after this stamp was taken, and before another is found, is of one state of the file. */
 bool stamp_is_trusted(int fd, const struct stamp *stamp);
 

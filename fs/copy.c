@@ -84,6 +84,25 @@ static bool prove_unwritten(struct server *server, struct inode *inode)
 	return !written;
 }
 
+/*
+ * Whether no mapping is left of when the inode was tied to the backing file: it would not see what others
+ * store through mappings of the copy. A file that programs keep mapped stays with the backing file for as
+ * long, and with the page cache, which holds what is mapped.
+ */
+static bool prove_unmapped(struct server *server, struct inode *inode)
+{
+	int fd;
+
+	if (!inode->lingers)
+		return true;
+	fd = tree_open(server->tree, inode, O_RDONLY);
+	if (fd < 0)
+		return false;
+	inode->lingers = stamp_file_is_open(fd);
+	close(fd);
+	return !inode->lingers;
+}
+
 bool copy_may_be_mapped(struct server *server, struct inode *inode)
 {
 	bool mapped;
@@ -185,7 +204,8 @@ enum copy_state copy_examine(
 	if (!object || !object_pin(object))
 		return COPY_NONE; /* none, or on its way in or out */
 	fresh = copy_is_fresh(server, inode, stx);
-	if (fresh && may_use && (!inode->suspect || prove_unwritten(server, inode))) {
+	if (fresh && may_use && (!inode->suspect || prove_unwritten(server, inode)) &&
+		prove_unmapped(server, inode)) {
 		inode->suspect = false;
 		return COPY_USABLE;
 	}

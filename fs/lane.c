@@ -334,6 +334,7 @@ void lane_release(struct server *server, struct handle *handle)
 	note_pattern(handle);
 	inode->writer_count -= writes;
 	if (--inode->open_count == 0) {
+		inode->lingers |= inode->binding == BOUND_BACKING;
 		untied = inode->backing_id;
 		inode->backing_id = 0;
 		inode->binding = UNBOUND;

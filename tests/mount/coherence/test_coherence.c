@@ -294,6 +294,34 @@ static void a_change_behind_the_mount_in_the_middle_of_its_own_is_seen(void **st
 	close(writer);
 }
 
+/* The descriptor that a mapping was made with may be long gone, and with it what the kernel tied the inode
+ * to. */
+static void a_mapping_that_stayed_sees_what_later_ones_store(void **state)
+{
+	unsigned char *early, *late;
+	int fd, reader;
+
+	name_file("stayed");
+	assert_return_code(put_file(above, 9000, 1), errno);
+	fd = open(above, O_RDONLY | O_CLOEXEC);
+	assert_return_code(fd, errno);
+	early = mmap(NULL, 9000, PROT_READ, MAP_SHARED, fd, 0);
+	assert_ptr_not_equal(early, MAP_FAILED);
+	close(fd);
+	warm(above);
+	reader = open(above, O_RDONLY | O_CLOEXEC);
+	fd = open(above, O_RDWR | O_CLOEXEC);
+	assert_return_code(reader | fd, errno);
+	late = mmap(NULL, 9000, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_ptr_not_equal(late, MAP_FAILED);
+	late[5000] = (unsigned char)~late[5000];
+	assert_int_equal(early[5000], late[5000]);
+	close(fd);
+	close(reader);
+	munmap(early, 9000);
+	munmap(late, 9000);
+}
+
 static void two_mounts_over_one_source_are_close_to_open(void **state)
 {
 	static char path_a[PATH_MAX], path_b[PATH_MAX];
@@ -329,6 +357,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(names_that_come_and_go_behind_the_mount_follow),
 	cmocka_unit_test(attributes_changed_behind_the_mount_follow),
 	cmocka_unit_test(a_change_behind_the_mount_in_the_middle_of_its_own_is_seen),
+	cmocka_unit_test(a_mapping_that_stayed_sees_what_later_ones_store),
 	cmocka_unit_test(two_mounts_over_one_source_are_close_to_open),
 };
 
