@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
+#include "backends/backend.h"
 #include "fs/io.h"
 
 struct inode *op_inode(fuse_req_t req, fuse_ino_t ino)
@@ -42,6 +44,14 @@ void op_fill_entry(const struct server *server, const struct inode *inode, const
 		.entry_timeout = server->options.entry_timeout_s,
 	};
 	tree_stat(inode, stx, &entry->attr);
+}
+
+void op_bytes_changed(struct server *server, struct handle *handle)
+{
+	struct statx stx;
+
+	if (tree_statx(server->tree, handle->inode, &stx) == 0)
+		backend_changed(server->direct, makedev(stx.stx_dev_major, stx.stx_dev_minor), stx.stx_ino);
 }
 
 bool op_caller_is_in_group(fuse_req_t req, gid_t gid)

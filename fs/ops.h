@@ -65,8 +65,6 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct f
 void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t offset,
 	struct fuse_file_info *info);
 
-/* At the very end: frees what is kept for further requests. */
-
 /* What they share. */
 static inline struct server *server_of(fuse_req_t req)
 {

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "backends/backend.h"
@@ -24,14 +23,6 @@ struct range_copy {
 	size_t length;
 	struct creds_bits bits;
 };
-
-void op_bytes_changed(struct server *server, struct handle *handle)
-{
-	struct statx stx;
-
-	if (tree_statx(server->tree, handle->inode, &stx) == 0)
-		backend_changed(server->direct, makedev(stx.stx_dev_major, stx.stx_dev_minor), stx.stx_ino);
-}
 
 /* The copy in the cache takes the new bytes from where the backing file got them. */
 static void follow_in_cache(
