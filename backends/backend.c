@@ -67,11 +67,6 @@ void backend_changed(struct backend *backend, dev_t dev, ino_t ino)
 	backend->impl->changed(backend, dev, ino);
 }
 
-void backend_set_overdue(struct backend *backend, bool overdue)
-{
-	backend->impl->set_overdue(backend, overdue);
-}
-
 enum backend_pattern backend_file_pattern(struct backend_file *file)
 {
 	return file->backend->impl->pattern(file);

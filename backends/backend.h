@@ -23,7 +23,6 @@
 #include "backends/backend_stats.h"
 #include "backends/behind.h"
 #include "backends/engine.h"
-#include "backends/loan.h"
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -78,11 +77,10 @@ struct backend_open {
 
 struct backend_request {
 	struct backend_file *file;
-	void *buf; /* the caller's until done(), or until a reader takes it back by way of loan */
+	void *buf; /* the caller's until done() */
 	size_t size;
 	off_t offset; /* for O_APPEND the caller knows the end, under its own lock */
 	void (*done)(struct backend_request *request, ssize_t result);
-	atomic_int *loan; /* see loan.h; NULL but for reads that may be given up */
 
 	/* Private to the backend that the request was submitted to. */
 	struct {
@@ -153,10 +151,6 @@ void backend_file_changed(struct backend_file *file);
 
 /* The same for a file of which no handle is at hand; nothing happens when none is open. */
 void backend_changed(struct backend *backend, dev_t dev, ino_t ino);
-
-/* Some reads are overdue: those whose buffer is on loan go by way of buffers of the backend's own meanwhile,
- * at the cost of a copy, so that they can be given up. */
-void backend_set_overdue(struct backend *backend, bool overdue);
 
 enum backend_pattern backend_file_pattern(struct backend_file *file);
 

@@ -19,7 +19,6 @@ struct backend_impl {
 	void (*wrote)(struct backend_request *request);
 	void (*file_changed)(struct backend_file *file);
 	void (*changed)(struct backend *backend, dev_t dev, ino_t ino);
-	void (*set_overdue)(struct backend *backend, bool overdue);
 	enum backend_pattern (*pattern)(struct backend_file *file);
 	const char *(*engine_name)(const struct backend *backend);
 	const struct backend_stats *(*stats)(const struct backend *backend);

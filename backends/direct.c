@@ -161,11 +161,6 @@ static void direct_changed(struct backend *backend, dev_t dev, ino_t ino)
 	nodes_changed(&direct->nodes, dev, ino);
 }
 
-static void direct_set_overdue(struct backend *backend, bool overdue)
-{
-	atomic_store(&((struct direct *)backend)->overdue, overdue);
-}
-
 static enum backend_pattern direct_pattern(struct backend_file *base)
 {
 	struct direct_file *file = (struct direct_file *)base;
@@ -213,7 +208,6 @@ static const struct backend_impl direct_impl = {
 	.wrote = direct_wrote,
 	.file_changed = direct_file_changed,
 	.changed = direct_changed,
-	.set_overdue = direct_set_overdue,
 	.pattern = direct_pattern,
 	.engine_name = direct_engine_name,
 	.stats = direct_stats,
@@ -229,7 +223,6 @@ static const struct backend_impl buffered_impl = {
 	.wrote = direct_wrote,
 	.file_changed = direct_file_changed,
 	.changed = direct_changed,
-	.set_overdue = direct_set_overdue,
 	.pattern = direct_pattern,
 	.engine_name = direct_engine_name,
 	.stats = direct_stats,

@@ -21,9 +21,8 @@ struct direct {
 	struct nodes nodes;
 	struct window_host windows;
 	struct detect_limits limits;
-	atomic_bool overdue; /* the disk lets readers wait: see backend_set_overdue() */
-	bool faulty_engine;  /* for tests: everything goes through the engine, which fails as planned */
-	bool page_cached;    /* the buffered backend: never around the page cache, nothing dropped behind */
+	bool faulty_engine; /* for tests: everything goes through the engine, which fails as planned */
+	bool page_cached;   /* the buffered backend: never around the page cache, nothing dropped behind */
 };
 
 struct direct_file {

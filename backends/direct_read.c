@@ -13,7 +13,7 @@
 
 enum {
 	PAGE = 4096,
-	COPIED_MAX = 64 << 10,
+	ODD_MAX = 64 << 10,         /* a request with an odd end is read in one piece up to here */
 	DROP_BEHIND_STEP = 4 << 20, /* what the fallback leaves in the page cache of one stream */
 };
 
@@ -91,22 +91,17 @@ static void file_drop_behind(struct direct_file *file, off_t from, off_t to)
 	backend_count(&file->direct->stats.dropped_bytes, end - start);
 }
 
-static void buffered_advance(struct backend_request *request, size_t asked, ssize_t result)
+static void buffered_done(struct engine_op *op, ssize_t result)
 {
+	struct backend_request *request = request_of(op);
 	struct direct_file *file = file_of(request);
-	off_t position = read_position(request);
 
 	if (result > 0) {
 		backend_count(&file->direct->stats.buffered_bytes, result);
 		if (!file->direct->page_cached && !request->work.buffered)
-			file_drop_behind(file, position, position + result);
+			file_drop_behind(file, op->offset, op->offset + result);
 	}
-	read_advance(request, asked, result);
-}
-
-static void buffered_done(struct engine_op *op, ssize_t result)
-{
-	buffered_advance(request_of(op), op->size, result);
+	read_advance(request, op->size, result);
 }
 
 static void read_submit(struct backend_request *request, int fd, void *buf, size_t size, off_t offset,
@@ -122,6 +117,16 @@ static void read_submit(struct backend_request *request, int fd, void *buf, size
 		.here = true,
 	};
 	engine_submit(direct_of(request->file)->engine, &request->work.op);
+}
+
+static void read_buffered(struct backend_request *request)
+{
+	struct direct_file *file = file_of(request);
+	size_t moved = request->work.moved;
+
+	backend_count(&file->direct->stats.buffered_reads, 1);
+	read_submit(request, file->fd, (char *)request->buf + moved, request->size - moved,
+		read_position(request), buffered_done);
 }
 
 /* A device that refuses what the alignment promised is not asked again through this handle. */
@@ -163,45 +168,13 @@ static ssize_t bounce_copy(struct backend_request *request, const struct engine_
 static void bounce_done(struct engine_op *op, ssize_t result)
 {
 	struct backend_request *request = request_of(op);
-	struct direct_file *file = file_of(request);
 	size_t asked = op->size - (read_position(request) - op->offset);
-	bool kept = loan_resume(request->loan);
 
-	if (kept)
-		result = bounce_copy(request, op, result);
-	buffers_give(&file->direct->buffers, request->work.bounce);
+	result = bounce_copy(request, op, result);
+	buffers_give(&direct_of(request->file)->buffers, request->work.bounce);
 	request->work.bounce = NULL;
-	if (!kept)
-		read_finish(request, -EINTR);
-	else if (op->fd == file->fd)
-		buffered_advance(request, asked, result);
-	else if (!read_was_refused(request, result))
+	if (!read_was_refused(request, result))
 		read_advance(request, asked, result);
-}
-
-/* The caller's buffer is not needed before the bytes are here. */
-static void bounce_submit(struct backend_request *request, int fd, size_t size, off_t start)
-{
-	loan_rest(request->loan);
-	read_submit(request, fd, request->work.bounce->data, size, start, bounce_done);
-}
-
-/* Small reads of a buffer on loan are copied once more, so that they can be given up; for large ones that
- * would cost too much. */
-static void read_buffered(struct backend_request *request)
-{
-	struct direct_file *file = file_of(request);
-	size_t moved = request->work.moved, size = request->size - moved;
-	bool small = size <= COPIED_MAX || file->direct->overdue;
-
-	backend_count(&file->direct->stats.buffered_reads, 1);
-	if (request->loan && small && size <= BUFFER_SIZE)
-		request->work.bounce = buffers_take(&file->direct->buffers);
-	if (request->work.bounce)
-		bounce_submit(request, file->fd, size, read_position(request));
-	else
-		read_submit(request, file->fd, (char *)request->buf + moved, size, read_position(request),
-			buffered_done);
 }
 
 static void read_bounced(struct backend_request *request, int fd)
@@ -219,7 +192,7 @@ static void read_bounced(struct backend_request *request, int fd)
 		return;
 	}
 	backend_count(&file->direct->stats.bounce_reads, 1);
-	bounce_submit(request, fd, size, start);
+	read_submit(request, fd, request->work.bounce->data, size, start, bounce_done);
 }
 
 /* Whether the device may write into the caller's buffer from where the request stands. */
@@ -229,10 +202,8 @@ static bool may_go_straight(const struct backend_request *request)
 	size_t align = file->facts.offset_align, left = request->size - request->work.moved;
 	uintptr_t buf = (uintptr_t)request->buf + request->work.moved;
 
-	if (request->loan && file->direct->overdue)
-		return false;
 	/* a small one with an odd end is better read once than in two parts */
-	if (left < align || (left & (align - 1) && left <= COPIED_MAX))
+	if (left < align || (left & (align - 1) && left <= ODD_MAX))
 		return false;
 	return !(read_position(request) & (off_t)(align - 1)) && !(buf & (file->facts.memory_align - 1));
 }
@@ -341,10 +312,7 @@ static void read_at_random(struct backend_request *request)
 
 void direct_read_resume(struct backend_request *request)
 {
-	if (loan_resume(request->loan))
-		read_step(request);
-	else
-		read_finish(request, -EINTR);
+	read_step(request);
 }
 
 /*

@@ -52,15 +52,6 @@ static void faulty_go_on(struct fault_delayed *delayed)
 		faulty->submit(&faulty->request);
 }
 
-static void faulty_resume(struct fault_delayed *delayed)
-{
-	struct faulty_request *faulty = (struct faulty_request *)delayed;
-
-	if (!loan_resume(faulty->request.loan))
-		faulty->error = EINTR;
-	faulty_go_on(delayed);
-}
-
 static void faulty_submit(struct backend_request *caller, enum fault_place place,
 	void (*submit)(struct backend_request *request))
 {
@@ -79,18 +70,14 @@ static void faulty_submit(struct backend_request *caller, enum fault_place place
 		.size = caller->size,
 		.offset = caller->offset,
 		.done = faulty_done,
-		.loan = caller->loan,
 	};
 	faulty->caller = caller;
 	faulty->submit = submit;
 	faulty->error = verdict.error;
-	if (verdict.hang || verdict.delay_ns) {
-		loan_rest(caller->loan);
-		faulty->delayed.run = faulty_resume;
+	if (verdict.hang || verdict.delay_ns)
 		fault_delay(backend->plan, &verdict, &faulty->delayed);
-	} else {
+	else
 		faulty_go_on(&faulty->delayed);
-	}
 }
 
 static void faulty_read(struct backend_request *request)
@@ -143,11 +130,6 @@ static void faulty_changed(struct backend *backend, dev_t dev, ino_t ino)
 	backend_changed(((struct faulty *)backend)->inner, dev, ino);
 }
 
-static void faulty_set_overdue(struct backend *backend, bool overdue)
-{
-	backend_set_overdue(((struct faulty *)backend)->inner, overdue);
-}
-
 static enum backend_pattern faulty_pattern(struct backend_file *file)
 {
 	return backend_file_pattern(((struct faulty_file *)file)->inner);
@@ -182,7 +164,6 @@ static const struct backend_impl faulty_impl = {
 	.wrote = faulty_wrote,
 	.file_changed = faulty_file_changed,
 	.changed = faulty_changed,
-	.set_overdue = faulty_set_overdue,
 	.pattern = faulty_pattern,
 	.engine_name = faulty_engine_name,
 	.stats = faulty_stats,

@@ -192,6 +192,17 @@ static size_t chunk_copy(struct chunk *chunk, bool own, void *buf, size_t size, 
 	return fresh ? moved : 0;
 }
 
+enum window_answer chunk_claim(struct chunk *chunk, struct backend_request *request)
+{
+	if (chunk->state != CHUNK_FLYING) {
+		chunk->pins++;
+		return WINDOW_COPIED;
+	}
+	request->work.next = chunk->waiters;
+	chunk->waiters = request;
+	return WINDOW_WAITS;
+}
+
 enum window_answer window_take(struct window *window, struct backend_request *request, void *buf, size_t size,
 	off_t offset, size_t *moved)
 {
@@ -201,15 +212,8 @@ enum window_answer window_take(struct window *window, struct backend_request *re
 
 	pthread_mutex_lock(&window->lock);
 	chunk = window_find(window, offset);
-	if (chunk && chunk->state == CHUNK_FLYING) {
-		loan_rest(request->loan);
-		request->work.next = chunk->waiters;
-		chunk->waiters = request;
-		answer = WINDOW_WAITS;
-	} else if (chunk) {
-		chunk->pins++;
-		answer = WINDOW_COPIED;
-	}
+	if (chunk)
+		answer = chunk_claim(chunk, request);
 	pthread_mutex_unlock(&window->lock);
 	own = chunk;
 	if (!own)

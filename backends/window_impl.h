@@ -85,6 +85,9 @@ static inline bool window_has_company(const struct window *window)
 }
 
 void chunk_retire(struct chunk *chunk);
+/* The request waits for the chunk (WINDOW_WAITS), or the chunk is pinned for it to be copied from
+ * (WINDOW_COPIED). */
+enum window_answer chunk_claim(struct chunk *chunk, struct backend_request *request);
 void window_retire_all(struct window *window);
 void chunk_done(struct engine_op *op, ssize_t result);
 

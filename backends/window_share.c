@@ -45,18 +45,11 @@ enum window_answer window_share(
 		return answer;
 	pthread_mutex_lock(&window->host->lock);
 	chunk = find_elsewhere(window, offset);
-	if (chunk && chunk->state == CHUNK_FLYING) {
-		loan_rest(request->loan);
-		request->work.next = chunk->waiters;
-		chunk->waiters = request;
-		answer = WINDOW_WAITS;
-	} else if (chunk) {
-		chunk->pins++;
-		chunk->window->refs++;
-		answer = WINDOW_COPIED;
-	}
-	if (chunk)
+	if (chunk) {
+		answer = chunk_claim(chunk, request);
+		chunk->window->refs += answer == WINDOW_COPIED;
 		pthread_mutex_unlock(&chunk->window->lock);
+	}
 	pthread_mutex_unlock(&window->host->lock);
 	*found = chunk;
 	return answer;

@@ -12,7 +12,7 @@
 #define IO_ALIGN 4096
 #define IO_POOL 16 /* kept for the next requests */
 #define OVERDUE_NS 1000000000ull
-#define LOOKED_AT 64 /* overdue readers at a time */
+#define LOOKED_AT 1024 /* overdue readers at a time: more than the kernel lets wait on most machines */
 
 static struct {
 	pthread_mutex_t lock;
@@ -48,7 +48,6 @@ struct io *io_get(fuse_req_t req, struct handle *handle)
 	io->server = fuse_req_userdata(req);
 	io->handle = handle;
 	io->lane = handle->lane;
-	io->request.loan = NULL;
 	io->payload = (struct payload){0};
 	io->begun = false;
 	return io;
@@ -90,10 +89,8 @@ void io_drain(void)
 char *io_buffer(struct io *io, size_t size)
 {
 	payload_borrow(io->req, size, &io->payload);
-	if (io->payload.buf) {
-		io->request.loan = io->payload.io == io->payload.buf ? &io->loan : NULL;
+	if (io->payload.buf)
 		return io->payload.io;
-	}
 	if (!io->own && posix_memalign((void **)&io->own, IO_ALIGN, IO_BUFFER) != 0)
 		io->own = NULL;
 	return size <= IO_BUFFER ? io->own : NULL;
@@ -103,7 +100,6 @@ void io_begin(struct io *io)
 {
 	if (fuse_req_is_uring(io->req))
 		io_hold_thread(io->server);
-	atomic_store(&io->loan, LOAN_IN_USE);
 	io->pid = fuse_req_ctx(io->req)->pid;
 	io->began_ns = clock_ns();
 	io->given_up = false;
@@ -216,19 +212,17 @@ static bool is_overdue(const struct io *io, uint64_t now_ns)
 	return io->is_read && !io->given_up && now_ns - io->began_ns >= OVERDUE_NS;
 }
 
-/* Pids of overdue readers, each once; *any tells whether a read is overdue at all. */
-static unsigned overdue_readers(pid_t pids[LOOKED_AT], bool *any)
+/* Pids of overdue readers, each once. */
+static unsigned overdue_readers(pid_t pids[LOOKED_AT])
 {
 	uint64_t now_ns = clock_ns();
 	unsigned count = 0;
 
-	*any = false;
 	for (struct io *io = pool.in_flight; io && count < LOOKED_AT; io = io->next) {
 		unsigned i = 0;
 
 		if (!is_overdue(io, now_ns))
 			continue;
-		*any = true;
 		while (i < count && pids[i] != io->pid)
 			i++;
 		if (i == count && io->pid)
@@ -246,8 +240,6 @@ static fuse_req_t give_up_one(pid_t pid)
 		if (io->pid != pid || !is_overdue(io, now_ns))
 			continue;
 		/* a buffer of our own may be written to for as long as it takes */
-		if (io->request.loan && !loan_take_back(io->request.loan))
-			continue;
 		if (payload_replace(&io->payload) < 0)
 			continue;
 		io->given_up = true;
@@ -275,17 +267,14 @@ static void rescue(pid_t pid)
 	} while (req);
 }
 
-void io_rescue(struct server *server)
+void io_rescue(void)
 {
 	pid_t pids[LOOKED_AT];
 	unsigned count;
-	bool overdue;
 
 	pthread_mutex_lock(&pool.lock);
-	count = overdue_readers(pids, &overdue);
+	count = overdue_readers(pids);
 	pthread_mutex_unlock(&pool.lock);
-	backend_set_overdue(server->direct, overdue);
-	backend_set_overdue(server->buffered, overdue);
 	for (unsigned i = 0; i < count; i++) {
 		if (is_killed(pids[i]))
 			rescue(pids[i]);

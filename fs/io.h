@@ -22,7 +22,6 @@ struct io {
 	enum lane lane;
 	char *own;              /* IO_BUFFER bytes, kept with the struct */
 	struct payload payload; /* over io_uring: the kernel's buffer */
-	atomic_int loan;        /* of it, where it has no second address; see backends/loan.h */
 	pid_t pid;              /* who waits */
 	uint64_t began_ns;
 	bool begun, is_read;
@@ -45,7 +44,7 @@ bool io_finish(struct io *io);
 
 /* Looks for readers who were killed, and lets them go. Called every second or so by a thread that never waits
  * for the disk. */
-void io_rescue(struct server *server);
+void io_rescue(void);
 
 /* Other requests that are answered by another thread than the one that took them. */
 void io_work_begins(void);

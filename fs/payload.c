@@ -63,8 +63,10 @@ int payload_replace(const struct payload *payload)
 {
 	int r;
 
-	if (payload->io == payload->buf)
+	if (!payload->buf)
 		return 0;
+	if (payload->io == payload->buf)
+		return -ENOTSUP;
 	pthread_mutex_lock(&known.lock);
 	r = replace(payload->buf, payload->size);
 	pthread_mutex_unlock(&known.lock);

@@ -23,7 +23,8 @@ struct payload {
 void payload_borrow(fuse_req_t req, size_t size, struct payload *payload);
 
 /* Fresh memory for the request, which may be answered then; until payload_abandoned() the old one takes what
- * the I/O brings. 0, or -errno: nothing was changed. Nothing is done where io is buf. */
+ * the I/O brings. 0, or -errno: nothing was changed;
+ * -ENOTSUP where there is no second mapping. Nothing is done where there is no buffer. */
 int payload_replace(const struct payload *payload);
 /* The I/O on what was replaced has ended. */
 void payload_abandoned(const struct payload *payload);

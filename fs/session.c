@@ -447,40 +447,43 @@ static void relieve_memory(struct server *server)
 		cache_set_budget(server->cache, target);
 }
 
-static gpointer tick(gpointer data)
+/* Calls back once a second until the session ends. */
+static void each_second(struct session *session, void (*look)(struct session *session))
 {
-	struct session *session = data;
-
 	g_mutex_lock(&session->lock);
 	while (!session->ending) {
 		if (g_cond_wait_until(
 			    &session->wake, &session->lock, g_get_monotonic_time() + G_TIME_SPAN_SECOND))
 			continue;
 		g_mutex_unlock(&session->lock);
-		relieve_memory(&session->server);
-		tree_close_idle(session->server.tree);
-		cache_tick(session->server.cache);
+		look(session);
 		g_mutex_lock(&session->lock);
 	}
 	g_mutex_unlock(&session->lock);
+}
+
+static void look_after_the_cache(struct session *session)
+{
+	relieve_memory(&session->server);
+	tree_close_idle(session->server.tree);
+	cache_tick(session->server.cache);
+}
+
+static gpointer tick(gpointer session)
+{
+	each_second(session, look_after_the_cache);
 	return NULL;
 }
 
-/* Apart from the ticker, which may have to wait for the disk. */
-static gpointer rescue(gpointer data)
+static void look_after_readers(struct session *session)
 {
-	struct session *session = data;
+	io_rescue();
+}
 
-	g_mutex_lock(&session->lock);
-	while (!session->ending) {
-		if (g_cond_wait_until(
-			    &session->wake, &session->lock, g_get_monotonic_time() + G_TIME_SPAN_SECOND))
-			continue;
-		g_mutex_unlock(&session->lock);
-		io_rescue(&session->server);
-		g_mutex_lock(&session->lock);
-	}
-	g_mutex_unlock(&session->lock);
+/* Apart from the ticker, which may have to wait for the disk. */
+static gpointer rescue(gpointer session)
+{
+	each_second(session, look_after_readers);
 	return NULL;
 }
 

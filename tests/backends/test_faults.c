@@ -4,7 +4,6 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -211,47 +210,6 @@ static void a_full_disk_in_mid_request_is_an_error(void **state)
 	fixture_deinit(&fixture);
 }
 
-/* Reads at the hang; whether the buffer could be taken back, and that nothing was written to it then. */
-static bool may_be_given_up(struct fixture *fixture, off_t offset, size_t size)
-{
-	unsigned char *buf = buffer_new(size);
-	struct waiting_request waiting;
-	atomic_int loan = LOAN_IN_USE;
-	bool taken;
-
-	request_prepare(&waiting, fixture->file, buf, size, offset);
-	waiting.request.loan = &loan;
-	backend_read(&waiting.request);
-	taken = loan_take_back(&loan);
-	memset(buf, 0x77, size);
-	backend_faults_release(fixture->backend);
-	request_wait(&waiting);
-	for (size_t i = 0; taken && i < size; i++)
-		assert_int_equal(buf[i], 0x77);
-	free(buf);
-	return taken;
-}
-
-static void a_read_that_hangs_may_be_given_up_unless_the_device_writes_to_its_buffer(void **state)
-{
-	struct fixture fixture;
-
-	faulty_file(&fixture, "device-read:hang@4M");
-	assert_true(may_be_given_up(&fixture, (4 << 20) + 100, 1000));
-	fixture_deinit(&fixture);
-	faulty_file(&fixture, "device-read:hang@4M");
-	assert_false(may_be_given_up(&fixture, 4 << 20, BLOCK));
-	fixture_deinit(&fixture);
-	/* once others wait too long none is read straight */
-	faulty_file(&fixture, "device-read:hang@4M");
-	backend_set_overdue(fixture.backend, true);
-	assert_true(may_be_given_up(&fixture, 4 << 20, BLOCK));
-	fixture_deinit(&fixture);
-	faulty_file(&fixture, "read:hang@4M");
-	assert_true(may_be_given_up(&fixture, 4 << 20, BLOCK));
-	fixture_deinit(&fixture);
-}
-
 static void closing_with_read_ahead_hanging_waits_for_nobody(void **state)
 {
 	unsigned char *buf = buffer_new(BLOCK);
@@ -281,7 +239,6 @@ int main(void)
 		cmocka_unit_test(an_error_in_mid_stream_is_seen_at_its_place),
 		cmocka_unit_test(an_error_of_the_disk_that_passes_hurts_no_reader),
 		cmocka_unit_test(a_full_disk_in_mid_request_is_an_error),
-		cmocka_unit_test(a_read_that_hangs_may_be_given_up_unless_the_device_writes_to_its_buffer),
 		cmocka_unit_test(closing_with_read_ahead_hanging_waits_for_nobody),
 	};
 
