@@ -89,7 +89,8 @@ enum detect_order detect_read(
 
 	if (detect->stride_count >= STRIDE_COUNT_MIN)
 		return DETECT_STRIDED;
-	if (forward && detect->ahead >= limits->after)
+	/* one request alone may be that long: what has moved further tells the direction */
+	if (forward && detect->ahead >= limits->after && detect->ahead >= detect->behind)
 		return DETECT_FORWARD;
 	if (backward && detect->behind >= limits->after)
 		return DETECT_BACKWARD;

@@ -38,6 +38,12 @@ static void backwards_and_strided_runs_are_told_apart(void **state)
 	assert_int_equal(after_reads(50 * MIB, -MIB, 4 * KIB, 6), DETECT_STRIDED);
 }
 
+static void a_backward_run_of_large_reads_is_never_a_forward_one(void **state)
+{
+	for (unsigned count = 2; count < 20; count++)
+		assert_int_equal(after_reads(50 * MIB, -MIB, MIB, count), DETECT_BACKWARD);
+}
+
 static void skipping_a_little_is_still_in_order(void **state)
 {
 	assert_int_equal(after_reads(0, 128 * KIB + 64 * KIB, 128 * KIB, 8), DETECT_FORWARD);
@@ -152,6 +158,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_run_is_a_stream_after_so_many_bytes),
 		cmocka_unit_test(backwards_and_strided_runs_are_told_apart),
+		cmocka_unit_test(a_backward_run_of_large_reads_is_never_a_forward_one),
 		cmocka_unit_test(skipping_a_little_is_still_in_order),
 		cmocka_unit_test(requests_may_overtake_each_other),
 		cmocka_unit_test(reads_that_hop_about_in_one_place_are_no_stream),
