@@ -1,7 +1,7 @@
 #include "backends/volume.h"
+#include "backends/fstype.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -45,18 +45,6 @@ static void file_learn_alignment(struct volume_file *facts, const struct statx *
 #endif
 }
 
-static bool type_is_local(long type)
-{
-	static const long local[] = {EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC, BTRFS_SUPER_MAGIC, F2FS_SUPER_MAGIC,
-		TMPFS_MAGIC, RAMFS_MAGIC};
-
-	for (size_t i = 0; i < sizeof(local) / sizeof(local[0]); i++) {
-		if (type == local[i])
-			return true;
-	}
-	return false;
-}
-
 static struct volume *volume_new(int fd, dev_t dev)
 {
 	struct volume *volume = calloc(1, sizeof(*volume));
@@ -69,8 +57,10 @@ static struct volume *volume_new(int fd, dev_t dev)
 	pthread_mutex_init(&volume->choice_lock, NULL);
 	choice_init(&volume->choice);
 	if (fstatfs(fd, &fs) == 0) {
-		volume->in_memory = fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC;
-		volume->local = type_is_local(fs.f_type);
+		const struct fstype *type = fstype_find((uint32_t)fs.f_type);
+
+		volume->in_memory = type->in_memory;
+		volume->local = type->local;
 	}
 	return volume;
 }

@@ -1,6 +1,5 @@
 /* Who a file is: its handle, the nodeid that comes from it, and the file systems below SOURCE. */
 #include <errno.h>
-#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "backends/fstype.h"
 #include "fs/tree_impl.h"
 
 /* --- nodeids ---------------------------------------------------------------------------------- */
@@ -104,13 +104,6 @@ without:
 	return -1;
 }
 
-/* Local ones with FS_MGTIME. */
-static bool is_local(const struct statfs *fs)
-{
-	return fs->f_type == EXT4_SUPER_MAGIC || fs->f_type == XFS_SUPER_MAGIC ||
-	       fs->f_type == BTRFS_SUPER_MAGIC || fs->f_type == TMPFS_MAGIC;
-}
-
 static bool kernel_has_fine_stamps(void)
 {
 	struct utsname kernel;
@@ -124,6 +117,7 @@ static bool kernel_has_fine_stamps(void)
 static struct tree_mount *mount_add(struct tree *tree, dev_t dev, int fd, const struct statx *stx)
 {
 	struct tree_mount *mount = calloc(1, sizeof(*mount));
+	const struct fstype *type;
 	struct statfs fs;
 
 	if (!mount)
@@ -132,8 +126,9 @@ static struct tree_mount *mount_add(struct tree *tree, dev_t dev, int fd, const 
 		memset(&fs, 0, sizeof(fs));
 	mount->dev = dev;
 	mount->fd = mount_handle_fd(fd, stx->stx_mode);
-	mount->local = is_local(&fs);
-	mount->fine_stamps = mount->local && kernel_has_fine_stamps();
+	type = fstype_find((uint32_t)fs.f_type);
+	mount->local = type->local;
+	mount->fine_stamps = type->fine_stamps && kernel_has_fine_stamps();
 	if (tree->mounts) {
 		/* the file system's own id stays the same when device numbers move */
 		uint64_t fsid;

@@ -1,0 +1,34 @@
+#include "backends/fstype.h"
+#include <linux/magic.h>
+#include <stddef.h>
+
+#define LUSTRE_SUPER_MAGIC 0x0bd00bd0 /* not in linux/magic.h */
+
+static const struct fstype fstypes[] = {
+	{EXT4_SUPER_MAGIC, "ext4", .local = true, .fine_stamps = true}, /* ext2 and ext3 too */
+	{XFS_SUPER_MAGIC, "xfs", .local = true, .fine_stamps = true},
+	{BTRFS_SUPER_MAGIC, "btrfs", .local = true, .fine_stamps = true},
+	{F2FS_SUPER_MAGIC, "f2fs", .local = true},
+	{TMPFS_MAGIC, "tmpfs", .local = true, .in_memory = true, .fine_stamps = true},
+	{RAMFS_MAGIC, "ramfs", .local = true, .in_memory = true},
+	/* listed for their names */
+	{FUSE_SUPER_MAGIC, "fuse"},
+	{OVERLAYFS_SUPER_MAGIC, "overlay"},
+	{NFS_SUPER_MAGIC, "nfs"},
+	{CIFS_SUPER_MAGIC, "cifs"},
+	{SMB2_SUPER_MAGIC, "smb3"},
+	{CEPH_SUPER_MAGIC, "ceph"},
+	{LUSTRE_SUPER_MAGIC, "lustre"},
+	{V9FS_MAGIC, "9p"},
+};
+
+const struct fstype *fstype_find(uint32_t magic)
+{
+	static const struct fstype unknown = {0, "of an unknown type"};
+
+	for (size_t i = 0; i < sizeof(fstypes) / sizeof(*fstypes); i++) {
+		if (fstypes[i].magic == magic)
+			return &fstypes[i];
+	}
+	return &unknown;
+}

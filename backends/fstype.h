@@ -1,0 +1,25 @@
+/*
+ * fstype - what is known of a file system by its type, f_type of statfs(2). The one list of them.
+ *
+ * Pure: no I/O.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct fstype {
+	uint32_t magic;
+	const char *name;
+	/*
+	 * Of this machine alone: nobody changes a file without this kernel's knowing at once, no operation
+	 * waits for another machine or program, and a close has nothing to report. False of what may be
+	 * otherwise, as overlayfs, which may lie on anything.
+	 */
+	bool local;
+	bool in_memory;   /* the page cache is the file */
+	bool fine_stamps; /* has multigrain timestamps on Linux 6.13 and newer */
+};
+
+/* Never NULL: types that are not listed are known by one name and are not local. */
+const struct fstype *fstype_find(uint32_t magic);

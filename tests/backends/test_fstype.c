@@ -1,0 +1,50 @@
+#include "backends/fstype.h"
+#include <linux/magic.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+static void what_others_may_change_or_hold_up_is_not_local(void **state)
+{
+	static const uint32_t shared[] = {
+		FUSE_SUPER_MAGIC, NFS_SUPER_MAGIC, SMB2_SUPER_MAGIC, CEPH_SUPER_MAGIC, OVERLAYFS_SUPER_MAGIC};
+
+	for (size_t i = 0; i < sizeof(shared) / sizeof(*shared); i++) {
+		const struct fstype *type = fstype_find(shared[i]);
+
+		assert_int_equal(type->magic, shared[i]);
+		assert_false(type->local || type->in_memory || type->fine_stamps);
+	}
+}
+
+static void disks_and_memory_are_local(void **state)
+{
+	/* as statfs(2) gives it: sign-extended on 32 bits */
+	int btrfs = (int)BTRFS_SUPER_MAGIC;
+
+	assert_true(fstype_find(EXT4_SUPER_MAGIC)->local);
+	assert_false(fstype_find(EXT4_SUPER_MAGIC)->in_memory);
+	assert_true(fstype_find(TMPFS_MAGIC)->local);
+	assert_true(fstype_find(TMPFS_MAGIC)->in_memory);
+	assert_string_equal(fstype_find((uint32_t)btrfs)->name, "btrfs");
+}
+
+static void an_unknown_type_is_not_local(void **state)
+{
+	assert_false(fstype_find(0)->local);
+	assert_false(fstype_find(0x12345678)->local);
+	assert_non_null(fstype_find(0x12345678)->name);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_others_may_change_or_hold_up_is_not_local),
+		cmocka_unit_test(disks_and_memory_are_local),
+		cmocka_unit_test(an_unknown_type_is_not_local),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
