@@ -29,6 +29,7 @@ struct server {
 	bool privileged;      /* runs as root: many users, handles, passthrough */
 	bool passthrough;     /* the kernel offers it and it may be used */
 	bool uring;           /* requests come over io_uring */
+	char *transport_why;  /* and why, or why not; owned */
 	struct control control;
 	struct handle_list handles;
 	struct ruling ruling;

@@ -10,9 +10,11 @@
 #include <sys/resource.h>
 #include <sys/statvfs.h>
 #include <sys/sysinfo.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "backends/backend.h"
+#include "backends/fstype.h"
 #include "fs/copy.h"
 #include "fs/creds.h"
 #include "fs/io.h"
@@ -21,8 +23,8 @@
 #include "fs/ops.h"
 #include "fs/ops_control.h"
 #include "fs/status.h"
+#include "fs/transport.h"
 
-#define URING_SWITCH "/sys/module/fuse/parameters/enable_uring"
 #define MAX_WRITE (1 << 20)
 #define FD_SET_MAX 4096
 #define WORKER_THREADS 64
@@ -43,7 +45,7 @@ struct session {
 static bool uring_is_on(void)
 {
 	char word[8] = "";
-	FILE *f = fopen(URING_SWITCH, "re");
+	FILE *f = fopen(TRANSPORT_URING_SWITCH, "re");
 
 	if (!f)
 		return false;
@@ -55,23 +57,24 @@ static bool uring_is_on(void)
 
 static int choose_transport(struct server *server)
 {
-	enum option_transport wish = server->options.transport;
+	const char *source = server->options.source;
+	struct transport_facts facts = {
+		.wish = server->options.transport,
+		.libfuse_is_safe = LIBFUSE_URING_IS_SAFE,
+		.switched_on = uring_is_on(),
+	};
+	struct statfs fs;
+	int r;
 
-	if (!LIBFUSE_URING_IS_SAFE && wish == TRANSPORT_URING) {
-		log_error("transport=uring: the libfuse that this sievefs was built with loses replies over "
-			  "io_uring");
-		return -EOPNOTSUPP;
+	if (statfs(source, &fs) < 0) {
+		log_error("SOURCE %s: %s", source, strerror(errno));
+		return -errno;
 	}
-	server->uring = LIBFUSE_URING_IS_SAFE && wish != TRANSPORT_DEV && uring_is_on();
-	if (server->uring || wish == TRANSPORT_DEV)
-		return 0;
-	if (wish == TRANSPORT_URING) {
-		log_error("transport=uring: FUSE over io_uring is off or unknown to this kernel; root turns "
-			  "it on with: "
-			  "echo Y > " URING_SWITCH);
-		return -EOPNOTSUPP;
-	}
-	return 0;
+	facts.source = fstype_find((uint32_t)fs.f_type);
+	r = transport_choose(&facts, &server->uring, &server->transport_why);
+	if (r < 0)
+		log_error("transport=uring: %s", server->transport_why);
+	return r;
 }
 
 /* Each CPU has a queue, and each request of it 1 MiB. */
@@ -110,16 +113,13 @@ static int choose_passthrough(struct server *server)
 }
 
 /* Once it is sure that there will be a mount: a refusal is one line. */
-static void say_what_is_missing(const struct server *server)
+static void say_what_was_chosen(const struct server *server)
 {
 	const struct options *o = &server->options;
 
-	if (!server->uring && o->transport == TRANSPORT_AUTO && LIBFUSE_URING_IS_SAFE)
-		log_info("transport: /dev/fuse; faster over io_uring, which root turns on with: echo Y "
-			 "> " URING_SWITCH);
-	else if (!server->uring && o->transport == TRANSPORT_AUTO)
-		log_info("transport: /dev/fuse; the libfuse that this sievefs was built with loses replies "
-			 "over io_uring");
+	if (o->transport == TRANSPORT_AUTO)
+		log_write(server->uring ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, "transport: %s; %s",
+			server->uring ? "io_uring" : "/dev/fuse", server->transport_why);
 	if (!server->passthrough && o->passthrough == PASSTHROUGH_AUTO)
 		log_info("passthrough: not without CAP_SYS_ADMIN; all files are served by the daemon, "
 			 "several times slower "
@@ -343,7 +343,7 @@ static int start_server(struct server *server, unsigned descriptors)
 	if (r == 0)
 		r = start_backends(server);
 	if (r == 0) {
-		say_what_is_missing(server);
+		say_what_was_chosen(server);
 		server->fillers = g_thread_pool_new(copy_fill, server, 2, FALSE, NULL);
 		/* exclusive, so that its threads stay: over io_uring a reply also asks for the next request,
 		 * and the kernel cancels what a thread that leaves has asked for */
@@ -368,6 +368,7 @@ static void stop_server(struct server *server)
 	ruling_deinit(&server->ruling);
 	backend_free(server->direct);
 	backend_free(server->buffered);
+	g_free(server->transport_why);
 	io_drain();
 	payload_forget_all();
 }

@@ -42,6 +42,7 @@ static int answer_stat(void *context, int argc, char *const *argv, GString *repl
 	struct server *server = context;
 	const struct report_fact facts[] = {
 		{"transport_used", server->uring ? "uring" : "dev"},
+		{"transport_why", server->transport_why},
 		{"passthrough_used", server->passthrough ? "on" : "off"},
 		{"handles", tree_has_handles(server->tree) ? "yes" : "no"},
 		{"engine", backend_engine_name(server->direct)},

@@ -118,6 +118,11 @@ static bool uring_is_on(void)
 	return value == 'Y';
 }
 
+bool suite_uring_can_be_had(void)
+{
+	return LIBFUSE_URING_IS_SAFE && uring_is_on();
+}
+
 static int may_run(const struct suite *suite)
 {
 	if (!config.bare && !getenv("SIEVEFS"))

@@ -60,6 +60,9 @@ int suite_run(const struct suite *suite, int argc, char **argv);
  */
 pid_t suite_fork(void);
 
+/* Whether a mount with transport=uring would not be refused. */
+bool suite_uring_can_be_had(void);
+
 /* Ends one test as skipped, saying why. */
 #define SKIP_TEST(...)                                      \
 	do {                                                \

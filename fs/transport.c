@@ -1,0 +1,44 @@
+#include "fs/transport.h"
+
+#include <errno.h>
+#include <glib.h>
+
+/* Why io_uring cannot be had; NULL where it can. */
+static const char *obstacle(const struct transport_facts *facts)
+{
+	if (!facts->libfuse_is_safe)
+		return "the libfuse that this sievefs was built with loses replies over io_uring";
+	if (!facts->switched_on)
+		return "FUSE over io_uring, which is faster, is off or unknown to this kernel; root turns it "
+		       "on with: "
+		       "echo Y > " TRANSPORT_URING_SWITCH;
+	return NULL;
+}
+
+static int choose_by_itself(const struct transport_facts *facts, bool *uring, char **why)
+{
+	if (!facts->source->local) {
+		*why = g_strdup_printf("SOURCE's file system is %s, which may wait for others: over io_uring "
+				       "one such wait would hold up all requests of its CPU",
+			facts->source->name);
+		return 0;
+	}
+	*uring = !obstacle(facts);
+	*why = *uring ? g_strdup_printf("SOURCE's file system is %s, a local one", facts->source->name)
+		      : g_strdup(obstacle(facts));
+	return 0;
+}
+
+int transport_choose(const struct transport_facts *facts, bool *uring, char **why)
+{
+	*uring = false;
+	if (facts->wish == TRANSPORT_AUTO)
+		return choose_by_itself(facts, uring, why);
+	if (facts->wish == TRANSPORT_URING && obstacle(facts)) {
+		*why = g_strdup(obstacle(facts));
+		return -EOPNOTSUPP;
+	}
+	*uring = facts->wish == TRANSPORT_URING;
+	*why = g_strdup("asked for");
+	return 0;
+}
