@@ -18,14 +18,33 @@ static bool is_backward(const struct detect *detect, off_t end, size_t tolerance
 	return end <= detect->back + (off_t)tolerance && end + (off_t)tolerance >= detect->back;
 }
 
+/* A read of this size starts another forward run: what the one before it was. */
+static void note_record(struct detect *detect, size_t first_size)
+{
+	struct detect_record *last = &detect->last;
+	size_t size = detect->ahead > detect->first_size ? detect->front - detect->start : 0;
+
+	detect->repeats = size && size == last->size && first_size == detect->first_size;
+	last->stride = detect->start - last->start;
+	last->start = detect->start;
+	last->size = size;
+}
+
 static void move_front(struct detect *detect, bool continues, off_t offset, size_t size)
 {
 	off_t end = offset + (off_t)size;
 
 	if (!continues) {
+		note_record(detect, size);
+		detect->start = offset;
+		detect->first_size = size;
 		detect->front = end;
 		detect->ahead = size;
-	} else if (end > detect->front) {
+		return;
+	}
+	if (offset < detect->start)
+		detect->start = offset;
+	if (end > detect->front) {
 		size_t moved = end - detect->front;
 
 		detect->ahead += moved < size ? moved : size;
@@ -59,6 +78,33 @@ static void count_stride(struct detect *detect, off_t offset, size_t size)
 	detect->stride = stride;
 }
 
+/* Whether the run started where the next record was expected; its first reads may have been overtaken. */
+static bool is_in_place(const struct detect *detect, size_t size)
+{
+	const struct detect_record *last = &detect->last;
+	int64_t distance = last->stride < 0 ? -last->stride : last->stride;
+	off_t late = detect->start - (last->start + last->stride);
+
+	return distance >= (int64_t)last->size && distance <= STRIDE_MAX && late >= 0 &&
+	       late < (off_t)last->size && late <= 2 * (off_t)size;
+}
+
+/* The read is one of a record whose size is known. */
+static bool find_record(struct detect *detect, const struct detect_limits *limits, size_t size)
+{
+	const struct detect_record *last = &detect->last;
+	struct detect_record *record = &detect->record;
+
+	if (!detect->repeats || last->size < limits->after)
+		return false;
+	*record = (struct detect_record){.start = detect->start, .size = last->size};
+	if (is_in_place(detect, size)) {
+		record->start = last->start + last->stride;
+		record->stride = last->stride;
+	}
+	return detect->front <= record->start + (off_t)record->size;
+}
+
 static void judge(struct detect *detect, bool in_order)
 {
 	if (in_order)
@@ -87,7 +133,12 @@ enum detect_order detect_read(
 	detect->last_offset = offset;
 	detect->last_size = size;
 
-	if (detect->stride_count >= STRIDE_COUNT_MIN)
+	if (detect->stride_count >= STRIDE_COUNT_MIN) {
+		detect->record =
+			(struct detect_record){.start = offset, .size = size, .stride = detect->stride};
+		return DETECT_STRIDED;
+	}
+	if (find_record(detect, limits, size))
 		return DETECT_STRIDED;
 	/* one request alone may be that long: what has moved further tells the direction */
 	if (forward && detect->ahead >= limits->after && detect->ahead >= detect->behind)

@@ -6,6 +6,10 @@
  * Forward and backward runs are counted by how far they move their front, so that reads that hop about in one
  * place never look like a stream; requests that overtake each other by a little still do. A constant distance
  * between reads that leaves most bytes out is a stride.
+ *
+ * A read(2) larger than a FUSE request comes as several that follow one another: a record. When two in a row
+ * were of one size, the next is taken to be of that size too, and to lie at the same distance if it starts
+ * there.
  */
 #pragma once
 
@@ -18,12 +22,18 @@ enum detect_order {
 	DETECT_NONE,
 	DETECT_FORWARD,
 	DETECT_BACKWARD,
-	DETECT_STRIDED,
+	DETECT_STRIDED, /* in records: see detect->record */
 };
 
 struct detect_limits {
 	size_t after; /* a run of so many bytes is a stream */
 	size_t gap;   /* a reader may skip so many and be in order */
+};
+
+struct detect_record {
+	off_t start;
+	size_t size;
+	int64_t stride; /* from its start to the next one's; 0 where that is not known */
 };
 
 struct detect {
@@ -36,7 +46,12 @@ struct detect {
 	size_t behind; /* the same backwards */
 	int64_t stride;
 	unsigned stride_count; /* reads in a row at this distance */
-	unsigned in_order;     /* reads of late, both halved now and then */
+	off_t start;           /* lowest start of the forward run */
+	size_t first_size;     /* of its first read */
+	bool repeats;          /* the two runs before it were of one size, and it starts as the last did */
+	struct detect_record last;   /* the run before it; size 0 where that was a single read */
+	struct detect_record record; /* what is being read, where the order is DETECT_STRIDED */
+	unsigned in_order;           /* reads of late, both halved now and then */
 	unsigned out_of_order;
 };
 

@@ -340,7 +340,7 @@ static void read_as_streamed(struct backend_request *request)
 	/* The request may be gone, and the file with it. */
 	if (stream.window) {
 		if (stream.ahead)
-			window_advance(stream.window, stream.order, stream.stride, offset, size);
+			window_advance(stream.window, stream.order, &stream.record, offset, size);
 		window_put(stream.window);
 	}
 }

@@ -139,7 +139,7 @@ struct stream_answer stream_note(struct direct_file *file, off_t offset, size_t 
 		}
 	}
 	answer.order = stream->order;
-	answer.stride = stream->detect.stride;
+	answer.record = stream->detect.record;
 	pthread_mutex_unlock(&file->lock);
 	return answer;
 }

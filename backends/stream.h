@@ -25,7 +25,7 @@ struct stream_answer {
 	struct window *window; /* look here first; a reference of the caller's, or NULL */
 	bool ahead;            /* and read further ahead */
 	enum detect_order order;
-	int64_t stride;
+	struct detect_record record;
 	bool random; /* a small read that continued nothing */
 };
 

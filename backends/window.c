@@ -127,6 +127,8 @@ void chunk_done(struct engine_op *op, ssize_t result)
 	chunk->waiters = NULL;
 	chunk->state = CHUNK_READY;
 	chunk->size = result > 0 ? result : 0;
+	if (chunk->size < chunk->wanted)
+		chunk->wanted = chunk->size;
 	backend_count(&window->host->stats->readahead_bytes, chunk->size);
 	window->flying--;
 	/* An error is the reader's to see, when it gets there and reads for itself. */
@@ -157,7 +159,7 @@ static void chunk_used(struct chunk *chunk, size_t moved)
 	struct window *window = chunk->window;
 
 	chunk->used += moved;
-	if (chunk->used < chunk->size || chunk->doomed || chunk->spent)
+	if (chunk->used < chunk->wanted || chunk->doomed || chunk->spent)
 		return;
 	window_grow(window);
 	if (window_has_company(window))
@@ -226,31 +228,54 @@ enum window_answer window_take(struct window *window, struct backend_request *re
 	return *moved ? WINDOW_COPIED : WINDOW_MISS;
 }
 
-void window_advance(struct window *window, enum detect_order order, int64_t stride, off_t offset, size_t size)
+/* (locked) Another order than before, or a record that the last one said nothing of. */
+static bool window_turns(
+	const struct window *window, enum detect_order order, const struct detect_record *record)
+{
+	if (order != window->order)
+		return true;
+	return order == DETECT_STRIDED && (record->stride != window->record.stride ||
+						  (!record->stride && record->start != window->record.start));
+}
+
+/* (locked) */
+static void window_set_position(struct window *window, off_t offset, size_t size)
+{
+	off_t end = offset + (off_t)size;
+
+	switch (window->order) {
+	case DETECT_FORWARD:
+		if (!window->placed || end > window->position || offset + 4 * BUFFER_SIZE < window->position)
+			window->position = end;
+		break;
+	case DETECT_STRIDED:
+		window->position = end;
+		break;
+	default:
+		window->position = offset;
+	}
+	if (window->placed)
+		return;
+	window->next = window->position;
+	window->next_record = window->record.start;
+	window->placed = true;
+}
+
+void window_advance(struct window *window, enum detect_order order, const struct detect_record *record,
+	off_t offset, size_t size)
 {
 	pthread_mutex_lock(&window->lock);
-	if (order != window->order || (order == DETECT_STRIDED && stride != window->stride))
+	if (window_turns(window, order, record))
 		window_retire_all(window);
 	window->order = order;
-	window->stride = stride;
-	window->record = size;
+	window->record = *record;
 	window->used_ns = window_clock_ns();
 	if (!window->active) {
 		pthread_mutex_lock(&window->host->lock);
 		window_host_set_active(window->host, window, true);
 		pthread_mutex_unlock(&window->host->lock);
 	}
-	if (order == DETECT_FORWARD) {
-		if (!window->placed || offset + (off_t)size > window->position ||
-			offset + 4 * BUFFER_SIZE < window->position)
-			window->position = offset + (off_t)size;
-	} else {
-		window->position = offset;
-	}
-	if (!window->placed) {
-		window->next = order == DETECT_STRIDED ? offset + stride : window->position;
-		window->placed = true;
-	}
+	window_set_position(window, offset, size);
 	window_pass(window);
 	pthread_mutex_unlock(&window->lock);
 	window_fill(window);

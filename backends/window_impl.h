@@ -27,8 +27,9 @@ struct chunk {
 	unsigned pins; /* copies under way */
 	struct buffer *buffer;
 	off_t offset;
-	size_t size; /* asked for; once ready, what came */
-	size_t used; /* handed out */
+	size_t size;   /* asked for; once ready, what came */
+	size_t wanted; /* of them are not there for the alignment's sake only */
+	size_t used;   /* handed out */
 	struct stamp stamp;
 	uint64_t read_ns; /* when it was submitted */
 	uint64_t generation;
@@ -51,10 +52,10 @@ struct window {
 	unsigned flying;
 	bool placed; /* next is meant */
 	enum detect_order order;
-	int64_t stride;
 	off_t position; /* where the reader is: end of its last request, start of it when it goes backwards */
-	size_t record;  /* size of a strided reader's requests */
-	off_t next;     /* what to read ahead next: start, or end when going backwards */
+	struct detect_record record; /* a strided reader's */
+	off_t next;                  /* what to read ahead next: start, or end when going backwards */
+	off_t next_record;           /* start of the record that it is in */
 	struct chunk chunks[CHUNK_COUNT];
 };
 

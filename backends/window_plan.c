@@ -72,6 +72,8 @@ static size_t window_chunk_size(const struct window *window)
  * want. */
 void window_pass(struct window *window)
 {
+	off_t record_end = window->record.start + (off_t)window->record.size;
+
 	for (int i = 0; i < CHUNK_COUNT; i++) {
 		struct chunk *chunk = &window->chunks[i];
 		off_t end = chunk->offset + (off_t)chunk->size;
@@ -79,9 +81,10 @@ void window_pass(struct window *window)
 
 		if (chunk->state == CHUNK_FREE || chunk->doomed)
 			continue;
-		if (window->order == DETECT_BACKWARD ||
-			(window->order == DETECT_STRIDED && window->stride < 0))
+		if (window->order == DETECT_BACKWARD)
 			passed = chunk->offset >= window->position + 2 * BUFFER_SIZE;
+		else if (window->order == DETECT_STRIDED && window->record.stride < 0)
+			passed = chunk->offset >= record_end + 2 * BUFFER_SIZE;
 		else
 			passed = end + 2 * BUFFER_SIZE <= window->position;
 		if (passed) {
@@ -90,6 +93,39 @@ void window_pass(struct window *window)
 			chunk_retire(chunk);
 		}
 	}
+}
+
+/* Bytes of records between the reader and what is to be read ahead next. */
+static int64_t window_records_ahead(const struct window *window, int64_t count)
+{
+	return count * (int64_t)window->record.size + (window->next - window->next_record) -
+	       (window->position - window->record.start);
+}
+
+/* The rest of the reader's record, then whole ones at its distance. */
+static bool window_next_in_records(struct window *window, uint64_t file_size, off_t *start, off_t *end)
+{
+	const struct detect_record *record = &window->record;
+	off_t align = window->align, record_end;
+	int64_t count = record->stride ? (window->next_record - record->start) / record->stride : 0;
+
+	if (count < 0 || window_records_ahead(window, count) < 0) {
+		count = 0;
+		window->next_record = record->start;
+		window->next = window->position;
+	}
+	if (record->stride && window->next >= window->next_record + (off_t)record->size) {
+		count++;
+		window->next_record += record->stride;
+		window->next = window->next_record;
+	}
+	record_end = window->next_record + (off_t)record->size;
+	*start = window->next & ~(align - 1);
+	*end = (record_end + align - 1) & ~(align - 1);
+	if (*end - *start > BUFFER_SIZE)
+		*end = *start + BUFFER_SIZE;
+	return window->next_record >= 0 && window->next < record_end && *start < (off_t)file_size &&
+	       count < window->host->depth && window_records_ahead(window, count) < (int64_t)window->bytes;
 }
 
 /* The next range to read ahead, or false when the window is wide enough. */
@@ -112,12 +148,7 @@ static bool window_next_range(struct window *window, uint64_t file_size, off_t *
 		*start = *end > 0 ? (*end - 1) & ~(chunk - 1) : 0;
 		return *end > 0 && *end + bytes > window->position;
 	case DETECT_STRIDED:
-		if ((window->next - window->position) / window->stride <= 0)
-			window->next = window->position + window->stride;
-		*start = window->next & ~(align - 1);
-		*end = (window->next + (off_t)window->record + align - 1) & ~(align - 1);
-		return window->next >= 0 && *start < (off_t)file_size && *end - *start <= BUFFER_SIZE &&
-		       llabs((window->next - window->position) / window->stride) < window->host->depth;
+		return window_next_in_records(window, file_size, start, end);
 	case DETECT_NONE:
 		break;
 	}
@@ -126,10 +157,19 @@ static bool window_next_range(struct window *window, uint64_t file_size, off_t *
 
 static void window_step_over(struct window *window, off_t start, off_t end)
 {
-	if (window->order == DETECT_STRIDED)
-		window->next += window->stride;
-	else
-		window->next = window->order == DETECT_BACKWARD ? start : end;
+	window->next = window->order == DETECT_BACKWARD ? start : end;
+}
+
+/* How much of the range the reader will ask for, if it goes on like this. */
+static size_t window_wanted(const struct window *window, off_t start, off_t end)
+{
+	off_t record_end = window->next_record + (off_t)window->record.size;
+
+	if (window->order == DETECT_STRIDED) {
+		start = window->next;
+		end = end < record_end ? end : record_end;
+	}
+	return end - start;
 }
 
 static bool chunk_prepare(struct chunk *chunk, const struct stamp *stamp, off_t start, off_t end)
@@ -142,6 +182,7 @@ static bool chunk_prepare(struct chunk *chunk, const struct stamp *stamp, off_t 
 	chunk->state = CHUNK_FLYING;
 	chunk->offset = start;
 	chunk->size = end - start;
+	chunk->wanted = window_wanted(window, start, end);
 	chunk->used = 0;
 	chunk->stamp = *stamp;
 	chunk->read_ns = window_clock_ns();

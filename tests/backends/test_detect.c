@@ -60,6 +60,83 @@ static void requests_may_overtake_each_other(void **state)
 	assert_int_equal(order, DETECT_FORWARD);
 }
 
+/* Reads records of four parts of 1 MiB each, in this order. */
+static enum detect_order read_record(struct detect *detect, off_t start, const unsigned parts[4])
+{
+	enum detect_order order = DETECT_NONE;
+
+	for (unsigned i = 0; i < 4; i++)
+		order = detect_read(detect, &limits, start + (off_t)parts[i] * MIB, MIB);
+	return order;
+}
+
+static const unsigned one_by_one[4] = {0, 1, 2, 3};
+
+static void assert_third_record_is_known(int64_t stride, const unsigned parts[4])
+{
+	struct detect detect = {0};
+	off_t start = 500 * MIB;
+
+	read_record(&detect, start, one_by_one);
+	read_record(&detect, start + stride, one_by_one);
+	for (unsigned i = 0; i < 4; i++) {
+		off_t offset = start + 2 * stride + (off_t)parts[i] * MIB;
+
+		assert_int_equal(detect_read(&detect, &limits, offset, MIB), DETECT_STRIDED);
+		assert_int_equal(detect.record.start, start + 2 * stride);
+		assert_int_equal(detect.record.size, 4 * MIB);
+		assert_int_equal(detect.record.stride, stride);
+	}
+}
+
+static void records_of_several_reads_are_strided_from_the_third_on(void **state)
+{
+	static const int64_t strides[] = {-4 * MIB, -16 * MIB, 8 * MIB, 100 * MIB};
+
+	for (unsigned i = 0; i < sizeof(strides) / sizeof(strides[0]); i++)
+		assert_third_record_is_known(strides[i], one_by_one);
+}
+
+static void reads_of_a_record_may_overtake_each_other(void **state)
+{
+	static const unsigned parts[][4] = {{1, 0, 2, 3}, {0, 2, 1, 3}, {0, 1, 3, 2}, {1, 0, 3, 2}};
+
+	for (unsigned i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		assert_third_record_is_known(-4 * MIB, parts[i]);
+		assert_third_record_is_known(16 * MIB, parts[i]);
+	}
+}
+
+static void of_records_at_random_places_only_the_size_is_known(void **state)
+{
+	static const off_t starts[] = {900, 20, 444, 130, 777, 8};
+	struct detect detect = {0};
+
+	for (unsigned i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
+		off_t start = starts[i] * MIB;
+
+		if (i < 2) {
+			read_record(&detect, start, one_by_one);
+			continue;
+		}
+		assert_int_equal(read_record(&detect, start, one_by_one), DETECT_STRIDED);
+		assert_int_equal(detect.record.start, start);
+		assert_int_equal(detect.record.size, 4 * MIB);
+		assert_int_equal(detect.record.stride, 0);
+	}
+	assert_int_equal(detect_read(&detect, &limits, 50 * MIB, 4 * KIB), DETECT_NONE);
+}
+
+static void a_run_longer_than_the_records_before_is_a_stream(void **state)
+{
+	struct detect detect = {0};
+
+	for (off_t start = 800 * MIB; start > 700 * MIB; start -= 16 * MIB)
+		read_record(&detect, start, one_by_one);
+	assert_int_equal(read_record(&detect, 10 * MIB, one_by_one), DETECT_STRIDED);
+	assert_int_equal(detect_read(&detect, &limits, 14 * MIB, MIB), DETECT_FORWARD);
+}
+
 static void reads_that_hop_about_in_one_place_are_no_stream(void **state)
 {
 	struct detect detect = {0};
@@ -161,6 +238,10 @@ int main(void)
 		cmocka_unit_test(a_backward_run_of_large_reads_is_never_a_forward_one),
 		cmocka_unit_test(skipping_a_little_is_still_in_order),
 		cmocka_unit_test(requests_may_overtake_each_other),
+		cmocka_unit_test(records_of_several_reads_are_strided_from_the_third_on),
+		cmocka_unit_test(reads_of_a_record_may_overtake_each_other),
+		cmocka_unit_test(of_records_at_random_places_only_the_size_is_known),
+		cmocka_unit_test(a_run_longer_than_the_records_before_is_a_stream),
 		cmocka_unit_test(reads_that_hop_about_in_one_place_are_no_stream),
 		cmocka_unit_test(random_reads_are_called_random),
 		cmocka_unit_test(the_first_read_of_a_file_is_no_jump),

@@ -113,6 +113,84 @@ static void a_strided_reader_gets_its_records_and_nothing_between(void **state)
 	fixture_deinit(&fixture);
 }
 
+enum {
+	PART = 256 << 10,
+	RECORD = 5 * PART,
+	RECORD_READ = RECORD + 2 * 4096, /* with what lies beside it in its pages */
+};
+
+/* A record as a large read(2) comes: in parts. */
+static void read_record(struct fixture *fixture, off_t start)
+{
+	unsigned char *buf = buffer_new(PART);
+
+	for (off_t offset = start; offset < start + RECORD; offset += PART) {
+		assert_int_equal(read_and_wait(fixture->file, buf, PART, offset), PART);
+		assert_pattern(buf, PART, offset);
+	}
+	free(buf);
+}
+
+/* Bytes read ahead so far, once none of them are on their way any more. */
+static uint64_t read_ahead_in_all(const struct fixture *fixture)
+{
+	uint64_t now = COUNTED(fixture, readahead_bytes), before;
+
+	do {
+		before = now;
+		sleep_ms(50);
+		now = COUNTED(fixture, readahead_bytes);
+	} while (now != before);
+	return now;
+}
+
+struct walk {
+	size_t count;
+	off_t places[8];
+};
+
+/* The first two records tell of the others: so many bytes of each of these come from what was read ahead, and
+ * nothing else is read ahead. */
+static void assert_records_are_read_ahead(const struct walk *walk, size_t bytes)
+{
+	size_t left = walk->count - 2;
+	uint64_t used, ahead;
+	struct fixture fixture;
+
+	stream_file(&fixture, 0, 64 << 20);
+	read_record(&fixture, walk->places[0]);
+	read_record(&fixture, walk->places[1]);
+	ahead = read_ahead_in_all(&fixture);
+	used = COUNTED(&fixture, readahead_used_bytes);
+	for (size_t i = 2; i < walk->count; i++)
+		read_record(&fixture, walk->places[i]);
+	backend_close(fixture.file); /* all of it is counted */
+	fixture.file = NULL;
+	assert_true(COUNTED(&fixture, readahead_used_bytes) - used >= left * bytes - PART);
+	assert_true(COUNTED(&fixture, readahead_bytes) - ahead <= left * RECORD_READ);
+	fixture_deinit(&fixture);
+}
+
+static void large_records_are_read_ahead_whole_and_nothing_between(void **state)
+{
+	static const struct walk walks[] = {
+		{6, {5 * RECORD, 4 * RECORD, 3 * RECORD, 2 * RECORD, RECORD, 0}},
+		{5, {8 * RECORD, 6 * RECORD, 4 * RECORD, 2 * RECORD, 0}},
+		{5, {0, 2 * RECORD, 4 * RECORD, 6 * RECORD, 8 * RECORD}},
+		{5, {777, 2 * RECORD + 777, 4 * RECORD + 777, 6 * RECORD + 777, 8 * RECORD + 777}},
+	};
+
+	for (size_t i = 0; i < sizeof(walks) / sizeof(walks[0]); i++)
+		assert_records_are_read_ahead(&walks[i], RECORD);
+}
+
+static void of_large_records_at_random_places_the_rest_is_read_ahead(void **state)
+{
+	static const struct walk walk = {6, {7 * RECORD, 2 * RECORD, 5 * RECORD, 0, 8 * RECORD, 3 * RECORD}};
+
+	assert_records_are_read_ahead(&walk, RECORD - PART);
+}
+
 static void random_reads_are_not_read_ahead(void **state)
 {
 	unsigned char *buf = buffer_new(4096);
@@ -431,16 +509,24 @@ static void nothing_read_ahead_is_ever_stale(void **state)
 	for (int round = 0; round < 25; round++) {
 		off_t offset = pick(&oracle, 4) ? pick(&oracle, 4 << 20) & ~4095u : pick(&oracle, 4 << 20);
 		size_t size = pick(&oracle, 2) ? BLOCK : 1 + pick(&oracle, 300000);
+		size_t parts = 4 + pick(&oracle, 3);
+		/* in one run, or in records backwards or with a stride */
+		off_t jump = ((int)pick(&oracle, 3) - 1) * (off_t)(2 * parts * size);
 
+		if (jump < 0)
+			offset = FILE_SIZE - parts * size;
 		fsync(oracle.fixture.fd);
 		fixture_drop_cache(&oracle.fixture);
 		sleep_ms(120);
-		for (int i = 0; i < 40; i++, offset += size) {
+		for (size_t i = 0; i < 40 && offset >= 0; i++) {
 			oracle_read(&oracle, offset, size);
 			if (pick(&oracle, 20) == 0)
 				oracle_change(&oracle);
 			if (pick(&oracle, 30) == 0)
 				oracle_read(&oracle, pick(&oracle, FILE_SIZE), 1 + pick(&oracle, 10000));
+			offset += size;
+			if (i % parts == parts - 1)
+				offset += jump;
 		}
 	}
 	assert_true(COUNTED(&oracle.fixture, readahead_used_bytes) > 0);
@@ -515,6 +601,8 @@ int main(void)
 		cmocka_unit_test(odd_sizes_stream_right_to_the_byte),
 		cmocka_unit_test(a_backward_reader_is_read_ahead),
 		cmocka_unit_test(a_strided_reader_gets_its_records_and_nothing_between),
+		cmocka_unit_test(large_records_are_read_ahead_whole_and_nothing_between),
+		cmocka_unit_test(of_large_records_at_random_places_the_rest_is_read_ahead),
 		cmocka_unit_test(random_reads_are_not_read_ahead),
 		cmocka_unit_test(random_reads_may_go_through_the_page_cache_while_streams_go_around),
 		cmocka_unit_test(a_jump_throws_the_window_away_and_the_next_run_opens_it_again),

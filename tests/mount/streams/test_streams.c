@@ -14,6 +14,8 @@
 #define STREAM (96 << 20)
 #define BOUND (24 << 20) /* two windows, and what is written meanwhile */
 #define STEP_MAX (1 << 20)
+#define RECORD (4 << 20)
+#define READ_AHEAD (16 << 20) /* before it is known what the records are, and at a change of mind */
 
 static void path_of(char path[PATH_MAX], const char *root, const char *name)
 {
@@ -185,12 +187,48 @@ static void a_copy_leaves_neither_file_in_the_page_cache(void **state)
 	assert_int_equal(shell(NULL, 0, "cmp %s %s", path, other), 0);
 }
 
+/* Bytes that reads of large files have taken from the disk. */
+static long long device_bytes(void)
+{
+	return mount_stat(&mounted, "straight_bytes") + mount_stat(&mounted, "readahead_bytes");
+}
+
+static void a_backward_reader_of_large_records_takes_them_from_the_disk_once(void **state)
+{
+	char *buf = aligned_alloc(4096, RECORD), path[PATH_MAX];
+	long long before;
+	int fd;
+
+	write_stream("backwards", O_WRONLY | O_CREAT | O_TRUNC, STEP_MAX, 0);
+	path_of(path, mounted.source, "backwards");
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_return_code(fd, errno);
+	assert_return_code(fsync(fd), errno);
+	posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+	close(fd);
+	poll(NULL, 0, 3000); /* until the file's stamp counts for something, whatever its clock */
+	path_of(path, mounted.point, "backwards");
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_return_code(fd, errno);
+	before = device_bytes();
+	for (off_t offset = STREAM - RECORD; offset >= 0; offset -= RECORD) {
+		assert_int_equal(pread(fd, buf, RECORD, offset), RECORD);
+		for (size_t i = 0; i < RECORD; i += STEP_MAX)
+			assert_int_equal(buf[i], (char)((offset + (off_t)i) / STEP_MAX));
+	}
+	close(fd);
+	if (device_bytes() - before > STREAM + READ_AHEAD)
+		fail_msg("%lld bytes for %d", device_bytes() - before, STREAM);
+	free(buf);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_file_made_anew_is_a_stream_however_it_is_opened),
 	cmocka_unit_test(a_file_opened_in_place_is_a_database),
 	cmocka_unit_test(a_stream_is_a_bounded_window_in_the_page_cache),
 	cmocka_unit_test(synchronous_writes_go_around_the_page_cache_too),
 	cmocka_unit_test(a_copy_leaves_neither_file_in_the_page_cache),
+	cmocka_unit_test(a_backward_reader_of_large_records_takes_them_from_the_disk_once),
 };
 
 static const struct suite suite = {.name = "streams",
