@@ -3,6 +3,7 @@
  * and with it every sync of the machine.) */
 #include "tests/support/suite.h"
 #include "tests/support/tape.h"
+#include "tests/support/volume.h"
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -36,18 +37,6 @@ static const struct way ways[] = {
 };
 
 #define WAYS (sizeof(ways) / sizeof(*ways))
-
-/* An ext4 over a file in `dir`, mounted on `point`. */
-static void volume_make(const char *dir, const char *point, const char *size, const char *features)
-{
-	char output[1024];
-
-	if (shell(output, sizeof(output),
-		    "mkdir -p %s %s && truncate -s %s %s/image && mkfs.ext4 -q -F -m0 %s %s/image && "
-		    "mount -o loop %s/image %s",
-		    dir, point, size, dir, features, dir, dir, point))
-		SKIP_TEST("no ext4 of the test's own: %s", output);
-}
 
 static void path_of(char path[PATH_MAX], const char *root, const char *name)
 {
@@ -124,7 +113,7 @@ static void what_a_full_disk_acknowledged_is_in_the_file(void **state)
 
 	mount_prepare(&mount, "full");
 	path_of(dir, config.base, "full.disk");
-	volume_make(dir, mount.source, "24M", "");
+	volume_make(dir, mount.source, "24M");
 	mount_start(&mount, "full", NULL);
 	for (size_t i = 0; i < WAYS; i++) {
 		int error, fd = open_file(mount.point, "file", O_WRONLY | O_CREAT | O_TRUNC | ways[i].flags);
@@ -243,7 +232,7 @@ static void what_fsync_acknowledged_survives_a_power_cut(void **state)
 		snprintf(name, sizeof(name), "power%d", round);
 		mount_prepare(&mount, name);
 		snprintf(dir, sizeof(dir), "%.3000s/%s.disk", config.base, name);
-		volume_make(dir, mount.source, "96M", "");
+		volume_make(dir, mount.source, "96M");
 		mount_start(&mount, name, NULL);
 		write_until_the_power_is_cut(&mount, round);
 		/* the kernel lets go of the killed daemon's files in its own time */

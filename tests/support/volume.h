@@ -1,0 +1,8 @@
+/*
+ * volume - a file system of the test's own, for what must not be done to the machine's.
+ */
+#pragma once
+
+/* An ext4 of that size ("96M") over the file `dir`/image, mounted on `point`; both are made. Skips the test
+ * where there is none. The suite unmounts what is left. */
+void volume_make(const char *dir, const char *point, const char *size);
