@@ -41,9 +41,8 @@ struct direct_file {
 	bool direct_refused;  /* the file can't be read around the page cache: all goes buffered */
 	off_t kept_from;      /* buffered fallback: what a stream brought in from here on is still cached */
 	struct stream stream;
-	int sync_fd;            /* for write-back without O_DIRECT; -1 before its first use */
-	struct behind behind;   /* the stream of writes */
-	uint64_t slow_until_ns; /* writing in the caller's thread took long: not again before */
+	int sync_fd;          /* for write-back without O_DIRECT; -1 before its first use */
+	struct behind behind; /* the stream of writes */
 };
 
 static inline struct direct *direct_of(const struct backend_file *file)

@@ -25,9 +25,6 @@ enum {
 	PAGE = 4096,
 };
 
-#define SLOW_NS 10000000ull       /* the kernel slowed this writer down */
-#define SLOW_REST_NS 200000000ull /* until the caller's thread tries itself again */
-
 static void write_step(struct backend_request *request);
 
 static struct direct_file *file_of(const struct backend_request *request)
@@ -214,8 +211,11 @@ static bool write_was_refused(struct backend_request *request, int flags, ssize_
 
 static void buffered_done(struct engine_op *op, ssize_t result)
 {
-	if (!write_was_refused(request_of(op), op->rw_flags, result))
-		write_advance(request_of(op), result);
+	struct backend_request *request = request_of(op);
+
+	pace_elsewhere(&file_of(request)->volume->pace, request->work.started_ns, clock_ns());
+	if (!write_was_refused(request, op->rw_flags, result))
+		write_advance(request, result);
 }
 
 static void direct_done(struct engine_op *op, ssize_t result)
@@ -235,21 +235,16 @@ static void direct_done(struct engine_op *op, ssize_t result)
 
 /*
  * Whether this thread may write to the page cache itself. It would wait for the disk if a page that is
- * written in part had to be read first, or while the kernel slows writers down, which shows in the time that
- * it took the last time.
+ * written in part had to be read first, or while other writes to this file system do.
  */
 static bool write_is_quick(struct direct_file *file, size_t size, off_t offset)
 {
 	off_t end = offset + (off_t)size;
-	bool rested;
 	struct stat st;
 
 	if (file->direct->faulty_engine || file->flags & BACKEND_WRITES_WAIT)
 		return false;
-	pthread_mutex_lock(&file->lock);
-	rested = !file->slow_until_ns || clock_ns() >= file->slow_until_ns;
-	pthread_mutex_unlock(&file->lock);
-	if (!rested)
+	if (!pace_is_quick(&file->volume->pace, clock_ns()))
 		return false;
 	if (!(offset % PAGE) && !(end % PAGE))
 		return true;
@@ -263,20 +258,17 @@ static bool write_is_quick(struct direct_file *file, size_t size, off_t offset)
 static ssize_t write_now(struct direct_file *file, const void *buf, size_t size, off_t offset, int flags)
 {
 	struct iovec iov = {.iov_base = (void *)buf, .iov_len = size};
-	uint64_t began = clock_ns(), now;
+	struct pace *pace = &file->volume->pace;
+	uint64_t began = clock_ns();
 	ssize_t moved;
 
+	pace_begin(pace, began);
 	do {
 		moved = pwritev2(file->fd, &iov, 1, offset, flags);
 	} while (moved < 0 && errno == EINTR);
 	if (moved < 0)
 		moved = -errno;
-	now = clock_ns();
-	if (now - began > SLOW_NS) {
-		pthread_mutex_lock(&file->lock);
-		file->slow_until_ns = now + SLOW_REST_NS;
-		pthread_mutex_unlock(&file->lock);
-	}
+	pace_end(pace, began, clock_ns());
 	return moved;
 }
 
@@ -309,6 +301,7 @@ static void write_buffered(struct backend_request *request)
 	backend_count(&file->direct->stats.buffered_writes, 1);
 	request->work.buffered = true;
 	if (write_may_block(file) && !write_is_quick(file, left, offset)) {
+		request->work.started_ns = clock_ns();
 		write_submit(request, ENGINE_WRITE, file->fd, left, offset, flags, buffered_done);
 		return;
 	}

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "backends/choice.h"
+#include "backends/pace.h"
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,6 +24,7 @@ struct volume {
 	bool local;            /* nobody changes a file without this kernel's knowing at once */
 	_Atomic bool refused;  /* a file here refused O_DIRECT, and that was said */
 	_Atomic bool uncached; /* RWF_DONTCACHE (Linux 6.14) was not refused yet */
+	struct pace pace;      /* of writes through the page cache */
 	pthread_mutex_t choice_lock;
 	struct choice choice;
 };
