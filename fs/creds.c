@@ -15,12 +15,17 @@ static cap_words caps_full; /* base and CAP_FSETID */
 static bool privileged;
 static __thread bool own_fs;      /* this thread's umask is its own */
 static __thread mode_t own_umask; /* and what it is: only creds_enter()'s callers care */
+static __thread bool as_owner;    /* between creds_owner_begin() and its end */
 
-static int caps_set(cap_words words)
+static int caps_set(const cap_words words)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	cap_words now;
 
-	return syscall(SYS_capset, &header, words) < 0 ? -errno : 0;
+	__builtin_memcpy(now, words, sizeof(now));
+	if (as_owner)
+		now[0].effective &= ~(CAP_TO_MASK(CAP_FOWNER) | CAP_TO_MASK(CAP_CHOWN));
+	return syscall(SYS_capset, &header, now) < 0 ? -errno : 0;
 }
 
 static bool caps_have(const cap_words words, int cap)
@@ -86,7 +91,7 @@ void creds_leave(uid_t uid, gid_t gid)
 
 void creds_bits_begin(const struct creds_bits *bits)
 {
-	if (privileged && bits->keep)
+	if (privileged && (bits->keep || (bits->member && as_owner)))
 		caps_set(caps_full);
 	else if (privileged && bits->member)
 		setfsgid(bits->group);
@@ -94,8 +99,28 @@ void creds_bits_begin(const struct creds_bits *bits)
 
 void creds_bits_end(const struct creds_bits *bits)
 {
-	if (privileged && bits->keep)
+	if (privileged && (bits->keep || (bits->member && as_owner)))
 		caps_set(caps_base);
 	else if (privileged && bits->member)
 		setfsgid(getegid());
+}
+
+void creds_owner_begin(uid_t uid, gid_t gid)
+{
+	if (!privileged)
+		return;
+	as_owner = true;
+	setfsgid(gid);
+	setfsuid(uid);
+	caps_set(caps_base); /* the daemon's descriptors must stay in its reach */
+}
+
+void creds_owner_end(void)
+{
+	if (!privileged)
+		return;
+	as_owner = false;
+	setfsuid(0);
+	setfsgid(0);
+	caps_set(caps_base);
 }

@@ -31,3 +31,11 @@ struct creds_bits {
 };
 void creds_bits_begin(const struct creds_bits *bits);
 void creds_bits_end(const struct creds_bits *bits);
+
+/*
+ * Makes this thread a user without rights over the files of others, for what only a file's owner may do: the
+ * backing file system then knows at the moment of the change whether he is. It may be a file of his with
+ * another group: gid then is that group, else his own. creds_bits_begin() may be called in between.
+ */
+void creds_owner_begin(uid_t uid, gid_t gid);
+void creds_owner_end(void);

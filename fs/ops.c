@@ -6,6 +6,7 @@
 #include <sys/sysmacros.h>
 
 #include "backends/backend.h"
+#include "fs/caller.h"
 #include "fs/io.h"
 
 struct inode *op_inode(fuse_req_t req, fuse_ino_t ino)
@@ -82,6 +83,23 @@ void op_bits(fuse_req_t req, struct inode *inode, int kill, struct creds_bits *b
 	bits->group = stx.stx_gid;
 	bits->member =
 		(stx.stx_mode & (S_ISGID | S_IXGRP)) == S_ISGID && op_caller_is_in_group(req, stx.stx_gid);
+}
+
+int op_as_owner(fuse_req_t req, const struct op_owned *what)
+{
+	const struct fuse_ctx *ctx = fuse_req_ctx(req);
+	struct statx stx;
+	int r;
+
+	if (!creds_privileged() || ctx->uid == 0)
+		return what->change(what->arg);
+	creds_owner_begin(ctx->uid, what->gid == (gid_t)-1 ? ctx->gid : what->gid);
+	r = what->change(what->arg);
+	creds_owner_end();
+	if (r != -EPERM || tree_statx(server_of(req)->tree, what->inode, &stx) < 0 ||
+		!caller_is_capable(ctx->pid, what->capability, stx.stx_uid, stx.stx_gid))
+		return r;
+	return what->change(what->arg);
 }
 
 void op_work_run(struct op_work *work)

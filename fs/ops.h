@@ -91,6 +91,20 @@ void op_fill_entry(const struct server *server, const struct inode *inode, const
 enum { OP_KEEP_BITS, OP_KILL_BITS, OP_KILL_UNKNOWN };
 void op_bits(fuse_req_t req, struct inode *inode, int kill, struct creds_bits *bits);
 bool op_caller_is_in_group(fuse_req_t req, gid_t gid);
+/*
+ * For a change that only the file's owner may make, or who has the capability. The kernel compared the caller
+ * with the owner that it was told of last; somebody may have given the file away behind the mount since. So
+ * change() is made as the caller (a group of gid allowed), and by the daemon only for one with the
+ * capability. Returns what change() does: 0 or -errno.
+ */
+struct op_owned {
+	struct inode *inode;
+	int capability;
+	gid_t gid; /* (gid_t)-1: his own */
+	int (*change)(void *arg);
+	void *arg;
+};
+int op_as_owner(fuse_req_t req, const struct op_owned *what);
 /* After a change that no backend made: what was read ahead is not the file's contents any more. */
 void op_bytes_changed(struct server *server, struct handle *handle);
 /* Requests that may take long must not hold up a queue thread: run() is called in a worker where that

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/capability.h>
 #include <sys/statvfs.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -58,37 +59,70 @@ void op_statx(fuse_req_t req, fuse_ino_t ino, int flags, int mask, struct fuse_f
 	fuse_reply_statx(req, 0, &stx, op_mode_timeout(inode, &stx, op_attr_timeout(server, inode)));
 }
 
-static int set_times(int fd, const struct stat *attr, int to_set)
+/* A change of attributes. */
+struct attr_change {
+	fuse_req_t req;
+	struct inode *inode;
+	int fd;
+	const struct stat *attr;
+	int to_set;
+};
+
+static int set_times(void *arg)
 {
+	const struct attr_change *change = arg;
 	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_nsec = UTIME_OMIT}};
 	char path[TREE_PATH_SIZE];
 
-	if (to_set & FUSE_SET_ATTR_ATIME_NOW)
+	if (change->to_set & FUSE_SET_ATTR_ATIME_NOW)
 		times[0].tv_nsec = UTIME_NOW;
-	else if (to_set & FUSE_SET_ATTR_ATIME)
-		times[0] = attr->st_atim;
-	if (to_set & FUSE_SET_ATTR_MTIME_NOW)
+	else if (change->to_set & FUSE_SET_ATTR_ATIME)
+		times[0] = change->attr->st_atim;
+	if (change->to_set & FUSE_SET_ATTR_MTIME_NOW)
 		times[1].tv_nsec = UTIME_NOW;
-	else if (to_set & FUSE_SET_ATTR_MTIME)
-		times[1] = attr->st_mtim;
-	if (utimensat(fd, "", times, AT_EMPTY_PATH) == 0)
+	else if (change->to_set & FUSE_SET_ATTR_MTIME)
+		times[1] = change->attr->st_mtim;
+	if (utimensat(change->fd, "", times, AT_EMPTY_PATH) == 0)
 		return 0;
 	if (errno != EINVAL)
 		return -errno;
-	tree_fd_path(fd, path); /* before Linux 5.8 */
+	tree_fd_path(change->fd, path); /* before Linux 5.8 */
 	return utimensat(AT_FDCWD, path, times, 0) < 0 ? -errno : 0;
 }
 
-static int set_mode(int fd, mode_t mode)
+/* Who may write a file may set its times to the present, and a truncation does. */
+static bool are_times_of_the_present(int to_set)
 {
+	return (!(to_set & FUSE_SET_ATTR_ATIME) || to_set & FUSE_SET_ATTR_ATIME_NOW) &&
+	       (!(to_set & FUSE_SET_ATTR_MTIME) || to_set & FUSE_SET_ATTR_MTIME_NOW);
+}
+
+static int set_mode(void *arg)
+{
+	const struct attr_change *change = arg;
 	/* the kernel has taken the bit away already where the caller may not set it */
 	const struct creds_bits bits = {.keep = true};
 	char path[TREE_PATH_SIZE];
 	int r;
 
-	tree_fd_path(fd, path);
+	tree_fd_path(change->fd, path);
 	creds_bits_begin(&bits);
-	r = fchmodat(AT_FDCWD, path, mode, 0) < 0 ? -errno : 0;
+	r = fchmodat(AT_FDCWD, path, change->attr->st_mode, 0) < 0 ? -errno : 0;
+	creds_bits_end(&bits);
+	return r;
+}
+
+static int set_owner(void *arg)
+{
+	const struct attr_change *change = arg;
+	uid_t uid = change->to_set & FUSE_SET_ATTR_UID ? change->attr->st_uid : (uid_t)-1;
+	gid_t gid = change->to_set & FUSE_SET_ATTR_GID ? change->attr->st_gid : (gid_t)-1;
+	struct creds_bits bits;
+	int r;
+
+	op_bits(change->req, change->inode, OP_KILL_UNKNOWN, &bits);
+	creds_bits_begin(&bits);
+	r = fchownat(change->fd, "", uid, gid, AT_EMPTY_PATH) < 0 ? -errno : 0;
 	creds_bits_end(&bits);
 	return r;
 }
@@ -130,31 +164,36 @@ static int set_size(struct server *server, struct inode *inode, int fd, struct h
 	return r;
 }
 
-static int set_attributes(fuse_req_t req, struct inode *inode, int fd, struct handle *handle,
-	const struct stat *attr, int to_set)
+static int set_attributes(struct attr_change *change, struct handle *handle)
 {
-	struct server *server = server_of(req);
+	struct op_owned owned = {.inode = change->inode, .gid = (gid_t)-1, .arg = change};
+	int to_set = change->to_set, r = 0;
 	struct creds_bits bits;
-	int r = 0;
 
-	if (to_set & FUSE_SET_ATTR_MODE)
-		r = set_mode(fd, attr->st_mode);
+	if (to_set & FUSE_SET_ATTR_MODE) {
+		owned.capability = CAP_FOWNER;
+		owned.change = set_mode;
+		r = op_as_owner(change->req, &owned);
+	}
 	if (r == 0 && to_set & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID)) {
-		uid_t uid = to_set & FUSE_SET_ATTR_UID ? attr->st_uid : (uid_t)-1;
-		gid_t gid = to_set & FUSE_SET_ATTR_GID ? attr->st_gid : (gid_t)-1;
-
-		op_bits(req, inode, OP_KILL_UNKNOWN, &bits);
-		creds_bits_begin(&bits);
-		r = fchownat(fd, "", uid, gid, AT_EMPTY_PATH) < 0 ? -errno : 0;
-		creds_bits_end(&bits);
+		owned.capability = CAP_CHOWN;
+		owned.change = set_owner;
+		if (to_set & FUSE_SET_ATTR_GID)
+			owned.gid = change->attr->st_gid;
+		r = op_as_owner(change->req, &owned);
 	}
 	if (r == 0 && to_set & FUSE_SET_ATTR_SIZE) {
 		/* libfuse hands FATTR_KILL_SUIDGID through under this name */
-		op_bits(req, inode, to_set & FUSE_SET_ATTR_KILL_SUID ? OP_KILL_BITS : OP_KEEP_BITS, &bits);
-		r = set_size(server, inode, fd, handle, attr->st_size, &bits);
+		op_bits(change->req, change->inode,
+			to_set & FUSE_SET_ATTR_KILL_SUID ? OP_KILL_BITS : OP_KEEP_BITS, &bits);
+		r = set_size(server_of(change->req), change->inode, change->fd, handle, change->attr->st_size,
+			&bits);
 	}
-	if (r == 0 && to_set & (FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME))
-		r = set_times(fd, attr, to_set);
+	if (r == 0 && to_set & (FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME)) {
+		owned.capability = CAP_FOWNER;
+		owned.change = set_times;
+		r = are_times_of_the_present(to_set) ? set_times(change) : op_as_owner(change->req, &owned);
+	}
 	return r;
 }
 
@@ -173,7 +212,9 @@ void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set, s
 		return;
 	}
 	fresh = !(to_set & FUSE_SET_ATTR_SIZE) && copy_attributes_begin(server, inode);
-	r = set_attributes(req, inode, fd, info ? handle_of(info) : NULL, attr, to_set);
+	r = set_attributes(
+		&(struct attr_change){.req = req, .inode = inode, .fd = fd, .attr = attr, .to_set = to_set},
+		info ? handle_of(info) : NULL);
 	copy_attributes_end(server, inode, fresh);
 	tree_fd_put(server->tree, inode);
 	if (r < 0)

@@ -5,6 +5,7 @@
 #include <linux/fs.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/capability.h>
 #include <sys/ioctl.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -13,7 +14,8 @@
 #include "fs/creds.h"
 #include "fs/ops.h"
 
-#define ACL_ACCESS "system.posix_acl_access"
+#define ACL "system.posix_acl_"
+#define ACL_ACCESS ACL "access"
 #define TRUSTED "trusted."
 
 /* An O_PATH descriptor takes no *xattr() call; its link in /proc does, for symbolic links as well. */
@@ -44,13 +46,31 @@ static bool acl_keeps_sgid(fuse_req_t req, struct inode *inode, const char *name
 	return fuse_req_ctx(req)->uid == 0 || op_caller_is_in_group(req, stx.stx_gid);
 }
 
-static void change(
-	fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size, int flags)
+struct xattr_change {
+	const char *path, *name, *value; /* value NULL: is removed */
+	size_t size;
+	int flags;
+	struct creds_bits bits;
+};
+
+static int set_xattr(void *arg)
+{
+	const struct xattr_change *c = arg;
+	int r;
+
+	creds_bits_begin(&c->bits);
+	r = c->value ? setxattr(c->path, c->name, c->value, c->size, c->flags)
+		     : removexattr(c->path, c->name);
+	r = r < 0 ? -errno : 0;
+	creds_bits_end(&c->bits);
+	return r;
+}
+
+static void change(fuse_req_t req, fuse_ino_t ino, struct xattr_change *what)
 {
 	struct server *server = server_of(req);
 	struct inode *inode = op_inode(req, ino);
 	char path[TREE_PATH_SIZE];
-	struct creds_bits bits = {0};
 	bool fresh;
 	int r;
 
@@ -61,11 +81,17 @@ static void change(
 		op_reply(req, r);
 		return;
 	}
+	what->path = path;
+	what->bits.keep = what->value && acl_keeps_sgid(req, inode, what->name);
 	fresh = copy_attributes_begin(server, inode);
-	bits.keep = value && acl_keeps_sgid(req, inode, name);
-	creds_bits_begin(&bits);
-	r = (value ? setxattr(path, name, value, size, flags) : removexattr(path, name)) < 0 ? -errno : 0;
-	creds_bits_end(&bits);
+	if (strncmp(what->name, ACL, strlen(ACL)) == 0)
+		r = op_as_owner(req, &(struct op_owned){.inode = inode,
+					     .capability = CAP_FOWNER,
+					     .gid = (gid_t)-1,
+					     .change = set_xattr,
+					     .arg = what});
+	else
+		r = set_xattr(what);
 	copy_attributes_end(server, inode, fresh);
 	path_put(req, inode);
 	op_reply(req, r);
@@ -73,12 +99,12 @@ static void change(
 
 void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size, int flags)
 {
-	change(req, ino, name, value, size, flags);
+	change(req, ino, &(struct xattr_change){.name = name, .value = value, .size = size, .flags = flags});
 }
 
 void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 {
-	change(req, ino, name, NULL, 0, 0);
+	change(req, ino, &(struct xattr_change){.name = name});
 }
 
 /* Replies with what get() reads, or with its size when the caller asked for that. */
@@ -182,6 +208,19 @@ static size_t ioctl_size(unsigned cmd)
 	}
 }
 
+struct flags_request {
+	int fd;
+	unsigned cmd;
+	void *data;
+};
+
+static int use_flags(void *arg)
+{
+	const struct flags_request *request = arg;
+
+	return ioctl(request->fd, request->cmd, request->data) < 0 ? -errno : 0;
+}
+
 void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned cmd, void *arg, struct fuse_file_info *info,
 	unsigned flags, const void *in, size_t in_size, size_t out_size)
 {
@@ -189,6 +228,7 @@ void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned cmd, void *arg, struct fu
 	struct inode *inode = op_inode(req, ino);
 	bool sets = cmd == FS_IOC_SETFLAGS || cmd == FS_IOC_FSSETXATTR;
 	char data[64] = {0};
+	struct flags_request request = {.cmd = cmd, .data = data};
 	size_t size = ioctl_size(cmd);
 	int fd, r;
 
@@ -206,7 +246,13 @@ void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned cmd, void *arg, struct fu
 		op_reply(req, fd == -1 ? -errno : fd);
 		return;
 	}
-	r = ioctl(fd, cmd, data) < 0 ? -errno : 0;
+	request.fd = fd;
+	r = sets ? op_as_owner(req, &(struct op_owned){.inode = inode,
+					    .capability = CAP_FOWNER,
+					    .gid = (gid_t)-1,
+					    .change = use_flags,
+					    .arg = &request})
+		 : use_flags(&request);
 	close(fd);
 	if (r < 0)
 		op_reply(req, r);
