@@ -11,8 +11,8 @@ static const struct fstype fstypes[] = {
 	{F2FS_SUPER_MAGIC, "f2fs", .local = true},
 	{TMPFS_MAGIC, "tmpfs", .local = true, .in_memory = true, .fine_stamps = true},
 	{RAMFS_MAGIC, "ramfs", .local = true, .in_memory = true},
+	{FUSE_SUPER_MAGIC, "fuse", .forgets_handles = true},
 	/* listed for their names */
-	{FUSE_SUPER_MAGIC, "fuse"},
 	{OVERLAYFS_SUPER_MAGIC, "overlay"},
 	{NFS_SUPER_MAGIC, "nfs"},
 	{CIFS_SUPER_MAGIC, "cifs"},

@@ -19,6 +19,9 @@ struct fstype {
 	bool local;
 	bool in_memory;   /* the page cache is the file */
 	bool fine_stamps; /* has multigrain timestamps on Linux 6.13 and newer */
+	/* A file handle (name_to_handle_at) may be good only while somebody remembers the file. A FUSE daemon
+	 * forgets most files with the kernel, and nothing tells those that do not. */
+	bool forgets_handles;
 };
 
 /* Never NULL: types that are not listed are known by one name and are not local. */

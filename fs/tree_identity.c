@@ -125,8 +125,8 @@ static struct tree_mount *mount_add(struct tree *tree, dev_t dev, int fd, const 
 	if (fstatfs(fd, &fs) < 0)
 		memset(&fs, 0, sizeof(fs));
 	mount->dev = dev;
-	mount->fd = mount_handle_fd(fd, stx->stx_mode);
 	type = fstype_find((uint32_t)fs.f_type);
+	mount->fd = type->forgets_handles ? -1 : mount_handle_fd(fd, stx->stx_mode);
 	mount->local = type->local;
 	mount->fine_stamps = type->fine_stamps && kernel_has_fine_stamps();
 	if (tree->mounts) {

@@ -1,0 +1,98 @@
+/* SOURCE on another FUSE mount, whose daemon forgets files when the kernel does. */
+#include "tests/support/suite.h"
+#include "tests/support/tape.h"
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct mount below, above;
+
+/* overlayfs opens nothing by handle, so the daemon on it knows files by their names, and only while the
+ * kernel does. */
+static void mount_overlay(const char *path)
+{
+	static char output[2048];
+	char upper[PATH_MAX], work[PATH_MAX];
+
+	snprintf(upper, sizeof(upper), "%.3000s.upper", path);
+	snprintf(work, sizeof(work), "%.3000s.work", path);
+	assert_return_code(mkdir(upper, 0755), errno);
+	assert_return_code(mkdir(work, 0755), errno);
+	if (shell(output, sizeof(output),
+		    "mount -t overlay -o 'lowerdir=%s,upperdir=%s,workdir=%s' none '%s'", path, upper, work,
+		    path))
+		SKIP_TEST("no overlayfs here: %s", output);
+}
+
+static void a_mount_over_a_forgetful_one_is_started(void **state)
+{
+	char path[PATH_MAX];
+
+	mount_prepare(&below, "below");
+	mount_overlay(below.source);
+	mount_start(&below, "below", "transport=dev");
+	mount_prepare(&above, "above");
+	assert_return_code(mount(below.point, above.source, NULL, MS_BIND, NULL), errno);
+	mount_start(&above, "above", "attr_timeout=0");
+	assert_return_code(chdir(above.point), errno);
+	assert_return_code(shell(NULL, 0, "mkdir -p '%s/dir/sub'", above.point), errno);
+	snprintf(path, sizeof(path), "%.3000s/dir/sub/file", above.point);
+	assert_return_code(put_file(path, 10000, 1), errno);
+}
+
+/* Long enough for descriptors that nobody used to be closed. */
+static void let_all_be_forgotten(void)
+{
+	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY | O_CLOEXEC);
+
+	poll(NULL, 0, 4000);
+	for (int i = 0; fd >= 0 && i < 3; i++) {
+		if (pwrite(fd, "2", 1, 0) != 1)
+			print_message("could not drop caches\n");
+		poll(NULL, 0, 100);
+	}
+	close(fd);
+}
+
+static void a_working_directory_stays_good(void **state)
+{
+	struct stat st;
+
+	if (!above.daemon)
+		skip();
+	assert_return_code(chdir("dir"), errno);
+	let_all_be_forgotten();
+	assert_return_code(stat(".", &st), errno);
+	assert_return_code(stat("sub/file", &st), errno);
+	assert_int_equal(st.st_size, 10000);
+	assert_return_code(put_file("new", 100, 2), errno);
+	assert_return_code(chdir(".."), errno);
+}
+
+static void the_daemons_end_cleanly(void **state)
+{
+	if (!above.daemon)
+		skip();
+	assert_return_code(chdir("/"), errno);
+	mount_stop(&above, MOUNT_END_UMOUNT);
+	assert_return_code(umount2(above.source, 0), errno);
+	mount_stop(&below, MOUNT_END_UMOUNT);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(a_mount_over_a_forgetful_one_is_started),
+	cmocka_unit_test(a_working_directory_stays_good),
+	cmocka_unit_test(the_daemons_end_cleanly),
+};
+
+static const struct suite suite = {.name = "stacked",
+	.tests = tests,
+	.test_count = sizeof(tests) / sizeof(*tests),
+	.needs_root = true,
+	.needs_daemon = true};
+
+SUITE_MAIN(suite)
