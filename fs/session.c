@@ -517,6 +517,18 @@ static int serve(struct session *session)
 	return r;
 }
 
+static int mount_on(struct server *server, const char *mountpoint)
+{
+	int r = tree_before_mount(server->tree, mountpoint);
+
+	if (r < 0 || fuse_session_mount(server->session, mountpoint) < 0)
+		return -1;
+	r = tree_after_mount(server->tree, mountpoint);
+	if (r < 0)
+		fuse_session_unmount(server->session);
+	return r;
+}
+
 static int mount_and_serve(struct session *session)
 {
 	struct server *server = &session->server;
@@ -527,7 +539,7 @@ static int mount_and_serve(struct session *session)
 		return 1;
 	if (fuse_set_signal_handlers(server->session) < 0)
 		return 1;
-	if (fuse_session_mount(server->session, server->options.mountpoint) < 0) {
+	if (mount_on(server, server->options.mountpoint) < 0) {
 		log_error("MOUNTPOINT %s: cannot be mounted on", server->options.mountpoint);
 		fuse_remove_signal_handlers(server->session);
 		return 1;

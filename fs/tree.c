@@ -254,7 +254,7 @@ int tree_lookup(
 	parent_fd = tree_fd_get(tree, parent);
 	if (parent_fd < 0)
 		return parent_fd;
-	fd = tree_openat(tree, parent_fd, name, O_PATH | O_NOFOLLOW, 0);
+	fd = tree_open_child(tree, parent_fd, name);
 	r = fd < 0 ? fd : 0;
 	tree_fd_put(tree, parent);
 	if (r < 0)
@@ -414,7 +414,7 @@ int tree_new(struct tree **ret, int source_fd, unsigned fd_limit)
 
 	if (!tree)
 		return -ENOMEM;
-	tree->proc_fd = -1;
+	tree->proc_fd = tree->covered.fd = -1;
 	pthread_mutex_init(&tree->mounts_lock, NULL);
 	for (int i = 0; i < TREE_SHARDS; i++) {
 		pthread_mutex_init(&tree->shards[i].lock, NULL);
@@ -467,6 +467,9 @@ void tree_free(struct tree *tree)
 		close(tree->proc_fd);
 	if (tree->root_fd >= 0)
 		close(tree->root_fd);
+	if (tree->covered.fd >= 0)
+		close(tree->covered.fd);
+	free(tree->covered.name);
 	inode_free_memory(tree->root);
 	free(tree);
 }

@@ -67,6 +67,13 @@ struct inode {
 int tree_new(struct tree **ret, int source_fd, unsigned fd_limit);
 void tree_free(struct tree *tree);
 
+/*
+ * Before and after the mount: what MOUNTPOINT covers stays to be found under its name where it lies below the
+ * root. A daemon that walks into its own mount waits for itself. 0 or -errno.
+ */
+int tree_before_mount(struct tree *tree, const char *mountpoint);
+int tree_after_mount(struct tree *tree, const char *mountpoint);
+
 struct inode *tree_root(struct tree *tree);
 
 /* The inode that the kernel calls nodeid. NULL when it is unknown and cannot be found again. The caller has

@@ -69,8 +69,18 @@ struct fd_set_cache {
 	uint32_t free_count, kept_count;
 };
 
+/* The directory that the mount is on. */
+struct tree_covered {
+	int fd;
+	char *name;
+	dev_t parent_dev;
+	uint64_t parent_ino;
+	dev_t by; /* the mount */
+};
+
 struct tree {
 	struct inode *root;
+	struct tree_covered covered;
 	int root_fd;
 	int proc_fd; /* /proc/self/fd */
 	bool by_handle;
@@ -111,6 +121,8 @@ int tree_fds_init(struct tree *tree, unsigned limit);
 void tree_fds_free(struct tree *tree);
 /* Gives fd to the set if there is room for it, else closes it. */
 void tree_fd_donate(struct tree *tree, struct inode *inode, int fd);
+/* An O_PATH descriptor of what has the name, or -errno: never anything of our own mount. */
+int tree_open_child(struct tree *tree, int dir_fd, const char *name);
 /* Opens by handle or by name: O_PATH flags allowed. */
 int tree_reach(struct tree *tree, struct inode *inode, int flags);
 int tree_identify(

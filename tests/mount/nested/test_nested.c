@@ -4,6 +4,7 @@
 #include "tests/support/tape.h"
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -134,6 +135,47 @@ static void the_daemon_ends_cleanly(void **state)
 	mount_stop(&tree, MOUNT_END_UMOUNT);
 }
 
+static void assert_lists(const char *path, const char *names)
+{
+	char output[1024];
+
+	assert_return_code(shell(output, sizeof(output), "ls -A '%s' | tr '\\n' ' '", path), errno);
+	assert_string_equal(output, names);
+}
+
+static void a_mount_in_source_shows_what_it_covers(void **state)
+{
+	static struct mount inside;
+	char options[1024], output[1024];
+
+	mount_prepare(&inside, "inside");
+	assert_return_code(chdir(inside.source), errno);
+	assert_return_code(mkdir("sub", 0755) | mkdir("sub/point", 0755) | mkdir("bound", 0755), errno);
+	assert_return_code(put_file("sub/point/under", 10, 1), errno);
+	mount_config_options(options, sizeof(options));
+	if (shell(output, sizeof(output), "'%s' -o '%s' '%s' sub/point", getenv("SIEVEFS"), options,
+		    inside.source))
+		fail_msg("%s", output);
+
+	/* a part of the mount that comes in by another way */
+	assert_return_code(mount("sub/point/sub", "bound", NULL, MS_BIND, NULL), errno);
+	assert_int_equal(access("sub/point/bound", F_OK), -1);
+	assert_int_equal(errno, ELOOP);
+	assert_return_code(umount("bound"), errno);
+
+	assert_lists("sub/point", "bound sub ");
+	assert_lists("sub/point/sub/point", "under ");
+	assert_return_code(put_file("sub/point/sub/point/new", 10, 2), errno);
+	assert_lists("sub/point/sub/point", "new under ");
+	assert_int_equal(rmdir("sub/point/sub/point"), -1);
+	assert_int_equal(errno, EBUSY);
+
+	assert_return_code(mount_umount("sub/point"), errno);
+	assert_true(mount_wait("sub/point", false, 5000));
+	assert_lists("sub/point", "new under ");
+	assert_return_code(chdir("/"), errno);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_tree_of_several_file_systems_is_mounted),
 	cmocka_unit_test(inode_numbers_are_unique),
@@ -142,6 +184,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(contents_are_right_everywhere),
 	cmocka_unit_test(room_is_that_of_each_file_system),
 	cmocka_unit_test(the_daemon_ends_cleanly),
+	cmocka_unit_test(a_mount_in_source_shows_what_it_covers),
 };
 
 static const struct suite suite = {
