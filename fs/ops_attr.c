@@ -46,6 +46,7 @@ void op_statx(fuse_req_t req, fuse_ino_t ino, int flags, int mask, struct fuse_f
 	struct server *server = server_of(req);
 	struct inode *inode = op_inode(req, ino);
 	struct statx stx;
+	double timeout;
 	int r;
 
 	if (!inode)
@@ -55,8 +56,9 @@ void op_statx(fuse_req_t req, fuse_ino_t ino, int flags, int mask, struct fuse_f
 		op_reply(req, r);
 		return;
 	}
-	stx.stx_ino = tree_ino(inode, stx.stx_ino);
-	fuse_reply_statx(req, 0, &stx, op_mode_timeout(inode, &stx, op_attr_timeout(server, inode)));
+	timeout = op_mode_timeout(inode, &stx, op_attr_timeout(server, inode));
+	tree_present(inode, &stx);
+	fuse_reply_statx(req, 0, &stx, timeout);
 }
 
 /* A change of attributes. */

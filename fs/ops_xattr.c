@@ -16,6 +16,7 @@
 
 #define ACL "system.posix_acl_"
 #define ACL_ACCESS ACL "access"
+#define CAPABILITY "security.capability"
 #define TRUSTED "trusted."
 
 /* An O_PATH descriptor takes no *xattr() call; its link in /proc does, for symbolic links as well. */
@@ -128,6 +129,10 @@ void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 
 	if (!inode)
 		return;
+	if (tree_is_nosuid(inode) && strcmp(name, CAPABILITY) == 0) {
+		op_reply(req, -ENODATA);
+		return;
+	}
 	buf = size ? malloc(size) : NULL;
 	r = size && !buf ? -ENOMEM : path_get(req, inode, path);
 	n = r;

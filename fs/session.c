@@ -384,6 +384,23 @@ static void add_escaped(GString *out, const char *value)
 	}
 }
 
+/* libfuse would refuse what a root's mount of any other file system permits; but what SOURCE is denied where
+ * it lies does not come back by another path. */
+static void add_mount_flags(const struct server *server, GString *list)
+{
+	const struct options *o = &server->options;
+	struct statvfs fs = {0};
+
+	if (statvfs(o->source, &fs) < 0)
+		fs.f_flag = ST_NOSUID | ST_NODEV;
+	if (server->privileged && !(fs.f_flag & ST_NOSUID))
+		g_string_append(list, ",suid");
+	if (server->privileged && !(fs.f_flag & ST_NODEV))
+		g_string_append(list, ",dev");
+	if (fs.f_flag & ST_NOEXEC)
+		g_string_append(list, ",noexec");
+}
+
 static struct fuse_session *new_session(struct server *server)
 {
 	const struct options *o = &server->options;
@@ -404,11 +421,7 @@ static struct fuse_session *new_session(struct server *server)
 	if (server->privileged && !options_has_generic(o, "allow_other") &&
 		!options_has_generic(o, "allow_root"))
 		g_string_append(list, ",allow_other");
-	/* libfuse would refuse what a root's mount of any other file system permits */
-	if (server->privileged && !options_has_generic(o, "nosuid"))
-		g_string_append(list, ",suid");
-	if (server->privileged && !options_has_generic(o, "nodev"))
-		g_string_append(list, ",dev");
+	add_mount_flags(server, list);
 	if (server->uring)
 		g_string_append_printf(list, ",io_uring,io_uring_q_depth=%u", choose_uring_depth(server));
 	if (o->debug)

@@ -350,10 +350,27 @@ static struct timespec to_timespec(struct statx_timestamp t)
 	return (struct timespec){.tv_sec = t.tv_sec, .tv_nsec = t.tv_nsec};
 }
 
-void tree_stat(const struct inode *inode, const struct statx *stx, struct stat *st)
+bool tree_is_nosuid(const struct inode *inode)
 {
+	return inode->mount->nosuid;
+}
+
+void tree_present(const struct inode *inode, struct statx *stx)
+{
+	stx->stx_ino = tree_ino(inode, stx->stx_ino);
+	if (inode->mount->nosuid && S_ISREG(stx->stx_mode))
+		stx->stx_mode &= ~(S_ISUID | S_ISGID);
+	if (inode->mount->nodev)
+		stx->stx_rdev_major = stx->stx_rdev_minor = 0;
+}
+
+void tree_stat(const struct inode *inode, const struct statx *raw, struct stat *st)
+{
+	struct statx copy = *raw, *stx = &copy;
+
+	tree_present(inode, stx);
 	memset(st, 0, sizeof(*st));
-	st->st_ino = tree_ino(inode, stx->stx_ino);
+	st->st_ino = stx->stx_ino;
 	st->st_mode = stx->stx_mode;
 	st->st_nlink = stx->stx_nlink;
 	st->st_uid = stx->stx_uid;

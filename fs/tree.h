@@ -118,8 +118,14 @@ void tree_close_idle(struct tree *tree);
 void tree_fd_drop(struct tree *tree, struct inode *inode);
 
 int tree_statx(struct tree *tree, struct inode *inode, struct statx *stx);
-/* What the mount reports: inode numbers that are unique though SOURCE may span file systems. */
+/*
+ * What the mount reports: inode numbers that are unique though SOURCE may span file systems, and no more
+ * rights than a file system below has where it is mounted.
+ */
+void tree_present(const struct inode *inode, struct statx *stx);
 void tree_stat(const struct inode *inode, const struct statx *stx, struct stat *st);
+/* Whether set-uid, set-gid and capabilities of files are nothing where inode's file system is mounted. */
+bool tree_is_nosuid(const struct inode *inode);
 
 /* Whether two changes never bear the same time stamps if somebody looked in between (multigrain
  * timestamps, 6.13). */

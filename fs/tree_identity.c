@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <sys/sysmacros.h>
 #include <sys/utsname.h>
 #include <sys/vfs.h>
@@ -135,6 +136,8 @@ static struct tree_mount *mount_add(struct tree *tree, dev_t dev, int fd, const 
 
 		memcpy(&fsid, &fs.f_fsid, sizeof(fsid));
 		mount->ino_mix = tree_mix64(fsid ? fsid : dev) | 1;
+		mount->nosuid = fs.f_flags & ST_NOSUID;
+		mount->nodev = fs.f_flags & ST_NODEV;
 	}
 	mount->next = tree->mounts;
 	tree->mounts = mount;

@@ -22,7 +22,8 @@ struct tree_mount {
 	int fd;           /* any file of it, for open_by_handle_at; -1 where handles do not work */
 	uint64_t ino_mix; /* 0 for the root's file system */
 	bool fine_stamps;
-	bool local; /* a close has nothing to report */
+	bool local;         /* a close has nothing to report */
+	bool nosuid, nodev; /* of a file system below the root's; that one's are the mount's own */
 };
 
 /* The way to a file without a handle. */

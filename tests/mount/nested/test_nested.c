@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -176,6 +178,80 @@ static void a_mount_in_source_shows_what_it_covers(void **state)
 	assert_return_code(chdir("/"), errno);
 }
 
+static void make_privileged(const char *dir)
+{
+	/* Effective and permitted cap_net_raw, revision 2. */
+	static const unsigned char capability[20] = {1, 0, 0, 2, 0, 0x20};
+
+	assert_return_code(chdir(dir), errno);
+	assert_return_code(
+		put_file("suid", 10, 1) | chmod("suid", 06755) | put_file("capable", 10, 1), errno);
+	assert_return_code(
+		setxattr("capable", "security.capability", capability, sizeof(capability), 0), errno);
+	assert_return_code(mknod("null", S_IFCHR | 0666, makedev(1, 3)), errno);
+}
+
+static bool is_privileged(const char *dir)
+{
+	struct stat suid, device;
+	char caps[64];
+	bool capable;
+	int fd;
+
+	assert_return_code(chdir(dir), errno);
+	assert_return_code(stat("suid", &suid) | stat("null", &device), errno);
+	capable = getxattr("capable", "security.capability", caps, sizeof(caps)) > 0;
+	assert_int_equal((suid.st_mode & 06000) != 0, capable);
+	assert_int_equal(device.st_rdev != 0, capable);
+	fd = open("null", O_RDONLY | O_CLOEXEC);
+	assert_int_equal(fd >= 0, capable);
+	close(fd);
+	assert_return_code(chdir("/"), errno);
+	return capable;
+}
+
+static void file_systems_below_get_no_rights_that_they_lack(void **state)
+{
+	static struct mount mixed;
+	char path[PATH_MAX];
+
+	mount_prepare(&mixed, "flags");
+	for (int lacking = 0; lacking < 2; lacking++) {
+		snprintf(path, sizeof(path), "%.3000s/%d", mixed.source, lacking);
+		assert_return_code(mkdir(path, 0755), errno);
+		assert_return_code(
+			mount("none", path, "tmpfs", lacking ? MS_NOSUID | MS_NODEV : 0, NULL), errno);
+		make_privileged(path);
+	}
+	make_privileged(mixed.source);
+	mount_start(&mixed, "flags", NULL);
+	assert_true(is_privileged(mixed.point));
+	snprintf(path, sizeof(path), "%.3000s/0", mixed.point);
+	assert_true(is_privileged(path));
+	snprintf(path, sizeof(path), "%.3000s/1", mixed.point);
+	assert_false(is_privileged(path));
+	mount_stop(&mixed, MOUNT_END_UMOUNT);
+}
+
+static void the_mount_has_the_flags_of_source(void **state)
+{
+	const unsigned long flags = ST_NOSUID | ST_NODEV | ST_NOEXEC;
+	static struct mount below;
+	struct statvfs fs;
+
+	mount_prepare(&below, "below");
+	assert_return_code(
+		mount("none", below.source, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL), errno);
+	mount_start(&below, "below", NULL);
+	assert_return_code(statvfs(below.point, &fs), errno);
+	assert_int_equal(fs.f_flag & flags, flags);
+	mount_stop(&below, MOUNT_END_UMOUNT);
+	mount_start(&below, "below", "suid,dev,exec");
+	assert_return_code(statvfs(below.point, &fs), errno);
+	assert_int_equal(fs.f_flag & flags, 0);
+	mount_stop(&below, MOUNT_END_UMOUNT);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_tree_of_several_file_systems_is_mounted),
 	cmocka_unit_test(inode_numbers_are_unique),
@@ -185,6 +261,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(room_is_that_of_each_file_system),
 	cmocka_unit_test(the_daemon_ends_cleanly),
 	cmocka_unit_test(a_mount_in_source_shows_what_it_covers),
+	cmocka_unit_test(file_systems_below_get_no_rights_that_they_lack),
+	cmocka_unit_test(the_mount_has_the_flags_of_source),
 };
 
 static const struct suite suite = {
