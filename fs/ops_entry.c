@@ -200,18 +200,19 @@ void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *name
 static void remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, int flags)
 {
 	struct server *server = server_of(req);
-	struct inode *dir = op_inode(req, parent);
+	struct inode *dir = op_inode(req, parent), *leaving;
 	int fd, r;
 
 	if (!dir)
 		return;
-	tree_before_unlink(server->tree, dir, name);
+	leaving = tree_before_unlink(server->tree, dir, name);
 	fd = tree_fd_get(server->tree, dir);
 	r = fd;
 	if (fd >= 0) {
 		r = unlinkat(fd, name, flags) < 0 ? -errno : 0;
 		tree_fd_put(server->tree, dir);
 	}
+	tree_after_unlink(server->tree, leaving, r == 0);
 	op_reply(req, r);
 }
 
@@ -247,7 +248,7 @@ void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t n
 	const char *new_name, unsigned flags)
 {
 	struct server *server = server_of(req);
-	struct inode *dir = op_inode(req, parent), *new_dir;
+	struct inode *dir = op_inode(req, parent), *new_dir, *leaving = NULL;
 	int r;
 
 	if (!dir)
@@ -256,8 +257,9 @@ void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t n
 	if (!new_dir)
 		return;
 	if (!(flags & (RENAME_NOREPLACE | RENAME_EXCHANGE)))
-		tree_before_unlink(server->tree, new_dir, new_name);
+		leaving = tree_before_unlink(server->tree, new_dir, new_name);
 	r = rename_at(server, dir, name, new_dir, new_name, flags);
+	tree_after_unlink(server->tree, leaving, r == 0);
 	if (r == 0) {
 		tree_note_name(server->tree, new_dir, new_name);
 		if (flags & RENAME_EXCHANGE)

@@ -94,6 +94,57 @@ static void inode_free(struct tree *tree, struct inode *inode)
 	inode_free_memory(inode);
 }
 
+/* The shard of this nodeid, locked, and in *inode who has it. */
+static struct tree_shard *shard_lock(struct tree *tree, uint64_t nodeid, struct inode **inode)
+{
+	struct tree_shard *shard = shard_of(tree, nodeid);
+
+	pthread_mutex_lock(&shard->lock);
+	*inode = shard_find(shard, nodeid);
+	return shard;
+}
+
+/* (named_lock) One that is gone may still have the number that follows from the identity: then the next. */
+static struct inode *named_add(struct tree *tree, const struct identity *id, uint32_t type)
+{
+	struct inode *inode = inode_new(tree, id, tree_hash_identity(id), false, type), *other;
+	struct tree_shard *shard;
+
+	if (!inode)
+		return NULL;
+	inode->refs = 1;
+	for (;; inode->nodeid++) {
+		if (inode->nodeid <= 1)
+			continue;
+		shard = shard_lock(tree, inode->nodeid, &other);
+		if (!other)
+			break;
+		pthread_mutex_unlock(&shard->lock);
+	}
+	g_hash_table_add(shard->inodes, inode);
+	pthread_mutex_unlock(&shard->lock);
+	g_hash_table_insert(tree->named, inode->handle, inode);
+	return inode;
+}
+
+static struct inode *named_get(struct tree *tree, const struct identity *id, uint32_t type)
+{
+	struct inode *inode;
+
+	pthread_mutex_lock(&tree->named_lock);
+	inode = g_hash_table_lookup(tree->named, id->data);
+	inode = inode ? tree_hold(tree, inode) : named_add(tree, id, type);
+	pthread_mutex_unlock(&tree->named_lock);
+	return inode;
+}
+
+/* (named_lock) */
+static void named_remove(struct tree *tree, struct inode *inode)
+{
+	if (g_hash_table_lookup(tree->named, inode->handle) == inode)
+		g_hash_table_remove(tree->named, inode->handle);
+}
+
 /* Takes a reference on the inode of this identity, making it where it is new. */
 static struct inode *table_get(struct tree *tree, const struct identity *id, uint32_t type)
 {
@@ -102,14 +153,14 @@ static struct inode *table_get(struct tree *tree, const struct identity *id, uin
 	struct tree_shard *shard;
 	struct inode *inode;
 
+	if (id->type == TREE_BY_NAME)
+		return named_get(tree, id, type);
 	if (!packed)
 		nodeid = tree_hash_identity(id);
 	for (;; nodeid++) {
 		if (nodeid <= 1)
 			continue;
-		shard = shard_of(tree, nodeid);
-		pthread_mutex_lock(&shard->lock);
-		inode = shard_find(shard, nodeid);
+		shard = shard_lock(tree, nodeid, &inode);
 		if (!inode || tree_is(inode, id))
 			break;
 		pthread_mutex_unlock(&shard->lock); /* another file's: the next number */
@@ -141,12 +192,15 @@ struct inode *tree_hold(struct tree *tree, struct inode *inode)
 void tree_put(struct tree *tree, struct inode *inode, uint64_t count)
 {
 	struct tree_shard *shard = shard_of(tree, inode->nodeid);
+	bool named = tree_is_named(inode);
 	struct inode *gone = NULL;
 
+	if (named)
+		pthread_mutex_lock(&tree->named_lock);
 	pthread_mutex_lock(&shard->lock);
 	inode->refs -= MIN(count, inode->refs);
 	if (inode->refs == 0) {
-		if (inode->handle_bytes == 0 || tree_is_named(inode)) {
+		if (inode->handle_bytes == 0 || named) {
 			gone = inode;
 		} else {
 			g_queue_push_tail(&shard->forgotten, inode);
@@ -157,6 +211,10 @@ void tree_put(struct tree *tree, struct inode *inode, uint64_t count)
 			g_hash_table_remove(shard->inodes, gone);
 	}
 	pthread_mutex_unlock(&shard->lock);
+	if (named && gone)
+		named_remove(tree, gone);
+	if (named)
+		pthread_mutex_unlock(&tree->named_lock);
 	if (gone)
 		inode_free(tree, gone);
 }
@@ -306,6 +364,19 @@ int tree_lookup_nodeid(struct tree *tree, uint64_t nodeid, struct inode **ret, s
 	return 0;
 }
 
+void tree_after_unlink(struct tree *tree, struct inode *inode, bool done)
+{
+	if (!inode)
+		return;
+	if (done) {
+		pthread_mutex_lock(&tree->named_lock);
+		tree_named(inode)->gone = true;
+		named_remove(tree, inode);
+		pthread_mutex_unlock(&tree->named_lock);
+	}
+	tree_put(tree, inode, 1);
+}
+
 void tree_note_name(struct tree *tree, struct inode *parent, const char *name)
 {
 	struct inode *inode;
@@ -433,6 +504,8 @@ int tree_new(struct tree **ret, int source_fd, unsigned fd_limit)
 		return -ENOMEM;
 	tree->proc_fd = tree->covered.fd = -1;
 	pthread_mutex_init(&tree->mounts_lock, NULL);
+	pthread_mutex_init(&tree->named_lock, NULL);
+	tree->named = g_hash_table_new(tree_named_id_hash, tree_named_id_equal);
 	for (int i = 0; i < TREE_SHARDS; i++) {
 		pthread_mutex_init(&tree->shards[i].lock, NULL);
 		tree->shards[i].inodes = g_hash_table_new(inode_hash, inode_equal);
@@ -467,6 +540,7 @@ void tree_free(struct tree *tree)
 	if (!tree)
 		return;
 	tree_fds_free(tree);
+	g_hash_table_destroy(tree->named);
 	for (int i = 0; i < TREE_SHARDS; i++) {
 		g_queue_clear(&tree->shards[i].forgotten);
 		g_hash_table_foreach(tree->shards[i].inodes, free_inode_at_exit, NULL);

@@ -93,8 +93,11 @@ struct inode *tree_hold(struct tree *tree, struct inode *inode);
 void tree_put(struct tree *tree, struct inode *inode, uint64_t count);
 
 /* Before an unlink or rename that may take an inode's last name: it stays reachable while the kernel knows
- * it. */
-void tree_before_unlink(struct tree *tree, struct inode *parent, const char *name);
+ * it. The result (may be NULL) goes to tree_after_unlink(). */
+struct inode *tree_before_unlink(struct tree *tree, struct inode *parent, const char *name);
+/* done: the name is gone. Where only its inode number tells a file, who gets that number now is a new file.
+ */
+void tree_after_unlink(struct tree *tree, struct inode *inode, bool done);
 /* After a rename: where there are no handles, a file is reached by its new name. */
 void tree_note_name(struct tree *tree, struct inode *parent, const char *name);
 

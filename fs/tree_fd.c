@@ -390,17 +390,33 @@ static void keep_fd(struct tree *tree, struct inode *inode)
 	pthread_mutex_unlock(&tree->fds.lock);
 }
 
-void tree_before_unlink(struct tree *tree, struct inode *parent, const char *name)
+/* Its number may be given to another file, which nothing else would tell from it. */
+static bool is_told_by_number(const struct inode *inode)
+{
+	struct tree_named_id id;
+
+	if (!tree_is_named(inode))
+		return false;
+	memcpy(&id, inode->handle, sizeof(id));
+	return id.birth_ns == 0;
+}
+
+struct inode *tree_before_unlink(struct tree *tree, struct inode *parent, const char *name)
 {
 	struct inode *inode;
 	struct statx stx;
+	bool last;
 
 	if (tree_lookup(tree, parent, name, &inode, &stx) < 0)
-		return;
+		return NULL;
+	last = stx.stx_nlink < 2 || S_ISDIR(stx.stx_mode);
 	/* somebody may have it as his working directory, mapped, or by O_PATH */
-	if (inode->refs > 1 && (stx.stx_nlink < 2 || S_ISDIR(stx.stx_mode) || tree_is_named(inode)))
+	if (inode->refs > 1 && (last || tree_is_named(inode)))
 		keep_fd(tree, inode);
+	if (last && is_told_by_number(inode))
+		return inode;
 	tree_put(tree, inode, 1);
+	return NULL;
 }
 
 void tree_keep(struct tree *tree, struct inode *inode, int fd)

@@ -178,14 +178,17 @@ int tree_identify(
 		memcpy(id->data, handle.head.f_handle, id->bytes);
 		return 0;
 	}
-	/* the birth time tells a reused inode number from the file that had it before */
-	uint64_t words[3] = {stx->stx_ino, 0, stx->stx_mode & S_IFMT};
+	struct tree_named_id named = {
+		.ino = stx->stx_ino,
+		.type_and_dev = (uint64_t)stx->stx_dev_major << 44 | (uint64_t)stx->stx_dev_minor << 20 |
+				(stx->stx_mode & S_IFMT),
+	};
 
 	if (stx->stx_mask & STATX_BTIME)
-		words[1] = (uint64_t)stx->stx_btime.tv_sec * 1000000000 + stx->stx_btime.tv_nsec;
+		named.birth_ns = (uint64_t)stx->stx_btime.tv_sec * 1000000000 + stx->stx_btime.tv_nsec;
 	id->type = TREE_BY_NAME;
-	id->bytes = sizeof(words);
-	memcpy(id->data, words, sizeof(words));
+	id->bytes = sizeof(named);
+	memcpy(id->data, &named, sizeof(named));
 	return 0;
 }
 
@@ -200,10 +203,25 @@ void tree_identity_of(const struct inode *inode, struct identity *id)
 	memcpy(id->data, inode->handle, id->bytes);
 }
 
+guint tree_named_id_hash(gconstpointer id)
+{
+	struct tree_named_id named;
+
+	memcpy(&named, id, sizeof(named));
+	return (guint)tree_mix64(named.ino ^ tree_mix64(named.birth_ns ^ tree_mix64(named.type_and_dev)));
+}
+
+gboolean tree_named_id_equal(gconstpointer a, gconstpointer b)
+{
+	return memcmp(a, b, sizeof(struct tree_named_id)) == 0;
+}
+
 bool tree_is(const struct inode *inode, const struct identity *id)
 {
 	struct identity own;
 
+	if (tree_is_named(inode) && tree_named(inode)->gone)
+		return false;
 	tree_identity_of(inode, &own);
 	return own.mount == id->mount && own.type == id->type && own.bytes == id->bytes &&
 	       memcmp(own.data, id->data, id->bytes) == 0;

@@ -32,15 +32,28 @@ struct tree_route {
 	char *name;
 };
 
+/* Who such a file is; kept in the place of a handle. */
+struct tree_named_id {
+	uint64_t ino;
+	uint64_t birth_ns; /* tells a reused inode number from the file that had it before; 0: not known */
+	uint64_t type_and_dev;
+};
+
 /* An inode that is reached so (handle_type TREE_BY_NAME). */
 struct named_inode {
 	struct tree_route *route; /* under tree_lock_inode() */
+	_Atomic bool gone;        /* the file was removed: what bears its number now is another one */
 	struct inode inode;
 };
 
+static inline struct named_inode *tree_named(const struct inode *inode)
+{
+	return (struct named_inode *)((char *)inode - offsetof(struct named_inode, inode));
+}
+
 static inline struct tree_route **tree_route_of(struct inode *inode)
 {
-	return &((struct named_inode *)((char *)inode - offsetof(struct named_inode, inode)))->route;
+	return &tree_named(inode)->route;
 }
 
 static inline bool tree_is_named(const struct inode *inode)
@@ -87,7 +100,9 @@ struct tree {
 	bool by_handle;
 	int packed_type; /* the handle type that a nodeid can hold, or 0 */
 	pthread_mutex_t mounts_lock;
-	struct tree_mount *mounts; /* the root's is the last */
+	struct tree_mount *mounts;  /* the root's is the last */
+	pthread_mutex_t named_lock; /* taken before a shard's */
+	GHashTable *named;          /* those inodes without a handle that are not gone, by tree_named_id */
 	struct tree_shard shards[TREE_SHARDS];
 	pthread_mutex_t inode_locks[TREE_INODE_LOCKS];
 	struct fd_set_cache fds;
@@ -117,6 +132,9 @@ static inline uint64_t tree_mix64(uint64_t x)
 uint64_t tree_hash_identity(const struct identity *id);
 bool tree_nodeid_pack(const struct tree *tree, const struct identity *id, uint64_t *nodeid);
 bool tree_nodeid_unpack(uint64_t nodeid, struct tree_mount *mount, int type, struct identity *id);
+
+guint tree_named_id_hash(gconstpointer id);
+gboolean tree_named_id_equal(gconstpointer a, gconstpointer b);
 
 int tree_fds_init(struct tree *tree, unsigned limit);
 void tree_fds_free(struct tree *tree);

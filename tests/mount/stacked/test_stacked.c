@@ -83,10 +83,69 @@ static void the_daemons_end_cleanly(void **state)
 	mount_stop(&below, MOUNT_END_UMOUNT);
 }
 
+/* bindfs knows files by their names, and does not tell when they were born. */
+static void a_mount_over_bindfs_is_started(void **state)
+{
+	static char output[2048];
+
+	mount_prepare(&below, "bound");
+	if (shell(output, sizeof(output), "bindfs '%s' '%s'", below.source, below.point))
+		SKIP_TEST("no bindfs here: %s", output);
+	mount_prepare(&above, "over");
+	assert_return_code(mount(below.point, above.source, NULL, MS_BIND, NULL), errno);
+	mount_start(&above, "over", NULL);
+	assert_return_code(chdir(above.point), errno);
+}
+
+/* A disk gives a new file the number of one that was just removed, while the kernel may still know that. */
+static void a_number_that_is_used_again_is_another_file(void **state)
+{
+	struct stat st;
+	int known[2];
+
+	if (!above.daemon)
+		skip();
+	for (unsigned i = 0; i < 20; i++) {
+		assert_return_code(put_file("again", 1000, i), errno);
+		assert_return_code(mkdir("dir", 0755), errno);
+		known[0] = open("again", O_PATH | O_CLOEXEC);
+		known[1] = open("dir", O_PATH | O_CLOEXEC);
+		assert_return_code(rmdir("dir"), errno);
+		if (i % 2) {
+			assert_return_code(unlink("again"), errno);
+		} else {
+			assert_return_code(put_file("other", 10, i), errno);
+			assert_return_code(rename("other", "again"), errno);
+		}
+		assert_return_code(put_file("again", 2000, i), errno);
+		assert_return_code(stat("again", &st), errno);
+		assert_int_equal(st.st_size, 2000);
+		assert_return_code(mkdir("dir", 0755), errno);
+		assert_return_code(put_file("dir/file", 10, i), errno);
+		assert_return_code(unlink("dir/file"), errno);
+		assert_return_code(rmdir("dir"), errno);
+		close(known[0]);
+		close(known[1]);
+	}
+}
+
+static void the_daemon_over_bindfs_ends_cleanly(void **state)
+{
+	if (!above.daemon)
+		skip();
+	assert_return_code(chdir("/"), errno);
+	mount_stop(&above, MOUNT_END_UMOUNT);
+	assert_return_code(umount2(above.source, 0), errno);
+	assert_return_code(umount2(below.point, 0), errno);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_mount_over_a_forgetful_one_is_started),
 	cmocka_unit_test(a_working_directory_stays_good),
 	cmocka_unit_test(the_daemons_end_cleanly),
+	cmocka_unit_test(a_mount_over_bindfs_is_started),
+	cmocka_unit_test(a_number_that_is_used_again_is_another_file),
+	cmocka_unit_test(the_daemon_over_bindfs_ends_cleanly),
 };
 
 static const struct suite suite = {.name = "stacked",
