@@ -3,6 +3,6 @@
  */
 #pragma once
 
-/* An ext4 of that size ("96M") over the file `dir`/image, mounted on `point`; both are made. Skips the test
- * where there is none. The suite unmounts what is left. */
+/* An ext4 of that size ("96M") and blocks of a page over the file `dir`/image, mounted on `point`; both are
+ * made. Skips the test where there is none. The suite unmounts what is left. */
 void volume_make(const char *dir, const char *point, const char *size);
