@@ -397,7 +397,7 @@ int tree_statx(struct tree *tree, struct inode *inode, struct statx *stx)
 		return fd;
 	r = statx(fd, "", AT_EMPTY_PATH, STATX_WANTED, stx) < 0 ? -errno : 0;
 	tree_fd_put(tree, inode);
-	return r;
+	return tree_removed_below(r);
 }
 
 uint64_t tree_ino(const struct inode *inode, uint64_t ino)

@@ -351,6 +351,11 @@ void tree_close_idle(struct tree *tree)
 	}
 }
 
+int tree_removed_below(int r)
+{
+	return r == -ENOENT ? -ESTALE : r;
+}
+
 int tree_open(struct tree *tree, struct inode *inode, int flags)
 {
 	char path[TREE_PATH_SIZE];
@@ -364,7 +369,7 @@ int tree_open(struct tree *tree, struct inode *inode, int flags)
 	snprintf(path, sizeof(path), "%d", fd);
 	opened = tree_openat(tree, tree->proc_fd, path, flags & ~O_NOFOLLOW, 0);
 	tree_fd_put(tree, inode);
-	return opened;
+	return tree_removed_below(opened);
 }
 
 /* (locked) A descriptor is the only way to a file whose last name is gone and that nobody has open. It stays

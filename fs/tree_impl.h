@@ -142,6 +142,12 @@ void tree_fds_free(struct tree *tree);
 void tree_fd_donate(struct tree *tree, struct inode *inode, int fd);
 /* An O_PATH descriptor of what has the name, or -errno: never anything of our own mount. */
 int tree_open_child(struct tree *tree, int dir_fd, const char *name);
+/*
+ * The result of a call on a descriptor of the file. There ENOENT is a file system's whose own daemon knows
+ * files only by their names: this one was removed or replaced. ESTALE makes the kernel look its name up
+ * again.
+ */
+int tree_removed_below(int r);
 /* Opens by handle or by name: O_PATH flags allowed. */
 int tree_reach(struct tree *tree, struct inode *inode, int flags);
 int tree_identify(

@@ -93,7 +93,7 @@ static void a_mount_over_bindfs_is_started(void **state)
 		SKIP_TEST("no bindfs here: %s", output);
 	mount_prepare(&above, "over");
 	assert_return_code(mount(below.point, above.source, NULL, MS_BIND, NULL), errno);
-	mount_start(&above, "over", NULL);
+	mount_start(&above, "over", "entry_timeout=60");
 	assert_return_code(chdir(above.point), errno);
 }
 
@@ -129,6 +129,26 @@ static void a_number_that_is_used_again_is_another_file(void **state)
 	}
 }
 
+static void a_file_replaced_below_is_found_by_its_name(void **state)
+{
+	char path[PATH_MAX];
+	struct stat st;
+	int fd;
+
+	if (!above.daemon)
+		skip();
+	assert_return_code(put_file("replaced", 1000, 1), errno);
+	assert_return_code(stat("replaced", &st), errno);
+	snprintf(path, sizeof(path), "%.3000s/replaced", below.point);
+	assert_return_code(put_file("new", 2000, 2), errno);
+	assert_int_equal(shell(NULL, 0, "mv '%s/new' '%s'", below.point, path), 0);
+	fd = open("replaced", O_RDONLY | O_CLOEXEC);
+	assert_return_code(fd, errno);
+	assert_return_code(fstat(fd, &st), errno);
+	assert_int_equal(st.st_size, 2000);
+	close(fd);
+}
+
 static void the_daemon_over_bindfs_ends_cleanly(void **state)
 {
 	if (!above.daemon)
@@ -145,6 +165,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(the_daemons_end_cleanly),
 	cmocka_unit_test(a_mount_over_bindfs_is_started),
 	cmocka_unit_test(a_number_that_is_used_again_is_another_file),
+	cmocka_unit_test(a_file_replaced_below_is_found_by_its_name),
 	cmocka_unit_test(the_daemon_over_bindfs_ends_cleanly),
 };
 
