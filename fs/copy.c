@@ -245,11 +245,12 @@ struct object *copy_pin_fresh(struct server *server, struct inode *inode, const 
 	return copy_refresh(server, inode) == 0 && object_pin(object) ? object : NULL;
 }
 
-/* Stores through a mapping of the copy that the file has not got yet, and only the file's name or attributes
- * changed. */
+/* There may be stores through a mapping of the copy, which may be gone by now, that the file has not got yet,
+ * and only the file's name or attributes changed. */
 static bool is_ahead(struct server *server, struct inode *inode, struct object *object)
 {
-	return store_is_written(cache_store(server->cache), &object->file) && copy_is_whole(server, inode);
+	return (object->mapped || store_is_written(cache_store(server->cache), &object->file)) &&
+	       copy_is_whole(server, inode);
 }
 
 int copy_refresh(struct server *server, struct inode *inode)

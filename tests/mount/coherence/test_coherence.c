@@ -322,6 +322,36 @@ static void a_mapping_that_stayed_sees_what_later_ones_store(void **state)
 	munmap(late, 9000);
 }
 
+/* A new name changes ctime alone; the mapping and its descriptor are gone when the file is opened next. */
+static void the_last_stores_of_a_mapping_survive_a_new_name(void **state)
+{
+	char other[PATH_MAX + 8], byte = 0;
+	unsigned char *map;
+	int fd, reader;
+
+	name_file("stored");
+	snprintf(other, sizeof(other), "%s.other", above);
+	assert_return_code(put_file(above, 9000, 1), errno);
+	assert_return_code(link(above, other), errno);
+	warm(above);
+	reader = open(above, O_RDONLY | O_CLOEXEC);
+	fd = open(above, O_RDWR | O_CLOEXEC);
+	assert_return_code(reader | fd, errno);
+	map = mmap(NULL, 9000, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_ptr_not_equal(map, MAP_FAILED);
+	close(fd);
+	poll(NULL, 0, 100); /* RELEASE comes some time after close(2) */
+	map[5000] = 0x5a;
+	munmap(map, 9000);
+	assert_return_code(unlink(other), errno);
+	fd = open(above, O_RDONLY | O_CLOEXEC);
+	assert_return_code(fd, errno);
+	assert_int_equal(pread(fd, &byte, 1, 5000), 1);
+	assert_int_equal(byte, 0x5a);
+	close(fd);
+	close(reader);
+}
+
 static void two_mounts_over_one_source_are_close_to_open(void **state)
 {
 	static char path_a[PATH_MAX], path_b[PATH_MAX];
@@ -358,6 +388,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(attributes_changed_behind_the_mount_follow),
 	cmocka_unit_test(a_change_behind_the_mount_in_the_middle_of_its_own_is_seen),
 	cmocka_unit_test(a_mapping_that_stayed_sees_what_later_ones_store),
+	cmocka_unit_test(the_last_stores_of_a_mapping_survive_a_new_name),
 	cmocka_unit_test(two_mounts_over_one_source_are_close_to_open),
 };
 
