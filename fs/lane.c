@@ -271,9 +271,9 @@ int lane_open(struct server *server, struct inode *inode, int open_flags, int fd
 		ask_rules(server, &o);
 		handle->random_buffered = server->limits.stream;
 		/* fsync must report what failed since this open: the descriptor remembers */
-		r = o.writes ? MIN(handle_fd(server, handle), 0) : 0;
+		r = o.writes ? handle_fd(server, handle) : 0;
 	}
-	if (r == 0)
+	if (r >= 0)
 		r = tie_and_count(&o);
 	if (r < 0) {
 		handle_free(server, handle);
