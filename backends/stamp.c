@@ -26,13 +26,25 @@ bool stamp_is_coarse(int64_t mtime_ns, int64_t ctime_ns)
 	return mtime_ns % SECOND_NS == 0 && ctime_ns % SECOND_NS == 0;
 }
 
+static _Atomic unsigned leases;
+
 static bool lease_is_refused(int fd, int lease)
 {
-	if (fcntl(fd, F_SETLEASE, lease) == 0) {
+	bool refused;
+
+	leases++;
+	refused = fcntl(fd, F_SETLEASE, lease) < 0;
+	if (refused)
+		refused = errno == EAGAIN;
+	else
 		fcntl(fd, F_SETLEASE, F_UNLCK);
-		return false;
-	}
-	return errno == EAGAIN;
+	leases--;
+	return refused;
+}
+
+bool stamp_holds_leases(void)
+{
+	return leases > 0;
 }
 
 bool stamp_file_is_written(int fd)

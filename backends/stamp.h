@@ -36,6 +36,9 @@ bool stamp_file_is_written(int fd);
 /* The same for open or mapped in any way, but by fd itself. */
 bool stamp_file_is_open(int fd);
 
+/* Whether one of those two has a lease at this moment, on whatever file. */
+bool stamp_holds_leases(void);
+
 /* What is read after this stamp was taken, and before another is found, is of one state of the file. */
 bool stamp_is_trusted(int fd, const struct stamp *stamp);
 

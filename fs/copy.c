@@ -215,8 +215,9 @@ enum copy_state copy_examine(
 		cache_watch(server->cache, object);
 		return COPY_MAPPED;
 	}
-	if (object->mapped)
-		copy_sync_if_ahead(server, inode, object); /* the last stores, before others write the file */
+	/* the last stores, before others write the file */
+	if (object->mapped && copy_sync_if_ahead(server, inode, object) == -EAGAIN)
+		return COPY_MAPPED;
 	cache_unpin(server->cache, object);
 	if (!fresh || object->entry.size > copy_size_limit(server, inode))
 		copy_unkeep(server, object);
@@ -386,8 +387,11 @@ static void drop_at_exit(struct inode *inode, void *ctx)
 	if (!inode->object)
 		return;
 	copy_unkeep(server, inode->object);
-	if (inode->object->mapped)
-		copy_sync_mapping(server, inode, inode->object);
+	for (int tries = 0; inode->object->mapped && tries < 100; tries++) {
+		if (copy_sync_mapping(server, inode, inode->object) != -EAGAIN)
+			break;
+		g_usleep(10000); /* who has a lease on the file was asked to go */
+	}
 	cache_drop(server->cache, inode->object);
 	inode->object = NULL;
 }

@@ -209,7 +209,8 @@ int copy_watch(void *ctx, struct object *object)
 			    copy_is_mapped(server, object)
 		    ? -EBUSY
 		    : 0;
-	copy_sync_if_ahead(server, inode, object);
+	if (copy_sync_if_ahead(server, inode, object) == -EAGAIN)
+		r = -EBUSY; /* not yet: somebody in SOURCE has a lease on the file */
 	if (r == 0)
 		r = copy_is_unwanted(server, inode, object);
 	tree_unlock_inode(server->tree, inode);

@@ -2,8 +2,12 @@
 #include "fs/ops.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include "backends/backend.h"
 #include "fs/caller.h"
@@ -115,6 +119,42 @@ void op_work_run(struct op_work *work)
 	io_hold_thread(server);
 	io_work_begins();
 	g_thread_pool_push(server->workers, work, NULL);
+}
+
+static void make_again(struct op_work *work)
+{
+	struct op_again *again = (struct op_again *)work;
+	struct server *server = server_of(work->req);
+	struct inode *inode = tree_find(server->tree, again->ino);
+	int fd = inode ? tree_open_patiently(server->tree, inode, O_RDWR) : -1;
+
+	if (fd >= 0)
+		close(fd);
+	else
+		g_usleep(10000);
+	atomic_fetch_sub(&server->waiting, 1);
+	again->run(again);
+	free(again);
+}
+
+void op_when_unleased(fuse_req_t req, const struct op_again *again)
+{
+	struct server *server = server_of(req);
+	struct op_again *own = malloc(sizeof(*own));
+	bool too_many = atomic_fetch_add(&server->waiting, 1) >= server->waiting_max;
+
+	if (!own || too_many) {
+		atomic_fetch_sub(&server->waiting, 1);
+		free(own);
+		op_reply(req, too_many ? -EAGAIN : -ENOMEM);
+		return;
+	}
+	*own = *again;
+	own->work = (struct op_work){.run = make_again, .req = req};
+	if (server->uring)
+		io_hold_thread(server);
+	io_work_begins();
+	g_thread_pool_push(server->waiters, own, NULL);
 }
 
 void op_work_in_pool(gpointer data, gpointer user_data)

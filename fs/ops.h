@@ -115,3 +115,20 @@ struct op_work {
 };
 void op_work_run(struct op_work *work);
 void op_work_in_pool(gpointer work, gpointer server);
+/*
+ * A request that found its file under somebody's lease (-EAGAIN) is made once more when that is gone. Users
+ * can lease their own files in SOURCE, and take their time: no thread that others need waits for them. Where
+ * too many wait already, it is refused with EAGAIN.
+ */
+struct op_again {
+	struct op_work work;
+	void (*run)(struct op_again *again); /* makes the request; what follows are its arguments */
+	fuse_ino_t ino;
+	struct fuse_file_info info;
+	bool has_info;
+	struct stat attr;
+	int to_set;
+	size_t size;
+	off_t offset;
+};
+void op_when_unleased(fuse_req_t req, const struct op_again *again);

@@ -131,22 +131,25 @@ static int set_owner(void *arg)
 
 /* By the handle where there is one: whoever has a file open for writing may truncate it whatever its mode
  * says. */
-static int truncate_file(struct server *server, int fd, struct handle *handle, off_t size)
+static int truncate_file(struct server *server, struct inode *inode, struct handle *handle, off_t size)
 {
-	char path[TREE_PATH_SIZE];
-	int open_fd;
+	int fd, r;
 
 	if (handle && (handle->open_flags & O_ACCMODE) != O_RDONLY) {
-		open_fd = handle_fd(server, handle);
-		if (open_fd < 0)
-			return open_fd;
-		return ftruncate(open_fd, size) < 0 ? -errno : 0;
+		fd = handle_fd(server, handle);
+		if (fd < 0)
+			return fd;
+		return ftruncate(fd, size) < 0 ? -errno : 0;
 	}
-	tree_fd_path(fd, path);
-	return truncate(path, size) < 0 ? -errno : 0;
+	fd = tree_open(server->tree, inode, O_WRONLY);
+	if (fd < 0)
+		return fd;
+	r = ftruncate(fd, size) < 0 ? -errno : 0;
+	close(fd);
+	return r;
 }
 
-static int set_size(struct server *server, struct inode *inode, int fd, struct handle *handle, off_t size,
+static int set_size(struct server *server, struct inode *inode, struct handle *handle, off_t size,
 	const struct creds_bits *bits)
 {
 	struct object *copy;
@@ -156,7 +159,7 @@ static int set_size(struct server *server, struct inode *inode, int fd, struct h
 
 	copy = copy_change_begin(server, inode, &fresh);
 	creds_bits_begin(bits);
-	r = truncate_file(server, fd, handle, size);
+	r = truncate_file(server, inode, handle, size);
 	creds_bits_end(bits);
 	if (r == 0 && copy)
 		cache_truncate(server->cache, copy, (uint64_t)size);
@@ -188,8 +191,7 @@ static int set_attributes(struct attr_change *change, struct handle *handle)
 		/* libfuse hands FATTR_KILL_SUIDGID through under this name */
 		op_bits(change->req, change->inode,
 			to_set & FUSE_SET_ATTR_KILL_SUID ? OP_KILL_BITS : OP_KEEP_BITS, &bits);
-		r = set_size(server_of(change->req), change->inode, change->fd, handle, change->attr->st_size,
-			&bits);
+		r = set_size(server_of(change->req), change->inode, handle, change->attr->st_size, &bits);
 	}
 	if (r == 0 && to_set & (FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME)) {
 		owned.capability = CAP_FOWNER;
@@ -197,6 +199,23 @@ static int set_attributes(struct attr_change *change, struct handle *handle)
 		r = are_times_of_the_present(to_set) ? set_times(change) : op_as_owner(change->req, &owned);
 	}
 	return r;
+}
+
+static void set_again(struct op_again *again)
+{
+	op_setattr(again->work.req, again->ino, &again->attr, again->to_set,
+		again->has_info ? &again->info : NULL);
+}
+
+static void set_when_unleased(fuse_req_t req, fuse_ino_t ino, const struct stat *attr, int to_set,
+	const struct fuse_file_info *info)
+{
+	struct op_again again = {.run = set_again, .ino = ino, .attr = *attr, .to_set = to_set};
+
+	again.has_info = info;
+	if (info)
+		again.info = *info;
+	op_when_unleased(req, &again);
 }
 
 void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set, struct fuse_file_info *info)
@@ -219,7 +238,9 @@ void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set, s
 		info ? handle_of(info) : NULL);
 	copy_attributes_end(server, inode, fresh);
 	tree_fd_put(server->tree, inode);
-	if (r < 0)
+	if (r == -EAGAIN)
+		set_when_unleased(req, ino, attr, to_set, info);
+	else if (r < 0)
 		op_reply(req, r);
 	else
 		reply_attr(req, inode);

@@ -45,10 +45,16 @@ static void forget_attributes(struct server *server, const struct inode *inode, 
 		fuse_lowlevel_notify_inval_inode(server->session, inode->nodeid, -1, 0);
 }
 
+static void open_again(struct op_again *again)
+{
+	op_open(again->work.req, again->ino, &again->info);
+}
+
 void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 {
 	struct server *server = server_of(req);
 	struct inode *inode = op_inode(req, ino);
+	const struct op_again again = {.run = open_again, .ino = ino, .info = *info};
 	struct handle *handle;
 	int fd = -1, r = 0;
 
@@ -59,7 +65,10 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 	if (r == 0)
 		r = lane_open(server, inode, info->flags & HANDLE_FLAGS, fd, info, &handle);
 	if (r < 0) {
-		op_reply(req, r);
+		if (r == -EAGAIN && !(info->flags & O_NONBLOCK))
+			op_when_unleased(req, &again);
+		else
+			op_reply(req, r);
 		return;
 	}
 	info->fh = (uintptr_t)handle;

@@ -39,6 +39,20 @@ static void read_done(struct backend_request *request, ssize_t result)
 	io_put(io);
 }
 
+static void read_again(struct op_again *again)
+{
+	op_read(again->work.req, again->ino, again->size, again->offset, &again->info);
+}
+
+static void read_when_unleased(fuse_req_t req, struct handle *handle, size_t size, off_t offset)
+{
+	op_when_unleased(req, &(struct op_again){.run = read_again,
+				      .ino = handle->inode->nodeid,
+				      .info.fh = (uintptr_t)handle,
+				      .size = size,
+				      .offset = offset});
+}
+
 static void read_file(fuse_req_t req, struct handle *handle, size_t size, off_t offset)
 {
 	struct io *io = io_get(req, handle);
@@ -53,7 +67,10 @@ static void read_file(fuse_req_t req, struct handle *handle, size_t size, off_t 
 	if (r < 0) {
 		if (io)
 			io_put(io);
-		op_reply(req, r);
+		if (r == -EAGAIN)
+			read_when_unleased(req, handle, size, offset);
+		else
+			op_reply(req, r);
 		return;
 	}
 	io->request.size = size;

@@ -26,10 +26,13 @@ struct server {
 	struct fuse_session *session;
 	GThreadPool *fillers; /* copy files into the cache */
 	GThreadPool *workers; /* requests that may take long: fsync, copies */
-	bool privileged;      /* runs as root: many users, handles, passthrough */
-	bool passthrough;     /* the kernel offers it and it may be used */
-	bool uring;           /* requests come over io_uring */
-	char *transport_why;  /* and why, or why not; owned */
+	GThreadPool *waiters; /* requests that wait for somebody's lease */
+	unsigned waiting_max; /* of them at a time: others are refused */
+	_Atomic unsigned waiting;
+	bool privileged;     /* runs as root: many users, handles, passthrough */
+	bool passthrough;    /* the kernel offers it and it may be used */
+	bool uring;          /* requests come over io_uring */
+	char *transport_why; /* and why, or why not; owned */
 	struct control control;
 	struct handle_list handles;
 	struct ruling ruling;

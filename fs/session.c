@@ -348,6 +348,9 @@ static int start_server(struct server *server, unsigned descriptors)
 		/* exclusive, so that its threads stay: over io_uring a reply also asks for the next request,
 		 * and the kernel cancels what a thread that leaves has asked for */
 		server->workers = g_thread_pool_new(op_work_in_pool, server, 16, TRUE, NULL);
+		/* over io_uring each keeps one of its CPU's requests from others */
+		server->waiting_max = server->uring ? choose_uring_depth(server) / 2 : UINT_MAX;
+		server->waiters = g_thread_pool_new(op_work_in_pool, server, 8, TRUE, NULL);
 	}
 	return r;
 }
@@ -358,6 +361,8 @@ static void stop_server(struct server *server)
 		g_thread_pool_free(server->fillers, FALSE, TRUE);
 	if (server->workers)
 		g_thread_pool_free(server->workers, FALSE, TRUE);
+	if (server->waiters)
+		g_thread_pool_free(server->waiters, FALSE, TRUE);
 	io_wait_all(server);
 	if (server->tree && server->cache) {
 		lane_release_all(server);

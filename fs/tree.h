@@ -107,8 +107,11 @@ void tree_keep(struct tree *tree, struct inode *inode, int fd);
 /* An O_PATH descriptor of the inode, kept until the matching put. Returns it or -errno. */
 int tree_fd_get(struct tree *tree, struct inode *inode);
 void tree_fd_put(struct tree *tree, struct inode *inode);
-/* Opens the file itself: a descriptor that the caller closes, or -errno. */
+/* Opens the file itself: a descriptor that the caller closes, or -errno. -EAGAIN where somebody has a lease
+ * on the file in SOURCE; he has been asked to go. */
 int tree_open(struct tree *tree, struct inode *inode, int flags);
+/* The same, but waits until he has gone: at most what /proc/sys/fs/lease-break-time says. */
+int tree_open_patiently(struct tree *tree, struct inode *inode, int flags);
 /* openat(2), close-on-exec, or -errno. Where descriptors run out, the tree gives back those that it can
  * spare. */
 int tree_openat(struct tree *tree, int dir_fd, const char *name, int flags, mode_t mode);

@@ -1,9 +1,11 @@
-/* What users may not gain: by keeping what was theirs before it was given away in SOURCE. */
+/* What users may not gain, nor do to others: by keeping what was theirs before it was given away in SOURCE,
+ * by leases. */
 #include "tests/support/suite.h"
 #include "tests/support/tape.h"
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -25,7 +27,7 @@ static const char *behind(const char *name)
 
 	if (!getcwd(here, sizeof(here)))
 		fail_msg("getcwd: %s", strerror(errno));
-	if (strncmp(here, mounted.point, point) != 0 || here[point] != '/')
+	if (strncmp(here, mounted.point, point) != 0 || (here[point] && here[point] != '/'))
 		return name;
 	snprintf(path, sizeof(path), "%.2000s%.1000s/%s", mounted.source, here + point, name);
 	return path;
@@ -162,10 +164,142 @@ static void the_root_of_a_container_owns_what_its_users_own(void)
 	note_stat("foreign");
 }
 
+/* --- leases ----------------------------------------------------------------------------------- */
+
+#define LEASED 70 /* more than the daemon has threads */
+#define SOON_MS 5000
+
+static void leased_name(char name[32], int i)
+{
+	snprintf(name, 32, "leased%d", i);
+}
+
+/* A child that has leases on the files in SOURCE until it is killed. */
+static pid_t lease_all(void)
+{
+	char name[32], byte = 0;
+	int ready[2];
+	pid_t child;
+
+	assert_return_code(pipe(ready), errno);
+	child = suite_fork();
+	if (child) {
+		assert_int_equal(read(ready[0], &byte, 1), 1);
+		close(ready[0]);
+		close(ready[1]);
+		return child;
+	}
+	signal(SIGIO, SIG_IGN);
+	if (setresgid(TEST_GID, TEST_GID, TEST_GID) || setresuid(TEST_UID, TEST_UID, TEST_UID))
+		_exit(1);
+	for (int i = 0; i < LEASED; i++) {
+		int fd;
+
+		leased_name(name, i);
+		fd = open(behind(name), O_RDWR);
+		if (fd < 0 || fcntl(fd, F_SETLEASE, F_WRLCK) < 0)
+			_exit(1);
+	}
+	if (write(ready[1], &byte, 1) != 1)
+		_exit(1);
+	for (;;)
+		pause();
+}
+
+static int use(const char *name, int how)
+{
+	char byte;
+	int fd;
+
+	if (how == 1)
+		return truncate(name, 5);
+	fd = open(name, how ? O_WRONLY | O_TRUNC : O_RDONLY);
+	return fd < 0 || how ? fd : (int)pread(fd, &byte, 1, 0) - 1;
+}
+
+/* Opens, truncates and opens with O_TRUNC in turn, each from another CPU; a child. */
+static pid_t use_leased(int i)
+{
+	pid_t child = suite_fork();
+	char name[32];
+	cpu_set_t cpus;
+
+	if (child)
+		return child;
+	CPU_ZERO(&cpus);
+	CPU_SET(i % sysconf(_SC_NPROCESSORS_ONLN), &cpus);
+	sched_setaffinity(0, sizeof(cpus), &cpus);
+	leased_name(name, i);
+	while (use(name, i % 3) < 0) {
+		if (errno != EAGAIN)
+			_exit(1);
+		usleep(10000);
+	}
+	_exit(0);
+}
+
+static bool ends_soon(pid_t child)
+{
+	int status;
+
+	for (int ms = 0; ms < SOON_MS; ms += 10) {
+		if (waitpid(child, &status, WNOHANG) == child)
+			return status == 0;
+		usleep(10000);
+	}
+	return false;
+}
+
+static pid_t use_others(void)
+{
+	pid_t child = suite_fork();
+
+	if (child)
+		return child;
+	_exit(put_file("other", 100, 1) || access("unleased", R_OK) || open("unleased", O_RDONLY) < 0 ||
+		truncate("unleased", 50));
+}
+
+static void leases_in_source_hold_up_nobody_else(void **state)
+{
+	pid_t users[LEASED], holder, other;
+	char name[32];
+	bool soon;
+
+	if (config.bare)
+		SKIP_TEST("a lease on the bare directory holds up who opens the file");
+	assert_return_code(chdir(mounted.point), errno);
+	assert_return_code(put_file("unleased", 100, 1), errno);
+	for (int i = 0; i < LEASED; i++) {
+		leased_name(name, i);
+		assert_return_code(
+			put_file(behind(name), 100, 1) | chown(behind(name), TEST_UID, TEST_GID), errno);
+	}
+	holder = lease_all();
+	for (int i = 0; i < LEASED; i++)
+		users[i] = use_leased(i);
+	usleep(500000); /* all of them wait */
+	other = use_others();
+	soon = ends_soon(other);
+	kill(holder, SIGKILL);
+	waitpid(holder, NULL, 0);
+	assert_true(soon);
+	for (int i = 0; i < LEASED; i++) {
+		struct stat st;
+
+		assert_true(ends_soon(users[i]));
+		leased_name(name, i);
+		assert_return_code(stat(name, &st), errno);
+		assert_int_equal(st.st_size, i % 3 == 0 ? 100 : i % 3 == 1 ? 5 : 0);
+	}
+	assert_return_code(chdir("/"), errno);
+}
+
 static const struct CMUnitTest tests[] = {
 	SAME(who_gave_a_file_away_changes_nothing_of_it),
 	SAME(who_was_given_a_file_changes_all_of_it),
 	SAME(the_root_of_a_container_owns_what_its_users_own),
+	cmocka_unit_test(leases_in_source_hold_up_nobody_else),
 };
 
 static const struct suite suite = {.name = "trust",
