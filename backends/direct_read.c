@@ -139,11 +139,24 @@ static bool read_was_refused(struct backend_request *request, ssize_t result)
 	return true;
 }
 
+/*
+ * xfs answers EIO to O_DIRECT where blocks are promised that nothing was written to yet, as fallocate(2)
+ * near the file's end may leave them: the page cache knows what they hold, and whether it is a real error.
+ */
+static bool read_has_failed(struct backend_request *request, ssize_t result)
+{
+	if (result != -EIO)
+		return false;
+	backend_count(&direct_of(request->file)->stats.fallback_requests, 1);
+	read_buffered(request);
+	return true;
+}
+
 static void straight_done(struct engine_op *op, ssize_t result)
 {
 	struct backend_request *request = request_of(op);
 
-	if (read_was_refused(request, result))
+	if (read_was_refused(request, result) || read_has_failed(request, result))
 		return;
 	if (result > 0)
 		backend_count(&direct_of(request->file)->stats.straight_bytes, result);
@@ -173,7 +186,7 @@ static void bounce_done(struct engine_op *op, ssize_t result)
 	result = bounce_copy(request, op, result);
 	buffers_give(&direct_of(request->file)->buffers, request->work.bounce);
 	request->work.bounce = NULL;
-	if (!read_was_refused(request, result))
+	if (!read_was_refused(request, result) && !read_has_failed(request, result))
 		read_advance(request, asked, result);
 }
 

@@ -199,6 +199,23 @@ static void an_error_of_the_disk_that_passes_hurts_no_reader(void **state)
 	fixture_deinit(&fixture);
 }
 
+/* Aligned requests go straight, odd ones by way of an aligned buffer. */
+static void an_error_that_the_page_cache_does_not_share_hurts_no_reader(void **state)
+{
+	static const size_t sizes[] = {BLOCK, 3001};
+	unsigned char *buf = buffer_new(BLOCK);
+
+	for (int i = 0; i < 2; i++) {
+		struct fixture fixture;
+
+		faulty_file(&fixture, "device-read:eio#1");
+		assert_int_equal(read_and_wait(fixture.file, buf, sizes[i], 1 << 20), sizes[i]);
+		assert_pattern(buf, sizes[i], 1 << 20);
+		fixture_deinit(&fixture);
+	}
+	free(buf);
+}
+
 static void a_full_disk_in_mid_request_is_an_error(void **state)
 {
 	unsigned char *buf = buffer_new(1 << 20);
@@ -238,6 +255,7 @@ int main(void)
 		cmocka_unit_test(short_writes_of_the_disk_are_continued),
 		cmocka_unit_test(an_error_in_mid_stream_is_seen_at_its_place),
 		cmocka_unit_test(an_error_of_the_disk_that_passes_hurts_no_reader),
+		cmocka_unit_test(an_error_that_the_page_cache_does_not_share_hurts_no_reader),
 		cmocka_unit_test(a_full_disk_in_mid_request_is_an_error),
 		cmocka_unit_test(closing_with_read_ahead_hanging_waits_for_nobody),
 	};

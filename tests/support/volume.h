@@ -3,6 +3,7 @@
  */
 #pragma once
 
-/* An ext4 of that size ("96M") and blocks of a page over the file `dir`/image, mounted on `point`; both are
- * made. Skips the test where there is none. The suite unmounts what is left. */
-void volume_make(const char *dir, const char *point, const char *size);
+/* A file system of that type ("ext4", "xfs") and size ("96M"), with blocks of a page, over the file
+ * `dir`/image, mounted on `point`; both are made. Skips the test where there is none. The suite unmounts what
+ * is left. */
+void volume_make(const char *dir, const char *point, const char *type, const char *size);

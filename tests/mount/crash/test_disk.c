@@ -113,7 +113,7 @@ static void what_a_full_disk_acknowledged_is_in_the_file(void **state)
 
 	mount_prepare(&mount, "full");
 	path_of(dir, config.base, "full.disk");
-	volume_make(dir, mount.source, "24M");
+	volume_make(dir, mount.source, "ext4", "24M");
 	mount_start(&mount, "full", NULL);
 	for (size_t i = 0; i < WAYS; i++) {
 		int error, fd = open_file(mount.point, "file", O_WRONLY | O_CREAT | O_TRUNC | ways[i].flags);
@@ -232,7 +232,7 @@ static void what_fsync_acknowledged_survives_a_power_cut(void **state)
 		snprintf(name, sizeof(name), "power%d", round);
 		mount_prepare(&mount, name);
 		snprintf(dir, sizeof(dir), "%.3000s/%s.disk", config.base, name);
-		volume_make(dir, mount.source, "96M");
+		volume_make(dir, mount.source, "ext4", "96M");
 		mount_start(&mount, name, NULL);
 		write_until_the_power_is_cut(&mount, round);
 		/* the kernel lets go of the killed daemon's files in its own time */

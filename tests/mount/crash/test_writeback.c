@@ -160,7 +160,7 @@ static void start(struct mount *mount, char dir[PATH_MAX])
 	snprintf(dir, PATH_MAX, "%.3000s/writeback.disk", config.base);
 	if (shell(output, sizeof(output), "mkdir -p %s && mount -t tmpfs -o size=260M none %s", dir, dir))
 		SKIP_TEST("no tmpfs of the test's own: %s", output);
-	volume_make(dir, mount->source, "256M");
+	volume_make(dir, mount->source, "ext4", "256M");
 	assert_int_equal(shell(NULL, 0, "fallocate -l 256M %s/image", dir), 0);
 	for (size_t i = 0; i < WAYS; i++) {
 		name_of(name, &ways[i], "bare");

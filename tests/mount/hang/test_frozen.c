@@ -141,7 +141,7 @@ static void one_write_that_waits_makes_the_others_wait_elsewhere(void **state)
 		SKIP_TEST("one CPU only");
 	mount_prepare(&mount, "frozen");
 	snprintf(dir, PATH_MAX, "%.3000s/frozen.disk", config.base);
-	volume_make(dir, mount.source, "64M");
+	volume_make(dir, mount.source, "ext4", "64M");
 	mount_start(&mount, "frozen", "large_min=100K,small_max=4K");
 	path_of(path, "other");
 	assert_return_code(put_file(path, OTHER, 1), errno);
