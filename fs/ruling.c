@@ -1,6 +1,7 @@
 #include "fs/ruling.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <pwd.h>
 #include <stdlib.h>
@@ -9,6 +10,8 @@
 #include <unistd.h>
 
 #include "fs/tree.h"
+
+#define TEXT_MAX (1 << 20)
 
 void ruling_init(struct ruling *ruling)
 {
@@ -34,19 +37,57 @@ static bool find_user(const char *name, uint32_t *uid)
 	return true;
 }
 
+static int read_text(int fd, char **text, size_t *size, const char **wrong)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode)) {
+		*wrong = "takes a regular file";
+		return -EINVAL;
+	}
+	if (st.st_size > TEXT_MAX) {
+		*wrong = "is larger than 1M";
+		return -EFBIG;
+	}
+	*text = g_malloc((size_t)st.st_size + 1); /* not NULL for an empty one */
+	for (*size = 0; *size < (size_t)st.st_size;) {
+		ssize_t n = read(fd, *text + *size, (size_t)st.st_size - *size);
+
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			break;
+		*size += (size_t)n;
+	}
+	return 0;
+}
+
+/* It may be something else by now than it was at the mount: what is not a file must not be waited for. */
+static int read_file(const char *path, char **text, size_t *size, char **error)
+{
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC), r;
+	const char *wrong = NULL;
+
+	r = fd < 0 ? -errno : read_text(fd, text, size, &wrong);
+	if (r < 0)
+		*error = g_strdup_printf("rules=%s: %s", path, wrong ? wrong : g_strerror(-r));
+	if (fd >= 0)
+		close(fd);
+	return r;
+}
+
 int ruling_load(struct ruling *ruling, const char *path, char **error)
 {
-	g_autoptr(GError) reading = NULL;
 	g_autofree char *text = NULL;
 	struct rules *fresh, *old;
 	char *wrong = NULL;
-	gsize size;
-	int r;
+	size_t size = 0;
+	int r = read_file(path, &text, &size, error);
 
-	if (!g_file_get_contents(path, &text, &size, &reading)) {
-		*error = g_strdup_printf("rules=%s: %s", path, reading->message);
-		return -ENOENT;
-	}
+	if (r < 0)
+		return r;
 	r = rules_parse(text, size, find_user, &fresh, &wrong);
 	if (r < 0) {
 		*error = g_strdup_printf("rules=%s: %s", path, wrong ? wrong : g_strerror(-r));

@@ -147,6 +147,27 @@ static void a_reload_changes_the_rules_and_a_bad_one_does_not(void **state)
 	mount_stop(&mount, MOUNT_END_UMOUNT);
 }
 
+static void what_is_no_file_or_too_large_is_not_read_again(void **state)
+{
+	struct mount mount;
+
+	start(&mount, "replaced", "[films]\npath = *.film\nlane = direct\n");
+	assert_return_code(unlink(rules_path), errno);
+	assert_return_code(mkfifo(rules_path, 0600), errno);
+	assert_int_equal(
+		shell(output, sizeof(output), "timeout 5 '%s' reload '%s'", getenv("SIEVECTL"), mount.point),
+		1);
+	assert_non_null(strstr(output, "regular file"));
+	assert_return_code(unlink(rules_path), errno);
+	write_rules("[films]\n");
+	assert_return_code(truncate(rules_path, 1LL << 40), errno);
+	assert_int_equal(reload(&mount), 1);
+	assert_non_null(strstr(output, "1M"));
+	write_rules("");
+	assert_int_equal(reload(&mount), 0);
+	mount_stop(&mount, MOUNT_END_UMOUNT);
+}
+
 static void a_cached_file_follows_new_rules_at_its_next_open(void **state)
 {
 	struct mount mount;
@@ -249,6 +270,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(pinned_files_stay_when_others_come),
 	cmocka_unit_test(files_that_may_not_be_cached_take_no_place_in_the_ghost_list),
 	cmocka_unit_test(a_reload_changes_the_rules_and_a_bad_one_does_not),
+	cmocka_unit_test(what_is_no_file_or_too_large_is_not_read_again),
 	cmocka_unit_test(a_cached_file_follows_new_rules_at_its_next_open),
 	cmocka_unit_test(rules_hold_where_the_kernel_has_forgotten_the_name),
 	cmocka_unit_test(a_bad_file_is_refused_at_the_mount),
