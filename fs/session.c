@@ -232,6 +232,19 @@ static unsigned raise_descriptor_limit(void)
 	return (unsigned)MIN(limit.rlim_cur, 1 << 20);
 }
 
+/* A user's write is held to his own limit by the kernel, not to that of the shell that mounted; and none of
+ * them ends the daemon. */
+static void lift_file_size_limit(void)
+{
+	struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
+
+	signal(SIGXFSZ, SIG_IGN);
+	if (setrlimit(RLIMIT_FSIZE, &limit) == 0 || getrlimit(RLIMIT_FSIZE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_FSIZE, &limit);
+}
+
 static int start_tree(struct server *server, unsigned descriptors)
 {
 	int fd = open(server->options.source, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r;
@@ -576,8 +589,10 @@ int session_run(struct options *options, void (*ready)(void))
 {
 	struct session session = {.server.options = *options, .ready = ready};
 	unsigned descriptors = raise_descriptor_limit();
-	int r = creds_init();
+	int r;
 
+	lift_file_size_limit();
+	r = creds_init();
 	signal(SIGIO, SIG_IGN); /* a lease of ours was broken */
 	if (r < 0)
 		log_error("capabilities: %s", strerror(-r));

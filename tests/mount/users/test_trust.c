@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -295,11 +296,30 @@ static void leases_in_source_hold_up_nobody_else(void **state)
 	assert_return_code(chdir("/"), errno);
 }
 
+/* --- limits ----------------------------------------------------------------------------------- */
+
+static void the_shell_that_mounts_does_not_limit_the_size_of_files(void **state)
+{
+	static struct mount limited;
+	char output[1024];
+
+	mount_prepare(&limited, "limited");
+	if (shell(output, sizeof(output), "ulimit -S -f 16; '%s' -o passthrough=off,transport=%s '%s' '%s'",
+		    getenv("SIEVEFS"), config.transport, limited.source, limited.point))
+		fail_msg("%s", output);
+	assert_return_code(chdir(limited.point), errno);
+	assert_return_code(put_file("f", 1 << 20, 1), errno);
+	assert_return_code(truncate("f", 2 << 20), errno);
+	assert_return_code(chdir("/"), errno);
+	assert_return_code(mount_umount(limited.point), errno);
+}
+
 static const struct CMUnitTest tests[] = {
 	SAME(who_gave_a_file_away_changes_nothing_of_it),
 	SAME(who_was_given_a_file_changes_all_of_it),
 	SAME(the_root_of_a_container_owns_what_its_users_own),
 	cmocka_unit_test(leases_in_source_hold_up_nobody_else),
+	cmocka_unit_test(the_shell_that_mounts_does_not_limit_the_size_of_files),
 };
 
 static const struct suite suite = {.name = "trust",
