@@ -133,6 +133,7 @@ static int set_owner(void *arg)
  * says. */
 static int truncate_file(struct server *server, struct inode *inode, struct handle *handle, off_t size)
 {
+	char path[TREE_PATH_SIZE];
 	int fd, r;
 
 	if (handle && (handle->open_flags & O_ACCMODE) != O_RDONLY) {
@@ -141,10 +142,13 @@ static int truncate_file(struct server *server, struct inode *inode, struct hand
 			return fd;
 		return ftruncate(fd, size) < 0 ? -errno : 0;
 	}
+	/* nobody can take a lease while this is open; by its path, since that leaves the times where the size
+	 * stays (xfs) */
 	fd = tree_open(server->tree, inode, O_WRONLY);
 	if (fd < 0)
 		return fd;
-	r = ftruncate(fd, size) < 0 ? -errno : 0;
+	tree_fd_path(fd, path);
+	r = truncate(path, size) < 0 ? -errno : 0;
 	close(fd);
 	return r;
 }
