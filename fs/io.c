@@ -10,16 +10,32 @@
 
 #define IO_BUFFER (1 << 20) /* the largest request */
 #define IO_ALIGN 4096
-#define IO_POOL 16 /* kept for the next requests */
+#define IO_POOL 16 /* kept for the next requests of a pool */
+#define POOLS 16
 #define OVERDUE_NS 1000000000ull
 #define LOOKED_AT 1024 /* overdue readers at a time: more than the kernel lets wait on most machines */
 
-static struct {
+/* Each thread that takes requests has one to itself, as long as there are no more of them than pools. */
+struct io_pool {
 	pthread_mutex_t lock;
 	pthread_cond_t landed;
 	struct io *idle, *in_flight;
 	unsigned idle_count, begun_count;
-} pool = {.lock = PTHREAD_MUTEX_INITIALIZER, .landed = PTHREAD_COND_INITIALIZER};
+} __attribute__((aligned(64)));
+
+static struct io_pool pools[POOLS] = {
+	[0 ... POOLS - 1] = {.lock = PTHREAD_MUTEX_INITIALIZER, .landed = PTHREAD_COND_INITIALIZER},
+};
+
+static struct io_pool *own_pool(void)
+{
+	static _Atomic unsigned threads;
+	static __thread struct io_pool *own;
+
+	if (!own)
+		own = &pools[threads++ % POOLS];
+	return own;
+}
 
 static uint64_t clock_ns(void)
 {
@@ -31,19 +47,21 @@ static uint64_t clock_ns(void)
 
 struct io *io_get(fuse_req_t req, struct handle *handle)
 {
+	struct io_pool *pool = own_pool();
 	struct io *io;
 
-	pthread_mutex_lock(&pool.lock);
-	io = pool.idle;
+	pthread_mutex_lock(&pool->lock);
+	io = pool->idle;
 	if (io) {
-		pool.idle = io->next;
-		pool.idle_count--;
+		pool->idle = io->next;
+		pool->idle_count--;
 	}
-	pthread_mutex_unlock(&pool.lock);
+	pthread_mutex_unlock(&pool->lock);
 	if (!io)
 		io = calloc(1, sizeof(*io));
 	if (!io)
 		return NULL;
+	io->pool = pool;
 	io->req = req;
 	io->server = fuse_req_userdata(req);
 	io->handle = handle;
@@ -59,31 +77,42 @@ static void io_free(struct io *io)
 	free(io);
 }
 
+/* (locked) */
+static void has_landed(struct io_pool *pool)
+{
+	if (--pool->begun_count == 0)
+		pthread_cond_broadcast(&pool->landed);
+}
+
 void io_put(struct io *io)
 {
-	pthread_mutex_lock(&pool.lock);
-	if (io->begun && --pool.begun_count == 0)
-		pthread_cond_broadcast(&pool.landed);
-	if (pool.idle_count < IO_POOL) {
-		io->next = pool.idle;
-		pool.idle = io;
-		pool.idle_count++;
+	struct io_pool *pool = io->pool;
+
+	pthread_mutex_lock(&pool->lock);
+	if (io->begun)
+		has_landed(pool);
+	if (pool->idle_count < IO_POOL) {
+		io->next = pool->idle;
+		pool->idle = io;
+		pool->idle_count++;
 		io = NULL;
 	}
-	pthread_mutex_unlock(&pool.lock);
+	pthread_mutex_unlock(&pool->lock);
 	if (io)
 		io_free(io);
 }
 
 void io_drain(void)
 {
-	while (pool.idle) {
-		struct io *io = pool.idle;
+	for (struct io_pool *pool = pools; pool < pools + POOLS; pool++) {
+		while (pool->idle) {
+			struct io *io = pool->idle;
 
-		pool.idle = io->next;
-		io_free(io);
+			pool->idle = io->next;
+			io_free(io);
+		}
+		pool->idle_count = 0;
 	}
-	pool.idle_count = 0;
 }
 
 char *io_buffer(struct io *io, size_t size)
@@ -98,32 +127,34 @@ char *io_buffer(struct io *io, size_t size)
 
 void io_begin(struct io *io)
 {
+	struct io_pool *pool = io->pool;
+
 	if (fuse_req_is_uring(io->req))
 		io_hold_thread(io->server);
 	io->pid = fuse_req_ctx(io->req)->pid;
 	io->began_ns = clock_ns();
 	io->given_up = false;
 	io->begun = true;
-	pthread_mutex_lock(&pool.lock);
-	pool.begun_count++;
-	io->next = pool.in_flight;
-	io->link = &pool.in_flight;
+	pthread_mutex_lock(&pool->lock);
+	pool->begun_count++;
+	io->next = pool->in_flight;
+	io->link = &pool->in_flight;
 	if (io->next)
 		io->next->link = &io->next;
-	pool.in_flight = io;
-	pthread_mutex_unlock(&pool.lock);
+	pool->in_flight = io;
+	pthread_mutex_unlock(&pool->lock);
 }
 
 bool io_finish(struct io *io)
 {
 	bool given_up;
 
-	pthread_mutex_lock(&pool.lock);
+	pthread_mutex_lock(&io->pool->lock);
 	*io->link = io->next;
 	if (io->next)
 		io->next->link = io->link;
 	given_up = io->given_up;
-	pthread_mutex_unlock(&pool.lock);
+	pthread_mutex_unlock(&io->pool->lock);
 	if (given_up) {
 		payload_abandoned(&io->payload);
 		handle_free(io->server, io->handle);
@@ -131,29 +162,41 @@ bool io_finish(struct io *io)
 	return !given_up;
 }
 
+static void work_begins(struct io_pool *pool)
+{
+	pthread_mutex_lock(&pool->lock);
+	pool->begun_count++;
+	pthread_mutex_unlock(&pool->lock);
+}
+
+static void work_ends(struct io_pool *pool)
+{
+	pthread_mutex_lock(&pool->lock);
+	has_landed(pool);
+	pthread_mutex_unlock(&pool->lock);
+}
+
+/* It may end in another thread: these are rare, and have one pool in common. */
 void io_work_begins(void)
 {
-	pthread_mutex_lock(&pool.lock);
-	pool.begun_count++;
-	pthread_mutex_unlock(&pool.lock);
+	work_begins(pools);
 }
 
 void io_work_ends(void)
 {
-	pthread_mutex_lock(&pool.lock);
-	if (--pool.begun_count == 0)
-		pthread_cond_broadcast(&pool.landed);
-	pthread_mutex_unlock(&pool.lock);
+	work_ends(pools);
 }
 
 void io_wait_all(struct server *server)
 {
 	if (server->direct)
 		backend_faults_release(server->direct); /* a disk of the tests may hang for ever */
-	pthread_mutex_lock(&pool.lock);
-	while (pool.begun_count)
-		pthread_cond_wait(&pool.landed, &pool.lock);
-	pthread_mutex_unlock(&pool.lock);
+	for (struct io_pool *pool = pools; pool < pools + POOLS; pool++) {
+		pthread_mutex_lock(&pool->lock);
+		while (pool->begun_count)
+			pthread_cond_wait(&pool->landed, &pool->lock);
+		pthread_mutex_unlock(&pool->lock);
+	}
 }
 
 /* --- queue threads stay until all is answered ------------------------------------------------- */
@@ -205,20 +248,19 @@ static bool is_killed(pid_t pid)
 	return found;
 }
 
-/* The lock must be held when you call any of the functions below this line, up to the next one. */
+/* The pool's lock must be held when you call any of the functions below this line, up to the next one. */
 
 static bool is_overdue(const struct io *io, uint64_t now_ns)
 {
 	return io->is_read && !io->given_up && now_ns - io->began_ns >= OVERDUE_NS;
 }
 
-/* Pids of overdue readers, each once. */
-static unsigned overdue_readers(pid_t pids[LOOKED_AT])
+/* Adds the pids of overdue readers, each once. */
+static unsigned overdue_readers(const struct io_pool *pool, pid_t pids[LOOKED_AT], unsigned count)
 {
 	uint64_t now_ns = clock_ns();
-	unsigned count = 0;
 
-	for (struct io *io = pool.in_flight; io && count < LOOKED_AT; io = io->next) {
+	for (struct io *io = pool->in_flight; io && count < LOOKED_AT; io = io->next) {
 		unsigned i = 0;
 
 		if (!is_overdue(io, now_ns))
@@ -232,11 +274,11 @@ static unsigned overdue_readers(pid_t pids[LOOKED_AT])
 }
 
 /* Gives up one read of this reader that can be; its request, which is to be answered, or NULL. */
-static fuse_req_t give_up_one(pid_t pid)
+static fuse_req_t give_up_one(struct io_pool *pool, pid_t pid)
 {
 	uint64_t now_ns = clock_ns();
 
-	for (struct io *io = pool.in_flight; io; io = io->next) {
+	for (struct io *io = pool->in_flight; io; io = io->next) {
 		if (io->pid != pid || !is_overdue(io, now_ns))
 			continue;
 		/* a buffer of our own may be written to for as long as it takes */
@@ -251,18 +293,18 @@ static fuse_req_t give_up_one(pid_t pid)
 
 /* No lock is held from here on. */
 
-static void rescue(pid_t pid)
+static void rescue(struct io_pool *pool, pid_t pid)
 {
 	fuse_req_t req;
 
 	do {
-		pthread_mutex_lock(&pool.lock);
-		req = give_up_one(pid);
-		pool.begun_count += req != NULL; /* its read may land meanwhile */
-		pthread_mutex_unlock(&pool.lock);
+		pthread_mutex_lock(&pool->lock);
+		req = give_up_one(pool, pid);
+		pool->begun_count += req != NULL; /* its read may land meanwhile */
+		pthread_mutex_unlock(&pool->lock);
 		if (req) {
 			fuse_reply_err(req, EINTR);
-			io_work_ends();
+			work_ends(pool);
 		}
 	} while (req);
 }
@@ -270,13 +312,17 @@ static void rescue(pid_t pid)
 void io_rescue(void)
 {
 	pid_t pids[LOOKED_AT];
-	unsigned count;
+	unsigned count = 0;
 
-	pthread_mutex_lock(&pool.lock);
-	count = overdue_readers(pids);
-	pthread_mutex_unlock(&pool.lock);
+	for (struct io_pool *pool = pools; pool < pools + POOLS; pool++) {
+		pthread_mutex_lock(&pool->lock);
+		count = overdue_readers(pool, pids, count);
+		pthread_mutex_unlock(&pool->lock);
+	}
 	for (unsigned i = 0; i < count; i++) {
-		if (is_killed(pids[i]))
-			rescue(pids[i]);
+		if (!is_killed(pids[i]))
+			continue;
+		for (struct io_pool *pool = pools; pool < pools + POOLS; pool++)
+			rescue(pool, pids[i]);
 	}
 }

@@ -14,8 +14,11 @@
 #include "fs/payload.h"
 #include "fs/server.h"
 
+struct io_pool;
+
 struct io {
 	struct backend_request request;
+	struct io_pool *pool; /* that it came from */
 	fuse_req_t req;
 	struct server *server;
 	struct handle *handle;

@@ -5,10 +5,18 @@
 #include <pthread.h>
 #include <sys/mman.h>
 
-static struct {
+#define PARTS 16
+
+/* In parts by the buffer's address, so that queues seldom wait for each other. */
+static struct known {
 	pthread_mutex_t lock;
 	GHashTable *seconds; /* address of a buffer -> second address of its memory */
-} known = {.lock = PTHREAD_MUTEX_INITIALIZER};
+} __attribute__((aligned(64))) parts[PARTS] = {[0 ... PARTS - 1] = {.lock = PTHREAD_MUTEX_INITIALIZER}};
+
+static struct known *part_of(const char *buf)
+{
+	return &parts[((uintptr_t)buf * 0x9e3779b97f4a7c15ull) >> 60];
+}
 
 /* Fresh shared memory with two addresses, the first one of the system's choice. 0 or -errno. */
 static int map_twice(size_t size, char **first, char **second)
@@ -24,7 +32,7 @@ static int map_twice(size_t size, char **first, char **second)
 }
 
 /* (locked) */
-static int replace(char *buf, size_t size)
+static int replace(struct known *known, char *buf, size_t size)
 {
 	char *first, *second = NULL;
 	int r = map_twice(size, &first, &second);
@@ -36,40 +44,45 @@ static int replace(char *buf, size_t size)
 		munmap(second, size);
 		return -ENOMEM;
 	}
-	g_hash_table_insert(known.seconds, buf, second);
+	g_hash_table_insert(known->seconds, buf, second);
 	return 0;
 }
 
 void payload_borrow(fuse_req_t req, size_t size, struct payload *payload)
 {
+	struct known *known;
+
 	*payload = (struct payload){0};
 	if (!fuse_req_is_uring(req) || fuse_req_get_payload(req, &payload->buf, &payload->size, NULL) != 0 ||
 		payload->size < size) {
 		payload->buf = NULL;
 		return;
 	}
-	pthread_mutex_lock(&known.lock);
-	if (!known.seconds)
-		known.seconds = g_hash_table_new(NULL, NULL);
-	payload->io = g_hash_table_lookup(known.seconds, payload->buf);
-	if (!payload->io && replace(payload->buf, payload->size) == 0)
-		payload->io = g_hash_table_lookup(known.seconds, payload->buf);
-	pthread_mutex_unlock(&known.lock);
+	known = part_of(payload->buf);
+	pthread_mutex_lock(&known->lock);
+	if (!known->seconds)
+		known->seconds = g_hash_table_new(NULL, NULL);
+	payload->io = g_hash_table_lookup(known->seconds, payload->buf);
+	if (!payload->io && replace(known, payload->buf, payload->size) == 0)
+		payload->io = g_hash_table_lookup(known->seconds, payload->buf);
+	pthread_mutex_unlock(&known->lock);
 	if (!payload->io)
 		payload->io = payload->buf;
 }
 
 int payload_replace(const struct payload *payload)
 {
+	struct known *known;
 	int r;
 
 	if (!payload->buf)
 		return 0;
 	if (payload->io == payload->buf)
 		return -ENOTSUP;
-	pthread_mutex_lock(&known.lock);
-	r = replace(payload->buf, payload->size);
-	pthread_mutex_unlock(&known.lock);
+	known = part_of(payload->buf);
+	pthread_mutex_lock(&known->lock);
+	r = replace(known, payload->buf, payload->size);
+	pthread_mutex_unlock(&known->lock);
 	return r;
 }
 
@@ -82,5 +95,6 @@ void payload_abandoned(const struct payload *payload)
 void payload_forget_all(void)
 {
 	/* their second addresses go with the process */
-	g_clear_pointer(&known.seconds, g_hash_table_destroy);
+	for (int i = 0; i < PARTS; i++)
+		g_clear_pointer(&parts[i].seconds, g_hash_table_destroy);
 }
