@@ -40,7 +40,6 @@ static const struct generic_option generic_options[] = {
 	{"default_permissions", GENERIC_FOR_KERNEL},
 	{"fsname", GENERIC_FOR_KERNEL, VALUE},
 	{"subtype", GENERIC_FOR_KERNEL, VALUE},
-	{"max_read", GENERIC_FOR_KERNEL, VALUE},
 	{"context", GENERIC_FOR_KERNEL, VALUE},
 	{"fscontext", GENERIC_FOR_KERNEL, VALUE},
 	{"defcontext", GENERIC_FOR_KERNEL, VALUE},

@@ -91,6 +91,8 @@ static const struct option_row rows[] = {
 		.help = "how requests come from the kernel"),
 	OPTION("uring_depth", UINT, uring_depth, .max = 1024, .fallback = "0",
 		.help = "requests per io_uring queue; 0 = by the host"),
+	OPTION("max_read", SIZE, max_read, .min = 4096, .max = OPTIONS_MAX_READ, .fallback = "256K",
+		.help = "largest read that the kernel asks for at once"),
 	OPTION("passthrough", CHOICE, passthrough, .choices = passthrough_names, .fallback = "auto",
 		.help = "let the kernel move the bytes"),
 	OPTION("log", CHOICE, log, .choices = log_names, .fallback = "info",

@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define OPTIONS_MAX_READ (1 << 20) /* as much as the kernel puts into one request */
+
 enum options_action {
 	OPTIONS_MOUNT,
 	OPTIONS_HELP,
@@ -70,6 +72,7 @@ struct options {
 	double negative_timeout_s;
 	enum option_transport transport;
 	unsigned int uring_depth; /* requests per queue; 0: chosen by the host */
+	uint64_t max_read;        /* bytes, whole pages are used */
 	enum option_passthrough passthrough;
 	enum log_level log;
 };

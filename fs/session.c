@@ -26,6 +26,7 @@
 #include "fs/transport.h"
 
 #define MAX_WRITE (1 << 20)
+#define PAGE 4096
 #define FD_SET_MAX 4096
 #define WORKER_THREADS 64
 
@@ -137,6 +138,11 @@ static void want(struct fuse_conn_info *conn, uint64_t flag)
 		fuse_set_feature_flag(conn, flag);
 }
 
+static unsigned max_read_of(const struct server *server)
+{
+	return (unsigned)(server->options.max_read & ~(uint64_t)(PAGE - 1));
+}
+
 static void op_init(void *userdata, struct fuse_conn_info *conn)
 {
 	struct server *server = userdata;
@@ -155,6 +161,7 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 	fuse_unset_feature_flag(conn, FUSE_CAP_WRITEBACK_CACHE);
 	fuse_unset_feature_flag(conn, FUSE_CAP_SPLICE_READ); /* op_write wants the bytes */
 	conn->max_write = MAX_WRITE;
+	conn->max_read = max_read_of(server); /* libfuse wants to hear it twice */
 	conn->max_background = 64;
 	conn->congestion_threshold = 48;
 	conn->time_gran = 1;
@@ -442,6 +449,7 @@ static struct fuse_session *new_session(struct server *server)
 	add_mount_flags(server, list);
 	if (server->uring)
 		g_string_append_printf(list, ",io_uring,io_uring_q_depth=%u", choose_uring_depth(server));
+	g_string_append_printf(list, ",max_read=%u", max_read_of(server));
 	if (o->debug)
 		g_string_append(list, ",debug");
 	if (o->kernel_options && o->kernel_options->len)

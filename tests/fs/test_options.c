@@ -105,6 +105,8 @@ static void each_row_takes_its_values(void **state)
 		{"transport=dev"},
 		{"uring_depth=0"},
 		{"uring_depth=1024"},
+		{"max_read=4K"},
+		{"max_read=1M"},
 		{"passthrough=auto"},
 		{"passthrough=on"},
 		{"passthrough=off"},
@@ -169,7 +171,9 @@ static void defaults_are_the_documented_ones(void **state)
 		"large=stream,stream_after=256K,stream_gap=128K,direct_readahead=8M,direct_depth=8,direct_"
 		"memory=64M,write=around,coherence="
 		"open,"
-		"attr_timeout=1,entry_timeout=1,negative_timeout=0,transport=auto,uring_depth=0,passthrough="
+		"attr_timeout=1,entry_timeout=1,negative_timeout=0,transport=auto,uring_depth=0,max_read="
+		"256K,"
+		"passthrough="
 		"auto,"
 		"log=info",
 		evict_policy_name(evict_catalogue[0]));
@@ -269,6 +273,8 @@ static const struct error_case bad_lists[] = {
 	{"negative_timeout=", "negative_timeout=: takes seconds"},
 	{"transport=io_uring", "transport=io_uring: takes auto, uring or dev"},
 	{"uring_depth=1025", "uring_depth=1025: takes a whole number, at most 1024"},
+	{"max_read=2M", "max_read=2M: takes bytes with K, M, G or T, 4K to 1M"},
+	{"max_read=512", "max_read=512: takes bytes with K, M, G or T, 4K to 1M"},
 	{"passthrough=yes", "passthrough=yes: takes auto, on or off"},
 	{"log=verbose", "log=verbose: takes error, warning, info or debug"},
 	/* unknown words */
@@ -397,12 +403,11 @@ static void generic_options_are_sorted_by_who_takes_them(void **state)
 			"rw,noauto,_netdev,x-systemd.automount,X-mount.mkdir=0755,nofail,user,user=joe,"
 			"defaults,"
 			",comment=a\\,b,relatime,nonempty,dev,suid,nosuid,noatime,dirsync,allow_other,"
-			"default_permissions,fsname=my\\,disk\\\\x,max_read=65536,x-systemd.requires=/srv",
+			"default_permissions,fsname=my\\,disk\\\\x,x-systemd.requires=/srv",
 			&error),
 		0);
 	assert_string_equal(options.kernel_options->str,
-		"rw,dev,suid,nosuid,noatime,dirsync,allow_other,default_permissions,fsname=my\\,disk\\\\x,"
-		"max_read=65536");
+		"rw,dev,suid,nosuid,noatime,dirsync,allow_other,default_permissions,fsname=my\\,disk\\\\x");
 	assert_true(options_has_generic(&options, "allow_other"));
 	assert_false(options_has_generic(&options, "allow"));
 	assert_false(options.read_only);
