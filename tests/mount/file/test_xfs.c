@@ -16,6 +16,7 @@
 #define SIZE (LATER + 20)
 #define PART 199680 /* a first read up to here writes back less than there is */
 #define NEXT 65536
+#define ROOM (256 << 10)
 
 static struct mount tree;
 
@@ -46,7 +47,7 @@ static int make(const char *name)
 
 static bool xfs_refuses(const char *name)
 {
-	char *buf = aligned_alloc(4096, PART);
+	char *buf = aligned_alloc(4096, ROOM);
 	int error = 0, writer = make(name), fd = open_file(tree.source, name, O_RDONLY | O_DIRECT);
 
 	assert_int_equal(pread(fd, buf, PART, 0), PART);
@@ -72,7 +73,7 @@ static void tree_start(const char *name, const char *options)
  * promised for what may be appended; the page cache reads them as zeros. (Seen on Linux 6.18.) */
 static void what_xfs_refuses_to_o_direct_is_read_through_the_page_cache(void **state)
 {
-	char *right = calloc(1, SIZE), *buf = aligned_alloc(4096, PART);
+	char *right = calloc(1, SIZE), *buf = aligned_alloc(4096, ROOM);
 	int fd, writer;
 
 	tree_start("refused", "large=direct,large_min=4K,small_max=1K,admit=0");
