@@ -46,6 +46,8 @@ void op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, s
 void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info);
 void op_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *info);
 int dir_fd(const struct fuse_file_info *info);
+/* At the end of the mount: nobody asks for them any more. */
+void dir_free_all(void);
 
 /* ops_file.c: open files */
 void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *info);

@@ -14,12 +14,19 @@
 
 /* An open directory. */
 struct dir {
+	struct dir *next_open, **link; /* in the list of all */
 	int fd;
 	pthread_mutex_t lock; /* for all below: a descriptor has one position */
 	off_t next;           /* the offset behind the last entry given out */
 	size_t used, at;      /* of the buffer */
 	char buffer[DIR_BUFFER];
 };
+
+/* The kernel does not release what is open when the mount ends. */
+static struct {
+	pthread_mutex_t lock;
+	struct dir *first;
+} open_dirs = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static struct dir *dir_of(const struct fuse_file_info *info)
 {
@@ -31,11 +38,33 @@ int dir_fd(const struct fuse_file_info *info)
 	return dir_of(info)->fd;
 }
 
+static void dir_register(struct dir *dir)
+{
+	pthread_mutex_lock(&open_dirs.lock);
+	dir->next_open = open_dirs.first;
+	dir->link = &open_dirs.first;
+	if (dir->next_open)
+		dir->next_open->link = &dir->next_open;
+	open_dirs.first = dir;
+	pthread_mutex_unlock(&open_dirs.lock);
+}
+
 static void dir_free(struct dir *dir)
 {
+	pthread_mutex_lock(&open_dirs.lock);
+	*dir->link = dir->next_open;
+	if (dir->next_open)
+		dir->next_open->link = dir->link;
+	pthread_mutex_unlock(&open_dirs.lock);
 	close(dir->fd);
 	pthread_mutex_destroy(&dir->lock);
 	free(dir);
+}
+
+void dir_free_all(void)
+{
+	while (open_dirs.first)
+		dir_free(open_dirs.first);
 }
 
 void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
@@ -62,6 +91,7 @@ void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 	dir->next = 0;
 	dir->used = dir->at = 0;
 	pthread_mutex_init(&dir->lock, NULL);
+	dir_register(dir);
 	info->fh = (uintptr_t)dir;
 	if (fuse_reply_open(req, info) == -ENOENT)
 		dir_free(dir);

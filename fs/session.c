@@ -386,6 +386,7 @@ static void stop_server(struct server *server)
 	io_wait_all(server);
 	if (server->tree && server->cache) {
 		lane_release_all(server);
+		dir_free_all();
 		copy_drop_all(server);
 	}
 	cache_free(server->cache);

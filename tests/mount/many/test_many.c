@@ -237,11 +237,16 @@ static void a_handle_of_a_removed_file_is_stale(void **state)
 	close(dir);
 }
 
-static void the_mount_ends_cleanly(void **state)
+static void the_mount_ends_cleanly_with_a_directory_open(void **state)
 {
+	int dir;
+
 	if (!is_mounted)
 		skip();
+	dir = open(many.point, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_return_code(dir, errno);
 	mount_stop(&many, MOUNT_END_SIGTERM);
+	close(dir);
 }
 
 static const struct CMUnitTest tests[] = {
@@ -250,7 +255,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(all_its_names_are_listed_from_a_crowded_directory),
 	cmocka_unit_test(a_handle_reopens_a_forgotten_file),
 	cmocka_unit_test(a_handle_of_a_removed_file_is_stale),
-	cmocka_unit_test(the_mount_ends_cleanly),
+	cmocka_unit_test(the_mount_ends_cleanly_with_a_directory_open),
 };
 
 static const struct suite suite = {
