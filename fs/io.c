@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-#define IO_BUFFER (1 << 20) /* the largest request */
+#define IO_BUFFER OPTIONS_MAX_READ
 #define IO_ALIGN 4096
 #define IO_POOL 16 /* kept for the next requests of a pool */
 #define POOLS 16
