@@ -113,7 +113,7 @@ static void route_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *in
 	}
 	info->fh = (uintptr_t)session;
 	info->direct_io = 1;
-	if (fuse_reply_open(req, info) == -ENOENT)
+	if (fuse_reply_open(req, info) < 0)
 		control_close(session);
 }
 

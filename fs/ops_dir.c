@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fuse.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,7 +94,7 @@ void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 	pthread_mutex_init(&dir->lock, NULL);
 	dir_register(dir);
 	info->fh = (uintptr_t)dir;
-	if (fuse_reply_open(req, info) == -ENOENT)
+	if (fuse_reply_open(req, info) < 0)
 		dir_free(dir);
 }
 
@@ -150,14 +151,18 @@ static bool is_dot(const char *name)
 	return name[0] == '.' && (!name[1] || (name[1] == '.' && !name[2]));
 }
 
-/* Adds one entry. Returns the bytes it takes, more than the room left if it was not added; 0 when it is gone.
+/*
+ * Adds one entry. Returns the bytes it takes, more than the room left if it was not added; 0 when it is gone.
+ * A name whose lookup fails otherwise is listed without an inode (node 0): the program's own lookup gets the
+ * error.
  */
 static size_t add_entry(struct listing *l, const struct dirent64 *d)
 {
-	size_t room = l->size - l->used, need;
+	size_t room = l->size - l->used;
 	struct fuse_entry_param entry = {0};
 	struct inode *child = NULL;
 	struct statx stx;
+	int r;
 
 	if (l->inode == tree_root(l->server->tree) && strcmp(d->d_name, CONTROL_NAME) == 0)
 		return 0; /* the source's own: that name is the mount's, see fs/ops_control.c */
@@ -168,12 +173,28 @@ static size_t add_entry(struct listing *l, const struct dirent64 *d)
 	if (fuse_add_direntry_plus(l->req, NULL, 0, d->d_name, &entry, d->d_off) > room)
 		return room + 1;
 	if (!is_dot(d->d_name)) {
-		if (tree_lookup(l->server->tree, l->inode, d->d_name, &child, &stx) < 0)
+		r = tree_lookup(l->server->tree, l->inode, d->d_name, &child, &stx);
+		if (r == -ENOENT)
 			return 0;
-		op_fill_entry(l->server, child, &stx, &entry);
+		if (r == 0)
+			op_fill_entry(l->server, child, &stx, &entry);
 	}
-	need = fuse_add_direntry_plus(l->req, l->out + l->used, room, d->d_name, &entry, d->d_off);
-	return need;
+	return fuse_add_direntry_plus(l->req, l->out + l->used, room, d->d_name, &entry, d->d_off);
+}
+
+/* The kernel did not get the list, and so has no reference to what was looked up for it. */
+static void put_entries(const struct listing *l)
+{
+	const struct fuse_direntplus *entry;
+
+	for (size_t at = 0; l->plus && at < l->used; at += FUSE_DIRENTPLUS_SIZE(entry)) {
+		struct inode *inode;
+
+		entry = (const struct fuse_direntplus *)(l->out + at);
+		inode = entry->entry_out.nodeid ? tree_find(l->server->tree, entry->entry_out.nodeid) : NULL;
+		if (inode)
+			tree_put(l->server->tree, inode, 1);
+	}
 }
 
 static int list_locked(struct listing *l, struct dir *dir, off_t offset)
@@ -216,8 +237,8 @@ static void list(
 	pthread_mutex_unlock(&dir->lock);
 	if (r < 0)
 		op_reply(req, r);
-	else
-		fuse_reply_buf(req, l.out, l.used);
+	else if (fuse_reply_buf(req, l.out, l.used) < 0)
+		put_entries(&l);
 	free(l.out);
 }
 

@@ -20,8 +20,8 @@ static void reply_entry(fuse_req_t req, struct inode *inode, const struct statx 
 		tree_statx(server->tree, inode, &newer) == 0)
 		stx = &newer; /* a mapping may have moved the times */
 	op_fill_entry(server, inode, stx, &entry);
-	if (fuse_reply_entry(req, &entry) == -ENOENT)
-		tree_put(server->tree, inode, 1); /* the caller is gone: the kernel took no reference */
+	if (fuse_reply_entry(req, &entry) < 0)
+		tree_put(server->tree, inode, 1); /* the kernel took no reference */
 }
 
 static void reply_negative(fuse_req_t req)

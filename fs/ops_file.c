@@ -73,7 +73,7 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 	}
 	info->fh = (uintptr_t)handle;
 	forget_attributes(server, inode, handle);
-	if (fuse_reply_open(req, info) == -ENOENT)
+	if (fuse_reply_open(req, info) < 0)
 		lane_release(server, handle);
 }
 
@@ -119,7 +119,7 @@ static void reply_create(
 	}
 	info->fh = (uintptr_t)handle;
 	op_fill_entry(server, inode, &stx, &entry);
-	if (fuse_reply_create(req, &entry, info) == -ENOENT) {
+	if (fuse_reply_create(req, &entry, info) < 0) {
 		lane_release(server, handle);
 		tree_put(server->tree, inode, 1);
 	}

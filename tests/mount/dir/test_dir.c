@@ -227,6 +227,17 @@ static void directories_are_not_files(void)
 	NOTE(open("d", O_RDWR));
 }
 
+static void names_that_may_not_be_looked_up_are_listed(void)
+{
+	NOTE(mkdir("d", 0755));
+	make_names("d", 0, 5);
+	NOTE(chmod("d", 0444));
+	note_dir("d");
+	NOTE(shell(NULL, 0, "ls -l d"));
+	NOTE(shell(NULL, 0, "tar -cf - d >/dev/null"));
+	NOTE(chmod("d", 0755));
+}
+
 static const struct CMUnitTest tests[] = {
 	SAME(listings_are_complete),
 	SAME(names_that_stay_are_given_once_while_others_come_and_go),
@@ -236,6 +247,7 @@ static const struct CMUnitTest tests[] = {
 	SAME(two_streams_do_not_disturb_each_other),
 	SAME(small_buffers_get_every_name),
 	SAME(directories_are_not_files),
+	SAME(names_that_may_not_be_looked_up_are_listed),
 };
 
 static const struct suite suite = {

@@ -3,6 +3,7 @@
 #include "tests/support/suite.h"
 #include "tests/support/tape.h"
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -252,6 +254,43 @@ static void the_mount_has_the_flags_of_source(void **state)
 	mount_stop(&below, MOUNT_END_UMOUNT);
 }
 
+/* A FUSE file system on SOURCE/dead whose daemon was killed: each look-up of it says ENOTCONN. */
+static void mount_dead(const struct mount *mount)
+{
+	char from[PATH_MAX], to[PATH_MAX], output[1024];
+	pid_t bindfs;
+
+	snprintf(from, sizeof(from), "%.3000s/alive", mount->source);
+	snprintf(to, sizeof(to), "%.3000s/dead", mount->source);
+	assert_return_code(mkdir(from, 0755) | mkdir(to, 0755), errno);
+	if (shell(output, sizeof(output), "which bindfs"))
+		SKIP_TEST("no bindfs here");
+	bindfs = suite_fork();
+	if (!bindfs) {
+		execlp("bindfs", "bindfs", "-f", from, to, NULL);
+		_exit(1);
+	}
+	assert_true(mount_wait(to, true, 5000));
+	kill(bindfs, SIGKILL);
+	waitpid(bindfs, NULL, 0);
+}
+
+static void a_dead_mount_below_is_listed(void **state)
+{
+	static struct mount above;
+	char output[1024];
+
+	mount_prepare(&above, "above");
+	mount_dead(&above);
+	mount_start(&above, "above", NULL);
+	assert_lists(above.point, "alive dead ");
+	assert_int_equal(shell(output, sizeof(output), "tar -C '%s' -cf - . >/dev/null", above.point), 2);
+	assert_non_null(strstr(output, "dead"));
+	mount_stop(&above, MOUNT_END_UMOUNT);
+	snprintf(output, sizeof(output), "%.900s/dead", above.source);
+	assert_return_code(umount2(output, MNT_DETACH), errno);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_tree_of_several_file_systems_is_mounted),
 	cmocka_unit_test(inode_numbers_are_unique),
@@ -263,6 +302,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_mount_in_source_shows_what_it_covers),
 	cmocka_unit_test(file_systems_below_get_no_rights_that_they_lack),
 	cmocka_unit_test(the_mount_has_the_flags_of_source),
+	cmocka_unit_test(a_dead_mount_below_is_listed),
 };
 
 static const struct suite suite = {
