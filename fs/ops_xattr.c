@@ -47,6 +47,11 @@ static bool acl_keeps_sgid(fuse_req_t req, struct inode *inode, const char *name
 	return fuse_req_ctx(req)->uid == 0 || op_caller_is_in_group(req, stx.stx_gid);
 }
 
+static bool is_acl(const char *name)
+{
+	return strncmp(name, ACL, strlen(ACL)) == 0;
+}
+
 struct xattr_change {
 	const char *path, *name, *value; /* value NULL: is removed */
 	size_t size;
@@ -85,7 +90,7 @@ static void change(fuse_req_t req, fuse_ino_t ino, struct xattr_change *what)
 	what->path = path;
 	what->bits.keep = what->value && acl_keeps_sgid(req, inode, what->name);
 	fresh = copy_attributes_begin(server, inode);
-	if (strncmp(what->name, ACL, strlen(ACL)) == 0)
+	if (is_acl(what->name))
 		r = op_as_owner(req, &(struct op_owned){.inode = inode,
 					     .capability = CAP_FOWNER,
 					     .gid = (gid_t)-1,
@@ -141,6 +146,9 @@ void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 		n = n < 0 ? -errno : n;
 		path_put(req, inode);
 	}
+	/* the kernel asks for the ACL in each permission check, which fails with any other error */
+	if (n == -EOPNOTSUPP && is_acl(name))
+		n = -ENODATA;
 	reply_read(req, buf, size, n);
 }
 

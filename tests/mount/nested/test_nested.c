@@ -291,6 +291,47 @@ static void a_dead_mount_below_is_listed(void **state)
 	assert_return_code(umount2(output, MNT_DETACH), errno);
 }
 
+static int use_as_user(void)
+{
+	int fd;
+
+	if (setresgid(TEST_GID, TEST_GID, TEST_GID) || setresuid(TEST_UID, TEST_UID, TEST_UID))
+		return 1;
+	if (put_file("f", 100, 1) || mkdir("d", 0755) || put_file("d/g", 100, 1) || rename("f", "d/f"))
+		return 2;
+	fd = open("d/f", O_RDWR);
+	if (fd < 0 || access("d/g", R_OK) || truncate("d/g", 10) || chmod("d/g", 0600))
+		return 3;
+	fd = open("proc/version", O_RDONLY);
+	return fd < 0 || read(fd, &fd, 1) != 1 ? 4 : 0;
+}
+
+static void users_reach_file_systems_without_access_lists(void **state)
+{
+	static struct mount plain;
+	char output[1024];
+	int status;
+	pid_t user;
+
+	mount_prepare(&plain, "no_acl");
+	assert_return_code(mount("none", plain.source, "ramfs", 0, "mode=0777"), errno);
+	snprintf(output, sizeof(output), "%.900s/proc", plain.source);
+	assert_return_code(mkdir(output, 0755), errno);
+	assert_return_code(mount("none", output, "proc", 0, NULL), errno);
+	mount_start(&plain, "no_acl", NULL);
+	assert_return_code(chdir(plain.point), errno);
+	user = suite_fork();
+	if (!user)
+		_exit(use_as_user());
+	assert_int_equal(waitpid(user, &status, 0), user);
+	assert_int_equal(status, 0);
+	assert_true(shell(output, sizeof(output), "setfacl -m u:1:r d/f"));
+	assert_non_null(strstr(output, strerror(EOPNOTSUPP)));
+	assert_return_code(chdir(plain.source), errno);
+	mount_stop(&plain, MOUNT_END_UMOUNT);
+	assert_return_code(umount("proc") | chdir("/") | umount(plain.source), errno);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_tree_of_several_file_systems_is_mounted),
 	cmocka_unit_test(inode_numbers_are_unique),
@@ -303,6 +344,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(file_systems_below_get_no_rights_that_they_lack),
 	cmocka_unit_test(the_mount_has_the_flags_of_source),
 	cmocka_unit_test(a_dead_mount_below_is_listed),
+	cmocka_unit_test(users_reach_file_systems_without_access_lists),
 };
 
 static const struct suite suite = {
