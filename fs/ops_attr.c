@@ -12,25 +12,34 @@
 #include "fs/creds.h"
 #include "fs/ops.h"
 
-static void reply_attr(fuse_req_t req, struct inode *inode)
+/* False after having replied an error. */
+static bool read_attributes(fuse_req_t req, struct inode *inode, struct statx *stx, double *timeout)
 {
 	struct server *server = server_of(req);
+	int r;
+
+	/* before the times are read, or those of the last stores through a mapping could be missed */
+	if (copy_may_be_mapped(server, inode))
+		copy_before_reading(server, inode);
+	*timeout = op_attr_timeout(server, inode);
+	r = tree_statx(server->tree, inode, stx);
+	if (r < 0)
+		op_reply(req, r);
+	else
+		*timeout = op_mode_timeout(inode, stx, *timeout);
+	return r == 0;
+}
+
+static void reply_attr(fuse_req_t req, struct inode *inode)
+{
 	struct statx stx;
 	struct stat st;
 	double timeout;
-	int r;
 
-	if (copy_may_be_mapped(
-		    server, inode)) /* before the times are read, or the last ones could be missed */
-		copy_before_reading(server, inode);
-	timeout = op_attr_timeout(server, inode);
-	r = tree_statx(server->tree, inode, &stx);
-	if (r < 0) {
-		op_reply(req, r);
+	if (!read_attributes(req, inode, &stx, &timeout))
 		return;
-	}
 	tree_stat(inode, &stx, &st);
-	fuse_reply_attr(req, &st, op_mode_timeout(inode, &stx, timeout));
+	fuse_reply_attr(req, &st, timeout);
 }
 
 void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
@@ -43,20 +52,12 @@ void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 
 void op_statx(fuse_req_t req, fuse_ino_t ino, int flags, int mask, struct fuse_file_info *info)
 {
-	struct server *server = server_of(req);
 	struct inode *inode = op_inode(req, ino);
 	struct statx stx;
 	double timeout;
-	int r;
 
-	if (!inode)
+	if (!inode || !read_attributes(req, inode, &stx, &timeout))
 		return;
-	r = tree_statx(server->tree, inode, &stx);
-	if (r < 0) {
-		op_reply(req, r);
-		return;
-	}
-	timeout = op_mode_timeout(inode, &stx, op_attr_timeout(server, inode));
 	tree_present(inode, &stx);
 	fuse_reply_statx(req, 0, &stx, timeout);
 }

@@ -322,6 +322,33 @@ static void a_mapping_that_stayed_sees_what_later_ones_store(void **state)
 	munmap(late, 9000);
 }
 
+/* A program that asks for the birth time too, as stat(1) does, asks by another request. */
+static void times_asked_for_with_the_birth_time_are_those_of_the_last_store(void **state)
+{
+	struct statx before, after;
+	unsigned char *map;
+	int fd, reader;
+
+	if (config.lane && !strcmp(config.lane, "served"))
+		SKIP_TEST("there a store moves the times when the kernel writes the page back");
+	name_file("dated");
+	assert_return_code(put_file(above, 9000, 1), errno);
+	warm(above);
+	reader = open(above, O_RDONLY | O_CLOEXEC);
+	fd = open(above, O_RDWR | O_CLOEXEC);
+	assert_return_code(reader | fd, errno);
+	map = mmap(NULL, 9000, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_ptr_not_equal(map, MAP_FAILED);
+	assert_return_code(statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &before), errno);
+	poll(NULL, 0, 20); /* a tick of the clock at least */
+	map[5000] = 0x5a;
+	assert_return_code(statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME, &after), errno);
+	assert_memory_not_equal(&before.stx_mtime, &after.stx_mtime, sizeof(after.stx_mtime));
+	munmap(map, 9000);
+	close(fd);
+	close(reader);
+}
+
 /* A new name changes ctime alone; the mapping and its descriptor are gone when the file is opened next. */
 static void the_last_stores_of_a_mapping_survive_a_new_name(void **state)
 {
@@ -388,6 +415,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(attributes_changed_behind_the_mount_follow),
 	cmocka_unit_test(a_change_behind_the_mount_in_the_middle_of_its_own_is_seen),
 	cmocka_unit_test(a_mapping_that_stayed_sees_what_later_ones_store),
+	cmocka_unit_test(times_asked_for_with_the_birth_time_are_those_of_the_last_store),
 	cmocka_unit_test(the_last_stores_of_a_mapping_survive_a_new_name),
 	cmocka_unit_test(two_mounts_over_one_source_are_close_to_open),
 };
