@@ -104,11 +104,32 @@ void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 	op_reply(req, 0);
 }
 
+struct dir_sync {
+	struct op_work work;
+	int fd;
+	bool data_only;
+};
+
+static void fsyncdir_run(struct op_work *op)
+{
+	struct dir_sync *sync = (struct dir_sync *)op;
+	int r = sync->data_only ? fdatasync(sync->fd) : fsync(sync->fd);
+
+	op_reply(op->req, r < 0 ? -errno : 0);
+	free(sync);
+}
+
 void op_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *info)
 {
-	int r = datasync ? fdatasync(dir_of(info)->fd) : fsync(dir_of(info)->fd);
+	struct dir_sync *sync = malloc(sizeof(*sync));
 
-	op_reply(req, r < 0 ? -errno : 0);
+	if (!sync) {
+		op_reply(req, -ENOMEM);
+		return;
+	}
+	*sync = (struct dir_sync){
+		.work = {.run = fsyncdir_run, .req = req}, .fd = dir_of(info)->fd, .data_only = datasync};
+	op_work_run(&sync->work);
 }
 
 /* The next entry of the buffer, which is refilled as needed. NULL at the end, or with *r < 0. */

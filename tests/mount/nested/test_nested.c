@@ -3,6 +3,8 @@
 #include "tests/support/suite.h"
 #include "tests/support/tape.h"
 #include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -254,14 +256,14 @@ static void the_mount_has_the_flags_of_source(void **state)
 	mount_stop(&below, MOUNT_END_UMOUNT);
 }
 
-/* A FUSE file system on SOURCE/dead whose daemon was killed: each look-up of it says ENOTCONN. */
-static void mount_dead(const struct mount *mount)
+/* A FUSE file system on SOURCE/NAME, which shows SOURCE/below; its daemon. */
+static pid_t mount_bindfs(const struct mount *mount, const char *name)
 {
 	char from[PATH_MAX], to[PATH_MAX], output[1024];
 	pid_t bindfs;
 
-	snprintf(from, sizeof(from), "%.3000s/alive", mount->source);
-	snprintf(to, sizeof(to), "%.3000s/dead", mount->source);
+	snprintf(from, sizeof(from), "%.3000s/below", mount->source);
+	snprintf(to, sizeof(to), "%.3000s/%s", mount->source, name);
 	assert_return_code(mkdir(from, 0755) | mkdir(to, 0755), errno);
 	if (shell(output, sizeof(output), "which bindfs"))
 		SKIP_TEST("no bindfs here");
@@ -271,24 +273,79 @@ static void mount_dead(const struct mount *mount)
 		_exit(1);
 	}
 	assert_true(mount_wait(to, true, 5000));
-	kill(bindfs, SIGKILL);
-	waitpid(bindfs, NULL, 0);
+	return bindfs;
 }
 
 static void a_dead_mount_below_is_listed(void **state)
 {
 	static struct mount above;
 	char output[1024];
+	pid_t bindfs;
 
 	mount_prepare(&above, "above");
-	mount_dead(&above);
+	bindfs = mount_bindfs(&above, "dead");
+	kill(bindfs, SIGKILL); /* from now on each lookup of it says ENOTCONN */
+	waitpid(bindfs, NULL, 0);
 	mount_start(&above, "above", NULL);
-	assert_lists(above.point, "alive dead ");
+	assert_lists(above.point, "below dead ");
 	assert_int_equal(shell(output, sizeof(output), "tar -C '%s' -cf - . >/dev/null", above.point), 2);
 	assert_non_null(strstr(output, "dead"));
 	mount_stop(&above, MOUNT_END_UMOUNT);
 	snprintf(output, sizeof(output), "%.900s/dead", above.source);
 	assert_return_code(umount2(output, MNT_DETACH), errno);
+}
+
+/* The exit status of a child, or -1 when it does not end in time. */
+static int status_of(pid_t child, int limit_ms)
+{
+	int status;
+
+	for (int ms = 0; ms < limit_ms; ms += 10) {
+		if (waitpid(child, &status, WNOHANG) == child)
+			return status;
+		poll(NULL, 0, 10);
+	}
+	return -1;
+}
+
+/* Over io_uring the requests of one CPU have one thread. */
+static void a_directory_whose_disk_hangs_is_synced_apart(void **state)
+{
+	static struct mount above;
+	pid_t bindfs, syncing, other;
+	int dir, while_stopped;
+	char path[PATH_MAX];
+	cpu_set_t cpus, before;
+
+	mount_prepare(&above, "hanging");
+	bindfs = mount_bindfs(&above, "slow");
+	mount_start(&above, "hanging", NULL);
+	snprintf(path, sizeof(path), "%.3000s/slow", above.point);
+	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_return_code(dir, errno);
+	sched_getaffinity(0, sizeof(before), &before);
+	CPU_ZERO(&cpus);
+	CPU_SET(sched_getcpu(), &cpus);
+	sched_setaffinity(0, sizeof(cpus), &cpus);
+	kill(bindfs, SIGSTOP);
+	syncing = suite_fork();
+	if (!syncing)
+		_exit(fsync(dir) != 0);
+	assert_int_equal(status_of(syncing, 200), -1);
+	snprintf(path, sizeof(path), "%.3000s/new", above.point);
+	other = suite_fork();
+	if (!other)
+		_exit(put_file(path, 100, 1) != 0);
+	while_stopped = status_of(other, 2000);
+	kill(bindfs, SIGCONT);
+	sched_setaffinity(0, sizeof(before), &before);
+	assert_int_equal(status_of(syncing, 5000), 0);
+	assert_int_equal(while_stopped, 0);
+	close(dir);
+	mount_stop(&above, MOUNT_END_UMOUNT);
+	snprintf(path, sizeof(path), "%.3000s/slow", above.source);
+	assert_return_code(umount2(path, MNT_DETACH), errno);
+	waitpid(bindfs, NULL, 0);
 }
 
 static int use_as_user(void)
@@ -344,6 +401,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(file_systems_below_get_no_rights_that_they_lack),
 	cmocka_unit_test(the_mount_has_the_flags_of_source),
 	cmocka_unit_test(a_dead_mount_below_is_listed),
+	cmocka_unit_test(a_directory_whose_disk_hangs_is_synced_apart),
 	cmocka_unit_test(users_reach_file_systems_without_access_lists),
 };
 
