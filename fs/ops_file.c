@@ -195,14 +195,23 @@ static int sync_mapping(struct server *server, struct handle *handle)
 	return copy_sync_mapping(server, handle->inode, handle->object);
 }
 
+/* A close of ours, so that a network file system reports what it could not write. */
+static int close_once(int fd)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	if (copy < 0) /* no descriptor left: what must not fail for that, but asks the file system too */
+		return fdatasync(fd) < 0 ? -errno : 0;
+	return close(copy) < 0 ? -errno : 0;
+}
+
 void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 {
 	struct handle *handle = handle_of(info);
 	int r = sync_mapping(server_of(req), handle);
 
-	/* a close of ours, so that a network file system reports what it could not write */
 	if (r == 0 && handle->fd >= 0)
-		r = close(dup(handle->fd)) < 0 ? -errno : 0;
+		r = close_once(handle->fd);
 	op_reply(req, r);
 }
 

@@ -43,8 +43,29 @@ static void the_cache_keeps_to_a_quarter_of_the_descriptors(void **state)
 	mount_stop(&mount, MOUNT_END_UMOUNT);
 }
 
+static void close_tells_no_lack_of_descriptors(void **state)
+{
+	struct rlimit before, none;
+	char path[PATH_MAX];
+	struct mount mount;
+	int fd;
+
+	mount_start(&mount, "flush", NULL);
+	path_of(path, &mount, 0);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	assert_return_code(fd, errno);
+	assert_int_equal(put(fd, 100, 0, 1), 100);
+	assert_return_code(prlimit(mount.daemon, RLIMIT_NOFILE, NULL, &before), errno);
+	none = (struct rlimit){0, before.rlim_max};
+	assert_return_code(prlimit(mount.daemon, RLIMIT_NOFILE, &none, NULL), errno);
+	assert_return_code(close(fd), errno);
+	assert_return_code(prlimit(mount.daemon, RLIMIT_NOFILE, &before, NULL), errno);
+	mount_stop(&mount, MOUNT_END_UMOUNT);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(the_cache_keeps_to_a_quarter_of_the_descriptors),
+	cmocka_unit_test(close_tells_no_lack_of_descriptors),
 };
 
 static const struct suite suite = {.name = "descriptors",
