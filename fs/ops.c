@@ -137,7 +137,7 @@ static void make_again(struct op_work *work)
 	free(again);
 }
 
-void op_when_unleased(fuse_req_t req, const struct op_again *again)
+bool op_when_unleased(fuse_req_t req, const struct op_again *again)
 {
 	struct server *server = server_of(req);
 	struct op_again *own = malloc(sizeof(*own));
@@ -147,7 +147,7 @@ void op_when_unleased(fuse_req_t req, const struct op_again *again)
 		atomic_fetch_sub(&server->waiting, 1);
 		free(own);
 		op_reply(req, too_many ? -EAGAIN : -ENOMEM);
-		return;
+		return false;
 	}
 	*own = *again;
 	own->work = (struct op_work){.run = make_again, .req = req};
@@ -155,6 +155,18 @@ void op_when_unleased(fuse_req_t req, const struct op_again *again)
 		io_hold_thread(server);
 	io_work_begins();
 	g_thread_pool_push(server->waiters, own, NULL);
+	return true;
+}
+
+static void run_held(struct op_again *again)
+{
+	again->held->run(again->held);
+}
+
+void op_work_retry_after_lease(struct op_work *work, fuse_ino_t ino)
+{
+	if (!op_when_unleased(work->req, &(struct op_again){.run = run_held, .ino = ino, .held = work}))
+		free(work);
 }
 
 void op_work_in_pool(gpointer data, gpointer user_data)

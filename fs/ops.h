@@ -116,6 +116,9 @@ struct op_work {
 	fuse_req_t req;
 };
 void op_work_run(struct op_work *work);
+/* Runs the work again once the inode's lease is released (see below). For a run() that has not replied; the
+ * work is from malloc(). */
+void op_work_retry_after_lease(struct op_work *work, fuse_ino_t ino);
 void op_work_in_pool(gpointer work, gpointer server);
 /*
  * A request that found its file under somebody's lease (-EAGAIN) is made once more when that is gone. Users
@@ -132,5 +135,7 @@ struct op_again {
 	int to_set;
 	size_t size;
 	off_t offset;
+	struct op_work *held;
 };
-void op_when_unleased(fuse_req_t req, const struct op_again *again);
+/* False if it was refused, after having replied. */
+bool op_when_unleased(fuse_req_t req, const struct op_again *again);

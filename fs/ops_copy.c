@@ -132,6 +132,10 @@ static void copy_range_run(struct op_work *op)
 	struct range_copy *copy = (struct range_copy *)op;
 	ssize_t n = copy_range(server_of(op->req), copy);
 
+	if (n == -EAGAIN) {
+		op_work_retry_after_lease(op, copy->from->inode->nodeid);
+		return;
+	}
 	if (n < 0)
 		op_reply(op->req, (int)n);
 	else

@@ -175,17 +175,27 @@ struct file_work {
 	struct creds_bits bits;
 };
 
-static void file_work_run(fuse_req_t req, const struct file_work *what, void (*run)(struct op_work *))
+/* NULL after having replied ENOMEM. */
+static struct file_work *file_work_new(
+	fuse_req_t req, const struct file_work *what, void (*run)(struct op_work *))
 {
 	struct file_work *work = malloc(sizeof(*work));
 
 	if (!work) {
 		op_reply(req, -ENOMEM);
-		return;
+		return NULL;
 	}
 	*work = *what;
 	work->work = (struct op_work){.run = run, .req = req};
-	op_work_run(&work->work);
+	return work;
+}
+
+static void file_work_run(fuse_req_t req, const struct file_work *what, void (*run)(struct op_work *))
+{
+	struct file_work *work = file_work_new(req, what, run);
+
+	if (work)
+		op_work_run(&work->work);
 }
 
 static int sync_mapping(struct server *server, struct handle *handle)
@@ -200,7 +210,7 @@ static int close_once(int fd)
 {
 	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 
-	if (copy < 0) /* no descriptor left: what must not fail for that, but asks the file system too */
+	if (copy < 0) /* no descriptor left: this reports the same errors */
 		return fdatasync(fd) < 0 ? -errno : 0;
 	return close(copy) < 0 ? -errno : 0;
 }
@@ -224,6 +234,10 @@ static void fsync_run(struct op_work *op)
 	if (r == 0) {
 		fd = handle_fd(server, work->handle);
 		r = fd < 0 ? fd : (work->mode ? fdatasync(fd) : fsync(fd)) < 0 ? -errno : 0;
+	}
+	if (r == -EAGAIN) {
+		op_work_retry_after_lease(op, work->handle->inode->nodeid);
+		return;
 	}
 	op_reply(op->req, r);
 	free(work);
@@ -283,21 +297,51 @@ void op_fallocate(
 	file_work_run(req, &work, fallocate_run);
 }
 
-void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence, struct fuse_file_info *info)
+static off_t seek(struct server *server, struct handle *handle, off_t offset, int whence)
 {
-	struct server *server = server_of(req);
-	struct handle *handle = handle_of(info);
 	int fd;
 
 	copy_before_reading(server, handle->inode);
 	fd = handle_fd(server, handle);
-	if (fd < 0) {
-		op_reply(req, fd);
-		return;
-	}
+	if (fd < 0)
+		return fd;
 	offset = lseek(fd, offset, whence);
+	return offset < 0 ? -errno : offset;
+}
+
+static void reply_lseek(fuse_req_t req, off_t offset)
+{
 	if (offset < 0)
-		op_reply(req, -errno);
+		op_reply(req, (int)offset);
 	else
 		fuse_reply_lseek(req, offset);
+}
+
+static void lseek_run(struct op_work *op)
+{
+	struct file_work *work = (struct file_work *)op;
+	off_t offset = seek(server_of(op->req), work->handle, work->offset, work->mode);
+
+	if (offset == -EAGAIN) {
+		op_work_retry_after_lease(op, work->handle->inode->nodeid);
+		return;
+	}
+	reply_lseek(op->req, offset);
+	free(work);
+}
+
+void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence, struct fuse_file_info *info)
+{
+	struct handle *handle = handle_of(info);
+	off_t found = seek(server_of(req), handle, offset, whence);
+	struct file_work *work;
+
+	if (found != -EAGAIN) {
+		reply_lseek(req, found);
+		return;
+	}
+	work = file_work_new(
+		req, &(struct file_work){.handle = handle, .offset = offset, .mode = whence}, lseek_run);
+	if (work)
+		op_work_retry_after_lease(&work->work, ino);
 }

@@ -222,28 +222,76 @@ static size_t ioctl_size(unsigned cmd)
 }
 
 struct flags_request {
+	struct op_work work;
+	struct inode *inode;
 	int fd;
 	unsigned cmd;
-	void *data;
+	size_t size;
+	char data[64];
 };
+
+static bool sets_flags(unsigned cmd)
+{
+	return cmd == FS_IOC_SETFLAGS || cmd == FS_IOC_FSSETXATTR;
+}
 
 static int use_flags(void *arg)
 {
-	const struct flags_request *request = arg;
+	struct flags_request *request = arg;
 
 	return ioctl(request->fd, request->cmd, request->data) < 0 ? -errno : 0;
+}
+
+/* fd: of the file, or -errno. */
+static int flags_on(struct flags_request *request, int fd)
+{
+	int r;
+
+	if (fd < 0)
+		return fd;
+	request->fd = fd;
+	r = sets_flags(request->cmd)
+		    ? op_as_owner(request->work.req, &(struct op_owned){.inode = request->inode,
+							     .capability = CAP_FOWNER,
+							     .gid = (gid_t)-1,
+							     .change = use_flags,
+							     .arg = request})
+		    : use_flags(request);
+	close(fd);
+	return r;
+}
+
+/* Replies and frees. */
+static void reply_flags(struct flags_request *request, int r)
+{
+	bool sets = sets_flags(request->cmd);
+
+	if (r < 0)
+		op_reply(request->work.req, r);
+	else
+		fuse_reply_ioctl(request->work.req, 0, sets ? NULL : request->data, sets ? 0 : request->size);
+	free(request);
+}
+
+static void file_flags_run(struct op_work *op)
+{
+	struct flags_request *request = (struct flags_request *)op;
+	int r = flags_on(request, tree_open(server_of(op->req)->tree, request->inode, O_RDONLY | O_NONBLOCK));
+
+	if (r == -EAGAIN)
+		op_work_retry_after_lease(op, request->inode->nodeid);
+	else
+		reply_flags(request, r);
 }
 
 void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned cmd, void *arg, struct fuse_file_info *info,
 	unsigned flags, const void *in, size_t in_size, size_t out_size)
 {
-	struct server *server = server_of(req);
 	struct inode *inode = op_inode(req, ino);
-	bool sets = cmd == FS_IOC_SETFLAGS || cmd == FS_IOC_FSSETXATTR;
-	char data[64] = {0};
-	struct flags_request request = {.cmd = cmd, .data = data};
+	struct flags_request *request;
+	bool sets = sets_flags(cmd);
 	size_t size = ioctl_size(cmd);
-	int fd, r;
+	int fd;
 
 	if (!inode)
 		return;
@@ -251,24 +299,19 @@ void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned cmd, void *arg, struct fu
 		op_reply(req, -ENOTTY);
 		return;
 	}
-	if (sets)
-		memcpy(data, in, size);
-	fd = inode->type == DT_DIR ? dup(dir_fd(info))
-				   : tree_open(server->tree, inode, O_RDONLY | O_NONBLOCK);
-	if (fd < 0) {
-		op_reply(req, fd == -1 ? -errno : fd);
+	request = calloc(1, sizeof(*request));
+	if (!request) {
+		op_reply(req, -ENOMEM);
 		return;
 	}
-	request.fd = fd;
-	r = sets ? op_as_owner(req, &(struct op_owned){.inode = inode,
-					    .capability = CAP_FOWNER,
-					    .gid = (gid_t)-1,
-					    .change = use_flags,
-					    .arg = &request})
-		 : use_flags(&request);
-	close(fd);
-	if (r < 0)
-		op_reply(req, r);
-	else
-		fuse_reply_ioctl(req, 0, sets ? NULL : data, sets ? 0 : size);
+	*request = (struct flags_request){
+		.work = {.run = file_flags_run, .req = req}, .inode = inode, .cmd = cmd, .size = size};
+	if (sets)
+		memcpy(request->data, in, size);
+	if (inode->type != DT_DIR) {
+		file_flags_run(&request->work);
+		return;
+	}
+	fd = fcntl(dir_fd(info), F_DUPFD_CLOEXEC, 0);
+	reply_flags(request, flags_on(request, fd < 0 ? -errno : fd));
 }

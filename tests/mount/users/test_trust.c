@@ -175,8 +175,8 @@ static void leased_name(char name[32], int i)
 	snprintf(name, 32, "leased%d", i);
 }
 
-/* A child that has leases on the files in SOURCE until it is killed. */
-static pid_t lease_all(void)
+/* A child that has leases on the first files in SOURCE until it is killed. */
+static pid_t lease_all(int count)
 {
 	char name[32], byte = 0;
 	int ready[2];
@@ -193,7 +193,7 @@ static pid_t lease_all(void)
 	signal(SIGIO, SIG_IGN);
 	if (setresgid(TEST_GID, TEST_GID, TEST_GID) || setresuid(TEST_UID, TEST_UID, TEST_UID))
 		_exit(1);
-	for (int i = 0; i < LEASED; i++) {
+	for (int i = 0; i < count; i++) {
 		int fd;
 
 		leased_name(name, i);
@@ -276,7 +276,7 @@ static void leases_in_source_hold_up_nobody_else(void **state)
 		assert_return_code(
 			put_file(behind(name), 100, 1) | chown(behind(name), TEST_UID, TEST_GID), errno);
 	}
-	holder = lease_all();
+	holder = lease_all(LEASED);
 	for (int i = 0; i < LEASED; i++)
 		users[i] = use_leased(i);
 	usleep(500000); /* all of them wait */
@@ -292,6 +292,63 @@ static void leases_in_source_hold_up_nobody_else(void **state)
 		leased_name(name, i);
 		assert_return_code(stat(name, &st), errno);
 		assert_int_equal(st.st_size, i % 3 == 0 ? 100 : i % 3 == 1 ? 5 : 0);
+	}
+	assert_return_code(chdir("/"), errno);
+}
+
+enum { BY_LSEEK, BY_FSYNC, BY_IOCTL, BY_COPY, OPEN_USES };
+
+static pid_t use_open(int fd, int how)
+{
+	pid_t child = suite_fork();
+	off_t from = 0;
+	int flags;
+
+	if (child)
+		return child;
+	switch (how) {
+	case BY_LSEEK:
+		_exit(lseek(fd, 0, SEEK_HOLE) != 100);
+	case BY_FSYNC:
+		_exit(fsync(fd) != 0);
+	case BY_IOCTL:
+		_exit(ioctl(fd, FS_IOC_GETFLAGS, &flags) != 0);
+	default:
+		_exit(copy_file_range(fd, &from, open("target", O_WRONLY | O_CREAT, 0600), NULL, 100, 0) !=
+			100);
+	}
+}
+
+/* A file of which the kernel has a copy open can be leased in SOURCE. */
+static void requests_on_an_open_file_wait_for_a_lease_in_source(void **state)
+{
+	pid_t users[OPEN_USES], holder;
+	int fds[OPEN_USES], waiting = 0;
+	char name[32];
+
+	if (config.bare)
+		SKIP_TEST("an open file cannot be leased");
+	assert_return_code(chdir(mounted.point), errno);
+	for (int i = 0; i < OPEN_USES; i++) {
+		leased_name(name, i);
+		assert_return_code(
+			put_file(behind(name), 100, 1) | chown(behind(name), TEST_UID, TEST_GID), errno);
+		warm(name);
+		fds[i] = open(name, O_RDONLY | O_CLOEXEC);
+		assert_return_code(fds[i], errno);
+	}
+	holder = lease_all(OPEN_USES);
+	for (int i = 0; i < OPEN_USES; i++)
+		users[i] = use_open(fds[i], i);
+	usleep(300000);
+	for (int i = 0; i < OPEN_USES; i++)
+		waiting += waitpid(users[i], NULL, WNOHANG) == 0;
+	kill(holder, SIGKILL);
+	waitpid(holder, NULL, 0);
+	assert_int_equal(waiting, OPEN_USES);
+	for (int i = 0; i < OPEN_USES; i++) {
+		assert_true(ends_soon(users[i]));
+		close(fds[i]);
 	}
 	assert_return_code(chdir("/"), errno);
 }
@@ -319,6 +376,7 @@ static const struct CMUnitTest tests[] = {
 	SAME(who_was_given_a_file_changes_all_of_it),
 	SAME(the_root_of_a_container_owns_what_its_users_own),
 	cmocka_unit_test(leases_in_source_hold_up_nobody_else),
+	cmocka_unit_test(requests_on_an_open_file_wait_for_a_lease_in_source),
 	cmocka_unit_test(the_shell_that_mounts_does_not_limit_the_size_of_files),
 };
 
