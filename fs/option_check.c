@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fs/option_value.h"
+
 __attribute__((format(printf, 2, 3))) static int fail(char **error, const char *format, ...)
 {
 	va_list args;
@@ -70,4 +72,26 @@ int option_check_rules(char **path, const char *mountpoint, char **error)
 		make_absolute(path);
 	free(real);
 	return r;
+}
+
+static void append_size(GString *line, const char *before, uint64_t bytes)
+{
+	g_string_append(line, before);
+	value_format_size(line, bytes);
+}
+
+char *option_check_memory(uint64_t cache_size, uint64_t memory_floor, uint64_t memory)
+{
+	uint64_t most = memory - memory / 8;
+	GString *line;
+
+	if (memory == 0 || (cache_size <= most && memory_floor <= most - cache_size))
+		return NULL;
+	line = g_string_new(NULL);
+	append_size(line, "cache_size=", cache_size);
+	append_size(line, " and memory_floor=", memory_floor);
+	append_size(line, ": of the memory, ", memory);
+	g_string_append(line, memory_floor ? ", less than an eighth is left: the cache will be kept smaller"
+					   : ", less than an eighth is left, and the cache gives none back");
+	return g_string_free(line, FALSE);
 }

@@ -133,6 +133,7 @@ void options_init(struct options *options)
 void options_deinit(struct options *options)
 {
 	option_table_clear(&table, options);
+	g_clear_pointer(&options->warning, g_free);
 	g_clear_pointer(&options->source, g_free);
 	g_clear_pointer(&options->mountpoint, g_free);
 	if (options->kernel_options)
@@ -401,6 +402,7 @@ int options_read(struct options *options, int argc, char **argv, uint64_t memory
 		options->log = LOG_LEVEL_DEBUG;
 	}
 	fit_defaults(&parse);
+	options->warning = option_check_memory(options->cache_size, options->memory_floor, memory);
 	return check_contradictions(options, error);
 }
 

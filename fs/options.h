@@ -43,6 +43,8 @@ struct options {
 	 */
 	GString *kernel_options;
 
+	char *warning; /* what is valid but hardly meant, as one line; NULL: nothing */
+
 	uint64_t cache_size;   /* bytes */
 	uint64_t cache_min;    /* bytes; short memory shrinks the cache no further */
 	uint64_t memory_floor; /* bytes that shall stay available on the machine; 0: no floor */

@@ -118,6 +118,8 @@ static void say_what_was_chosen(const struct server *server)
 {
 	const struct options *o = &server->options;
 
+	if (o->warning)
+		log_warning("%s", o->warning);
 	if (o->transport == TRANSPORT_AUTO)
 		log_write(server->uring ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, "transport: %s; %s",
 			server->uring ? "io_uring" : "/dev/fuse", server->transport_why);

@@ -301,6 +301,35 @@ static const struct error_case bad_lists[] = {
 	{"ro,admit=x,evict=y", "admit=x: takes a whole number"},
 };
 
+/* Of 1 GiB of memory. */
+static void sizes_that_leave_nothing_get_a_warning(void **state)
+{
+	static const struct value_case cases[] = {
+		{"cache_size=100%", "cache_size=1G and memory_floor=52428K: of the memory, 1G, less than an "
+				    "eighth is left: the cache will be kept smaller"},
+		{"memory_floor=99%", "memory_floor=1038088K"},
+		{"cache_size=90%,memory_floor=0",
+			"less than an eighth is left, and the cache gives none back"},
+		{"cache_size=16777215T", "cache_size=16777215T"},
+		{"cache_size=50%,memory_floor=38%", "memory_floor=398456K"},
+		{"cache_size=50%,memory_floor=37%", NULL},
+		{"memory_floor=70%", NULL},
+		{"cache_size=64M", NULL},
+		{NULL, NULL},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autofree char *error = NULL;
+		struct options options;
+
+		assert_int_equal(read_list(&options, cases[i].given, &error), 0);
+		if (!cases[i].shown != !options.warning ||
+			(options.warning && !strstr(options.warning, cases[i].shown)))
+			fail_msg("%s: the warning is %s", cases[i].given, options.warning);
+		options_deinit(&options);
+	}
+}
+
 static void assert_names_all_policies(const char *error)
 {
 	const char *takes = strstr(error, ": takes ");
@@ -618,6 +647,7 @@ int main(void)
 		cmocka_unit_test(every_row_has_a_line_in_the_help),
 		cmocka_unit_test(defaults_are_the_documented_ones),
 		cmocka_unit_test(printed_options_read_back_as_themselves),
+		cmocka_unit_test(sizes_that_leave_nothing_get_a_warning),
 		cmocka_unit_test(each_bad_value_gets_a_line_that_names_it),
 		cmocka_unit_test(every_row_has_a_bad_value_above),
 		cmocka_unit_test(bad_command_lines_get_a_line_that_names_the_word),
