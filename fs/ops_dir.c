@@ -212,7 +212,7 @@ static void put_entries(const struct listing *l)
 		struct inode *inode;
 
 		entry = (const struct fuse_direntplus *)(l->out + at);
-		inode = entry->entry_out.nodeid ? tree_find(l->server->tree, entry->entry_out.nodeid) : NULL;
+		inode = tree_find(l->server->tree, entry->entry_out.nodeid); /* 0: there is none */
 		if (inode)
 			tree_put(l->server->tree, inode, 1);
 	}

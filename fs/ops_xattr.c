@@ -245,18 +245,17 @@ static int use_flags(void *arg)
 /* fd: of the file, or -errno. */
 static int flags_on(struct flags_request *request, int fd)
 {
+	const struct op_owned owned = {.inode = request->inode,
+		.capability = CAP_FOWNER,
+		.gid = (gid_t)-1,
+		.change = use_flags,
+		.arg = request};
 	int r;
 
 	if (fd < 0)
 		return fd;
 	request->fd = fd;
-	r = sets_flags(request->cmd)
-		    ? op_as_owner(request->work.req, &(struct op_owned){.inode = request->inode,
-							     .capability = CAP_FOWNER,
-							     .gid = (gid_t)-1,
-							     .change = use_flags,
-							     .arg = request})
-		    : use_flags(request);
+	r = sets_flags(request->cmd) ? op_as_owner(request->work.req, &owned) : use_flags(request);
 	close(fd);
 	return r;
 }
