@@ -80,6 +80,7 @@ struct backend_request {
 	void *buf; /* the caller's until done() */
 	size_t size;
 	off_t offset; /* for O_APPEND the caller knows the end, under its own lock */
+	int sync;     /* of a write: RWF_DSYNC or RWF_SYNC, it is on the disk when it is done; or 0 */
 	void (*done)(struct backend_request *request, ssize_t result);
 
 	/* Private to the backend that the request was submitted to. */

@@ -237,12 +237,13 @@ static void direct_done(struct engine_op *op, ssize_t result)
  * Whether this thread may write to the page cache itself. It would wait for the disk if a page that is
  * written in part had to be read first, or while other writes to this file system do.
  */
-static bool write_is_quick(struct direct_file *file, size_t size, off_t offset)
+static bool write_is_quick(const struct backend_request *request, size_t size, off_t offset)
 {
+	struct direct_file *file = file_of(request);
 	off_t end = offset + (off_t)size;
 	struct stat st;
 
-	if (file->direct->faulty_engine || file->flags & BACKEND_WRITES_WAIT)
+	if (file->direct->faulty_engine || file->flags & BACKEND_WRITES_WAIT || request->sync)
 		return false;
 	if (!pace_is_quick(&file->volume->pace, clock_ns()))
 		return false;
@@ -295,12 +296,12 @@ static void write_buffered(struct backend_request *request)
 	struct direct_file *file = file_of(request);
 	size_t left = request->size - request->work.moved;
 	off_t offset = request->offset + (off_t)request->work.moved;
-	int flags = buffered_flags(file, offset, left);
+	int flags = buffered_flags(file, offset, left) | request->sync;
 	ssize_t result;
 
 	backend_count(&file->direct->stats.buffered_writes, 1);
 	request->work.buffered = true;
-	if (write_may_block(file) && !write_is_quick(file, left, offset)) {
+	if (write_may_block(file) && !write_is_quick(request, left, offset)) {
 		request->work.started_ns = clock_ns();
 		write_submit(request, ENGINE_WRITE, file->fd, left, offset, flags, buffered_done);
 		return;
@@ -342,8 +343,8 @@ static void write_step(struct backend_request *request)
 		return;
 	}
 	backend_count(&file->direct->stats.direct_writes, 1);
-	write_submit(request, ENGINE_WRITE, fd, size, request->offset + (off_t)request->work.moved, 0,
-		direct_done);
+	write_submit(request, ENGINE_WRITE, fd, size, request->offset + (off_t)request->work.moved,
+		request->sync, direct_done);
 }
 
 void direct_write(struct backend_request *request)

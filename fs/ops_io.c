@@ -117,16 +117,26 @@ struct plain_write {
 	size_t size;
 	off_t offset;
 	struct creds_bits bits;
-	bool append, writepage;
+	int flags; /* RWF_APPEND, RWF_DSYNC, RWF_SYNC */
+	bool writepage;
 };
 
-static ssize_t write_all(int fd, const char *buf, size_t size, off_t offset, bool append)
+/* What is to be on the disk before the answer, and not because of how the handle was opened: of this one
+ * write (pwritev2(2)), or of all since the mount has the option sync. */
+static int sync_of(const struct handle *handle, const struct fuse_file_info *info)
+{
+	int wanted = info->flags & O_SYNC & ~handle->open_flags;
+
+	return wanted & ~O_DSYNC ? RWF_SYNC : wanted ? RWF_DSYNC : 0;
+}
+
+static ssize_t write_all(int fd, const char *buf, size_t size, off_t offset, int flags)
 {
 	size_t done = 0;
 
 	while (done < size) {
 		struct iovec part = {.iov_base = (void *)(uintptr_t)(buf + done), .iov_len = size - done};
-		ssize_t n = pwritev2(fd, &part, 1, offset + (off_t)done, append ? RWF_APPEND : 0);
+		ssize_t n = pwritev2(fd, &part, 1, offset + (off_t)done, flags);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -150,7 +160,7 @@ static ssize_t write_mapped(int fd, const struct plain_write *w)
 {
 	char caps[64];
 	ssize_t size = fgetxattr(fd, "security.capability", caps, sizeof(caps));
-	ssize_t n = write_all(fd, w->buf, w->size, w->offset, false);
+	ssize_t n = write_all(fd, w->buf, w->size, w->offset, 0);
 
 	if (size > 0 && fsetxattr(fd, "security.capability", caps, (size_t)size, 0) < 0)
 		return -errno;
@@ -169,9 +179,9 @@ static ssize_t write_both(struct server *server, struct plain_write *w)
 		return fd;
 	copy = copy_change_begin(server, inode, &fresh);
 	creds_bits_begin(&w->bits);
-	n = w->writepage ? write_mapped(fd, w) : write_all(fd, w->buf, w->size, w->offset, w->append);
+	n = w->writepage ? write_mapped(fd, w) : write_all(fd, w->buf, w->size, w->offset, w->flags);
 	creds_bits_end(&w->bits);
-	if (w->append && n > 0)
+	if (w->flags & RWF_APPEND && n > 0)
 		w->offset = offset_of_append(fd, n);
 	if (copy && n > 0)
 		cache_write(server->cache, copy, w->buf, (size_t)n, (uint64_t)w->offset);
@@ -228,7 +238,8 @@ static void write_done(struct backend_request *request, ssize_t result)
 	io_put(io);
 }
 
-static void write_direct(fuse_req_t req, struct handle *handle, const char *buf, size_t size, off_t offset)
+static void write_direct(
+	fuse_req_t req, struct handle *handle, const char *buf, size_t size, off_t offset, int sync)
 {
 	struct server *server = server_of(req);
 	struct backend_file *file;
@@ -241,7 +252,7 @@ static void write_direct(fuse_req_t req, struct handle *handle, const char *buf,
 	}
 	if (!fuse_req_is_uring(req)) {
 		/* the data lies in the thread's receive buffer: it must be used before the next request */
-		reply_written(req, handle->lane, sync_write(file, buf, size, offset));
+		reply_written(req, handle->lane, sync_write(file, buf, size, offset, sync));
 		return;
 	}
 	io = io_get(req, handle);
@@ -253,6 +264,7 @@ static void write_direct(fuse_req_t req, struct handle *handle, const char *buf,
 	io->request.buf = (void *)(uintptr_t)buf;
 	io->request.size = size;
 	io->request.offset = offset;
+	io->request.sync = sync;
 	io->request.done = write_done;
 	io->is_read = false;
 	io_begin(io);
@@ -264,10 +276,11 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_
 {
 	struct handle *handle = handle_of(info);
 	bool append = (info->flags & O_APPEND) && !info->writepage;
+	int sync = sync_of(handle, info);
 	struct plain_write *w;
 
 	if (handle->lane == LANE_DIRECT && !append && !handle->privileged_bits) {
-		write_direct(req, handle, buf, size, offset);
+		write_direct(req, handle, buf, size, offset, sync);
 		return;
 	}
 	w = malloc(sizeof(*w));
@@ -281,7 +294,7 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_
 		.buf = buf,
 		.size = size,
 		.offset = offset,
-		.append = append,
+		.flags = (append ? RWF_APPEND : 0) | sync,
 		.writepage = info->writepage,
 		.bits.keep = info->writepage,
 	};

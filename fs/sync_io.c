@@ -38,13 +38,14 @@ ssize_t sync_read(struct backend_file *file, void *buf, size_t size, off_t offse
 	return wait_for(&w, backend_read);
 }
 
-ssize_t sync_write(struct backend_file *file, const void *buf, size_t size, off_t offset)
+ssize_t sync_write(struct backend_file *file, const void *buf, size_t size, off_t offset, int sync)
 {
 	struct waiting w = {
 		.request = {.file = file,
 			.buf = (void *)(uintptr_t)buf,
 			.size = size,
 			.offset = offset,
+			.sync = sync,
 			.done = wake},
 	};
 

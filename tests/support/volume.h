@@ -7,3 +7,10 @@
  * `dir`/image, mounted on `point`; both are made. Skips the test where there is none. The suite unmounts what
  * is left. */
 void volume_make(const char *dir, const char *point, const char *type, const char *size);
+
+/* Of an ext4 volume: what is not on its disk by now is lost, and nothing works any more until it is mounted
+ * again. */
+void volume_cut_power(const char *point);
+
+/* Who used it is gone, or about to be. */
+void volume_mount_again(const char *dir, const char *point);

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -17,8 +16,6 @@
 
 #define BLOCK (1 << 20)
 #define SYNCED (5 << 20)
-#define EXT4_IOC_SHUTDOWN _IOR('X', 125, __u32)
-#define SHUTDOWN_WITHOUT_LOG 2u
 
 /* How a file is written: aligned steps go around the page cache. */
 struct way {
@@ -193,15 +190,6 @@ static void write_and_sync(const char *root, const struct way *way, bool data_on
 	assert_int_equal(write(fd, "lost", 4), 4);
 }
 
-static void cut_power(const char *source)
-{
-	uint32_t how = SHUTDOWN_WITHOUT_LOG;
-	int fd = open(source, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	assert_return_code(ioctl(fd, EXT4_IOC_SHUTDOWN, &how), errno);
-	close(fd);
-}
-
 /* In a child, whose handles end with it. */
 static void write_until_the_power_is_cut(struct mount *mount, bool data_only)
 {
@@ -212,7 +200,7 @@ static void write_until_the_power_is_cut(struct mount *mount, bool data_only)
 	if (!writer) {
 		for (size_t i = 0; i < WAYS; i++)
 			write_and_sync(mount->point, &ways[i], data_only);
-		cut_power(mount->source);
+		volume_cut_power(mount->source);
 		_exit(0);
 	}
 	waitpid(writer, &status, 0);
@@ -235,12 +223,7 @@ static void what_fsync_acknowledged_survives_a_power_cut(void **state)
 		volume_make(dir, mount.source, "ext4", "96M");
 		mount_start(&mount, name, NULL);
 		write_until_the_power_is_cut(&mount, round);
-		/* the kernel lets go of the killed daemon's files in its own time */
-		assert_int_equal(shell(NULL, 0,
-					 "for i in $(seq 200); do umount %s && break; sleep 0.1; done; "
-					 "mount -o loop %s/image %s",
-					 mount.source, dir, mount.source),
-			0);
+		volume_mount_again(dir, mount.source);
 		for (size_t i = 0; i < WAYS; i++)
 			check_bytes(mount.source, ways[i].name, SYNCED);
 		umount(mount.source);

@@ -1,0 +1,184 @@
+/* What asks for the disk with each write, or for the whole mount, has it: a power cut right after the call.
+ */
+#include "tests/support/suite.h"
+#include "tests/support/tape.h"
+#include "tests/support/volume.h"
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define BLOCK (1 << 20)
+
+/* A file that is there with `before` bytes, and what is written to it. */
+struct record {
+	const char *name;
+	int flags;
+	off_t before, offset;
+	size_t size;
+	bool held; /* a reader has it open, and its copy where it has one */
+};
+
+static const struct record records[] = {
+	{"first", O_WRONLY, 0, 0, 100, false},
+	{"database", O_RDWR, 300000, 100000, 5000, false},
+	{"database-end", O_RDWR, 8192, 8192, 4096, false},
+	{"overwritten", O_WRONLY, 2 * BLOCK, BLOCK, BLOCK, false},
+	{"stream", O_WRONLY, 0, 0, BLOCK, false},
+	{"stream-odd", O_WRONLY, 2 * BLOCK, 300001, BLOCK / 2, false},
+	{"appended", O_WRONLY | O_APPEND, 5000, 5000, 3000, false},
+	{"appended-dsync", O_WRONLY | O_APPEND | O_DSYNC, 5000, 5000, 3000, false},
+	{"appended-large", O_WRONLY | O_APPEND, 2 * BLOCK, 2 * BLOCK, 100000, false},
+	{"held", O_WRONLY, 8000, 2000, 1000, true},
+	{"held-appended", O_RDWR | O_APPEND, 8000, 8000, 1000, true},
+};
+
+#define RECORDS (sizeof(records) / sizeof(*records))
+
+static void path_of(char path[PATH_MAX], const char *root, const char *name)
+{
+	snprintf(path, PATH_MAX, "%.3000s/%s", root, name);
+}
+
+static int open_file(const char *root, const char *name, int flags)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	path_of(path, root, name);
+	fd = open(path, flags | O_CLOEXEC, 0644);
+	assert_return_code(fd, errno);
+	return fd;
+}
+
+static void prepare(const char *root, const struct record *record)
+{
+	int fd = open_file(root, record->name, O_WRONLY | O_CREAT | O_TRUNC);
+
+	assert_int_equal(put(fd, (size_t)record->before, 0, 1), record->before);
+	assert_return_code(fsync(fd), errno);
+	close(fd);
+}
+
+/* rwf: RWF_*, what is asked for with this write alone. No handle is closed, since a close is no sync. */
+static void write_record(const char *root, const struct record *record, int rwf)
+{
+	char *bytes = aligned_alloc(4096, BLOCK), path[PATH_MAX];
+	struct iovec part = {.iov_base = bytes, .iov_len = record->size};
+	int fd;
+
+	memset(bytes, 'r', record->size);
+	path_of(path, root, record->name);
+	if (record->held) {
+		warm(path);
+		open_file(root, record->name, O_RDONLY);
+	}
+	fd = open_file(root, record->name, record->flags);
+	assert_int_equal(pwritev2(fd, &part, 1, record->offset, rwf), record->size);
+	free(bytes);
+}
+
+/* False, with a line that says so, where the record is not in the file. */
+static bool is_there(const char *root, const struct record *record)
+{
+	char *bytes = calloc(1, record->size);
+	int fd = open_file(root, record->name, O_RDONLY);
+	bool there = pread(fd, bytes, record->size, record->offset) == (ssize_t)record->size;
+
+	for (size_t i = 0; there && i < record->size; i++)
+		there = bytes[i] == 'r';
+	close(fd);
+	free(bytes);
+	if (!there)
+		print_error("%s is lost\n", record->name);
+	return there;
+}
+
+/* --- a mount over a disk that loses power ----------------------------------------------------- */
+
+struct disk {
+	struct mount mount;
+	char dir[PATH_MAX];
+};
+
+static void disk_start(struct disk *disk, const char *name, const char *options)
+{
+	mount_prepare(&disk->mount, name);
+	snprintf(disk->dir, sizeof(disk->dir), "%.3000s/%s.disk", config.base, name);
+	volume_make(disk->dir, disk->mount.source, "ext4", "96M");
+	for (size_t i = 0; i < RECORDS; i++)
+		prepare(disk->mount.source, &records[i]);
+	mount_start(&disk->mount, name, options);
+}
+
+/* act() runs in a child, whose handles end with it; the power is cut when it returns. */
+static void disk_act(struct disk *disk, void (*act)(const char *root, int rwf), int rwf)
+{
+	pid_t child = suite_fork();
+	int status;
+
+	assert_return_code(child, errno);
+	if (!child) {
+		act(disk->mount.point, rwf);
+		volume_cut_power(disk->mount.source);
+		_exit(0);
+	}
+	waitpid(child, &status, 0);
+	assert_int_equal(status, 0);
+	kill(disk->mount.daemon, SIGKILL);
+	waitpid(disk->mount.daemon, &status, 0);
+	disk->mount.daemon = 0;
+	umount2(disk->mount.point, MNT_DETACH);
+	volume_mount_again(disk->dir, disk->mount.source);
+}
+
+/* --- the tests -------------------------------------------------------------------------------- */
+
+static void write_records(const char *root, int rwf)
+{
+	for (size_t i = 0; i < RECORDS; i++)
+		write_record(root, &records[i], rwf);
+}
+
+static void check_records(const char *root)
+{
+	unsigned lost = 0;
+
+	for (size_t i = 0; i < RECORDS; i++)
+		lost += !is_there(root, &records[i]);
+	assert_int_equal(lost, 0);
+}
+
+static void a_single_synchronous_write_survives_a_power_cut(void **state)
+{
+	static const int kinds[] = {RWF_DSYNC, RWF_SYNC};
+
+	for (int i = 0; i < 2; i++) {
+		struct disk disk;
+		char name[16];
+
+		snprintf(name, sizeof(name), "single%d", i);
+		disk_start(&disk, name, NULL);
+		disk_act(&disk, write_records, kinds[i]);
+		check_records(disk.mount.source);
+		umount(disk.mount.source);
+	}
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(a_single_synchronous_write_survives_a_power_cut),
+};
+
+static const struct suite suite = {.name = "sync",
+	.tests = tests,
+	.test_count = sizeof(tests) / sizeof(*tests),
+	.needs_root = true,
+	.needs_daemon = true};
+
+SUITE_MAIN(suite)
