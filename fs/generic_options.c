@@ -9,6 +9,7 @@ struct generic_option {
 	const char *name;
 	enum generic_use use;
 	enum value_need value;
+	unsigned sets, clears; /* enum generic_flag */
 };
 
 /*
@@ -25,9 +26,9 @@ static const struct generic_option generic_options[] = {
 	{"nodev", GENERIC_FOR_KERNEL},
 	{"exec", GENERIC_FOR_KERNEL},
 	{"noexec", GENERIC_FOR_KERNEL},
-	{"async", GENERIC_FOR_KERNEL},
-	{"sync", GENERIC_FOR_KERNEL},
-	{"dirsync", GENERIC_FOR_KERNEL},
+	{"async", GENERIC_FOR_KERNEL, .clears = GENERIC_SYNC},
+	{"sync", GENERIC_FOR_KERNEL, .sets = GENERIC_SYNC},
+	{"dirsync", GENERIC_FOR_KERNEL, .sets = GENERIC_DIRSYNC},
 	{"noatime", GENERIC_FOR_KERNEL},
 	{"nodiratime", GENERIC_FOR_KERNEL},
 	{"norelatime", GENERIC_FOR_KERNEL},
@@ -91,6 +92,14 @@ enum generic_use generic_option_use(const char *name, bool has_value)
 		return option->use;
 	}
 	return GENERIC_UNKNOWN;
+}
+
+unsigned generic_option_flags(unsigned flags, const char *name)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(generic_options); i++)
+		if (strcmp(generic_options[i].name, name) == 0)
+			flags = (flags & ~generic_options[i].clears) | generic_options[i].sets;
+	return flags;
 }
 
 size_t generic_option_count(void)

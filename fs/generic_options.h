@@ -14,7 +14,16 @@ enum generic_use {
 	GENERIC_TAKES_NO_VALUE,
 };
 
+/* What the daemon has a part in, though the kernel takes it. */
+enum generic_flag {
+	GENERIC_SYNC = 1 << 0,
+	GENERIC_DIRSYNC = 1 << 1,
+};
+
 enum generic_use generic_option_use(const char *name, bool has_value);
+
+/* The flags after one more option; the last counts. */
+unsigned generic_option_flags(unsigned flags, const char *name);
 
 /* The names, for suggestions. */
 size_t generic_option_count(void);

@@ -11,6 +11,7 @@
 #include "backends/backend.h"
 #include "fs/backing_id.h"
 #include "fs/copy.h"
+#include "fs/generic_options.h"
 #include "fs/handle.h"
 
 /* Not an errno: the backing file must be opened first, outside the inode's lock. */
@@ -174,6 +175,14 @@ static void ask_rules(struct server *server, struct opening *o)
 		o->wish = rule->lane == LANE_CACHED && o->writes ? LANE_PLAIN : rule->lane;
 }
 
+/* With the option sync each write is to be on the disk. The kernel tells the daemon, but looks only at how
+ * the file was opened where it passes a write on. */
+static void see_each_write(const struct server *server, struct opening *o)
+{
+	if (o->writes && o->wish == LANE_PLAIN && server->options.generic_flags & GENERIC_SYNC)
+		o->wish = LANE_DIRECT;
+}
+
 static bool may_be_cached(const struct server *server, const struct opening *o)
 {
 	if (o->writes)
@@ -269,6 +278,7 @@ int lane_open(struct server *server, struct inode *inode, int open_flags, int fd
 		o.wish = wish_of(server, handle, info->flags, &o.stx);
 		handle->privileged_bits = (o.stx.stx_mode & (S_ISUID | S_ISGID)) != 0;
 		ask_rules(server, &o);
+		see_each_write(server, &o);
 		handle->random_buffered = server->limits.stream;
 		/* fsync must report what failed since this open: the descriptor remembers */
 		r = o.writes ? handle_fd(server, handle) : 0;

@@ -10,6 +10,7 @@
 #include "backends/backend.h"
 #include "fs/copy.h"
 #include "fs/creds.h"
+#include "fs/durable.h"
 #include "fs/ops.h"
 
 /* False after having replied an error. */
@@ -141,7 +142,7 @@ static int truncate_file(struct server *server, struct inode *inode, struct hand
 		fd = handle_fd(server, handle);
 		if (fd < 0)
 			return fd;
-		return ftruncate(fd, size) < 0 ? -errno : 0;
+		return ftruncate(fd, size) < 0 ? -errno : durable_bytes(server, fd);
 	}
 	/* nobody can take a lease while this is open; by its path, since that leaves the times where the size
 	 * stays (xfs) */
@@ -149,7 +150,7 @@ static int truncate_file(struct server *server, struct inode *inode, struct hand
 	if (fd < 0)
 		return fd;
 	tree_fd_path(fd, path);
-	r = truncate(path, size) < 0 ? -errno : 0;
+	r = truncate(path, size) < 0 ? -errno : durable_bytes(server, fd);
 	close(fd);
 	return r;
 }

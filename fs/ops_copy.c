@@ -9,6 +9,7 @@
 #include "backends/resident.h"
 #include "fs/copy.h"
 #include "fs/creds.h"
+#include "fs/durable.h"
 #include "fs/ops.h"
 #include "fs/sync_io.h"
 
@@ -109,6 +110,7 @@ static ssize_t copy_range(struct server *server, struct range_copy *copy)
 	struct object *object;
 	bool fresh = false;
 	ssize_t n;
+	int r;
 
 	if (from < 0 || to < 0)
 		return from < 0 ? from : to;
@@ -124,7 +126,8 @@ static ssize_t copy_range(struct server *server, struct range_copy *copy)
 		follow_in_cache(server, object, copy, from, n);
 	copy_change_end(server, inode, object, fresh);
 	op_bytes_changed(server, copy->to);
-	return n;
+	r = n > 0 ? durable_bytes(server, to) : 0;
+	return r < 0 ? r : n;
 }
 
 static void copy_range_run(struct op_work *op)

@@ -8,6 +8,7 @@
 
 #include "fs/copy.h"
 #include "fs/creds.h"
+#include "fs/durable.h"
 #include "fs/ops.h"
 
 static void reply_entry(fuse_req_t req, struct inode *inode, const struct statx *stx)
@@ -130,6 +131,8 @@ static void make(fuse_req_t req, fuse_ino_t parent, const struct making *what)
 	r = make_as_caller(req, fd, what);
 	tree_fd_put(server->tree, dir);
 	if (r == 0)
+		r = durable_names(server, dir);
+	if (r == 0)
 		r = tree_lookup(server->tree, dir, what->name, &inode, &stx);
 	if (r == 0)
 		reply_entry(req, inode, &stx);
@@ -188,6 +191,8 @@ void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *name
 	r = link_to(server, inode, dir, name);
 	copy_attributes_end(server, inode, fresh && r == 0);
 	if (r == 0)
+		r = durable_names(server, dir);
+	if (r == 0)
 		r = tree_lookup(server->tree, dir, name, &found, &stx);
 	if (r == 0)
 		reply_entry(req, found, &stx);
@@ -213,7 +218,7 @@ static void remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, int
 		tree_fd_put(server->tree, dir);
 	}
 	tree_after_unlink(server->tree, leaving, r == 0);
-	op_reply(req, r);
+	op_reply(req, r == 0 ? durable_names(server, dir) : r);
 }
 
 void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
@@ -264,6 +269,9 @@ void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t n
 		tree_note_name(server->tree, new_dir, new_name);
 		if (flags & RENAME_EXCHANGE)
 			tree_note_name(server->tree, dir, name);
+		r = durable_names(server, new_dir);
+		if (r == 0 && new_dir != dir)
+			r = durable_names(server, dir);
 	}
 	op_reply(req, r);
 }

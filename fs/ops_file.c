@@ -7,6 +7,7 @@
 #include "backends/backend.h"
 #include "fs/copy.h"
 #include "fs/creds.h"
+#include "fs/durable.h"
 #include "fs/lane.h"
 #include "fs/ops.h"
 
@@ -34,7 +35,7 @@ static int truncate_on_open(fuse_req_t req, struct inode *inode, struct fuse_fil
 	if (r == 0 && copy)
 		cache_truncate(server->cache, copy, 0);
 	copy_change_end(server, inode, copy, fresh);
-	return r;
+	return r == 0 ? durable_bytes(server, *fd) : r;
 }
 
 /* Attributes that the kernel keeps from before would hide what a mapping does to the file's times. Only
@@ -64,6 +65,8 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 		r = truncate_on_open(req, inode, info, &fd);
 	if (r == 0)
 		r = lane_open(server, inode, info->flags & HANDLE_FLAGS, fd, info, &handle);
+	else if (fd >= 0)
+		close(fd);
 	if (r < 0) {
 		if (r == -EAGAIN && !(info->flags & O_NONBLOCK))
 			op_when_unleased(req, &again);
@@ -89,7 +92,11 @@ static int open_new(fuse_req_t req, struct inode *dir, const char *name, mode_t 
 	fd = r < 0 ? r : tree_openat(server->tree, dir_fd, name, flags | O_NOFOLLOW, mode);
 	creds_leave(ctx->uid, ctx->gid);
 	tree_fd_put(server->tree, dir);
-	return fd;
+	r = fd >= 0 && flags & O_CREAT ? durable_names(server, dir) : 0;
+	if (r == 0)
+		return fd;
+	close(fd);
+	return r;
 }
 
 /* fd: the new file, owned by this call. */
@@ -276,6 +283,8 @@ static void fallocate_run(struct op_work *op)
 		creds_bits_end(&work->bits);
 		if (r == 0 && copy)
 			fallocate_copy(server, copy, work);
+		if (r == 0)
+			r = durable_bytes(server, fd);
 		copy_change_end(server, work->handle->inode, copy, fresh);
 		op_bytes_changed(server, work->handle);
 	}

@@ -12,6 +12,7 @@
 
 #include "fs/copy.h"
 #include "fs/creds.h"
+#include "fs/durable.h"
 #include "fs/ops.h"
 
 #define ACL "system.posix_acl_"
@@ -100,7 +101,7 @@ static void change(fuse_req_t req, fuse_ino_t ino, struct xattr_change *what)
 		r = set_xattr(what);
 	copy_attributes_end(server, inode, fresh);
 	path_put(req, inode);
-	op_reply(req, r);
+	op_reply(req, r == 0 ? durable_inode(server, inode) : r);
 }
 
 void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size, int flags)

@@ -36,6 +36,7 @@ struct options {
 	bool foreground;
 	bool debug; /* -d: foreground, log=debug, and libfuse's own trace */
 	bool read_only;
+	unsigned generic_flags; /* enum generic_flag: of kernel_options, what the daemon has a part in */
 
 	/*
 	 * Generic mount options that libfuse and the kernel take, joined by commas, for libfuse's -o: ""

@@ -1,5 +1,6 @@
 /* The command line as a user types it: every row's values, every refusal and its words. */
 #include "cache/policy/evict.h"
+#include "fs/generic_options.h"
 #include "fs/options.h"
 
 #include <errno.h>
@@ -443,6 +444,13 @@ static void generic_options_are_sorted_by_who_takes_them(void **state)
 	options_deinit(&options);
 	assert_int_equal(read_list(&options, "ro", &error), 0);
 	assert_true(options.read_only);
+	assert_int_equal(options.generic_flags, 0);
+	options_deinit(&options);
+	assert_int_equal(read_list(&options, "sync,dirsync", &error), 0);
+	assert_int_equal(options.generic_flags, GENERIC_SYNC | GENERIC_DIRSYNC);
+	options_deinit(&options);
+	assert_int_equal(read_list(&options, "dirsync,sync,async", &error), 0);
+	assert_int_equal(options.generic_flags, GENERIC_DIRSYNC);
 	options_deinit(&options);
 }
 

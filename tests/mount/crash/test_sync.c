@@ -114,6 +114,8 @@ static void disk_start(struct disk *disk, const char *name, const char *options)
 	volume_make(disk->dir, disk->mount.source, "ext4", "96M");
 	for (size_t i = 0; i < RECORDS; i++)
 		prepare(disk->mount.source, &records[i]);
+	assert_int_equal(
+		shell(NULL, 0, "mkdir %s/sub && sync -f %s", disk->mount.source, disk->mount.source), 0);
 	mount_start(&disk->mount, name, options);
 }
 
@@ -137,6 +139,33 @@ static void disk_act(struct disk *disk, void (*act)(const char *root, int rwf), 
 	umount2(disk->mount.point, MNT_DETACH);
 	volume_mount_again(disk->dir, disk->mount.source);
 }
+
+/* One change of a mount with sync or dirsync, by the shell in its top directory, and how to see it. */
+struct change {
+	const char *make, *see;
+	bool of_names; /* dirsync is enough */
+};
+
+static const struct change changes[] = {
+	{"echo new > new", "test -e new", true},
+	{"echo data > data", "grep -q data data", false},
+	{"mkdir dir", "test -d dir", true},
+	{"mknod fifo p", "test -p fifo", true},
+	{"ln -s there symbolic", "test -L symbolic", true},
+	{"ln database hard", "test -e hard", true},
+	{"mv first sub/first", "test -e sub/first -a ! -e first", true},
+	{"mv sub/first first", "test -e first -a ! -e sub/first", true},
+	{"rm stream", "test ! -e stream", true},
+	{"rmdir dir", "test ! -e dir", true},
+	{"truncate -s 100 database", "test $(stat -c %s database) = 100", false},
+	{": > held", "test ! -s held", false},
+	{"fallocate -l 3M appended", "test $(stat -c %s appended) = $((3 << 20))", false},
+	{"fallocate -p -l 1M overwritten", "cmp -n $((1 << 20)) overwritten /dev/zero", false},
+	{"setfattr -n user.a -v b overwritten", "getfattr -n user.a overwritten", false},
+	{"cp --reflink=never --sparse=never database-end copy", "cmp copy database-end", false},
+};
+
+#define CHANGES (sizeof(changes) / sizeof(*changes))
 
 /* --- the tests -------------------------------------------------------------------------------- */
 
@@ -171,8 +200,55 @@ static void a_single_synchronous_write_survives_a_power_cut(void **state)
 	}
 }
 
+static void a_write_to_a_mount_with_sync_survives_a_power_cut(void **state)
+{
+	struct disk disk;
+
+	disk_start(&disk, "data", "sync");
+	disk_act(&disk, write_records, 0);
+	check_records(disk.mount.source);
+	umount(disk.mount.source);
+}
+
+static void make_change(const char *root, int which)
+{
+	assert_int_equal(shell(NULL, 0, "cd %s && %s", root, changes[which].make), 0);
+}
+
+/* Each with a power cut of its own: what brings one to the disk brings the others before it along. */
+static void check_changes(const char *name, const char *option, bool only_names)
+{
+	struct disk disk;
+	unsigned lost = 0;
+
+	disk_start(&disk, name, option);
+	for (size_t i = 0; i < CHANGES; i++) {
+		if (only_names && !changes[i].of_names)
+			continue;
+		if (!disk.mount.daemon)
+			mount_start(&disk.mount, name, option);
+		disk_act(&disk, make_change, (int)i);
+		if (!shell(NULL, 0, "cd %s && %s", disk.mount.source, changes[i].see))
+			continue;
+		print_error("%s: lost: %s\n", option, changes[i].make);
+		lost++;
+	}
+	assert_int_equal(lost, 0);
+	umount(disk.mount.source);
+}
+
+static void a_change_of_a_mount_with_sync_or_dirsync_survives_a_power_cut(void **state)
+{
+	if (!config.lane || strcmp(config.lane, "mixed"))
+		SKIP_TEST("the lane makes no difference");
+	check_changes("names", "dirsync", true);
+	check_changes("changes", "sync", false);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_single_synchronous_write_survives_a_power_cut),
+	cmocka_unit_test(a_write_to_a_mount_with_sync_survives_a_power_cut),
+	cmocka_unit_test(a_change_of_a_mount_with_sync_or_dirsync_survives_a_power_cut),
 };
 
 static const struct suite suite = {.name = "sync",
