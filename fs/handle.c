@@ -78,6 +78,18 @@ static void unregister(struct server *server, struct handle *handle)
 	pthread_mutex_unlock(&server->handles.lock);
 }
 
+bool handle_is_executed(struct server *server, const struct inode *inode)
+{
+	const struct handle *handle;
+
+	pthread_mutex_lock(&server->handles.lock);
+	for (handle = server->handles.first; handle; handle = handle->next)
+		if (handle->executes && handle->inode == inode)
+			break;
+	pthread_mutex_unlock(&server->handles.lock);
+	return handle != NULL;
+}
+
 void handle_hold(struct handle *handle)
 {
 	atomic_fetch_add(&handle->holders, 1);

@@ -25,6 +25,7 @@ struct handle {
 	atomic_uint holders;         /* besides the one who opened it */
 	bool random_buffered;        /* small reads out of order go through the page cache */
 	bool privileged_bits;        /* set-uid or set-gid when it was opened */
+	bool executes;               /* the kernel's own, of a program for as long as it runs */
 	struct handle *next, **link; /* in the list of all */
 };
 
@@ -44,6 +45,9 @@ int handle_fd(struct server *server, struct handle *handle);
 
 /* What moves the handle's bytes, kept by the handle. Returns 0 or -errno. */
 int handle_bytes(struct server *server, struct handle *handle, struct backend_file **ret);
+
+/* Whether a program runs from the file, so that nobody may change it. */
+bool handle_is_executed(struct server *server, const struct inode *inode);
 
 /* One handle_free() more is needed. */
 void handle_hold(struct handle *handle);

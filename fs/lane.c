@@ -17,6 +17,9 @@
 /* Not an errno: the backing file must be opened first, outside the inode's lock. */
 #define NEEDS_FD 1
 
+/* The kernel's own flag of an open: to execute the file. It says so to FUSE as to NFS. */
+#define FMODE_EXEC 0x20
+
 /* What tying an inode works on. */
 struct opening {
 	struct server *server;
@@ -272,6 +275,7 @@ int lane_open(struct server *server, struct inode *inode, int open_flags, int fd
 	}
 	handle->fd = fd;
 	handle->open_flags = open_flags;
+	handle->executes = info->flags & FMODE_EXEC;
 	handle->inode = tree_hold(server->tree, inode);
 	r = tree_statx(server->tree, inode, &o.stx);
 	if (r == 0) {

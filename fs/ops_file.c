@@ -18,9 +18,27 @@
 
 /* --- opening ---------------------------------------------------------------------------------- */
 
+/*
+ * The kernel asks for a file to be opened and truncated before it looks whether a program runs from it,
+ * unless the file is opened for writing. 0 or -ETXTBSY. One that has ended may not have been released yet.
+ */
+static int may_truncate(struct server *server, const struct inode *inode, int flags)
+{
+	if ((flags & O_ACCMODE) == O_WRONLY || (flags & O_ACCMODE) == O_RDWR)
+		return 0;
+	for (int tries = 0; handle_is_executed(server, inode); tries++) {
+		if (tries == 20)
+			return -ETXTBSY;
+		g_usleep(250);
+	}
+	return 0;
+}
+
 static int truncate_on_open(fuse_req_t req, struct inode *inode, struct fuse_file_info *info, int *fd)
 {
 	struct server *server = server_of(req);
+	/* where the file system has no O_DIRECT, the kernel will refuse to open the backing file with it */
+	int direct = server->passthrough ? info->flags & O_DIRECT : 0;
 	struct creds_bits bits;
 	struct object *copy;
 	bool fresh = false;
@@ -29,8 +47,10 @@ static int truncate_on_open(fuse_req_t req, struct inode *inode, struct fuse_fil
 	copy = copy_change_begin(server, inode, &fresh);
 	op_bits(req, inode, info->kill_suidgid ? OP_KILL_BITS : OP_KEEP_BITS, &bits);
 	creds_bits_begin(&bits);
-	*fd = tree_open(server->tree, inode, (info->flags & DAEMON_FLAGS) | O_TRUNC);
+	*fd = tree_open(server->tree, inode, (info->flags & DAEMON_FLAGS) | direct | O_TRUNC);
 	creds_bits_end(&bits);
+	if (*fd >= 0 && direct)
+		fcntl(*fd, F_SETFL, info->flags & DAEMON_FLAGS);
 	r = *fd < 0 ? *fd : 0;
 	if (r == 0 && copy)
 		cache_truncate(server->cache, copy, 0);
@@ -62,6 +82,8 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 	if (!inode)
 		return;
 	if (info->flags & O_TRUNC)
+		r = may_truncate(server, inode, info->flags);
+	if (r == 0 && info->flags & O_TRUNC)
 		r = truncate_on_open(req, inode, info, &fd);
 	if (r == 0)
 		r = lane_open(server, inode, info->flags & HANDLE_FLAGS, fd, info, &handle);
