@@ -260,7 +260,7 @@ int copy_refresh(struct server *server, struct inode *inode)
 	bool ahead = is_ahead(server, inode, object);
 	int fd, r;
 
-	fd = tree_open(server->tree, inode, ahead ? O_RDWR : O_RDONLY);
+	fd = tree_open(server->tree, inode, (ahead ? O_RDWR : O_RDONLY) | O_NOATIME);
 	if (fd < 0)
 		return fd;
 	if (ahead) {

@@ -71,14 +71,6 @@ int copy_refresh_from(struct server *server, struct inode *inode, struct object 
 	return 0;
 }
 
-static int open_source(struct server *server, struct inode *inode)
-{
-	/* the daemon's own reading is no use of the file */
-	int fd = tree_open(server->tree, inode, O_RDONLY | O_NOATIME);
-
-	return fd == -EPERM ? tree_open(server->tree, inode, O_RDONLY) : fd;
-}
-
 static bool may_fill(struct server *server, struct inode *inode, int fd, uint16_t *seq)
 {
 	bool may;
@@ -164,7 +156,8 @@ void copy_fill(gpointer data, gpointer user_data)
 {
 	struct inode *inode = data;
 	struct server *server = user_data;
-	int fd = open_source(server, inode);
+	/* the daemon's own reading is no use of the file */
+	int fd = tree_open(server->tree, inode, O_RDONLY | O_NOATIME);
 
 	if (fd >= 0) {
 		fill(server, inode, fd);

@@ -180,7 +180,7 @@ int copy_sync_if_ahead(struct server *server, struct inode *inode, struct object
 	 * contents */
 	if (inode->binding == BOUND_BACKING || !copy_is_whole(server, inode))
 		return 0;
-	fd = tree_open(server->tree, inode, O_RDWR);
+	fd = tree_open(server->tree, inode, O_RDWR | O_NOATIME);
 	if (fd < 0)
 		return fd;
 	r = copy_sync_locked(server, inode, object, fd);

@@ -14,12 +14,12 @@ struct generic_option {
 
 /*
  * What libfuse 3 hands on, and what it would refuse although other file systems take it: the latter are
- * ignored. The atime flags are among those: times are kept by the backing file system, under its own mount's
- * flags.
+ * ignored. Of the atime flags those are among them that would have times moved: how, the backing file
+ * system's own mount says.
  */
 static const struct generic_option generic_options[] = {
-	{"ro", GENERIC_FOR_KERNEL},
-	{"rw", GENERIC_FOR_KERNEL},
+	{"ro", GENERIC_FOR_KERNEL, .sets = GENERIC_RO},
+	{"rw", GENERIC_FOR_KERNEL, .clears = GENERIC_RO},
 	{"suid", GENERIC_FOR_KERNEL},
 	{"nosuid", GENERIC_FOR_KERNEL},
 	{"dev", GENERIC_FOR_KERNEL},
@@ -29,8 +29,8 @@ static const struct generic_option generic_options[] = {
 	{"async", GENERIC_FOR_KERNEL, .clears = GENERIC_SYNC},
 	{"sync", GENERIC_FOR_KERNEL, .sets = GENERIC_SYNC},
 	{"dirsync", GENERIC_FOR_KERNEL, .sets = GENERIC_DIRSYNC},
-	{"noatime", GENERIC_FOR_KERNEL},
-	{"nodiratime", GENERIC_FOR_KERNEL},
+	{"noatime", GENERIC_FOR_KERNEL, .sets = GENERIC_NOATIME},
+	{"nodiratime", GENERIC_FOR_KERNEL, .sets = GENERIC_NODIRATIME},
 	{"norelatime", GENERIC_FOR_KERNEL},
 	{"nostrictatime", GENERIC_FOR_KERNEL},
 	{"symfollow", GENERIC_FOR_KERNEL},

@@ -18,6 +18,9 @@ enum generic_use {
 enum generic_flag {
 	GENERIC_SYNC = 1 << 0,
 	GENERIC_DIRSYNC = 1 << 1,
+	GENERIC_RO = 1 << 2,
+	GENERIC_NOATIME = 1 << 3,
+	GENERIC_NODIRATIME = 1 << 4,
 };
 
 enum generic_use generic_option_use(const char *name, bool has_value);

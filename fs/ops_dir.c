@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "fs/control.h"
+#include "fs/generic_options.h"
 #include "fs/ops.h"
 
 #define DIR_BUFFER (32 * 1024)
@@ -72,12 +73,12 @@ void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 {
 	struct server *server = server_of(req);
 	struct inode *inode = op_inode(req, ino);
+	int quiet = server->options.generic_flags & GENERIC_NODIRATIME ? O_NOATIME : 0, fd;
 	struct dir *dir;
-	int fd;
 
 	if (!inode)
 		return;
-	fd = tree_open(server->tree, inode, O_RDONLY | O_DIRECTORY);
+	fd = tree_open(server->tree, inode, O_RDONLY | O_DIRECTORY | quiet);
 	if (fd < 0) {
 		op_reply(req, fd);
 		return;

@@ -282,19 +282,10 @@ void op_readlink(fuse_req_t req, fuse_ino_t ino)
 	struct inode *inode = op_inode(req, ino);
 	char target[PATH_MAX + 1];
 	ssize_t n;
-	int fd;
 
 	if (!inode)
 		return;
-	fd = tree_fd_get(server->tree, inode);
-	if (fd < 0) {
-		op_reply(req, fd);
-		return;
-	}
-	n = readlinkat(fd, "", target, sizeof(target) - 1);
-	if (n < 0)
-		n = -errno;
-	tree_fd_put(server->tree, inode);
+	n = tree_readlink(server->tree, inode, target, sizeof(target) - 1);
 	if (n < 0) {
 		op_reply(req, (int)n);
 		return;

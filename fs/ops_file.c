@@ -13,8 +13,9 @@
 
 /* What is left of the caller's flags when the daemon opens the backing file: where to write is said with each
  * write. */
-#define DAEMON_FLAGS (O_ACCMODE | O_SYNC | O_DSYNC)
+#define DAEMON_FLAGS (O_ACCMODE | O_SYNC | O_DSYNC | O_NOATIME)
 #define HANDLE_FLAGS (DAEMON_FLAGS | O_APPEND)
+#define CREATE_FLAGS (DAEMON_FLAGS & ~O_NOATIME)
 
 /* --- opening ---------------------------------------------------------------------------------- */
 
@@ -50,7 +51,7 @@ static int truncate_on_open(fuse_req_t req, struct inode *inode, struct fuse_fil
 	*fd = tree_open(server->tree, inode, (info->flags & DAEMON_FLAGS) | direct | O_TRUNC);
 	creds_bits_end(&bits);
 	if (*fd >= 0 && direct)
-		fcntl(*fd, F_SETFL, info->flags & DAEMON_FLAGS);
+		fcntl(*fd, F_SETFL, fcntl(*fd, F_GETFL) & ~O_DIRECT);
 	r = *fd < 0 ? *fd : 0;
 	if (r == 0 && copy)
 		cache_truncate(server->cache, copy, 0);
@@ -121,6 +122,25 @@ static int open_new(fuse_req_t req, struct inode *dir, const char *name, mode_t 
 	return r;
 }
 
+/* fd: the new file, on the mount where its name was made. Where reading it is to leave its access time alone,
+ * the kernel needs another descriptor for that. */
+static int with_its_times(struct server *server, struct inode *inode, int fd, int flags)
+{
+	bool quiet = tree_leaves_times(server->tree);
+	int again;
+
+	if (!quiet && !(flags & O_NOATIME))
+		return fd;
+	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NOATIME);
+	if (!quiet || !server->passthrough)
+		return fd;
+	again = tree_open(server->tree, inode, flags & HANDLE_FLAGS & ~O_APPEND);
+	if (again < 0)
+		return fd;
+	close(fd);
+	return again;
+}
+
 /* fd: the new file, owned by this call. */
 static void reply_create(
 	fuse_req_t req, struct inode *dir, const char *name, int fd, struct fuse_file_info *info)
@@ -140,6 +160,7 @@ static void reply_create(
 	}
 	if (!name)
 		tree_keep(server->tree, inode, fd);
+	fd = with_its_times(server, inode, fd, info->flags);
 	r = lane_open(server, inode, info->flags & HANDLE_FLAGS, fd, info, &handle);
 	if (r < 0) {
 		tree_put(server->tree, inode, 1);
@@ -165,7 +186,7 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	 * O_EXCL always: the kernel has checked the right to create, not the right to open a file that came
 	 * in between. ESTALE makes it look the name up again and open what is there.
 	 */
-	fd = open_new(req, dir, name, mode, (info->flags & DAEMON_FLAGS) | O_CREAT | O_EXCL);
+	fd = open_new(req, dir, name, mode, (info->flags & CREATE_FLAGS) | O_CREAT | O_EXCL);
 	if (fd == -EEXIST && !(info->flags & O_EXCL))
 		fd = -ESTALE;
 	if (fd < 0)
@@ -181,7 +202,7 @@ void op_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode, struct fuse_file
 
 	if (!dir)
 		return;
-	fd = open_new(req, dir, ".", mode, (info->flags & (DAEMON_FLAGS | O_EXCL)) | O_TMPFILE);
+	fd = open_new(req, dir, ".", mode, (info->flags & (CREATE_FLAGS | O_EXCL)) | O_TMPFILE);
 	if (fd < 0)
 		op_reply(req, fd);
 	else

@@ -17,6 +17,7 @@
 #include "backends/fstype.h"
 #include "fs/copy.h"
 #include "fs/creds.h"
+#include "fs/generic_options.h"
 #include "fs/io.h"
 #include "fs/lane.h"
 #include "fs/log.h"
@@ -265,6 +266,8 @@ static int start_tree(struct server *server, unsigned descriptors)
 	r = tree_new(&server->tree, fd, MAX(32, MIN(descriptors / 2, FD_SET_MAX)));
 	if (r < 0)
 		log_error("SOURCE %s: %s", server->options.source, strerror(-r));
+	else if (server->options.generic_flags & (GENERIC_RO | GENERIC_NOATIME))
+		tree_leave_times(server->tree);
 	return r;
 }
 

@@ -552,6 +552,8 @@ void tree_free(struct tree *tree)
 		tree->mounts = mount->next;
 		if (mount->fd >= 0)
 			close(mount->fd);
+		if (mount->quiet_fd >= 0)
+			close(mount->quiet_fd);
 		free(mount);
 	}
 	if (tree->proc_fd >= 0)

@@ -104,11 +104,20 @@ void tree_note_name(struct tree *tree, struct inode *parent, const char *name);
 /* The file has no name: where there are no handles, a descriptor made from fd keeps it reachable. */
 void tree_keep(struct tree *tree, struct inode *inode, int fd);
 
+/*
+ * From now on reading leaves access times alone, as far as this process may see to that: files of others and
+ * symbolic links only with CAP_SYS_ADMIN. Before the first file is opened.
+ */
+void tree_leave_times(struct tree *tree);
+bool tree_leaves_times(const struct tree *tree);
+/* As readlink(2), but -errno. */
+ssize_t tree_readlink(struct tree *tree, struct inode *inode, char *target, size_t size);
+
 /* An O_PATH descriptor of the inode, kept until the matching put. Returns it or -errno. */
 int tree_fd_get(struct tree *tree, struct inode *inode);
 void tree_fd_put(struct tree *tree, struct inode *inode);
 /* Opens the file itself: a descriptor that the caller closes, or -errno. -EAGAIN where somebody has a lease
- * on the file in SOURCE; he has been asked to go. */
+ * on the file in SOURCE; he has been asked to go. O_NOATIME is left out where it is not permitted. */
 int tree_open(struct tree *tree, struct inode *inode, int flags);
 /* The same, but waits until he has gone: at most what /proc/sys/fs/lease-break-time says. */
 int tree_open_patiently(struct tree *tree, struct inode *inode, int flags);

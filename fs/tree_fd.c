@@ -210,20 +210,23 @@ static int reach_by_handle(struct inode *inode, int flags)
 		unsigned char data[MAX_HANDLE_SZ];
 	} handle;
 	struct identity id;
-	int fd;
+	int fd, mount_fd;
 
 	tree_identity_of(inode, &id);
+	mount_fd = id.mount->quiet_fd >= 0 && !(flags & O_PATH) ? id.mount->quiet_fd : id.mount->fd;
 	handle.head.handle_bytes = id.bytes;
 	handle.head.handle_type = id.type;
 	memcpy(handle.head.f_handle, id.data, id.bytes);
-	fd = open_by_handle_at(id.mount->fd, &handle.head, flags | O_CLOEXEC);
+	fd = open_by_handle_at(mount_fd, &handle.head, flags | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
 }
 
 int tree_reach(struct tree *tree, struct inode *inode, int flags)
 {
 	if (inode == tree->root) {
-		int fd = openat(tree->root_fd, ".", flags | O_CLOEXEC);
+		int quiet_fd = inode->mount->quiet_fd;
+		int fd = openat(quiet_fd >= 0 && !(flags & O_PATH) ? quiet_fd : tree->root_fd, ".",
+			flags | O_CLOEXEC);
 
 		return fd < 0 ? -errno : fd;
 	}
@@ -368,15 +371,24 @@ int tree_open_patiently(struct tree *tree, struct inode *inode, int flags)
 	if (fd < 0)
 		return fd;
 	snprintf(path, sizeof(path), "%d", fd);
-	opened = tree_openat(tree, tree->proc_fd, path, flags & ~O_NOFOLLOW, 0);
+	opened = tree->quiet ? tree_open_quietly(fd, flags & ~O_NOFOLLOW) : -EPERM;
+	if (opened == -EPERM)
+		opened = tree_openat(tree, tree->proc_fd, path, flags & ~O_NOFOLLOW, 0);
 	tree_fd_put(tree, inode);
 	return tree_removed_below(opened);
 }
 
 int tree_open(struct tree *tree, struct inode *inode, int flags)
 {
-	int fd = tree_open_patiently(tree, inode, flags | O_NONBLOCK);
+	int fd;
 
+	if (tree->quiet)
+		flags |= O_NOATIME;
+	fd = tree_open_patiently(tree, inode, flags | O_NONBLOCK);
+	if (fd == -EPERM && flags & O_NOATIME) {
+		flags &= ~O_NOATIME; /* another one's file */
+		fd = tree_open_patiently(tree, inode, flags | O_NONBLOCK);
+	}
 	/* one of ours goes within microseconds */
 	for (int tries = 0; fd == -EAGAIN && tries < 20 && (!tries || stamp_holds_leases()); tries++) {
 		if (tries)

@@ -128,6 +128,8 @@ static struct tree_mount *mount_add(struct tree *tree, dev_t dev, int fd, const 
 	mount->dev = dev;
 	type = fstype_find((uint32_t)fs.f_type);
 	mount->fd = type->forgets_handles ? -1 : mount_handle_fd(fd, stx->stx_mode);
+	mount->quiet_fd = -1;
+	tree_mount_quietly(tree, mount);
 	mount->local = type->local;
 	mount->fine_stamps = type->fine_stamps && kernel_has_fine_stamps();
 	if (tree->mounts) {

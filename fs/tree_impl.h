@@ -20,6 +20,7 @@ struct tree_mount {
 	struct tree_mount *next;
 	dev_t dev;
 	int fd;           /* any file of it, for open_by_handle_at; -1 where handles do not work */
+	int quiet_fd;     /* the same on a mount that leaves access times alone; else negative */
 	uint64_t ino_mix; /* 0 for the root's file system */
 	bool fine_stamps;
 	bool local;         /* a close has nothing to report */
@@ -98,6 +99,7 @@ struct tree {
 	int root_fd;
 	int proc_fd; /* /proc/self/fd */
 	bool by_handle;
+	bool quiet;      /* access times are to be left alone */
 	int packed_type; /* the handle type that a nodeid can hold, or 0 */
 	pthread_mutex_t mounts_lock;
 	struct tree_mount *mounts;  /* the root's is the last */
@@ -150,6 +152,10 @@ int tree_open_child(struct tree *tree, int dir_fd, const char *name);
 int tree_removed_below(int r);
 /* Opens by handle or by name: O_PATH flags allowed. */
 int tree_reach(struct tree *tree, struct inode *inode, int flags);
+/* Opens what fd is open on, on a mount that leaves access times alone. A descriptor or -errno. */
+int tree_open_quietly(int fd, int flags);
+/* Gives a mount its quiet_fd where it is to have one. */
+void tree_mount_quietly(const struct tree *tree, struct tree_mount *mount);
 int tree_identify(
 	struct tree *tree, int fd, const struct statx *stx, struct inode *parent, struct identity *id);
 void tree_identity_of(const struct inode *inode, struct identity *id);

@@ -444,13 +444,13 @@ static void generic_options_are_sorted_by_who_takes_them(void **state)
 	options_deinit(&options);
 	assert_int_equal(read_list(&options, "ro", &error), 0);
 	assert_true(options.read_only);
-	assert_int_equal(options.generic_flags, 0);
+	assert_int_equal(options.generic_flags, GENERIC_RO);
 	options_deinit(&options);
-	assert_int_equal(read_list(&options, "sync,dirsync", &error), 0);
-	assert_int_equal(options.generic_flags, GENERIC_SYNC | GENERIC_DIRSYNC);
+	assert_int_equal(read_list(&options, "sync,dirsync,noatime", &error), 0);
+	assert_int_equal(options.generic_flags, GENERIC_SYNC | GENERIC_DIRSYNC | GENERIC_NOATIME);
 	options_deinit(&options);
-	assert_int_equal(read_list(&options, "dirsync,sync,async", &error), 0);
-	assert_int_equal(options.generic_flags, GENERIC_DIRSYNC);
+	assert_int_equal(read_list(&options, "ro,dirsync,sync,nodiratime,async,rw,relatime", &error), 0);
+	assert_int_equal(options.generic_flags, GENERIC_DIRSYNC | GENERIC_NODIRATIME);
 	options_deinit(&options);
 }
 
