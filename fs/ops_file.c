@@ -43,8 +43,10 @@ static int truncate_on_open(fuse_req_t req, struct inode *inode, struct fuse_fil
 	struct creds_bits bits;
 	struct object *copy;
 	bool fresh = false;
-	int r;
+	int r = may_truncate(server, inode, info->flags);
 
+	if (r < 0)
+		return r;
 	copy = copy_change_begin(server, inode, &fresh);
 	op_bits(req, inode, info->kill_suidgid ? OP_KILL_BITS : OP_KEEP_BITS, &bits);
 	creds_bits_begin(&bits);
@@ -83,10 +85,8 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 	if (!inode)
 		return;
 	if (info->flags & O_TRUNC)
-		r = may_truncate(server, inode, info->flags);
-	if (r == 0 && info->flags & O_TRUNC)
 		r = truncate_on_open(req, inode, info, &fd);
-	if (r == 0)
+	if (r >= 0)
 		r = lane_open(server, inode, info->flags & HANDLE_FLAGS, fd, info, &handle);
 	else if (fd >= 0)
 		close(fd);
