@@ -203,22 +203,34 @@ static int reach_by_name(struct tree *tree, struct inode *inode)
 	return r;
 }
 
-static int reach_by_handle(struct inode *inode, int flags)
+static int open_handle(const struct inode *inode, int mount_fd, int flags)
 {
 	struct {
 		struct file_handle head;
 		unsigned char data[MAX_HANDLE_SZ];
 	} handle;
 	struct identity id;
-	int fd, mount_fd;
+	int fd;
 
 	tree_identity_of(inode, &id);
-	mount_fd = id.mount->quiet_fd >= 0 && !(flags & O_PATH) ? id.mount->quiet_fd : id.mount->fd;
 	handle.head.handle_bytes = id.bytes;
 	handle.head.handle_type = id.type;
 	memcpy(handle.head.f_handle, id.data, id.bytes);
 	fd = open_by_handle_at(mount_fd, &handle.head, flags | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
+}
+
+/* What is reached by O_PATH may be linked, and a directory leads to others: that needs the mount itself. */
+static int reach_by_handle(const struct inode *inode, int flags)
+{
+	const struct tree_mount *mount = inode->mount;
+
+	return open_handle(inode, flags & O_PATH || mount->quiet_fd < 0 ? mount->fd : mount->quiet_fd, flags);
+}
+
+int tree_reach_quietly(const struct inode *inode)
+{
+	return open_handle(inode, inode->mount->quiet_fd, O_PATH | O_NOFOLLOW);
 }
 
 int tree_reach(struct tree *tree, struct inode *inode, int flags)

@@ -154,6 +154,8 @@ int tree_removed_below(int r);
 int tree_reach(struct tree *tree, struct inode *inode, int flags);
 /* Opens what fd is open on, on a mount that leaves access times alone. A descriptor or -errno. */
 int tree_open_quietly(int fd, int flags);
+/* An O_PATH descriptor, only to read by, of an inode with a handle and a quiet_fd. */
+int tree_reach_quietly(const struct inode *inode);
 /* Gives a mount its quiet_fd where it is to have one. */
 void tree_mount_quietly(const struct tree *tree, struct tree_mount *mount);
 int tree_identify(

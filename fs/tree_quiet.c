@@ -65,6 +65,16 @@ bool tree_leaves_times(const struct tree *tree)
 	return tree->quiet;
 }
 
+/* An O_PATH descriptor of a symbolic link where reading it moves nothing; or negative. fd: of the same. */
+static int open_link_quietly(const struct tree *tree, const struct inode *inode, int fd)
+{
+	if (!tree->quiet)
+		return -1;
+	if (tree_is_named(inode) || inode->mount->quiet_fd < 0)
+		return quiet_mount(fd);
+	return tree_reach_quietly(inode);
+}
+
 ssize_t tree_readlink(struct tree *tree, struct inode *inode, char *target, size_t size)
 {
 	int fd = tree_fd_get(tree, inode), quiet;
@@ -72,7 +82,7 @@ ssize_t tree_readlink(struct tree *tree, struct inode *inode, char *target, size
 
 	if (fd < 0)
 		return fd;
-	quiet = tree->quiet ? quiet_mount(fd) : -1;
+	quiet = open_link_quietly(tree, inode, fd);
 	n = readlinkat(quiet < 0 ? fd : quiet, "", target, size);
 	n = n < 0 ? -errno : n;
 	if (quiet >= 0)

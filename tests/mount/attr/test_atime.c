@@ -168,6 +168,10 @@ static void read_a_new_file(const struct mount *mount)
 	assert_int_equal(pread(fd, buffer, sizeof(buffer), 0), sizeof(buffer));
 	close(fd);
 	assert_false(has_moved(mount->source, "new"));
+	assert_int_equal(
+		shell(NULL, 0, "cd %s && ln -P new hard && ln -P link soft && mv hard dir && cp new dir/copy",
+			mount->point),
+		0);
 }
 
 static void a_mount_with_noatime_or_ro_leaves_access_times_alone(void **state)
