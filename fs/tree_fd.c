@@ -236,9 +236,7 @@ int tree_reach_quietly(const struct inode *inode)
 int tree_reach(struct tree *tree, struct inode *inode, int flags)
 {
 	if (inode == tree->root) {
-		int quiet_fd = inode->mount->quiet_fd;
-		int fd = openat(quiet_fd >= 0 && !(flags & O_PATH) ? quiet_fd : tree->root_fd, ".",
-			flags | O_CLOEXEC);
+		int fd = openat(tree->root_fd, ".", flags | O_CLOEXEC);
 
 		return fd < 0 ? -errno : fd;
 	}

@@ -158,10 +158,10 @@ static void check_kept(const struct mount *mount, const char *option)
 }
 
 /* Made through the mount, and read by the handle that made it. */
-static void read_a_new_file(const struct mount *mount)
+static void read_a_new_file(const struct mount *mount, int flags)
 {
 	char buffer[100] = "";
-	int fd = open_file(mount->point, "new", O_RDWR | O_CREAT | O_EXCL);
+	int fd = open_file(mount->point, "new", O_RDWR | O_CREAT | O_EXCL | flags);
 
 	assert_int_equal(write(fd, buffer, sizeof(buffer)), sizeof(buffer));
 	age(mount->source, "new");
@@ -187,9 +187,24 @@ static void a_mount_with_noatime_or_ro_leaves_access_times_alone(void **state)
 		use_everything(mount.point);
 		check_kept(&mount, options[i]);
 		if (i == 0)
-			read_a_new_file(&mount);
+			read_a_new_file(&mount, 0);
 		mount_stop(&mount, MOUNT_END_UMOUNT);
 	}
+}
+
+/* The daemon may not open them with O_NOATIME. */
+static void files_of_others_can_be_read_on_a_users_mount_with_noatime(void **state)
+{
+	char point[PATH_MAX], output[1024] = "";
+
+	if (!config.user)
+		SKIP_TEST("root may");
+	path_of(point, config.base, "others");
+	assert_return_code(mkdir(point, 0755), errno);
+	if (shell(output, sizeof(output),
+		    "%s -o noatime /etc %s && ls %s && cat %s/passwd && fusermount3 -u %s", getenv("SIEVEFS"),
+		    point, point, point, point))
+		fail_msg("%s", output);
 }
 
 static void a_mount_with_nodiratime_leaves_those_of_directories_alone(void **state)
@@ -217,6 +232,7 @@ static void a_handle_with_o_noatime_leaves_them_alone(void **state)
 	for (size_t i = 0; i < FILES; i++)
 		if (has_moved(mounted.source, files[i].name))
 			fail_msg("the atime of %s has moved", files[i].name);
+	read_a_new_file(&mounted, O_NOATIME);
 }
 
 /* So the tests above and below can fail. Copies are read without moving anything. */
@@ -238,6 +254,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_handle_with_o_noatime_leaves_them_alone),
 	cmocka_unit_test(reading_moves_them),
 	cmocka_unit_test(a_mount_with_noatime_or_ro_leaves_access_times_alone),
+	cmocka_unit_test(files_of_others_can_be_read_on_a_users_mount_with_noatime),
 	cmocka_unit_test(a_mount_with_nodiratime_leaves_those_of_directories_alone),
 };
 

@@ -64,6 +64,9 @@ static void a_running_program_is_not_emptied(void)
 	first = run_program("./program");
 	second = run_program("./program");
 	try_to_empty("program");
+	NOTE(put_file("other", 5000, 1));
+	NOTE(close(open("other", O_RDONLY | O_TRUNC | O_CLOEXEC)));
+	note_stat("other");
 	kill(first, SIGKILL);
 	waitpid(first, NULL, 0);
 	try_to_empty("program");
