@@ -5,9 +5,11 @@
 #include <glib.h>
 #include <pthread.h>
 #include <stddef.h>
+#include <sys/stat.h>
 
 #include "fs/tree.h"
 
+#define STATX_WANTED (STATX_BASIC_STATS | STATX_BTIME)
 #define TREE_SHARDS 64
 #define TREE_INODE_LOCKS 512
 #define TREE_FORGOTTEN_MAX 65536  /* forgotten inodes remembered where a nodeid does not hold its handle */
@@ -138,8 +140,29 @@ bool tree_nodeid_unpack(uint64_t nodeid, struct tree_mount *mount, int type, str
 guint tree_named_id_hash(gconstpointer id);
 gboolean tree_named_id_equal(gconstpointer a, gconstpointer b);
 
+/* The table. */
+void tree_table_init(struct tree *tree);
+void tree_table_free(struct tree *tree);
+/* packed: the nodeid holds the handle. */
+struct inode *tree_inode_new(
+	struct tree *tree, const struct identity *id, uint64_t nodeid, bool packed, uint32_t type);
+void tree_inode_free_memory(struct inode *inode);
+/* Takes a reference on the inode of this identity, making it where it is new. */
+struct inode *tree_get(struct tree *tree, const struct identity *id, uint32_t type);
+/* The same of a nodeid that the kernel may have forgotten; NULL: the table has, too. */
+struct inode *tree_recall(struct tree *tree, uint64_t nodeid);
+/* (named_lock) From now on another file may have its identity. */
+void tree_named_remove(struct tree *tree, struct inode *inode);
+
+int tree_route_set(struct tree *tree, struct inode *inode, struct inode *parent, const char *name);
+bool tree_route_is(struct tree *tree, struct inode *inode, const struct inode *parent, const char *name);
+void tree_route_free(struct tree *tree, struct tree_route *route);
+int tree_reach_by_name(struct tree *tree, struct inode *inode);
+
 int tree_fds_init(struct tree *tree, unsigned limit);
 void tree_fds_free(struct tree *tree);
+/* The inode's descriptor stays until the inode is freed. */
+void tree_fd_keep(struct tree *tree, struct inode *inode);
 /* Gives fd to the set if there is room for it, else closes it. */
 void tree_fd_donate(struct tree *tree, struct inode *inode, int fd);
 /* An O_PATH descriptor of what has the name, or -errno: never anything of our own mount. */
@@ -158,6 +181,8 @@ int tree_open_quietly(int fd, int flags);
 int tree_reach_quietly(const struct inode *inode);
 /* Gives a mount its quiet_fd where it is to have one. */
 void tree_mount_quietly(const struct tree *tree, struct tree_mount *mount);
+/* The same, making room where descriptors have run out. */
+int tree_reach_with_room(struct tree *tree, struct inode *inode, int flags);
 int tree_identify(
 	struct tree *tree, int fd, const struct statx *stx, struct inode *parent, struct identity *id);
 void tree_identity_of(const struct inode *inode, struct identity *id);
