@@ -29,8 +29,8 @@ int tree_adopt(struct tree *tree, int fd, struct inode *parent, const char *name
 	inode = tree_get(tree, &id, stx->stx_mode);
 	if (!inode)
 		return -ENOMEM;
-	if (id.type == TREE_BY_NAME && parent && name && !tree_route_is(tree, inode, parent, name)) {
-		r = tree_route_set(tree, inode, parent, name);
+	if (id.type == TREE_BY_NAME && parent && name) {
+		r = tree_route_set(tree, tree_route_of(inode), parent, name);
 		if (r < 0) {
 			tree_put(tree, inode, 1);
 			return r;
@@ -58,7 +58,8 @@ int tree_lookup(
 	tree_fd_put(tree, parent);
 	if (r < 0)
 		return r;
-	r = tree_adopt(tree, fd, parent, name, ret, stx);
+	/* no way down leads up again */
+	r = tree_adopt(tree, fd, parent, strcmp(name, "..") == 0 ? NULL : name, ret, stx);
 	if (*ret)
 		tree_fd_donate(tree, *ret, fd);
 	else
@@ -198,6 +199,7 @@ int tree_new(struct tree **ret, int source_fd, unsigned fd_limit)
 		return -ENOMEM;
 	tree->proc_fd = tree->covered.fd = -1;
 	pthread_mutex_init(&tree->mounts_lock, NULL);
+	pthread_mutex_init(&tree->routes_lock, NULL);
 	tree_table_init(tree);
 	for (int i = 0; i < TREE_INODE_LOCKS; i++)
 		pthread_mutex_init(&tree->inode_locks[i], NULL);

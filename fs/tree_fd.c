@@ -90,6 +90,18 @@ static int set_insert(struct fd_set_cache *fds, struct inode *inode, int fd, uin
 	return closing;
 }
 
+bool tree_fd_is_there(struct tree *tree, struct inode *inode)
+{
+	bool there;
+
+	if (inode == tree->root)
+		return true;
+	pthread_mutex_lock(&tree->fds.lock);
+	there = inode->fd_slot >= 0;
+	pthread_mutex_unlock(&tree->fds.lock);
+	return there;
+}
+
 int tree_fd_get(struct tree *tree, struct inode *inode)
 {
 	struct fd_set_cache *fds = &tree->fds;

@@ -44,7 +44,7 @@ struct tree_named_id {
 
 /* An inode that is reached so (handle_type TREE_BY_NAME). */
 struct named_inode {
-	struct tree_route *route; /* under tree_lock_inode() */
+	struct tree_route *route; /* under routes_lock */
 	_Atomic bool gone;        /* the file was removed: what bears its number now is another one */
 	struct inode inode;
 };
@@ -102,11 +102,13 @@ struct tree {
 	int proc_fd; /* /proc/self/fd */
 	bool by_handle;
 	bool quiet;      /* access times are to be left alone */
+	bool keeps_none; /* no descriptor that is not in use */
 	int packed_type; /* the handle type that a nodeid can hold, or 0 */
 	pthread_mutex_t mounts_lock;
-	struct tree_mount *mounts;  /* the root's is the last */
-	pthread_mutex_t named_lock; /* taken before a shard's */
-	GHashTable *named;          /* those inodes without a handle that are not gone, by tree_named_id */
+	struct tree_mount *mounts;   /* the root's is the last */
+	pthread_mutex_t routes_lock; /* taken before a shard's, as is the next */
+	pthread_mutex_t named_lock;
+	GHashTable *named; /* those inodes without a handle that are not gone, by tree_named_id */
 	struct tree_shard shards[TREE_SHARDS];
 	pthread_mutex_t inode_locks[TREE_INODE_LOCKS];
 	struct fd_set_cache fds;
@@ -154,13 +156,17 @@ struct inode *tree_recall(struct tree *tree, uint64_t nodeid);
 /* (named_lock) From now on another file may have its identity. */
 void tree_named_remove(struct tree *tree, struct inode *inode);
 
-int tree_route_set(struct tree *tree, struct inode *inode, struct inode *parent, const char *name);
-bool tree_route_is(struct tree *tree, struct inode *inode, const struct inode *parent, const char *name);
-void tree_route_free(struct tree *tree, struct tree_route *route);
+/* Routes. A place is where one is kept, NULL while there is none. */
+int tree_route_set(struct tree *tree, struct tree_route **place, struct inode *parent, const char *name);
+/* Returns the parent, whose reference is the caller's now, or NULL. */
+struct inode *tree_route_free(struct tree_route *route);
+/* An O_PATH descriptor of what lies at the route's end now, or -errno. */
+int tree_walk(struct tree *tree, struct tree_route *const *place);
 int tree_reach_by_name(struct tree *tree, struct inode *inode);
 
 int tree_fds_init(struct tree *tree, unsigned limit);
 void tree_fds_free(struct tree *tree);
+bool tree_fd_is_there(struct tree *tree, struct inode *inode);
 /* The inode's descriptor stays until the inode is freed. */
 void tree_fd_keep(struct tree *tree, struct inode *inode);
 /* Gives fd to the set if there is room for it, else closes it. */

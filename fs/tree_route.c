@@ -6,74 +6,177 @@
 
 #include "fs/tree_impl.h"
 
-void tree_route_free(struct tree *tree, struct tree_route *route)
+struct inode *tree_route_free(struct tree_route *route)
 {
-	if (!route)
-		return;
-	tree_put(tree, route->parent, 1);
-	free(route->name);
+	struct inode *parent = route ? route->parent : NULL;
+
+	if (route)
+		free(route->name);
 	free(route);
+	return parent;
 }
 
-int tree_route_set(struct tree *tree, struct inode *inode, struct inode *parent, const char *name)
+static struct tree_route *route_new(struct tree *tree, struct inode *parent, const char *name)
 {
 	struct tree_route *route = calloc(1, sizeof(*route));
-	struct tree_route *old;
 
-	if (!route)
-		return -ENOMEM;
-	route->name = strdup(name);
-	if (!route->name) {
+	if (route)
+		route->name = strdup(name);
+	if (!route || !route->name) {
 		free(route);
-		return -ENOMEM;
+		return NULL;
 	}
 	route->parent = tree_hold(tree, parent);
-	tree_lock_inode(tree, inode);
-	old = *tree_route_of(inode);
-	*tree_route_of(inode) = route;
-	tree_unlock_inode(tree, inode);
-	tree_route_free(tree, old);
+	return route;
+}
+
+int tree_route_set(struct tree *tree, struct tree_route **place, struct inode *parent, const char *name)
+{
+	struct tree_route *route, *old;
+	struct inode *left;
+	bool is;
+
+	pthread_mutex_lock(&tree->routes_lock);
+	old = *place;
+	is = old && old->parent == parent && strcmp(old->name, name) == 0;
+	pthread_mutex_unlock(&tree->routes_lock);
+	if (is)
+		return 0;
+	route = route_new(tree, parent, name);
+	if (!route)
+		return -ENOMEM;
+	pthread_mutex_lock(&tree->routes_lock);
+	old = *place;
+	*place = route;
+	pthread_mutex_unlock(&tree->routes_lock);
+	left = tree_route_free(old);
+	if (left)
+		tree_put(tree, left, 1);
 	return 0;
 }
 
-bool tree_route_is(struct tree *tree, struct inode *inode, const struct inode *parent, const char *name)
+/* A reference on the parent and, where name is not NULL, a copy of the name. */
+static int route_read(struct tree *tree, struct tree_route *const *place, struct inode **parent, char **name)
 {
 	const struct tree_route *route;
-	bool is;
+	int r = -ESTALE;
 
-	tree_lock_inode(tree, inode);
-	route = *tree_route_of(inode);
-	is = route && route->parent == parent && strcmp(route->name, name) == 0;
-	tree_unlock_inode(tree, inode);
-	return is;
+	pthread_mutex_lock(&tree->routes_lock);
+	route = *place;
+	if (route && name)
+		*name = strdup(route->name);
+	if (route && name && !*name)
+		r = -ENOMEM;
+	else if (route)
+		r = 0;
+	if (r == 0)
+		*parent = tree_hold(tree, route->parent);
+	pthread_mutex_unlock(&tree->routes_lock);
+	return r;
+}
+
+/* --- walking ---------------------------------------------------------------------------------- */
+
+/* Directories from one without a descriptor upwards, each referenced. */
+struct way {
+	struct inode **dirs;
+	size_t count, size;
+};
+
+#define WAY_MAX 65536 /* where names are moved below meanwhile, routes may lead in a circle */
+
+static int way_add(struct way *way, struct inode *dir)
+{
+	struct inode **grown;
+
+	if (way->count == WAY_MAX)
+		return -ELOOP;
+	if (way->count == way->size) {
+		grown = realloc(way->dirs, (way->size + 16) * 2 * sizeof(struct inode *));
+		if (!grown)
+			return -ENOMEM;
+		way->dirs = grown;
+		way->size = (way->size + 16) * 2;
+	}
+	way->dirs[way->count++] = dir;
+	return 0;
+}
+
+static void way_free(struct tree *tree, struct way *way)
+{
+	while (way->count > 0)
+		tree_put(tree, way->dirs[--way->count], 1);
+	free(way->dirs);
+}
+
+static int way_up(struct tree *tree, struct inode *dir, struct way *way)
+{
+	struct inode *at = tree_hold(tree, dir), *up;
+	int r = 0;
+
+	while (r == 0 && tree_is_named(at) && !tree_fd_is_there(tree, at)) {
+		r = route_read(tree, tree_route_of(at), &up, NULL);
+		if (r < 0)
+			break;
+		r = way_add(way, at);
+		if (r < 0)
+			tree_put(tree, at, 1);
+		at = up;
+	}
+	tree_put(tree, at, 1);
+	return r;
+}
+
+/*
+ * tree_fd_get() of a directory whose own directories may have no descriptors, either. They may be more than a
+ * thread's stack has room for calls: so not one by the other, but each noted on the way up, and opened on the
+ * way down, while the one above is in use.
+ */
+static int get_dir(struct tree *tree, struct inode *dir)
+{
+	struct way way = {0};
+	struct inode *above = NULL;
+	int fd, r = way_up(tree, dir, &way);
+
+	for (size_t i = way.count; r == 0 && i-- > 1;) {
+		fd = tree_fd_get(tree, way.dirs[i]);
+		r = MIN(fd, 0);
+		if (above)
+			tree_fd_put(tree, above);
+		above = r == 0 ? way.dirs[i] : NULL;
+	}
+	fd = r < 0 ? r : tree_fd_get(tree, dir);
+	if (above)
+		tree_fd_put(tree, above);
+	way_free(tree, &way);
+	return fd;
+}
+
+int tree_walk(struct tree *tree, struct tree_route *const *place)
+{
+	struct inode *parent;
+	char *name;
+	int dir_fd, fd, r = route_read(tree, place, &parent, &name);
+
+	if (r < 0)
+		return r;
+	dir_fd = get_dir(tree, parent);
+	fd = dir_fd < 0 ? dir_fd : tree_open_child(tree, dir_fd, name);
+	if (dir_fd >= 0)
+		tree_fd_put(tree, parent);
+	tree_put(tree, parent, 1);
+	free(name);
+	return fd == -ENOENT || fd == -ENOTDIR ? -ESTALE : fd;
 }
 
 int tree_reach_by_name(struct tree *tree, struct inode *inode)
 {
 	struct identity id;
-	const struct tree_route *route;
-	struct inode *parent;
 	struct statx stx;
-	char *name = NULL;
-	int parent_fd, fd, r;
+	int fd = tree_walk(tree, tree_route_of(inode)), r;
 
-	tree_lock_inode(tree, inode);
-	route = *tree_route_of(inode);
-	parent = route ? tree_hold(tree, route->parent) : NULL;
-	if (parent)
-		name = strdup(route->name);
-	tree_unlock_inode(tree, inode);
-	if (!parent)
-		return -ESTALE;
-	parent_fd = name ? tree_fd_get(tree, parent) : -ENOMEM;
-	fd = parent_fd < 0 ? parent_fd : tree_open_child(tree, parent_fd, name);
-	r = MIN(fd, 0);
-	if (parent_fd >= 0)
-		tree_fd_put(tree, parent);
-	tree_put(tree, parent, 1);
-	free(name);
-	if (r < 0)
-		return r == -ENOENT ? -ESTALE : r;
+	if (fd < 0)
+		return fd;
 	r = statx(fd, "", AT_EMPTY_PATH, STATX_WANTED, &stx) < 0 ? -errno : 0;
 	if (r == 0)
 		r = tree_identify(tree, fd, &stx, NULL, &id);

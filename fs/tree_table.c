@@ -66,13 +66,17 @@ void tree_inode_free_memory(struct inode *inode)
 		free(inode);
 }
 
-static void inode_free(struct tree *tree, struct inode *inode)
+/* Returns the directory that it is reached by, whose reference is the caller's now, or NULL. */
+static struct inode *inode_free(struct tree *tree, struct inode *inode)
 {
+	struct inode *parent = NULL;
+
 	tree_fd_drop(tree, inode);
 	if (tree_is_named(inode))
-		tree_route_free(tree, *tree_route_of(inode));
+		parent = tree_route_free(*tree_route_of(inode));
 	count_inode(tree, inode, -1);
 	tree_inode_free_memory(inode);
+	return parent;
 }
 
 /* The shard of this nodeid, locked, and in *inode who has it. */
@@ -168,7 +172,8 @@ struct inode *tree_hold(struct tree *tree, struct inode *inode)
 	return inode;
 }
 
-void tree_put(struct tree *tree, struct inode *inode, uint64_t count)
+/* Returns the inode if it left the table and is to be freed. */
+static struct inode *drop_references(struct tree *tree, struct inode *inode, uint64_t count)
 {
 	struct tree_shard *shard = shard_of(tree, inode->nodeid);
 	bool named = tree_is_named(inode);
@@ -194,8 +199,18 @@ void tree_put(struct tree *tree, struct inode *inode, uint64_t count)
 		tree_named_remove(tree, gone);
 	if (named)
 		pthread_mutex_unlock(&tree->named_lock);
-	if (gone)
-		inode_free(tree, gone);
+	return gone;
+}
+
+void tree_put(struct tree *tree, struct inode *inode, uint64_t count)
+{
+	struct inode *gone;
+
+	/* a file may have been the last that needed its directory, and that one the last in its own */
+	for (; inode; count = 1) {
+		gone = drop_references(tree, inode, count);
+		inode = gone ? inode_free(tree, gone) : NULL;
+	}
 }
 
 struct inode *tree_recall(struct tree *tree, uint64_t nodeid)
@@ -277,10 +292,8 @@ static void free_inode_at_exit(gpointer key, gpointer value, gpointer data)
 
 	(void)value;
 	(void)data;
-	if (tree_is_named(inode) && *tree_route_of(inode)) {
-		free((*tree_route_of(inode))->name);
-		free(*tree_route_of(inode));
-	}
+	if (tree_is_named(inode))
+		tree_route_free(*tree_route_of(inode));
 	tree_inode_free_memory(inode);
 }
 

@@ -4,10 +4,14 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define STACK "131072" /* of the daemon's threads, in bytes */
+#define DEPTH 500
 
 static struct mount below, above;
 
@@ -37,7 +41,9 @@ static void a_mount_over_a_forgetful_one_is_started(void **state)
 	mount_start(&below, "below", "transport=dev");
 	mount_prepare(&above, "above");
 	assert_return_code(mount(below.point, above.source, NULL, MS_BIND, NULL), errno);
-	mount_start(&above, "above", "attr_timeout=0");
+	setenv("FUSE_THREAD_STACK", STACK, 1);
+	mount_start(&above, "above", "attr_timeout=0,admit=1,settle=0");
+	unsetenv("FUSE_THREAD_STACK");
 	assert_return_code(chdir(above.point), errno);
 	assert_return_code(shell(NULL, 0, "mkdir -p '%s/dir/sub'", above.point), errno);
 	snprintf(path, sizeof(path), "%.3000s/dir/sub/file", above.point);
@@ -58,14 +64,43 @@ static void let_all_be_forgotten(void)
 	close(fd);
 }
 
-static void a_working_directory_stays_good(void **state)
+/* Each of its directories is reached by the one above, and not in a call inside a call: the daemon's threads
+ * have no stack for that many. Returns the deepest. */
+static int make_deep_path(const char *top)
+{
+	int at = open(top, O_PATH | O_CLOEXEC), next;
+
+	for (int i = 0; i < DEPTH; i++) {
+		assert_return_code(mkdirat(at, "d", 0755), errno);
+		next = openat(at, "d", O_PATH | O_CLOEXEC);
+		assert_return_code(next, errno);
+		close(at);
+		at = next;
+	}
+	return at;
+}
+
+static void open_files_and_a_working_directory_stay_good_through_a_pause(void **state)
 {
 	struct stat st;
+	int writer, both, deep;
 
 	if (!above.daemon)
 		skip();
+	deep = make_deep_path(above.point);
 	assert_return_code(chdir("dir"), errno);
+	warm("sub/file");
+	writer = open("sub/file", O_WRONLY | O_CLOEXEC);
+	both = open("sub/file", O_RDWR | O_CLOEXEC);
+	assert_return_code(writer | both, errno);
+	assert_true(mount_stat(&above, "fills") > 0);
 	let_all_be_forgotten();
+	assert_int_equal(pwrite(writer, "x", 1, 0), 1);
+	assert_return_code(fstat(both, &st), errno);
+	assert_return_code(mkdirat(deep, "d", 0755), errno);
+	close(writer);
+	close(both);
+	close(deep);
 	assert_return_code(stat(".", &st), errno);
 	assert_return_code(stat("sub/file", &st), errno);
 	assert_int_equal(st.st_size, 10000);
@@ -161,7 +196,7 @@ static void the_daemon_over_bindfs_ends_cleanly(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_mount_over_a_forgetful_one_is_started),
-	cmocka_unit_test(a_working_directory_stays_good),
+	cmocka_unit_test(open_files_and_a_working_directory_stay_good_through_a_pause),
 	cmocka_unit_test(the_daemons_end_cleanly),
 	cmocka_unit_test(a_mount_over_bindfs_is_started),
 	cmocka_unit_test(a_number_that_is_used_again_is_another_file),
