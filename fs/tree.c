@@ -243,6 +243,11 @@ struct inode *tree_root(struct tree *tree)
 {
 	return tree->root;
 }
+void tree_keep_no_descriptors(struct tree *tree)
+{
+	tree->keeps_none = true;
+}
+
 bool tree_has_handles(struct tree *tree)
 {
 	return tree->by_handle;

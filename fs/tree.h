@@ -66,6 +66,8 @@ struct inode {
  * most O_PATH descriptors to keep. Returns 0 or -errno. */
 int tree_new(struct tree **ret, int source_fd, unsigned fd_limit);
 void tree_free(struct tree *tree);
+/* For tests: from now on no descriptor is kept between operations. */
+void tree_keep_no_descriptors(struct tree *tree);
 
 /*
  * Before and after the mount: what MOUNTPOINT covers stays to be found under its name where it lies below the

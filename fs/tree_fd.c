@@ -141,18 +141,26 @@ int tree_fd_get(struct tree *tree, struct inode *inode)
 
 void tree_fd_put(struct tree *tree, struct inode *inode)
 {
+	struct fd_slot *slot;
+	int closing = -1;
+
 	if (inode == tree->root)
 		return;
 	pthread_mutex_lock(&tree->fds.lock);
-	tree->fds.slots[inode->fd_slot].users--;
+	slot = &tree->fds.slots[inode->fd_slot];
+	slot->users--;
+	if (tree->keeps_none && slot_may_go(slot))
+		closing = slot_empty(&tree->fds, (uint32_t)inode->fd_slot);
 	pthread_mutex_unlock(&tree->fds.lock);
+	if (closing >= 0)
+		close(closing);
 }
 
 void tree_fd_donate(struct tree *tree, struct inode *inode, int fd)
 {
 	int closing = fd;
 
-	if (inode != tree->root && inode->type != DT_SOCK && inode->type != DT_FIFO) {
+	if (inode != tree->root && !tree->keeps_none && inode->type != DT_SOCK && inode->type != DT_FIFO) {
 		pthread_mutex_lock(&tree->fds.lock);
 		closing = set_insert(&tree->fds, inode, fd, 0);
 		pthread_mutex_unlock(&tree->fds.lock);

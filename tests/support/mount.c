@@ -142,6 +142,8 @@ static void become_daemon(const struct mount *mount)
 	dup2(log, 1);
 	dup2(log, 2);
 	sanitizer_environment(mount);
+	if (config.descriptors)
+		setenv("SIEVEFS_DESCRIPTORS", config.descriptors, 1);
 	if (!*mount->options)
 		memmove(argv + 2, argv + 4, 3 * sizeof(*argv));
 	execv(argv[0], argv);

@@ -66,7 +66,7 @@ static bool word(const char *argument, const char *name, const char **value)
 
 static void parse(int argc, char **argv)
 {
-	const char *test = NULL, *user = NULL, *bare = getenv("SIEVEFS_TEST_BARE");
+	const char *test = NULL, *user = NULL, *source = NULL, *bare = getenv("SIEVEFS_TEST_BARE");
 	unsigned long seed = (unsigned long)time(NULL) ^ ((unsigned long)getpid() << 20);
 
 	for (int i = 1; i < argc; i++) {
@@ -78,6 +78,7 @@ static void parse(int argc, char **argv)
 			config.keep = true;
 		else if (!word(a, "lane=", &config.lane) && !word(a, "transport=", &config.transport) &&
 			 !word(a, "passthrough=", &config.passthrough) && !word(a, "user=", &user) &&
+			 !word(a, "source=", &source) && !word(a, "descriptors=", &config.descriptors) &&
 			 !word(a, "--test=", &test) && !number(a, "--seed=", &seed) &&
 			 !number(a, "--ops=", &config.op_count) &&
 			 !number(a, "--procs=", &config.proc_count) &&
@@ -85,6 +86,9 @@ static void parse(int argc, char **argv)
 			usage_error(a);
 	}
 	config.seed = seed;
+	config.overlay = source && !strcmp(source, "overlay");
+	if (source && !config.overlay)
+		usage_error(source);
 	config.bare = bare && *bare && strcmp(bare, "0") != 0;
 	if (user) {
 		struct passwd *entry = getpwnam(user);
@@ -135,7 +139,7 @@ static int may_run(const struct suite *suite)
 		return skipped("/sys/module/fuse/parameters/enable_uring is not Y");
 	if (config.transport && !strcmp(config.transport, "uring") && !config.bare && !LIBFUSE_URING_IS_SAFE)
 		return skipped("the libfuse that sievefs was built with loses replies over io_uring");
-	if ((suite->needs_root || config.user) && geteuid())
+	if ((suite->needs_root || config.user || config.overlay) && geteuid())
 		return skipped("needs root");
 	if (config.passthrough && !strcmp(config.passthrough, "on") && geteuid())
 		return skipped("passthrough needs root");
@@ -181,16 +185,47 @@ static int private_namespace(void)
 	return 0;
 }
 
-static int become_user(void)
+/* All of the run goes into a directory of its base. */
+static int move_base(const char *name)
 {
 	char path[PATH_MAX];
 
-	if (!config.user)
-		return 0;
-	snprintf(path, sizeof(path), "%.3000s/%s", config.base, "user");
-	if (mkdir(path, 0755) || chown(path, config.uid, config.gid))
+	snprintf(path, sizeof(path), "%.3000s/%s", config.base, name);
+	if (mkdir(path, 0755))
 		return -errno;
 	strcpy(config.base, path);
+	return 0;
+}
+
+/* overlayfs opens nothing by handle: the daemon finds files by their names there. */
+static int move_onto_overlay(void)
+{
+	char options[3 * PATH_MAX], upper[PATH_MAX], work[PATH_MAX];
+	int r;
+
+	if (!config.overlay)
+		return 0;
+	snprintf(upper, sizeof(upper), "%.3000s/upper", config.base);
+	snprintf(work, sizeof(work), "%.3000s/work", config.base);
+	if (mkdir(upper, 0755) || mkdir(work, 0755))
+		return -errno;
+	r = move_base("overlay");
+	snprintf(options, sizeof(options), "lowerdir=%.3000s,upperdir=%.3000s,workdir=%.3000s", config.base,
+		upper, work);
+	return r == 0 && mount("none", config.base, "overlay", 0, options) ? -errno : r;
+}
+
+static int become_user(void)
+{
+	int r;
+
+	if (!config.user)
+		return 0;
+	r = move_base("user");
+	if (r == 0 && chown(config.base, config.uid, config.gid))
+		r = -errno;
+	if (r)
+		return r;
 	if (setgroups(0, NULL) || setresgid(config.gid, config.gid, config.gid) ||
 		setresuid(config.uid, config.uid, config.uid))
 		return -errno;
@@ -336,8 +371,10 @@ static int run_in_child(void)
 	tests_child = fork();
 	if (!tests_child) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		r = become_user();
+		r = move_onto_overlay();
 		if (r)
+			fprintf(stderr, "no overlayfs of the test's own: %s\n", strerror(-r));
+		else if ((r = become_user()))
 			fprintf(stderr, "could not become an ordinary user: %s\n", strerror(-r));
 		r = r ? 1 : run_all();
 		fflush(NULL);

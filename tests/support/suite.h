@@ -8,6 +8,8 @@
  *
  * Arguments of every such program, in any order:
  *   lane=plain|cached|direct|mixed|served  transport=dev|uring  passthrough=on|off  user=NAME  bare
+ *   source=overlay (SOURCE, and the bare directory, lie on overlayfs)
+ *   descriptors=none (the daemon reaches each file anew for each operation, as after a long pause)
  *   --seed=N --ops=N --procs=N --files=N --test=PATTERN --keep
  */
 #pragma once
@@ -23,7 +25,9 @@ struct suite_config {
 	const char *lane;        /* NULL: the defaults of the daemon */
 	const char *transport;   /* NULL: the daemon's choice */
 	const char *passthrough; /* NULL: the daemon's choice */
+	const char *descriptors; /* NULL: as many as the daemon likes */
 	bool bare;
+	bool overlay;
 	bool user; /* the tests run as an ordinary user */
 	bool keep;
 	uid_t uid;

@@ -315,9 +315,14 @@ static void a_mapping_that_stayed_sees_what_later_ones_store(void **state)
 	late = mmap(NULL, 9000, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	assert_ptr_not_equal(late, MAP_FAILED);
 	late[5000] = (unsigned char)~late[5000];
-	assert_int_equal(early[5000], late[5000]);
+	if (!config.overlay)
+		assert_int_equal(early[5000], late[5000]);
 	close(fd);
 	close(reader);
+	/* nothing tells that a file of overlayfs is mapped: see LIMITS in sievefs(8) */
+	for (int ms = 0; early[5000] != late[5000] && ms < 5000; ms += 10)
+		usleep(10000);
+	assert_int_equal(early[5000], late[5000]);
 	munmap(early, 9000);
 	munmap(late, 9000);
 }
