@@ -1,4 +1,5 @@
 #include "backends/buffers.h"
+#include "locks/order.h"
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -59,7 +60,7 @@ struct buffer *buffers_take(struct buffers *buffers)
 	struct buffer *buffer = NULL;
 	bool may_make;
 
-	pthread_mutex_lock(&buffers->lock);
+	lock_take(&buffers->lock, LOCK_BUFFERS);
 	may_make = buffers->used_count < buffers->count_max;
 	if (may_make) {
 		buffer = buffers->idle;
@@ -70,14 +71,14 @@ struct buffer *buffers_take(struct buffers *buffers)
 		buffers->idle_count--;
 	}
 	buffers_count(buffers);
-	pthread_mutex_unlock(&buffers->lock);
+	lock_drop(&buffers->lock, LOCK_BUFFERS);
 	if (may_make && !buffer) {
 		buffer = buffer_new();
 		if (!buffer) {
-			pthread_mutex_lock(&buffers->lock);
+			lock_take(&buffers->lock, LOCK_BUFFERS);
 			buffers->used_count--;
 			buffers_count(buffers);
-			pthread_mutex_unlock(&buffers->lock);
+			lock_drop(&buffers->lock, LOCK_BUFFERS);
 		}
 	}
 	if (!buffer)
@@ -91,7 +92,7 @@ void buffers_give(struct buffers *buffers, struct buffer *buffer)
 
 	if (!buffer)
 		return;
-	pthread_mutex_lock(&buffers->lock);
+	lock_take(&buffers->lock, LOCK_BUFFERS);
 	buffers->used_count--;
 	keep = buffers->idle_count < IDLE_COUNT_MAX;
 	if (keep) {
@@ -100,7 +101,7 @@ void buffers_give(struct buffers *buffers, struct buffer *buffer)
 		buffers->idle_count++;
 	}
 	buffers_count(buffers);
-	pthread_mutex_unlock(&buffers->lock);
+	lock_drop(&buffers->lock, LOCK_BUFFERS);
 	if (!keep)
 		buffer_free(buffer);
 }

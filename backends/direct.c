@@ -4,6 +4,7 @@
 #include "backends/direct.h"
 #include "backends/engine_impl.h"
 #include "backends/fault.h"
+#include "locks/order.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -59,9 +60,9 @@ static void file_refuse(struct direct_file *file, int error)
 
 void direct_file_refuse(struct direct_file *file, int error)
 {
-	pthread_mutex_lock(&file->lock);
+	lock_take(&file->lock, LOCK_FILE);
 	file_refuse(file, error);
-	pthread_mutex_unlock(&file->lock);
+	lock_drop(&file->lock, LOCK_FILE);
 }
 
 int direct_file_descriptor(struct direct_file *file)
@@ -69,7 +70,7 @@ int direct_file_descriptor(struct direct_file *file)
 	const int keep = O_ACCMODE | O_SYNC | O_DSYNC | O_NOATIME;
 	int fd;
 
-	pthread_mutex_lock(&file->lock);
+	lock_take(&file->lock, LOCK_FILE);
 	if (file->direct_fd < 0 && !file->direct_refused) {
 		int flags = fcntl(file->fd, F_GETFL);
 
@@ -80,7 +81,7 @@ int direct_file_descriptor(struct direct_file *file)
 			file_refuse(file, -fd);
 	}
 	fd = file->direct_refused ? -1 : file->direct_fd;
-	pthread_mutex_unlock(&file->lock);
+	lock_drop(&file->lock, LOCK_FILE);
 	return fd;
 }
 
@@ -90,11 +91,11 @@ int direct_file_sync_descriptor(struct direct_file *file)
 
 	if (fd >= 0)
 		return fd;
-	pthread_mutex_lock(&file->lock);
+	lock_take(&file->lock, LOCK_FILE);
 	if (file->sync_fd < 0)
 		file->sync_fd = direct_file_reopen(file, (fcntl(file->fd, F_GETFL) & O_ACCMODE) | O_CLOEXEC);
 	fd = file->sync_fd < 0 ? -1 : file->sync_fd;
-	pthread_mutex_unlock(&file->lock);
+	lock_drop(&file->lock, LOCK_FILE);
 	return fd;
 }
 
@@ -166,12 +167,12 @@ static enum backend_pattern direct_pattern(struct backend_file *base)
 	struct direct_file *file = (struct direct_file *)base;
 	enum backend_pattern pattern = BACKEND_PATTERN_UNKNOWN;
 
-	pthread_mutex_lock(&file->lock);
+	lock_take(&file->lock, LOCK_FILE);
 	if (file->stream.order != DETECT_NONE)
 		pattern = BACKEND_PATTERN_STREAM;
 	else if (detect_is_random(&file->stream.detect))
 		pattern = BACKEND_PATTERN_RANDOM;
-	pthread_mutex_unlock(&file->lock);
+	lock_drop(&file->lock, LOCK_FILE);
 	return pattern;
 }
 

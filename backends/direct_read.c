@@ -5,6 +5,7 @@
  */
 #include "backends/direct.h"
 #include "backends/resident.h"
+#include "locks/order.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -77,14 +78,14 @@ static void file_drop_behind(struct direct_file *file, off_t from, off_t to)
 {
 	off_t start = -1, end = to & ~(off_t)(PAGE - 1);
 
-	pthread_mutex_lock(&file->lock);
+	lock_take(&file->lock, LOCK_FILE);
 	if (from < file->kept_from || from > file->kept_from + 2 * DROP_BEHIND_STEP) {
 		file->kept_from = from & ~(off_t)(PAGE - 1);
 	} else if (end - file->kept_from >= DROP_BEHIND_STEP) {
 		start = file->kept_from;
 		file->kept_from = end;
 	}
-	pthread_mutex_unlock(&file->lock);
+	lock_drop(&file->lock, LOCK_FILE);
 	if (start < 0)
 		return;
 	posix_fadvise(file->fd, start, end - start, POSIX_FADV_DONTNEED);

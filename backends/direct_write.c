@@ -9,6 +9,7 @@
  */
 #include "backends/direct.h"
 #include "backends/resident.h"
+#include "locks/order.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -123,19 +124,19 @@ static bool window_filled(
 	struct behind_range left;
 	bool full;
 
-	pthread_mutex_lock(&file->lock);
+	lock_take(&file->lock, LOCK_FILE);
 	left = behind_note(
 		&file->behind, request->offset, request->size, request->work.buffered, window_of(file));
 	full = behind_is_full(&file->behind, window_of(file));
-	pthread_mutex_unlock(&file->lock);
+	lock_drop(&file->lock, LOCK_FILE);
 	if ((!full && left.from == left.to) || !file_is_large(file, request->offset + (off_t)request->size))
 		return false;
 	settle_left(file, left);
 	if (!full)
 		return false;
-	pthread_mutex_lock(&file->lock);
+	lock_take(&file->lock, LOCK_FILE);
 	*work = behind_take(&file->behind, window_of(file));
-	pthread_mutex_unlock(&file->lock);
+	lock_drop(&file->lock, LOCK_FILE);
 	return work->begin.from < work->begin.to || work->settle.from < work->settle.to;
 }
 
@@ -280,9 +281,9 @@ static int buffered_flags(struct direct_file *file, off_t offset, size_t size)
 
 	if (file_stays_cached(file) || !file->volume->uncached)
 		return 0;
-	pthread_mutex_lock(&file->lock);
+	lock_take(&file->lock, LOCK_FILE);
 	stream = offset == file->behind.end;
-	pthread_mutex_unlock(&file->lock);
+	lock_drop(&file->lock, LOCK_FILE);
 	return stream && file_is_large(file, offset + (off_t)size) ? RWF_DONTCACHE : 0;
 }
 

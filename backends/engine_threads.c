@@ -3,6 +3,7 @@
  * threads that block in its place.
  */
 #include "backends/engine_impl.h"
+#include "locks/order.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -60,7 +61,7 @@ static struct engine_op *pool_take(struct pool *pool)
 {
 	struct engine_op *op;
 
-	pthread_mutex_lock(&pool->lock);
+	lock_take(&pool->lock, LOCK_ENGINE);
 	while (!pool->head && !pool->stopping)
 		pthread_cond_wait(&pool->filled, &pool->lock);
 	op = pool->head;
@@ -69,7 +70,7 @@ static struct engine_op *pool_take(struct pool *pool)
 		if (!pool->head)
 			pool->tail = &pool->head;
 	}
-	pthread_mutex_unlock(&pool->lock);
+	lock_drop(&pool->lock, LOCK_ENGINE);
 	return op;
 }
 
@@ -91,12 +92,12 @@ static void pool_submit(struct engine *engine, struct engine_op *op)
 	struct pool *pool = (struct pool *)engine;
 	bool many = op->next;
 
-	pthread_mutex_lock(&pool->lock);
+	lock_take(&pool->lock, LOCK_ENGINE);
 	*pool->tail = op;
 	while (op->next)
 		op = op->next;
 	pool->tail = &op->next;
-	pthread_mutex_unlock(&pool->lock);
+	lock_drop(&pool->lock, LOCK_ENGINE);
 	if (many)
 		pthread_cond_broadcast(&pool->filled);
 	else
@@ -107,9 +108,9 @@ static void pool_free(struct engine *engine)
 {
 	struct pool *pool = (struct pool *)engine;
 
-	pthread_mutex_lock(&pool->lock);
+	lock_take(&pool->lock, LOCK_ENGINE);
 	pool->stopping = true;
-	pthread_mutex_unlock(&pool->lock);
+	lock_drop(&pool->lock, LOCK_ENGINE);
 	pthread_cond_broadcast(&pool->filled);
 	for (unsigned i = 0; i < pool->thread_count; i++)
 		pthread_join(pool->threads[i], NULL);

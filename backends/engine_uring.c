@@ -5,6 +5,7 @@
  * without another thread being woken.
  */
 #include "backends/engine_impl.h"
+#include "locks/order.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <liburing.h>
@@ -125,12 +126,12 @@ static bool ring_refill(struct ring *ring, bool woken)
 {
 	bool armed, pushed;
 
-	pthread_mutex_lock(&ring->submit_lock);
+	lock_take(&ring->submit_lock, LOCK_ENGINE);
 	if (woken)
 		ring->wake_armed = false;
 	armed = ring_arm_wake(ring);
 	pushed = ring_push(ring);
-	pthread_mutex_unlock(&ring->submit_lock);
+	lock_drop(&ring->submit_lock, LOCK_ENGINE);
 	return armed && pushed;
 }
 
@@ -139,14 +140,14 @@ static void ring_submit(struct ring *ring, struct engine_op *op)
 	unsigned count = 1;
 	bool pushed;
 
-	pthread_mutex_lock(&ring->submit_lock);
+	lock_take(&ring->submit_lock, LOCK_ENGINE);
 	*ring->backlog_tail = op;
 	for (; op->next; op = op->next)
 		count++;
 	ring->backlog_tail = &op->next;
 	atomic_fetch_add(&ring->in_flight, count);
 	pushed = ring_push(ring);
-	pthread_mutex_unlock(&ring->submit_lock);
+	lock_drop(&ring->submit_lock, LOCK_ENGINE);
 	/* Out of memory in the kernel, say: the ring's thread tries again. */
 	if (!pushed && ring != own_ring)
 		ring_wake(ring);
@@ -177,7 +178,7 @@ static unsigned ring_reap(struct ring *ring, bool *woken)
 	} done[REAP_BATCH];
 	unsigned count;
 
-	pthread_mutex_lock(&ring->reap_lock);
+	lock_take(&ring->reap_lock, LOCK_REAP);
 	count = io_uring_peek_batch_cqe(&ring->uring, cqes, REAP_BATCH);
 
 	for (unsigned i = 0; i < count; i++) {
@@ -185,7 +186,7 @@ static unsigned ring_reap(struct ring *ring, bool *woken)
 		done[i].result = cqes[i]->res;
 	}
 	io_uring_cq_advance(&ring->uring, count);
-	pthread_mutex_unlock(&ring->reap_lock);
+	lock_drop(&ring->reap_lock, LOCK_REAP);
 	for (unsigned i = 0; i < count; i++) {
 		if (done[i].op)
 			ring_complete(ring, done[i].op, done[i].result);
@@ -209,7 +210,7 @@ static struct engine_op *ring_take_own(struct ring *ring, int *result)
 	struct engine_op *op = NULL;
 	struct io_uring_cqe *cqe;
 
-	pthread_mutex_lock(&ring->reap_lock);
+	lock_take(&ring->reap_lock, LOCK_REAP);
 	if (io_uring_peek_cqe(&ring->uring, &cqe) == 0) {
 		op = io_uring_cqe_get_data(cqe);
 		*result = cqe->res;
@@ -218,7 +219,7 @@ static struct engine_op *ring_take_own(struct ring *ring, int *result)
 		else
 			op = NULL;
 	}
-	pthread_mutex_unlock(&ring->reap_lock);
+	lock_drop(&ring->reap_lock, LOCK_REAP);
 	return op;
 }
 

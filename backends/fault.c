@@ -1,5 +1,6 @@
 #include "backends/fault.h"
 #include "backends/engine_impl.h"
+#include "locks/order.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -172,17 +173,17 @@ static void *plan_run(void *context)
 	struct fault_delayed *due;
 	uint64_t next_ns;
 
-	pthread_mutex_lock(&plan->lock);
+	lock_take(&plan->lock, LOCK_FAULT);
 	while ((due = plan_take_due(plan, &next_ns)) || !plan->stopping) {
 		if (!due) {
 			plan_wait(plan, next_ns);
 			continue;
 		}
-		pthread_mutex_unlock(&plan->lock);
+		lock_drop(&plan->lock, LOCK_FAULT);
 		due->run(due);
-		pthread_mutex_lock(&plan->lock);
+		lock_take(&plan->lock, LOCK_FAULT);
 	}
-	pthread_mutex_unlock(&plan->lock);
+	lock_drop(&plan->lock, LOCK_FAULT);
 	return NULL;
 }
 
@@ -219,11 +220,11 @@ void fault_plan_free(struct fault_plan *plan)
 {
 	if (!plan)
 		return;
-	pthread_mutex_lock(&plan->lock);
+	lock_take(&plan->lock, LOCK_FAULT);
 	plan->stopping = true;
 	plan->released = true;
 	pthread_cond_broadcast(&plan->changed);
-	pthread_mutex_unlock(&plan->lock);
+	lock_drop(&plan->lock, LOCK_FAULT);
 	pthread_join(plan->thread, NULL);
 	pthread_cond_destroy(&plan->changed);
 	pthread_mutex_destroy(&plan->lock);
@@ -243,7 +244,7 @@ struct fault_verdict fault_meet(struct fault_plan *plan, enum fault_place place,
 {
 	struct fault_verdict verdict = {0};
 
-	pthread_mutex_lock(&plan->lock);
+	lock_take(&plan->lock, LOCK_FAULT);
 	for (unsigned i = 0; i < plan->rule_count; i++) {
 		struct fault_rule *rule = &plan->rules[i];
 
@@ -257,24 +258,24 @@ struct fault_verdict fault_meet(struct fault_plan *plan, enum fault_place place,
 		if (rule->error)
 			verdict.error = rule->error;
 	}
-	pthread_mutex_unlock(&plan->lock);
+	lock_drop(&plan->lock, LOCK_FAULT);
 	return verdict;
 }
 
 void fault_delay(struct fault_plan *plan, const struct fault_verdict *verdict, struct fault_delayed *delayed)
 {
 	delayed->due_ns = verdict->hang ? NEVER : clock_ns() + verdict->delay_ns;
-	pthread_mutex_lock(&plan->lock);
+	lock_take(&plan->lock, LOCK_FAULT);
 	delayed->next = plan->delayed;
 	plan->delayed = delayed;
 	pthread_cond_broadcast(&plan->changed);
-	pthread_mutex_unlock(&plan->lock);
+	lock_drop(&plan->lock, LOCK_FAULT);
 }
 
 void fault_release(struct fault_plan *plan)
 {
-	pthread_mutex_lock(&plan->lock);
+	lock_take(&plan->lock, LOCK_FAULT);
 	plan->released = true;
 	pthread_cond_broadcast(&plan->changed);
-	pthread_mutex_unlock(&plan->lock);
+	lock_drop(&plan->lock, LOCK_FAULT);
 }

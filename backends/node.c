@@ -1,4 +1,5 @@
 #include "backends/node.h"
+#include "locks/order.h"
 #include <stdlib.h>
 
 void nodes_init(struct nodes *nodes)
@@ -26,7 +27,7 @@ struct node *nodes_get(struct nodes *nodes, dev_t dev, ino_t ino)
 {
 	struct node *node, **slot;
 
-	pthread_mutex_lock(&nodes->lock);
+	lock_take(&nodes->lock, LOCK_NODES);
 	slot = nodes_slot(nodes, dev, ino);
 	node = *slot;
 	if (!node) {
@@ -39,7 +40,7 @@ struct node *nodes_get(struct nodes *nodes, dev_t dev, ino_t ino)
 	}
 	if (node)
 		node->refs++;
-	pthread_mutex_unlock(&nodes->lock);
+	lock_drop(&nodes->lock, LOCK_NODES);
 	return node;
 }
 
@@ -47,22 +48,22 @@ void nodes_put(struct nodes *nodes, struct node *node)
 {
 	struct node **slot;
 
-	pthread_mutex_lock(&nodes->lock);
+	lock_take(&nodes->lock, LOCK_NODES);
 	if (--node->refs == 0) {
 		slot = nodes_slot(nodes, node->dev, node->ino);
 		*slot = node->next;
 		free(node);
 	}
-	pthread_mutex_unlock(&nodes->lock);
+	lock_drop(&nodes->lock, LOCK_NODES);
 }
 
 void nodes_changed(struct nodes *nodes, dev_t dev, ino_t ino)
 {
 	struct node *node;
 
-	pthread_mutex_lock(&nodes->lock);
+	lock_take(&nodes->lock, LOCK_NODES);
 	node = *nodes_slot(nodes, dev, ino);
 	if (node)
 		node_changed(node);
-	pthread_mutex_unlock(&nodes->lock);
+	lock_drop(&nodes->lock, LOCK_NODES);
 }

@@ -1,5 +1,6 @@
 #include "backends/stream.h"
 #include "backends/direct.h"
+#include "locks/order.h"
 #include <time.h>
 
 enum {
@@ -58,7 +59,7 @@ static void stream_measure(struct direct_file *file, size_t size)
 	struct stream *stream = &file->stream;
 	uint64_t now = clock_ns();
 
-	pthread_mutex_lock(&file->volume->choice_lock);
+	lock_take(&file->volume->choice_lock, LOCK_CHOICE);
 	stream_set_class(file, size);
 	if (now - stream->last_ns > PAUSE_NS)
 		stream_restart_epoch(stream);
@@ -75,7 +76,7 @@ static void stream_measure(struct direct_file *file, size_t size)
 		stream->epoch_bytes = 0;
 	}
 	stream->epoch_bytes += size;
-	pthread_mutex_unlock(&file->volume->choice_lock);
+	lock_drop(&file->volume->choice_lock, LOCK_CHOICE);
 }
 
 static void stream_end(struct direct_file *file)
@@ -85,9 +86,9 @@ static void stream_end(struct direct_file *file)
 	if (stream->window)
 		window_shut(stream->window);
 	if (stream->class) {
-		pthread_mutex_lock(&file->volume->choice_lock);
+		lock_take(&file->volume->choice_lock, LOCK_CHOICE);
 		choice_abandon(stream->class, stream->mode);
-		pthread_mutex_unlock(&file->volume->choice_lock);
+		lock_drop(&file->volume->choice_lock, LOCK_CHOICE);
 		stream->class = NULL;
 	}
 }
@@ -119,7 +120,7 @@ struct stream_answer stream_note(struct direct_file *file, off_t offset, size_t 
 	struct stream *stream = &file->stream;
 	enum detect_order before;
 
-	pthread_mutex_lock(&file->lock);
+	lock_take(&file->lock, LOCK_FILE);
 	before = stream->order;
 	stream->order = detect_read(&stream->detect, &file->direct->limits, offset, size);
 	if (stream->order == DETECT_NONE) {
@@ -140,7 +141,7 @@ struct stream_answer stream_note(struct direct_file *file, off_t offset, size_t 
 	}
 	answer.order = stream->order;
 	answer.record = stream->detect.record;
-	pthread_mutex_unlock(&file->lock);
+	lock_drop(&file->lock, LOCK_FILE);
 	return answer;
 }
 

@@ -1,5 +1,6 @@
 #include "backends/volume.h"
 #include "backends/fstype.h"
+#include "locks/order.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -80,7 +81,7 @@ int volumes_find(struct volumes *volumes, int fd, struct volume **volume, struct
 	dev = makedev(stx.stx_dev_major, stx.stx_dev_minor);
 	facts->ino = stx.stx_ino;
 	file_learn_alignment(facts, &stx);
-	pthread_mutex_lock(&volumes->lock);
+	lock_take(&volumes->lock, LOCK_VOLUMES);
 	for (found = volumes->first; found && found->dev != dev; found = found->next)
 		;
 	if (!found) {
@@ -90,7 +91,7 @@ int volumes_find(struct volumes *volumes, int fd, struct volume **volume, struct
 			volumes->first = found;
 		}
 	}
-	pthread_mutex_unlock(&volumes->lock);
+	lock_drop(&volumes->lock, LOCK_VOLUMES);
 	if (!found)
 		return -ENOMEM;
 	facts->direct &= !found->in_memory;

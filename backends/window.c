@@ -1,6 +1,7 @@
 #include "backends/window.h"
 #include "backends/backend.h"
 #include "backends/window_impl.h"
+#include "locks/order.h"
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -84,18 +85,18 @@ struct chunk *window_find(struct window *window, off_t offset)
 
 void window_get(struct window *window)
 {
-	pthread_mutex_lock(&window->lock);
+	lock_take(&window->lock, LOCK_WINDOW);
 	window->refs++;
-	pthread_mutex_unlock(&window->lock);
+	lock_drop(&window->lock, LOCK_WINDOW);
 }
 
 void window_put(struct window *window)
 {
 	bool last;
 
-	pthread_mutex_lock(&window->lock);
+	lock_take(&window->lock, LOCK_WINDOW);
 	last = --window->refs == 0;
-	pthread_mutex_unlock(&window->lock);
+	lock_drop(&window->lock, LOCK_WINDOW);
 	if (!last)
 		return;
 	window_host_remove(window->host, window);
@@ -109,9 +110,9 @@ static void window_fill(struct window *window)
 {
 	struct engine_op *ops;
 
-	pthread_mutex_lock(&window->lock);
+	lock_take(&window->lock, LOCK_WINDOW);
 	ops = window_plan(window);
-	pthread_mutex_unlock(&window->lock);
+	lock_drop(&window->lock, LOCK_WINDOW);
 	if (ops)
 		engine_submit(window->host->engine, ops);
 }
@@ -122,7 +123,7 @@ void chunk_done(struct engine_op *op, ssize_t result)
 	struct window *window = chunk->window;
 	struct backend_request *waiters, *next;
 
-	pthread_mutex_lock(&window->lock);
+	lock_take(&window->lock, LOCK_WINDOW);
 	waiters = chunk->waiters;
 	chunk->waiters = NULL;
 	chunk->state = CHUNK_READY;
@@ -134,7 +135,7 @@ void chunk_done(struct engine_op *op, ssize_t result)
 	/* An error is the reader's to see, when it gets there and reads for itself. */
 	if (chunk->doomed || result <= 0)
 		chunk_free(chunk);
-	pthread_mutex_unlock(&window->lock);
+	lock_drop(&window->lock, LOCK_WINDOW);
 	for (; waiters; waiters = next) {
 		next = waiters->work.next;
 		window->host->resume(waiters);
@@ -178,7 +179,7 @@ static size_t chunk_copy(struct chunk *chunk, bool own, void *buf, size_t size, 
 
 	if (fresh)
 		memcpy(buf, chunk->buffer->data + skip, moved);
-	pthread_mutex_lock(&window->lock);
+	lock_take(&window->lock, LOCK_WINDOW);
 	chunk->pins--;
 	if (fresh && own) {
 		chunk_used(chunk, moved);
@@ -190,7 +191,7 @@ static size_t chunk_copy(struct chunk *chunk, bool own, void *buf, size_t size, 
 	}
 	if (chunk->doomed && !chunk->pins)
 		chunk_free(chunk);
-	pthread_mutex_unlock(&window->lock);
+	lock_drop(&window->lock, LOCK_WINDOW);
 	return fresh ? moved : 0;
 }
 
@@ -212,11 +213,11 @@ enum window_answer window_take(struct window *window, struct backend_request *re
 	struct chunk *chunk;
 	bool own;
 
-	pthread_mutex_lock(&window->lock);
+	lock_take(&window->lock, LOCK_WINDOW);
 	chunk = window_find(window, offset);
 	if (chunk)
 		answer = chunk_claim(chunk, request);
-	pthread_mutex_unlock(&window->lock);
+	lock_drop(&window->lock, LOCK_WINDOW);
 	own = chunk;
 	if (!own)
 		answer = window_share(window, request, offset, &chunk);
@@ -264,45 +265,45 @@ static void window_set_position(struct window *window, off_t offset, size_t size
 void window_advance(struct window *window, enum detect_order order, const struct detect_record *record,
 	off_t offset, size_t size)
 {
-	pthread_mutex_lock(&window->lock);
+	lock_take(&window->lock, LOCK_WINDOW);
 	if (window_turns(window, order, record))
 		window_retire_all(window);
 	window->order = order;
 	window->record = *record;
 	window->used_ns = window_clock_ns();
 	if (!window->active) {
-		pthread_mutex_lock(&window->host->lock);
+		lock_take(&window->host->lock, LOCK_HOST);
 		window_host_set_active(window->host, window, true);
-		pthread_mutex_unlock(&window->host->lock);
+		lock_drop(&window->host->lock, LOCK_HOST);
 	}
 	window_set_position(window, offset, size);
 	window_pass(window);
-	pthread_mutex_unlock(&window->lock);
+	lock_drop(&window->lock, LOCK_WINDOW);
 	window_fill(window);
 }
 
 void window_stop(struct window *window)
 {
-	pthread_mutex_lock(&window->lock);
+	lock_take(&window->lock, LOCK_WINDOW);
 	window->order = DETECT_NONE;
-	pthread_mutex_unlock(&window->lock);
+	lock_drop(&window->lock, LOCK_WINDOW);
 }
 
 void window_shut(struct window *window)
 {
-	pthread_mutex_lock(&window->lock);
+	lock_take(&window->lock, LOCK_WINDOW);
 	window->order = DETECT_NONE;
 	window_retire_all(window);
 	window_shrink(window);
-	pthread_mutex_unlock(&window->lock);
+	lock_drop(&window->lock, LOCK_WINDOW);
 }
 
 void window_close(struct window *window)
 {
-	pthread_mutex_lock(&window->lock);
+	lock_take(&window->lock, LOCK_WINDOW);
 	window->closed = true;
 	window->node->window_count--;
 	window_retire_all(window);
-	pthread_mutex_unlock(&window->lock);
+	lock_drop(&window->lock, LOCK_WINDOW);
 	window_put(window);
 }

@@ -2,6 +2,7 @@
  * window_host - the windows of one backend and their fair share of memory.
  */
 #include "backends/window_impl.h"
+#include "locks/order.h"
 #include <time.h>
 
 enum {
@@ -29,13 +30,13 @@ uint64_t window_clock_ns(void)
 
 void window_host_add(struct window_host *host, struct window *window)
 {
-	pthread_mutex_lock(&host->lock);
+	lock_take(&host->lock, LOCK_HOST);
 	window->host_next = host->first;
 	window->host_link = &host->first;
 	if (window->host_next)
 		window->host_next->host_link = &window->host_next;
 	host->first = window;
-	pthread_mutex_unlock(&host->lock);
+	lock_drop(&host->lock, LOCK_HOST);
 }
 
 /* The host's lock must be held. */
@@ -48,12 +49,12 @@ void window_host_set_active(struct window_host *host, struct window *window, boo
 
 void window_host_remove(struct window_host *host, struct window *window)
 {
-	pthread_mutex_lock(&host->lock);
+	lock_take(&host->lock, LOCK_HOST);
 	window_host_set_active(host, window, false);
 	*window->host_link = window->host_next;
 	if (window->host_next)
 		window->host_next->host_link = window->host_link;
-	pthread_mutex_unlock(&host->lock);
+	lock_drop(&host->lock, LOCK_HOST);
 }
 
 /* Readers that rest give their memory to this window, which wants it. Others' locks are only tried: no
@@ -63,18 +64,18 @@ void window_reclaim(struct window *window)
 	struct window_host *host = window->host;
 	uint64_t now = window_clock_ns();
 
-	pthread_mutex_lock(&host->lock);
+	lock_take(&host->lock, LOCK_HOST);
 	if (now - host->reclaimed_ns >= RECLAIM_NS) {
 		host->reclaimed_ns = now;
 		for (struct window *other = host->first; other; other = other->host_next) {
-			if (other == window || !other->active || pthread_mutex_trylock(&other->lock))
+			if (other == window || !other->active || !lock_try(&other->lock, LOCK_WINDOW))
 				continue;
 			if (now - other->used_ns >= REST_NS) {
 				window_retire_all(other);
 				window_host_set_active(host, other, false);
 			}
-			pthread_mutex_unlock(&other->lock);
+			lock_drop(&other->lock, LOCK_WINDOW);
 		}
 	}
-	pthread_mutex_unlock(&host->lock);
+	lock_drop(&host->lock, LOCK_HOST);
 }

@@ -4,6 +4,7 @@
  */
 #include "backends/resident.h"
 #include "backends/window_impl.h"
+#include "locks/order.h"
 #include <stdlib.h>
 
 enum {
@@ -35,9 +36,9 @@ static size_t window_bytes_max(const struct window *window)
 	unsigned windows;
 	size_t share;
 
-	pthread_mutex_lock(&window->host->lock);
+	lock_take(&window->host->lock, LOCK_HOST);
 	windows = window->host->active;
-	pthread_mutex_unlock(&window->host->lock);
+	lock_drop(&window->host->lock, LOCK_HOST);
 	share = window->host->buffers->count_max * BUFFER_SIZE / (windows ? windows : 1);
 
 	return window->host->readahead < share ? window->host->readahead : share;

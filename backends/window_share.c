@@ -4,6 +4,7 @@
  */
 #include "backends/backend.h"
 #include "backends/window_impl.h"
+#include "locks/order.h"
 
 /* The host's lock must be held when you call any of the functions below this line, up to the next one. */
 
@@ -11,7 +12,7 @@
 static struct window *next_locked(const struct window *window, struct window *from)
 {
 	for (; from; from = from->host_next) {
-		if (from != window && from->node == window->node && !pthread_mutex_trylock(&from->lock))
+		if (from != window && from->node == window->node && lock_try(&from->lock, LOCK_WINDOW))
 			return from;
 	}
 	return NULL;
@@ -27,7 +28,7 @@ static struct chunk *find_elsewhere(const struct window *window, off_t offset)
 
 		if (chunk)
 			return chunk;
-		pthread_mutex_unlock(&other->lock);
+		lock_drop(&other->lock, LOCK_WINDOW);
 		other = next_locked(window, other->host_next);
 	}
 	return NULL;
@@ -43,14 +44,14 @@ enum window_answer window_share(
 
 	if (!window_has_company(window))
 		return answer;
-	pthread_mutex_lock(&window->host->lock);
+	lock_take(&window->host->lock, LOCK_HOST);
 	chunk = find_elsewhere(window, offset);
 	if (chunk) {
 		answer = chunk_claim(chunk, request);
 		chunk->window->refs += answer == WINDOW_COPIED;
-		pthread_mutex_unlock(&chunk->window->lock);
+		lock_drop(&chunk->window->lock, LOCK_WINDOW);
 	}
-	pthread_mutex_unlock(&window->host->lock);
+	lock_drop(&window->host->lock, LOCK_HOST);
 	*found = chunk;
 	return answer;
 }
@@ -62,12 +63,12 @@ bool window_is_shared(struct window *window, off_t start, off_t end)
 
 	if (!window_has_company(window))
 		return false;
-	pthread_mutex_lock(&window->host->lock);
+	lock_take(&window->host->lock, LOCK_HOST);
 	chunk = find_elsewhere(window, start);
 	if (chunk) {
 		whole = end <= chunk->offset + (off_t)chunk->size;
-		pthread_mutex_unlock(&chunk->window->lock);
+		lock_drop(&chunk->window->lock, LOCK_WINDOW);
 	}
-	pthread_mutex_unlock(&window->host->lock);
+	lock_drop(&window->host->lock, LOCK_HOST);
 	return whole;
 }

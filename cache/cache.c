@@ -1,5 +1,6 @@
 /* Its life, the answers to the policy, and its budget. */
 #include "cache/cache_impl.h"
+#include "locks/order.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -127,7 +128,8 @@ int cache_make_room(struct cache *cache, uint64_t incoming)
 	unsigned refusals = 0;
 	int r = 0;
 
-	pthread_mutex_lock(&cache->lock);
+	lock_may_take(LOCK_INODE); /* let_go() takes that of the victim's file */
+	lock_take(&cache->lock, LOCK_CACHE);
 	while (evict_must_shed(cache->evict, cache->reserved + incoming) ||
 		(incoming && store_is_full(cache->store))) {
 		struct object *object;
@@ -139,21 +141,21 @@ int cache_make_room(struct cache *cache, uint64_t incoming)
 		}
 		object = object_of(victim);
 		object->settled = false;
-		pthread_mutex_unlock(&cache->lock);
+		lock_drop(&cache->lock, LOCK_CACHE);
 		refusals += !cache_let_go(cache, object);
-		pthread_mutex_lock(&cache->lock);
+		lock_take(&cache->lock, LOCK_CACHE);
 	}
 	if (r == 0)
 		cache->reserved += incoming;
-	pthread_mutex_unlock(&cache->lock);
+	lock_drop(&cache->lock, LOCK_CACHE);
 	return r;
 }
 
 void cache_set_budget(struct cache *cache, uint64_t budget)
 {
-	pthread_mutex_lock(&cache->lock);
+	lock_take(&cache->lock, LOCK_CACHE);
 	evict_set_budget(cache->evict, budget - MIN(cache->fixed, budget));
-	pthread_mutex_unlock(&cache->lock);
+	lock_drop(&cache->lock, LOCK_CACHE);
 	cache_shed(cache);
 }
 
@@ -161,9 +163,10 @@ void cache_shed(struct cache *cache)
 {
 	bool over;
 
-	pthread_mutex_lock(&cache->lock);
+	lock_may_take(LOCK_INODE); /* each time, whether or not it will be needed */
+	lock_take(&cache->lock, LOCK_CACHE);
 	over = evict_must_shed(cache->evict, cache->reserved);
-	pthread_mutex_unlock(&cache->lock);
+	lock_drop(&cache->lock, LOCK_CACHE);
 	if (over)
 		cache_make_room(cache, 0);
 }
@@ -172,14 +175,15 @@ static uint64_t evict_some(struct cache *cache, uint64_t most)
 {
 	uint64_t count = 0;
 
+	lock_may_take(LOCK_INODE);
 	while (count < most) {
 		struct evict_entry *victim;
 
-		pthread_mutex_lock(&cache->lock);
+		lock_take(&cache->lock, LOCK_CACHE);
 		victim = evict_pick(cache->evict);
 		if (victim)
 			object_of(victim)->settled = false;
-		pthread_mutex_unlock(&cache->lock);
+		lock_drop(&cache->lock, LOCK_CACHE);
 		if (!victim)
 			break;
 		count += cache_let_go(cache, object_of(victim));
@@ -207,13 +211,13 @@ void cache_read_figures(struct cache *cache, struct cache_figures *figures)
 		.no_room = cache->no_room,
 		.frozen = cache->frozen,
 	};
-	pthread_mutex_lock(&cache->lock);
+	lock_take(&cache->lock, LOCK_CACHE);
 	evict_read_stats(cache->evict, &figures->policy);
 	figures->budget = evict_budget(cache->evict) + cache->fixed;
 	figures->reserved = cache->reserved;
 	figures->descriptors = store_descriptors(cache->store);
 	figures->mapped_count = cache->watched_count;
-	pthread_mutex_unlock(&cache->lock);
+	lock_drop(&cache->lock, LOCK_CACHE);
 	figures->object_count = figures->policy.object_count;
 	figures->bytes = figures->policy.charged + figures->policy.memory + figures->reserved;
 }

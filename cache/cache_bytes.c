@@ -1,5 +1,6 @@
 /* The bytes of objects, and objects that change while they are open. */
 #include "cache/cache_impl.h"
+#include "locks/order.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -71,7 +72,7 @@ static bool charge_size(struct cache *cache, struct object *object, uint64_t siz
 	struct evict_stats stats;
 	bool fits;
 
-	pthread_mutex_lock(&cache->lock);
+	lock_take(&cache->lock, LOCK_CACHE);
 	evict_read_stats(cache->evict, &stats);
 	total = stats.charged + stats.memory + cache->reserved + charge - old;
 	fits = charge <= old || total <= evict_budget(cache->evict) + cache->fixed + cache->growth;
@@ -84,7 +85,7 @@ static bool charge_size(struct cache *cache, struct object *object, uint64_t siz
 		object->growth_pages = pages > 0 ? (uint32_t)pages : 0;
 		cache->grown_bytes += object->growth_pages * PAGE;
 	}
-	pthread_mutex_unlock(&cache->lock);
+	lock_drop(&cache->lock, LOCK_CACHE);
 	return fits;
 }
 

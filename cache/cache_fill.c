@@ -1,5 +1,6 @@
 /* How an object enters and leaves. */
 #include "cache/cache_impl.h"
+#include "locks/order.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -9,10 +10,10 @@ bool cache_ask(struct cache *cache, uint64_t id, uint64_t size)
 	enum evict_answer answer;
 	bool over;
 
-	pthread_mutex_lock(&cache->lock);
+	lock_take(&cache->lock, LOCK_CACHE);
 	answer = evict_ask(cache->evict, id, charge_of(size));
 	over = evict_must_shed(cache->evict, cache->reserved); /* the ghost list grew */
-	pthread_mutex_unlock(&cache->lock);
+	lock_drop(&cache->lock, LOCK_CACHE);
 	if (over)
 		cache_shed(cache);
 	return answer == EVICT_ADMIT;
@@ -20,9 +21,9 @@ bool cache_ask(struct cache *cache, uint64_t id, uint64_t size)
 
 static void unreserve(struct cache *cache, uint64_t bytes)
 {
-	pthread_mutex_lock(&cache->lock);
+	lock_take(&cache->lock, LOCK_CACHE);
 	cache->reserved -= bytes;
-	pthread_mutex_unlock(&cache->lock);
+	lock_drop(&cache->lock, LOCK_CACHE);
 }
 
 int cache_fill(struct cache *cache, const struct cache_source *source, uint64_t id, uint64_t size,
@@ -70,7 +71,7 @@ int cache_publish(struct cache *cache, struct object *object)
 	bool over;
 	int r;
 
-	pthread_mutex_lock(&cache->lock);
+	lock_take(&cache->lock, LOCK_CACHE);
 	r = evict_insert(cache->evict, &object->entry);
 	if (r == 0) {
 		cache->reserved -= object->entry.charge;
@@ -78,7 +79,7 @@ int cache_publish(struct cache *cache, struct object *object)
 		object->settled = true;
 	}
 	over = evict_must_shed(cache->evict, cache->reserved);
-	pthread_mutex_unlock(&cache->lock);
+	lock_drop(&cache->lock, LOCK_CACHE);
 	if (r < 0)
 		return r;
 	cache_unclaim(cache, object);
@@ -89,12 +90,12 @@ int cache_publish(struct cache *cache, struct object *object)
 
 void cache_drop(struct cache *cache, struct object *object)
 {
-	pthread_mutex_lock(&cache->lock);
+	lock_take(&cache->lock, LOCK_CACHE);
 	if (object->settled)
 		evict_remove(cache->evict, &object->entry);
 	if (!object->published)
 		cache->reserved -= object->entry.charge;
 	cache_unwatch(cache, object);
-	pthread_mutex_unlock(&cache->lock);
+	lock_drop(&cache->lock, LOCK_CACHE);
 	cache_free_object(cache, object);
 }

@@ -1,5 +1,6 @@
 /* Who uses an object: pins, claims, and the word to the policy when the last user goes. */
 #include "cache/cache_impl.h"
+#include "locks/order.h"
 
 bool object_pin(struct object *object)
 {
@@ -53,7 +54,7 @@ static void end_use_parked(struct cache *cache, struct object *object, bool clai
 	uint32_t pins = atomic_load(&object->pins), want;
 	bool parked;
 
-	pthread_mutex_lock(&cache->lock);
+	lock_take(&cache->lock, LOCK_CACHE);
 	do {
 		want = pins_after(pins, claim);
 		parked = is_free_and_parked(want);
@@ -62,7 +63,7 @@ static void end_use_parked(struct cache *cache, struct object *object, bool clai
 	} while (!atomic_compare_exchange_weak(&object->pins, &pins, want));
 	if (parked && object->settled)
 		evict_unpark(cache->evict, &object->entry);
-	pthread_mutex_unlock(&cache->lock);
+	lock_drop(&cache->lock, LOCK_CACHE);
 }
 
 static void end_use(struct cache *cache, struct object *object, bool claim)
@@ -106,18 +107,18 @@ void cache_unpin_unwanted(struct cache *cache, struct object *object)
 		cache_unpin(cache, object);
 		return;
 	}
-	pthread_mutex_lock(&cache->lock);
+	lock_take(&cache->lock, LOCK_CACHE);
 	evict_remove(cache->evict, &object->entry);
 	object->settled = false;
-	pthread_mutex_unlock(&cache->lock);
+	lock_drop(&cache->lock, LOCK_CACHE);
 	cache_let_go(cache, object);
 }
 
 void cache_set_priority(struct cache *cache, struct object *object, int priority)
 {
-	pthread_mutex_lock(&cache->lock); /* shares its byte with what the policy writes */
+	lock_take(&cache->lock, LOCK_CACHE); /* shares its byte with what the policy writes */
 	object->entry.priority = (int8_t)priority;
-	pthread_mutex_unlock(&cache->lock);
+	lock_drop(&cache->lock, LOCK_CACHE);
 }
 
 void cache_used(struct cache *cache, struct object *object)
@@ -126,8 +127,8 @@ void cache_used(struct cache *cache, struct object *object)
 		evict_hit(&object->entry);
 		return;
 	}
-	pthread_mutex_lock(&cache->lock);
+	lock_take(&cache->lock, LOCK_CACHE);
 	if (object->settled)
 		evict_touch(cache->evict, &object->entry);
-	pthread_mutex_unlock(&cache->lock);
+	lock_drop(&cache->lock, LOCK_CACHE);
 }

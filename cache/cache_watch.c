@@ -1,5 +1,6 @@
 /* Mapped objects: they stay until nobody maps them. */
 #include "cache/cache_impl.h"
+#include "locks/order.h"
 
 #include <stdlib.h>
 
@@ -22,7 +23,7 @@ void cache_watch(struct cache *cache, struct object *object)
 {
 	bool listed = true;
 
-	pthread_mutex_lock(&cache->lock);
+	lock_take(&cache->lock, LOCK_CACHE);
 	if (cache->watched_count == cache->watched_size) {
 		unsigned size = cache->watched_size ? 2 * cache->watched_size : 16;
 		struct object **grown = realloc(cache->watched, size * sizeof(*grown));
@@ -40,15 +41,15 @@ void cache_watch(struct cache *cache, struct object *object)
 	}
 	if (!object->settled)
 		object->settled = evict_insert(cache->evict, &object->entry) == 0;
-	pthread_mutex_unlock(&cache->lock);
+	lock_drop(&cache->lock, LOCK_CACHE);
 }
 
 /* The watch over it ends, and with it a pin. */
 static void end_watch(struct cache *cache, struct object *object, bool unwanted)
 {
-	pthread_mutex_lock(&cache->lock);
+	lock_take(&cache->lock, LOCK_CACHE);
 	cache_unwatch(cache, object);
-	pthread_mutex_unlock(&cache->lock);
+	lock_drop(&cache->lock, LOCK_CACHE);
 	if (unwanted)
 		cache_unpin_unwanted(cache, object);
 	else
@@ -67,14 +68,14 @@ static struct object *next_watched(struct cache *cache)
 {
 	struct object *object = NULL;
 
-	pthread_mutex_lock(&cache->lock);
+	lock_take(&cache->lock, LOCK_CACHE);
 	if (cache->watched_next >= cache->watched_count)
 		cache->watched_next = 0;
 	if (cache->watched_count) {
 		object = cache->watched[cache->watched_next];
 		settle(cache, object);
 	}
-	pthread_mutex_unlock(&cache->lock);
+	lock_drop(&cache->lock, LOCK_CACHE);
 	return object;
 }
 
@@ -83,9 +84,9 @@ void cache_tick(struct cache *cache)
 	struct object *object;
 	unsigned looks;
 
-	pthread_mutex_lock(&cache->lock);
+	lock_take(&cache->lock, LOCK_CACHE);
 	looks = MIN(cache->watched_count, LOOKS_PER_TICK);
-	pthread_mutex_unlock(&cache->lock);
+	lock_drop(&cache->lock, LOCK_CACHE);
 	while (looks-- > 0 && (object = next_watched(cache))) {
 		/* the watch list holds a pin: only this thread takes it away */
 		int r = cache->owner.watch(cache->owner.ctx, object);

@@ -1,4 +1,5 @@
 #include "fs/control.h"
+#include "locks/order.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -92,9 +93,9 @@ ssize_t control_write(struct control_session *session, const char *buffer, size_
 
 	if (size > CONTROL_REQUEST_MAX)
 		return -EMSGSIZE;
-	pthread_mutex_lock(&session->lock);
+	lock_take(&session->lock, LOCK_CONTROL);
 	if (session->reply) {
-		pthread_mutex_unlock(&session->lock);
+		lock_drop(&session->lock, LOCK_CONTROL);
 		return -EBUSY;
 	}
 	reply = g_string_new(NULL);
@@ -102,7 +103,7 @@ ssize_t control_write(struct control_session *session, const char *buffer, size_
 	if (r < 0)
 		g_string_append_c(reply, '\n');
 	session->reply = reply;
-	pthread_mutex_unlock(&session->lock);
+	lock_drop(&session->lock, LOCK_CONTROL);
 	return r < 0 ? r : (ssize_t)size;
 }
 
@@ -110,7 +111,7 @@ ssize_t control_read(struct control_session *session, char *buffer, size_t size)
 {
 	size_t length;
 
-	pthread_mutex_lock(&session->lock);
+	lock_take(&session->lock, LOCK_CONTROL);
 	if (!session->reply) {
 		char *const argv[] = {(char *)session->control->verbs[0].name, NULL};
 
@@ -120,6 +121,6 @@ ssize_t control_read(struct control_session *session, char *buffer, size_t size)
 	length = MIN(size, session->reply->len - session->position);
 	memcpy(buffer, session->reply->str + session->position, length);
 	session->position += length;
-	pthread_mutex_unlock(&session->lock);
+	lock_drop(&session->lock, LOCK_CONTROL);
 	return length;
 }

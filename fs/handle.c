@@ -7,6 +7,7 @@
 
 #include "backends/backend.h"
 #include "fs/server.h"
+#include "locks/order.h"
 
 int handle_fd(struct server *server, struct handle *handle)
 {
@@ -14,6 +15,7 @@ int handle_fd(struct server *server, struct handle *handle)
 
 	if (fd >= 0)
 		return fd;
+	lock_may_take(LOCK_INODE); /* copies may have to leave for it */
 	fd = tree_open(server->tree, handle->inode, handle->open_flags & ~O_APPEND);
 	if (fd == -EPERM && handle->open_flags & O_APPEND)
 		fd = tree_open(server->tree, handle->inode, handle->open_flags);
@@ -57,25 +59,25 @@ void handle_register(struct server *server, struct handle *handle)
 {
 	struct handle_list *list = &server->handles;
 
-	pthread_mutex_lock(&list->lock);
+	lock_take(&list->lock, LOCK_HANDLES);
 	handle->next = list->first;
 	handle->link = &list->first;
 	if (handle->next)
 		handle->next->link = &handle->next;
 	list->first = handle;
-	pthread_mutex_unlock(&list->lock);
+	lock_drop(&list->lock, LOCK_HANDLES);
 }
 
 static void unregister(struct server *server, struct handle *handle)
 {
-	pthread_mutex_lock(&server->handles.lock);
+	lock_take(&server->handles.lock, LOCK_HANDLES);
 	if (handle->link) {
 		*handle->link = handle->next;
 		if (handle->next)
 			handle->next->link = handle->link;
 		handle->link = NULL;
 	}
-	pthread_mutex_unlock(&server->handles.lock);
+	lock_drop(&server->handles.lock, LOCK_HANDLES);
 }
 
 bool handle_is_executed(struct server *server, const struct inode *inode)

@@ -1,4 +1,5 @@
 #include "fs/io.h"
+#include "locks/order.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -50,13 +51,13 @@ struct io *io_get(fuse_req_t req, struct handle *handle)
 	struct io_pool *pool = own_pool();
 	struct io *io;
 
-	pthread_mutex_lock(&pool->lock);
+	lock_take(&pool->lock, LOCK_IO);
 	io = pool->idle;
 	if (io) {
 		pool->idle = io->next;
 		pool->idle_count--;
 	}
-	pthread_mutex_unlock(&pool->lock);
+	lock_drop(&pool->lock, LOCK_IO);
 	if (!io)
 		io = calloc(1, sizeof(*io));
 	if (!io)
@@ -88,7 +89,7 @@ void io_put(struct io *io)
 {
 	struct io_pool *pool = io->pool;
 
-	pthread_mutex_lock(&pool->lock);
+	lock_take(&pool->lock, LOCK_IO);
 	if (io->begun)
 		has_landed(pool);
 	if (pool->idle_count < IO_POOL) {
@@ -97,7 +98,7 @@ void io_put(struct io *io)
 		pool->idle_count++;
 		io = NULL;
 	}
-	pthread_mutex_unlock(&pool->lock);
+	lock_drop(&pool->lock, LOCK_IO);
 	if (io)
 		io_free(io);
 }
@@ -135,26 +136,26 @@ void io_begin(struct io *io)
 	io->began_ns = clock_ns();
 	io->given_up = false;
 	io->begun = true;
-	pthread_mutex_lock(&pool->lock);
+	lock_take(&pool->lock, LOCK_IO);
 	pool->begun_count++;
 	io->next = pool->in_flight;
 	io->link = &pool->in_flight;
 	if (io->next)
 		io->next->link = &io->next;
 	pool->in_flight = io;
-	pthread_mutex_unlock(&pool->lock);
+	lock_drop(&pool->lock, LOCK_IO);
 }
 
 bool io_finish(struct io *io)
 {
 	bool given_up;
 
-	pthread_mutex_lock(&io->pool->lock);
+	lock_take(&io->pool->lock, LOCK_IO);
 	*io->link = io->next;
 	if (io->next)
 		io->next->link = io->link;
 	given_up = io->given_up;
-	pthread_mutex_unlock(&io->pool->lock);
+	lock_drop(&io->pool->lock, LOCK_IO);
 	if (given_up) {
 		payload_abandoned(&io->payload);
 		handle_free(io->server, io->handle);
@@ -164,16 +165,16 @@ bool io_finish(struct io *io)
 
 static void work_begins(struct io_pool *pool)
 {
-	pthread_mutex_lock(&pool->lock);
+	lock_take(&pool->lock, LOCK_IO);
 	pool->begun_count++;
-	pthread_mutex_unlock(&pool->lock);
+	lock_drop(&pool->lock, LOCK_IO);
 }
 
 static void work_ends(struct io_pool *pool)
 {
-	pthread_mutex_lock(&pool->lock);
+	lock_take(&pool->lock, LOCK_IO);
 	has_landed(pool);
-	pthread_mutex_unlock(&pool->lock);
+	lock_drop(&pool->lock, LOCK_IO);
 }
 
 /* It may end in another thread: these are rare, and have one pool in common. */
@@ -192,10 +193,10 @@ void io_wait_all(struct server *server)
 	if (server->direct)
 		backend_faults_release(server->direct); /* a disk of the tests may hang for ever */
 	for (struct io_pool *pool = pools; pool < pools + POOLS; pool++) {
-		pthread_mutex_lock(&pool->lock);
+		lock_take(&pool->lock, LOCK_IO);
 		while (pool->begun_count)
 			pthread_cond_wait(&pool->landed, &pool->lock);
-		pthread_mutex_unlock(&pool->lock);
+		lock_drop(&pool->lock, LOCK_IO);
 	}
 }
 
@@ -298,10 +299,10 @@ static void rescue(struct io_pool *pool, pid_t pid)
 	fuse_req_t req;
 
 	do {
-		pthread_mutex_lock(&pool->lock);
+		lock_take(&pool->lock, LOCK_IO);
 		req = give_up_one(pool, pid);
 		pool->begun_count += req != NULL; /* its read may land meanwhile */
-		pthread_mutex_unlock(&pool->lock);
+		lock_drop(&pool->lock, LOCK_IO);
 		if (req) {
 			fuse_reply_err(req, EINTR);
 			work_ends(pool);
@@ -315,9 +316,9 @@ void io_rescue(void)
 	unsigned count = 0;
 
 	for (struct io_pool *pool = pools; pool < pools + POOLS; pool++) {
-		pthread_mutex_lock(&pool->lock);
+		lock_take(&pool->lock, LOCK_IO);
 		count = overdue_readers(pool, pids, count);
-		pthread_mutex_unlock(&pool->lock);
+		lock_drop(&pool->lock, LOCK_IO);
 	}
 	for (unsigned i = 0; i < count; i++) {
 		if (!is_killed(pids[i]))

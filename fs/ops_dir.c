@@ -11,6 +11,7 @@
 #include "fs/control.h"
 #include "fs/generic_options.h"
 #include "fs/ops.h"
+#include "locks/order.h"
 
 #define DIR_BUFFER (32 * 1024)
 
@@ -42,22 +43,22 @@ int dir_fd(const struct fuse_file_info *info)
 
 static void dir_register(struct dir *dir)
 {
-	pthread_mutex_lock(&open_dirs.lock);
+	lock_take(&open_dirs.lock, LOCK_DIRECTORIES);
 	dir->next_open = open_dirs.first;
 	dir->link = &open_dirs.first;
 	if (dir->next_open)
 		dir->next_open->link = &dir->next_open;
 	open_dirs.first = dir;
-	pthread_mutex_unlock(&open_dirs.lock);
+	lock_drop(&open_dirs.lock, LOCK_DIRECTORIES);
 }
 
 static void dir_free(struct dir *dir)
 {
-	pthread_mutex_lock(&open_dirs.lock);
+	lock_take(&open_dirs.lock, LOCK_DIRECTORIES);
 	*dir->link = dir->next_open;
 	if (dir->next_open)
 		dir->next_open->link = dir->link;
-	pthread_mutex_unlock(&open_dirs.lock);
+	lock_drop(&open_dirs.lock, LOCK_DIRECTORIES);
 	close(dir->fd);
 	pthread_mutex_destroy(&dir->lock);
 	free(dir);
@@ -254,9 +255,9 @@ static void list(
 		op_reply(req, -ENOMEM);
 		return;
 	}
-	pthread_mutex_lock(&dir->lock);
+	lock_take(&dir->lock, LOCK_DIRECTORY);
 	r = list_locked(&l, dir, offset);
-	pthread_mutex_unlock(&dir->lock);
+	lock_drop(&dir->lock, LOCK_DIRECTORY);
 	if (r < 0)
 		op_reply(req, r);
 	else if (fuse_reply_buf(req, l.out, l.used) < 0)

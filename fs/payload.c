@@ -1,4 +1,5 @@
 #include "fs/payload.h"
+#include "locks/order.h"
 
 #include <errno.h>
 #include <glib.h>
@@ -59,13 +60,13 @@ void payload_borrow(fuse_req_t req, size_t size, struct payload *payload)
 		return;
 	}
 	known = part_of(payload->buf);
-	pthread_mutex_lock(&known->lock);
+	lock_take(&known->lock, LOCK_PAYLOAD);
 	if (!known->seconds)
 		known->seconds = g_hash_table_new(NULL, NULL);
 	payload->io = g_hash_table_lookup(known->seconds, payload->buf);
 	if (!payload->io && replace(known, payload->buf, payload->size) == 0)
 		payload->io = g_hash_table_lookup(known->seconds, payload->buf);
-	pthread_mutex_unlock(&known->lock);
+	lock_drop(&known->lock, LOCK_PAYLOAD);
 	if (!payload->io)
 		payload->io = payload->buf;
 }
@@ -80,9 +81,9 @@ int payload_replace(const struct payload *payload)
 	if (payload->io == payload->buf)
 		return -ENOTSUP;
 	known = part_of(payload->buf);
-	pthread_mutex_lock(&known->lock);
+	lock_take(&known->lock, LOCK_PAYLOAD);
 	r = replace(known, payload->buf, payload->size);
-	pthread_mutex_unlock(&known->lock);
+	lock_drop(&known->lock, LOCK_PAYLOAD);
 	return r;
 }
 

@@ -1,6 +1,7 @@
 #include "fs/relief.h"
 
 #include "fs/memory.h"
+#include "locks/order.h"
 
 void relief_init(struct relief *relief, const struct pressure_limits *limits, const char *root)
 {
@@ -24,9 +25,9 @@ uint64_t relief_tick(struct relief *relief, uint64_t used)
 {
 	uint64_t target;
 
-	pthread_mutex_lock(&relief->lock);
+	lock_take(&relief->lock, LOCK_RELIEF);
 	target = pressure_measured(&relief->pressure, &relief->limits, measure(relief), used);
-	pthread_mutex_unlock(&relief->lock);
+	lock_drop(&relief->lock, LOCK_RELIEF);
 	return target;
 }
 
@@ -36,7 +37,7 @@ bool relief_allows(struct relief *relief, uint64_t bytes)
 
 	if (!relief->limits.floor)
 		return true;
-	pthread_mutex_lock(&relief->lock);
+	lock_take(&relief->lock, LOCK_RELIEF);
 	if (relief->spare < bytes)
 		measure(relief);
 	allowed = relief->spare >= bytes;
@@ -44,6 +45,6 @@ bool relief_allows(struct relief *relief, uint64_t bytes)
 		relief->spare -= bytes;
 	else
 		allowed = relief->limits.cache_min > 0 && relief->pressure.target <= relief->limits.cache_min;
-	pthread_mutex_unlock(&relief->lock);
+	lock_drop(&relief->lock, LOCK_RELIEF);
 	return allowed;
 }

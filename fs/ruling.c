@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "fs/tree.h"
+#include "locks/order.h"
 
 #define TEXT_MAX (1 << 20)
 
@@ -94,11 +95,11 @@ int ruling_load(struct ruling *ruling, const char *path, char **error)
 		free(wrong);
 		return r;
 	}
-	pthread_rwlock_wrlock(&ruling->lock);
+	lock_take_to_write(&ruling->lock, LOCK_RULING);
 	old = ruling->rules;
 	ruling->rules = fresh;
 	ruling->epoch = ruling->epoch % 7 + 1;
-	pthread_rwlock_unlock(&ruling->lock);
+	lock_drop_rw(&ruling->lock, LOCK_RULING);
 	rules_free(old);
 	return 0;
 }
@@ -107,9 +108,9 @@ unsigned ruling_count(struct ruling *ruling)
 {
 	unsigned count;
 
-	pthread_rwlock_rdlock(&ruling->lock);
+	lock_take_to_read(&ruling->lock, LOCK_RULING);
 	count = ruling->rules ? rules_count(ruling->rules) : 0;
-	pthread_rwlock_unlock(&ruling->lock);
+	lock_drop_rw(&ruling->lock, LOCK_RULING);
 	return count;
 }
 
@@ -167,7 +168,7 @@ void ruling_ask(struct ruling *ruling, struct tree *tree, const char *source, st
 	};
 
 	*decision = (struct rule_decision){0};
-	pthread_rwlock_rdlock(&ruling->lock);
+	lock_take_to_read(&ruling->lock, LOCK_RULING);
 	if (ruling->rules) {
 		bool known = path_of(tree, source, inode, path);
 
@@ -180,5 +181,5 @@ void ruling_ask(struct ruling *ruling, struct tree *tree, const char *source, st
 			remember(ruling, inode, decision);
 		tree_unlock_inode(tree, inode);
 	}
-	pthread_rwlock_unlock(&ruling->lock);
+	lock_drop_rw(&ruling->lock, LOCK_RULING);
 }

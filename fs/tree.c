@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "fs/tree_impl.h"
+#include "locks/order.h"
 
 int tree_adopt(struct tree *tree, int fd, struct inode *parent, const char *name, struct inode **ret,
 	struct statx *stx)
@@ -134,10 +135,10 @@ void tree_after_unlink(struct tree *tree, struct inode *inode, bool done)
 	if (!inode)
 		return;
 	if (done) {
-		pthread_mutex_lock(&tree->named_lock);
+		lock_take(&tree->named_lock, LOCK_NAMED);
 		tree_named(inode)->gone = true;
 		tree_named_remove(tree, inode);
-		pthread_mutex_unlock(&tree->named_lock);
+		lock_drop(&tree->named_lock, LOCK_NAMED);
 	}
 	tree_put(tree, inode, 1);
 }
@@ -154,12 +155,12 @@ void tree_note_name(struct tree *tree, struct inode *parent, const char *name)
 
 void tree_lock_inode(struct tree *tree, struct inode *inode)
 {
-	pthread_mutex_lock(&tree->inode_locks[tree_mix64(inode->nodeid) % TREE_INODE_LOCKS]);
+	lock_take(&tree->inode_locks[tree_mix64(inode->nodeid) % TREE_INODE_LOCKS], LOCK_INODE);
 }
 
 void tree_unlock_inode(struct tree *tree, struct inode *inode)
 {
-	pthread_mutex_unlock(&tree->inode_locks[tree_mix64(inode->nodeid) % TREE_INODE_LOCKS]);
+	lock_drop(&tree->inode_locks[tree_mix64(inode->nodeid) % TREE_INODE_LOCKS], LOCK_INODE);
 }
 
 static int tree_start(struct tree *tree, int source_fd, unsigned fd_limit)

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "fs/tree_impl.h"
+#include "locks/order.h"
 
 int tree_fds_init(struct tree *tree, unsigned limit)
 {
@@ -96,9 +97,9 @@ bool tree_fd_is_there(struct tree *tree, struct inode *inode)
 
 	if (inode == tree->root)
 		return true;
-	pthread_mutex_lock(&tree->fds.lock);
+	lock_take(&tree->fds.lock, LOCK_FDS);
 	there = inode->fd_slot >= 0;
-	pthread_mutex_unlock(&tree->fds.lock);
+	lock_drop(&tree->fds.lock, LOCK_FDS);
 	return there;
 }
 
@@ -110,7 +111,7 @@ int tree_fd_get(struct tree *tree, struct inode *inode)
 	if (inode == tree->root)
 		return tree->root_fd;
 	for (int tries = 0; tries < 3; tries++) {
-		pthread_mutex_lock(&fds->lock);
+		lock_take(&fds->lock, LOCK_FDS);
 		if (inode->fd_slot >= 0) {
 			struct fd_slot *slot = &fds->slots[inode->fd_slot];
 
@@ -118,19 +119,19 @@ int tree_fd_get(struct tree *tree, struct inode *inode)
 			slot->recent = true;
 			fd = slot->fd;
 		}
-		pthread_mutex_unlock(&fds->lock);
+		lock_drop(&fds->lock, LOCK_FDS);
 		if (fd >= 0)
 			return fd;
 		fd = tree_reach_with_room(tree, inode, O_PATH | O_NOFOLLOW);
 		if (fd < 0)
 			return fd;
-		pthread_mutex_lock(&fds->lock);
+		lock_take(&fds->lock, LOCK_FDS);
 		closing = set_insert(fds, inode, fd, 1);
 		if (inode->fd_slot >= 0)
 			fd = fds->slots[inode->fd_slot].fd;
 		else
 			fd = -1;
-		pthread_mutex_unlock(&fds->lock);
+		lock_drop(&fds->lock, LOCK_FDS);
 		if (closing >= 0)
 			close(closing);
 		if (fd >= 0)
@@ -146,12 +147,12 @@ void tree_fd_put(struct tree *tree, struct inode *inode)
 
 	if (inode == tree->root)
 		return;
-	pthread_mutex_lock(&tree->fds.lock);
+	lock_take(&tree->fds.lock, LOCK_FDS);
 	slot = &tree->fds.slots[inode->fd_slot];
 	slot->users--;
 	if (tree->keeps_none && slot_may_go(slot))
 		closing = slot_empty(&tree->fds, (uint32_t)inode->fd_slot);
-	pthread_mutex_unlock(&tree->fds.lock);
+	lock_drop(&tree->fds.lock, LOCK_FDS);
 	if (closing >= 0)
 		close(closing);
 }
@@ -161,9 +162,9 @@ void tree_fd_donate(struct tree *tree, struct inode *inode, int fd)
 	int closing = fd;
 
 	if (inode != tree->root && !tree->keeps_none && inode->type != DT_SOCK && inode->type != DT_FIFO) {
-		pthread_mutex_lock(&tree->fds.lock);
+		lock_take(&tree->fds.lock, LOCK_FDS);
 		closing = set_insert(&tree->fds, inode, fd, 0);
-		pthread_mutex_unlock(&tree->fds.lock);
+		lock_drop(&tree->fds.lock, LOCK_FDS);
 	}
 	if (closing >= 0)
 		close(closing);
@@ -173,10 +174,10 @@ void tree_fd_drop(struct tree *tree, struct inode *inode)
 {
 	int closing = -1;
 
-	pthread_mutex_lock(&tree->fds.lock);
+	lock_take(&tree->fds.lock, LOCK_FDS);
 	if (inode->fd_slot >= 0 && tree->fds.slots[inode->fd_slot].users == 0)
 		closing = slot_empty(&tree->fds, (uint32_t)inode->fd_slot);
-	pthread_mutex_unlock(&tree->fds.lock);
+	lock_drop(&tree->fds.lock, LOCK_FDS);
 	if (closing >= 0)
 		close(closing);
 }
@@ -189,7 +190,7 @@ void tree_close_idle(struct tree *tree)
 
 	while (i < fds->size) {
 		n = 0;
-		pthread_mutex_lock(&fds->lock);
+		lock_take(&fds->lock, LOCK_FDS);
 		for (; i < fds->size && n < 64; i++) {
 			if (!slot_may_go(&fds->slots[i]))
 				continue;
@@ -198,7 +199,7 @@ void tree_close_idle(struct tree *tree)
 			else
 				closing[n++] = slot_empty(fds, i);
 		}
-		pthread_mutex_unlock(&fds->lock);
+		lock_drop(&fds->lock, LOCK_FDS);
 		while (n > 0)
 			close(closing[--n]);
 	}
@@ -220,11 +221,11 @@ void tree_fd_keep(struct tree *tree, struct inode *inode)
 
 	if (tree_fd_get(tree, inode) < 0)
 		return;
-	pthread_mutex_lock(&tree->fds.lock);
+	lock_take(&tree->fds.lock, LOCK_FDS);
 	slot = &tree->fds.slots[inode->fd_slot];
 	slot_keep(&tree->fds, slot);
 	slot->users--;
-	pthread_mutex_unlock(&tree->fds.lock);
+	lock_drop(&tree->fds.lock, LOCK_FDS);
 }
 
 void tree_keep(struct tree *tree, struct inode *inode, int fd)
@@ -238,11 +239,11 @@ void tree_keep(struct tree *tree, struct inode *inode, int fd)
 	own = openat(tree->proc_fd, path, O_PATH | O_CLOEXEC);
 	if (own < 0)
 		return;
-	pthread_mutex_lock(&tree->fds.lock);
+	lock_take(&tree->fds.lock, LOCK_FDS);
 	closing = set_insert(&tree->fds, inode, own, 0);
 	if (inode->fd_slot >= 0)
 		slot_keep(&tree->fds, &tree->fds.slots[inode->fd_slot]);
-	pthread_mutex_unlock(&tree->fds.lock);
+	lock_drop(&tree->fds.lock, LOCK_FDS);
 	if (closing >= 0)
 		close(closing);
 }

@@ -11,6 +11,7 @@
 
 #include "backends/fstype.h"
 #include "fs/tree_impl.h"
+#include "locks/order.h"
 
 /* --- nodeids ---------------------------------------------------------------------------------- */
 
@@ -150,13 +151,13 @@ static struct tree_mount *mount_find(struct tree *tree, dev_t dev, int fd, const
 {
 	struct tree_mount *mount;
 
-	pthread_mutex_lock(&tree->mounts_lock);
+	lock_take(&tree->mounts_lock, LOCK_MOUNTS);
 	for (mount = tree->mounts; mount; mount = mount->next)
 		if (mount->dev == dev)
 			break;
 	if (!mount)
 		mount = mount_add(tree, dev, fd, stx);
-	pthread_mutex_unlock(&tree->mounts_lock);
+	lock_drop(&tree->mounts_lock, LOCK_MOUNTS);
 	return mount;
 }
 

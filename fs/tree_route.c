@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "fs/tree_impl.h"
+#include "locks/order.h"
 
 struct inode *tree_route_free(struct tree_route *route)
 {
@@ -36,19 +37,19 @@ int tree_route_set(struct tree *tree, struct tree_route **place, struct inode *p
 	struct inode *left;
 	bool is;
 
-	pthread_mutex_lock(&tree->routes_lock);
+	lock_take(&tree->routes_lock, LOCK_ROUTES);
 	old = *place;
 	is = old && old->parent == parent && strcmp(old->name, name) == 0;
-	pthread_mutex_unlock(&tree->routes_lock);
+	lock_drop(&tree->routes_lock, LOCK_ROUTES);
 	if (is)
 		return 0;
 	route = route_new(tree, parent, name);
 	if (!route)
 		return -ENOMEM;
-	pthread_mutex_lock(&tree->routes_lock);
+	lock_take(&tree->routes_lock, LOCK_ROUTES);
 	old = *place;
 	*place = route;
-	pthread_mutex_unlock(&tree->routes_lock);
+	lock_drop(&tree->routes_lock, LOCK_ROUTES);
 	left = tree_route_free(old);
 	if (left)
 		tree_put(tree, left, 1);
@@ -61,7 +62,7 @@ static int route_read(struct tree *tree, struct tree_route *const *place, struct
 	const struct tree_route *route;
 	int r = -ESTALE;
 
-	pthread_mutex_lock(&tree->routes_lock);
+	lock_take(&tree->routes_lock, LOCK_ROUTES);
 	route = *place;
 	if (route && name)
 		*name = strdup(route->name);
@@ -71,7 +72,7 @@ static int route_read(struct tree *tree, struct tree_route *const *place, struct
 		r = 0;
 	if (r == 0)
 		*parent = tree_hold(tree, route->parent);
-	pthread_mutex_unlock(&tree->routes_lock);
+	lock_drop(&tree->routes_lock, LOCK_ROUTES);
 	return r;
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "fs/tree_impl.h"
+#include "locks/order.h"
 
 static guint inode_hash(gconstpointer p)
 {
@@ -84,7 +85,7 @@ static struct tree_shard *shard_lock(struct tree *tree, uint64_t nodeid, struct 
 {
 	struct tree_shard *shard = shard_of(tree, nodeid);
 
-	pthread_mutex_lock(&shard->lock);
+	lock_take(&shard->lock, LOCK_SHARD);
 	*inode = shard_find(shard, nodeid);
 	return shard;
 }
@@ -104,10 +105,10 @@ static struct inode *named_add(struct tree *tree, const struct identity *id, uin
 		shard = shard_lock(tree, inode->nodeid, &other);
 		if (!other)
 			break;
-		pthread_mutex_unlock(&shard->lock);
+		lock_drop(&shard->lock, LOCK_SHARD);
 	}
 	g_hash_table_add(shard->inodes, inode);
-	pthread_mutex_unlock(&shard->lock);
+	lock_drop(&shard->lock, LOCK_SHARD);
 	g_hash_table_insert(tree->named, inode->handle, inode);
 	return inode;
 }
@@ -116,10 +117,10 @@ static struct inode *named_get(struct tree *tree, const struct identity *id, uin
 {
 	struct inode *inode;
 
-	pthread_mutex_lock(&tree->named_lock);
+	lock_take(&tree->named_lock, LOCK_NAMED);
 	inode = g_hash_table_lookup(tree->named, id->data);
 	inode = inode ? tree_hold(tree, inode) : named_add(tree, id, type);
-	pthread_mutex_unlock(&tree->named_lock);
+	lock_drop(&tree->named_lock, LOCK_NAMED);
 	return inode;
 }
 
@@ -146,7 +147,7 @@ struct inode *tree_get(struct tree *tree, const struct identity *id, uint32_t ty
 		shard = shard_lock(tree, nodeid, &inode);
 		if (!inode || tree_is(inode, id))
 			break;
-		pthread_mutex_unlock(&shard->lock); /* another file's: the next number */
+		lock_drop(&shard->lock, LOCK_SHARD); /* another file's: the next number */
 		probed = true;
 	}
 	if (!inode) {
@@ -158,7 +159,7 @@ struct inode *tree_get(struct tree *tree, const struct identity *id, uint32_t ty
 	}
 	if (inode)
 		inode->refs++;
-	pthread_mutex_unlock(&shard->lock);
+	lock_drop(&shard->lock, LOCK_SHARD);
 	return inode;
 }
 
@@ -166,9 +167,9 @@ struct inode *tree_hold(struct tree *tree, struct inode *inode)
 {
 	struct tree_shard *shard = shard_of(tree, inode->nodeid);
 
-	pthread_mutex_lock(&shard->lock);
+	lock_take(&shard->lock, LOCK_SHARD);
 	inode->refs++;
-	pthread_mutex_unlock(&shard->lock);
+	lock_drop(&shard->lock, LOCK_SHARD);
 	return inode;
 }
 
@@ -180,8 +181,8 @@ static struct inode *drop_references(struct tree *tree, struct inode *inode, uin
 	struct inode *gone = NULL;
 
 	if (named)
-		pthread_mutex_lock(&tree->named_lock);
-	pthread_mutex_lock(&shard->lock);
+		lock_take(&tree->named_lock, LOCK_NAMED);
+	lock_take(&shard->lock, LOCK_SHARD);
 	inode->refs -= MIN(count, inode->refs);
 	if (inode->refs == 0) {
 		if (inode->handle_bytes == 0 || named) {
@@ -194,11 +195,11 @@ static struct inode *drop_references(struct tree *tree, struct inode *inode, uin
 		if (gone)
 			g_hash_table_remove(shard->inodes, gone);
 	}
-	pthread_mutex_unlock(&shard->lock);
+	lock_drop(&shard->lock, LOCK_SHARD);
 	if (named && gone)
 		tree_named_remove(tree, gone);
 	if (named)
-		pthread_mutex_unlock(&tree->named_lock);
+		lock_drop(&tree->named_lock, LOCK_NAMED);
 	return gone;
 }
 
@@ -218,11 +219,11 @@ struct inode *tree_recall(struct tree *tree, uint64_t nodeid)
 	struct tree_shard *shard = shard_of(tree, nodeid);
 	struct inode *inode;
 
-	pthread_mutex_lock(&shard->lock);
+	lock_take(&shard->lock, LOCK_SHARD);
 	inode = shard_find(shard, nodeid);
 	if (inode && inode->refs++ == 0)
 		g_queue_remove(&shard->forgotten, inode);
-	pthread_mutex_unlock(&shard->lock);
+	lock_drop(&shard->lock, LOCK_SHARD);
 	return inode;
 }
 
@@ -234,9 +235,9 @@ struct inode *tree_find(struct tree *tree, uint64_t nodeid)
 	if (nodeid == 1)
 		return tree->root;
 	shard = shard_of(tree, nodeid);
-	pthread_mutex_lock(&shard->lock);
+	lock_take(&shard->lock, LOCK_SHARD);
 	inode = shard_find(shard, nodeid);
-	pthread_mutex_unlock(&shard->lock);
+	lock_drop(&shard->lock, LOCK_SHARD);
 	return inode;
 }
 
@@ -249,7 +250,7 @@ void tree_each(struct tree *tree, void (*visit)(struct inode *inode, void *ctx),
 		GHashTableIter iter;
 		gpointer inode;
 
-		pthread_mutex_lock(&shard->lock);
+		lock_take(&shard->lock, LOCK_SHARD);
 		g_hash_table_iter_init(&iter, shard->inodes);
 		while (g_hash_table_iter_next(&iter, &inode, NULL)) {
 			if (!((struct inode *)inode)->object)
@@ -257,7 +258,7 @@ void tree_each(struct tree *tree, void (*visit)(struct inode *inode, void *ctx),
 			((struct inode *)inode)->refs++;
 			g_ptr_array_add(inodes, inode);
 		}
-		pthread_mutex_unlock(&shard->lock);
+		lock_drop(&shard->lock, LOCK_SHARD);
 		for (guint n = 0; n < inodes->len; n++) {
 			visit(inodes->pdata[n], ctx);
 			tree_put(tree, inodes->pdata[n], 1);
