@@ -31,6 +31,7 @@ struct server {
 	_Atomic unsigned waiting;
 	bool privileged;     /* runs as root: many users, handles, passthrough */
 	bool passthrough;    /* the kernel offers it and it may be used */
+	bool stacked;        /* SOURCE lies on another file system */
 	bool uring;          /* requests come over io_uring */
 	char *transport_why; /* and why, or why not; owned */
 	struct control control;

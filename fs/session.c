@@ -8,8 +8,10 @@
 #include <string.h>
 #include <sys/capability.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/sysinfo.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -101,8 +103,18 @@ static bool is_mount_admin(void)
 	return value == CAP_SET;
 }
 
+static bool is_stacked(const char *source)
+{
+	struct statfs fs;
+	struct stat st;
+
+	return statfs(source, &fs) == 0 && stat(source, &st) == 0 && major(st.st_dev) == 0 &&
+	       fstype_find((uint32_t)fs.f_type)->may_be_stacked;
+}
+
 static int choose_passthrough(struct server *server)
 {
+	server->stacked = is_stacked(server->options.source);
 	server->passthrough = server->options.passthrough != PASSTHROUGH_OFF && is_mount_admin();
 	if (server->passthrough || server->options.passthrough == PASSTHROUGH_OFF)
 		return 0;
@@ -182,7 +194,10 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 	}
 	if (server->passthrough) {
 		want(conn, FUSE_CAP_PASSTHROUGH);
-		conn->max_backing_stack_depth = FUSE_BACKING_STACKED_OVER;
+		/* of the two layers that the kernel allows, the one that SOURCE does not need is for others
+		 */
+		conn->max_backing_stack_depth =
+			server->stacked ? FUSE_BACKING_STACKED_OVER : FUSE_BACKING_STACKED_UNDER;
 	}
 }
 

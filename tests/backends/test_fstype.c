@@ -19,6 +19,15 @@ static void what_others_may_change_or_hold_up_is_not_local(void **state)
 	}
 }
 
+static void what_may_lie_on_another_file_system_is_known(void **state)
+{
+	assert_true(fstype_find(OVERLAYFS_SUPER_MAGIC)->may_be_stacked);
+	assert_true(fstype_find(FUSE_SUPER_MAGIC)->may_be_stacked);
+	assert_true(fstype_find(EROFS_SUPER_MAGIC_V1)->may_be_stacked);
+	assert_false(fstype_find(EXT4_SUPER_MAGIC)->may_be_stacked);
+	assert_false(fstype_find(0)->may_be_stacked);
+}
+
 static void disks_and_memory_are_local(void **state)
 {
 	/* as statfs(2) gives it: sign-extended on 32 bits */
@@ -42,6 +51,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_others_may_change_or_hold_up_is_not_local),
+		cmocka_unit_test(what_may_lie_on_another_file_system_is_known),
 		cmocka_unit_test(disks_and_memory_are_local),
 		cmocka_unit_test(an_unknown_type_is_not_local),
 	};

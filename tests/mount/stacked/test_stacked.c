@@ -1,4 +1,5 @@
-/* SOURCE on another FUSE mount, whose daemon forgets files when the kernel does. */
+/* SOURCE on another FUSE mount, whose daemon forgets files when the kernel does; overlayfs below and above.
+ */
 #include "tests/support/suite.h"
 #include "tests/support/tape.h"
 #include <fcntl.h>
@@ -194,6 +195,48 @@ static void the_daemon_over_bindfs_ends_cleanly(void **state)
 	assert_return_code(umount2(below.point, 0), errno);
 }
 
+/* Of the layers that the kernel allows, the mount takes no more than it needs: container engines put one over
+ * it. */
+static void an_overlay_lies_over_the_mount(void **state)
+{
+	static struct mount plain;
+	char path[PATH_MAX], over[PATH_MAX];
+
+	mount_start(&plain, "plain", "passthrough=on,admit=0");
+	snprintf(path, sizeof(path), "%.3000s/file", plain.point);
+	assert_return_code(put_file(path, 10000, 1), errno);
+	snprintf(over, sizeof(over), "%.3000s/over", config.base);
+	assert_return_code(mkdir(over, 0755), errno);
+	assert_int_equal(
+		shell(NULL, 0,
+			"cd '%s' && mkdir upper work merged && mount -t overlay -o "
+			"'lowerdir=%s,upperdir=upper,workdir=work' none merged && "
+			"cmp merged/file '%s' && echo more >> merged/file && test $(stat -c %%s merged/file) "
+			"= 10005 && umount merged",
+			over, plain.point, path),
+		0);
+	assert_int_equal(mount_stat(&plain, "fallbacks"), 0);
+	assert_true(mount_stat(&plain, "plain/opens") > 0);
+	mount_stop(&plain, MOUNT_END_UMOUNT);
+}
+
+static void files_of_an_overlay_are_passed_through(void **state)
+{
+	static struct mount on_overlay;
+	char path[PATH_MAX];
+
+	mount_prepare(&on_overlay, "on_overlay");
+	mount_overlay(on_overlay.source);
+	mount_start(&on_overlay, "on_overlay", "passthrough=on,admit=0");
+	snprintf(path, sizeof(path), "%.3000s/file", on_overlay.point);
+	assert_return_code(put_file(path, 10000, 1), errno);
+	assert_int_equal(shell(NULL, 0, "cat '%s' > /dev/null", path), 0);
+	assert_int_equal(mount_stat(&on_overlay, "fallbacks"), 0);
+	assert_true(mount_stat(&on_overlay, "plain/opens") > 0);
+	mount_stop(&on_overlay, MOUNT_END_UMOUNT);
+	assert_return_code(umount2(on_overlay.source, 0), errno);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_mount_over_a_forgetful_one_is_started),
 	cmocka_unit_test(open_files_and_a_working_directory_stay_good_through_a_pause),
@@ -202,6 +245,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_number_that_is_used_again_is_another_file),
 	cmocka_unit_test(a_file_replaced_below_is_found_by_its_name),
 	cmocka_unit_test(the_daemon_over_bindfs_ends_cleanly),
+	cmocka_unit_test(an_overlay_lies_over_the_mount),
+	cmocka_unit_test(files_of_an_overlay_are_passed_through),
 };
 
 static const struct suite suite = {.name = "stacked",
