@@ -37,6 +37,10 @@ int tree_adopt(struct tree *tree, int fd, struct inode *parent, const char *name
 			return r;
 		}
 	}
+	if (parent && name && id.mount != parent->mount && id.mount != tree->root->mount) {
+		/* how to find the file system again; without that it is found by the next who looks it up */
+		(void)tree_route_set(tree, &id.mount->route, parent, name);
+	}
 	*ret = inode;
 	return 0;
 }
@@ -219,16 +223,7 @@ void tree_free(struct tree *tree)
 		return;
 	tree_fds_free(tree);
 	tree_table_free(tree);
-	while (tree->mounts) {
-		struct tree_mount *mount = tree->mounts;
-
-		tree->mounts = mount->next;
-		if (mount->fd >= 0)
-			close(mount->fd);
-		if (mount->quiet_fd >= 0)
-			close(mount->quiet_fd);
-		free(mount);
-	}
+	tree_mounts_free(tree);
 	if (tree->proc_fd >= 0)
 		close(tree->proc_fd);
 	if (tree->root_fd >= 0)

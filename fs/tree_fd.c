@@ -203,6 +203,7 @@ void tree_close_idle(struct tree *tree)
 		while (n > 0)
 			close(closing[--n]);
 	}
+	tree_mounts_close_idle(tree);
 }
 
 /* (locked) A descriptor is the only way to a file whose last name is gone and that nobody has open. It stays

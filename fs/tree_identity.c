@@ -1,15 +1,7 @@
-/* Who a file is: its handle, the nodeid that comes from it, and the file systems below SOURCE. */
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
+/* Who a file is: its handle, and the nodeid that comes from it. */
 #include <string.h>
-#include <sys/statvfs.h>
 #include <sys/sysmacros.h>
-#include <sys/utsname.h>
-#include <sys/vfs.h>
-#include <unistd.h>
 
-#include "backends/fstype.h"
 #include "fs/tree_impl.h"
 #include "locks/order.h"
 
@@ -78,89 +70,6 @@ bool tree_nodeid_unpack(uint64_t nodeid, struct tree_mount *mount, int type, str
 
 /* --- identities ------------------------------------------------------------------------------- */
 
-static int mount_handle_fd(int fd, uint32_t mode)
-{
-	char path[TREE_PATH_SIZE];
-	struct {
-		struct file_handle head;
-		unsigned char data[MAX_HANDLE_SZ];
-	} handle = {.head.handle_bytes = MAX_HANDLE_SZ};
-	int id, opened, probe;
-
-	if (!S_ISDIR(mode) && !S_ISREG(mode))
-		return -1;
-	/* open_by_handle_at() refuses an O_PATH descriptor as its mount */
-	tree_fd_path(fd, path);
-	opened = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (opened < 0)
-		return -1;
-	if (name_to_handle_at(fd, "", &handle.head, &id, AT_EMPTY_PATH) < 0)
-		goto without;
-	probe = open_by_handle_at(opened, &handle.head, O_PATH | O_CLOEXEC);
-	if (probe < 0)
-		goto without;
-	close(probe);
-	return opened;
-without:
-	close(opened);
-	return -1;
-}
-
-static bool kernel_has_fine_stamps(void)
-{
-	struct utsname kernel;
-	int major = 0, minor = 0;
-
-	if (uname(&kernel) < 0 || sscanf(kernel.release, "%d.%d", &major, &minor) != 2)
-		return false;
-	return major > 6 || (major == 6 && minor >= 13);
-}
-
-static struct tree_mount *mount_add(struct tree *tree, dev_t dev, int fd, const struct statx *stx)
-{
-	struct tree_mount *mount = calloc(1, sizeof(*mount));
-	const struct fstype *type;
-	struct statfs fs;
-
-	if (!mount)
-		return NULL;
-	if (fstatfs(fd, &fs) < 0)
-		memset(&fs, 0, sizeof(fs));
-	mount->dev = dev;
-	type = fstype_find((uint32_t)fs.f_type);
-	mount->fd = type->forgets_handles ? -1 : mount_handle_fd(fd, stx->stx_mode);
-	mount->quiet_fd = -1;
-	tree_mount_quietly(tree, mount);
-	mount->local = type->local;
-	mount->fine_stamps = type->fine_stamps && kernel_has_fine_stamps();
-	if (tree->mounts) {
-		/* the file system's own id stays the same when device numbers move */
-		uint64_t fsid;
-
-		memcpy(&fsid, &fs.f_fsid, sizeof(fsid));
-		mount->ino_mix = tree_mix64(fsid ? fsid : dev) | 1;
-		mount->nosuid = fs.f_flags & ST_NOSUID;
-		mount->nodev = fs.f_flags & ST_NODEV;
-	}
-	mount->next = tree->mounts;
-	tree->mounts = mount;
-	return mount;
-}
-
-static struct tree_mount *mount_find(struct tree *tree, dev_t dev, int fd, const struct statx *stx)
-{
-	struct tree_mount *mount;
-
-	lock_take(&tree->mounts_lock, LOCK_MOUNTS);
-	for (mount = tree->mounts; mount; mount = mount->next)
-		if (mount->dev == dev)
-			break;
-	if (!mount)
-		mount = mount_add(tree, dev, fd, stx);
-	lock_drop(&tree->mounts_lock, LOCK_MOUNTS);
-	return mount;
-}
-
 int tree_identify(
 	struct tree *tree, int fd, const struct statx *stx, struct inode *parent, struct identity *id)
 {
@@ -171,10 +80,11 @@ int tree_identify(
 	dev_t dev = makedev(stx->stx_dev_major, stx->stx_dev_minor);
 	int mount_id, r;
 
-	id->mount = parent && parent->mount->dev == dev ? parent->mount : mount_find(tree, dev, fd, stx);
+	/* a file system whose directory is at hand is there */
+	id->mount = parent && parent->mount->dev == dev ? parent->mount : tree_mount_find(tree, fd, stx);
 	if (!id->mount)
 		return -ENOMEM;
-	r = id->mount->fd >= 0 ? name_to_handle_at(fd, "", &handle.head, &mount_id, AT_EMPTY_PATH) : -1;
+	r = id->mount->has_handles ? name_to_handle_at(fd, "", &handle.head, &mount_id, AT_EMPTY_PATH) : -1;
 	if (r == 0) {
 		id->type = handle.head.handle_type;
 		id->bytes = handle.head.handle_bytes;
@@ -183,8 +93,7 @@ int tree_identify(
 	}
 	struct tree_named_id named = {
 		.ino = stx->stx_ino,
-		.type_and_dev = (uint64_t)stx->stx_dev_major << 44 | (uint64_t)stx->stx_dev_minor << 20 |
-				(stx->stx_mode & S_IFMT),
+		.type_and_mount = (uint64_t)id->mount->serial << 16 | (stx->stx_mode & S_IFMT),
 	};
 
 	if (stx->stx_mask & STATX_BTIME)
@@ -211,7 +120,7 @@ guint tree_named_id_hash(gconstpointer id)
 	struct tree_named_id named;
 
 	memcpy(&named, id, sizeof(named));
-	return (guint)tree_mix64(named.ino ^ tree_mix64(named.birth_ns ^ tree_mix64(named.type_and_dev)));
+	return (guint)tree_mix64(named.ino ^ tree_mix64(named.birth_ns ^ tree_mix64(named.type_and_mount)));
 }
 
 gboolean tree_named_id_equal(gconstpointer a, gconstpointer b)

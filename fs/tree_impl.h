@@ -17,29 +17,42 @@
 #define HANDLE_INO32_GEN 1        /* FILEID_INO32_GEN of linux/exportfs.h: ext4 and others */
 #define TREE_BY_NAME (-1)         /* handle_type of an identity that cannot be opened */
 
-/* A file system below the root; SOURCE may span several. */
-struct tree_mount {
-	struct tree_mount *next;
-	dev_t dev;
-	int fd;           /* any file of it, for open_by_handle_at; -1 where handles do not work */
-	int quiet_fd;     /* the same on a mount that leaves access times alone; else negative */
-	uint64_t ino_mix; /* 0 for the root's file system */
-	bool fine_stamps;
-	bool local;         /* a close has nothing to report */
-	bool nosuid, nodev; /* of a file system below the root's; that one's are the mount's own */
-};
-
 /* The way to a file without a handle. */
 struct tree_route {
 	struct inode *parent; /* referenced */
 	char *name;
 };
 
+/*
+ * A file system of SOURCE, which may span several. Those below the root may be unmounted when nobody uses
+ * them: no descriptor stays open for long that is not in use.
+ */
+struct tree_mount {
+	struct tree_mount *next;
+	dev_t dev;       /* another may have the number once this one is gone */
+	uint64_t fsid;   /* tells them apart, as far as file systems have one */
+	uint32_t type;   /* of statfs(2) */
+	uint32_t serial; /* among the tree's */
+	bool has_handles;
+	_Atomic bool gone;
+	uint64_t ino_mix; /* 0 for the root's file system */
+	bool fine_stamps;
+	bool local;                 /* a close has nothing to report */
+	_Atomic bool nosuid, nodev; /* of a file system below the root's; that one's are the mount's own */
+	struct tree_route
+		*route; /* to the directory that it is mounted on, under routes_lock; NULL: the root's */
+	/* under mounts_lock */
+	int fd; /* any file of it, for open_by_handle_at; -1 where handles do not work or nobody uses it */
+	int quiet_fd; /* the same on a mount that leaves access times alone; else negative */
+	uint32_t users;
+	bool recent; /* used since the last sweep */
+};
+
 /* Who such a file is; kept in the place of a handle. */
 struct tree_named_id {
 	uint64_t ino;
 	uint64_t birth_ns; /* tells a reused inode number from the file that had it before; 0: not known */
-	uint64_t type_and_dev;
+	uint64_t type_and_mount;
 };
 
 /* An inode that is reached so (handle_type TREE_BY_NAME). */
@@ -156,6 +169,14 @@ struct inode *tree_recall(struct tree *tree, uint64_t nodeid);
 /* (named_lock) From now on another file may have its identity. */
 void tree_named_remove(struct tree *tree, struct inode *inode);
 
+/* File systems. The one of the file behind fd; NULL: no memory. */
+struct tree_mount *tree_mount_find(struct tree *tree, int fd, const struct statx *stx);
+/* A descriptor for open_by_handle_at, until the matching put; -ESTALE where it is not mounted any more. */
+int tree_mount_get(struct tree *tree, struct tree_mount *mount, bool quiet);
+void tree_mount_put(struct tree *tree, struct tree_mount *mount);
+void tree_mounts_close_idle(struct tree *tree);
+void tree_mounts_free(struct tree *tree);
+
 /* Routes. A place is where one is kept, NULL while there is none. */
 int tree_route_set(struct tree *tree, struct tree_route **place, struct inode *parent, const char *name);
 /* Returns the parent, whose reference is the caller's now, or NULL. */
@@ -183,10 +204,10 @@ int tree_removed_below(int r);
 int tree_reach(struct tree *tree, struct inode *inode, int flags);
 /* Opens what fd is open on, on a mount that leaves access times alone. A descriptor or -errno. */
 int tree_open_quietly(int fd, int flags);
-/* An O_PATH descriptor, only to read by, of an inode with a handle and a quiet_fd. */
-int tree_reach_quietly(const struct inode *inode);
-/* Gives a mount its quiet_fd where it is to have one. */
-void tree_mount_quietly(const struct tree *tree, struct tree_mount *mount);
+/* An O_PATH descriptor, only to read by, of an inode with a handle. */
+int tree_reach_quietly(struct tree *tree, const struct inode *inode);
+/* The quiet_fd beside fd, or -1 where there is to be none. */
+int tree_mount_quietly(const struct tree *tree, int fd);
 /* The same, making room where descriptors have run out. */
 int tree_reach_with_room(struct tree *tree, struct inode *inode, int flags);
 int tree_identify(

@@ -41,23 +41,26 @@ int tree_open_quietly(int fd, int flags)
 	return opened;
 }
 
-void tree_mount_quietly(const struct tree *tree, struct tree_mount *mount)
+int tree_mount_quietly(const struct tree *tree, int fd)
 {
-	if (!tree->quiet || mount->fd < 0)
-		return;
-	mount->quiet_fd = tree_open_quietly(mount->fd, O_RDONLY | O_NONBLOCK);
-	if (mount->quiet_fd < 0)
+	int quiet_fd;
+
+	if (!tree->quiet || fd < 0)
+		return -1;
+	quiet_fd = tree_open_quietly(fd, O_RDONLY | O_NONBLOCK);
+	if (quiet_fd < 0)
 		log_once(LOG_LEVEL_WARNING,
 			"noatime, ro: no mount without access times (%s); what the kernel reads by itself "
 			"moves them",
-			g_strerror(-mount->quiet_fd));
+			g_strerror(-quiet_fd));
+	return quiet_fd;
 }
 
 void tree_leave_times(struct tree *tree)
 {
 	tree->quiet = true;
 	for (struct tree_mount *mount = tree->mounts; mount; mount = mount->next)
-		tree_mount_quietly(tree, mount);
+		mount->quiet_fd = tree_mount_quietly(tree, mount->fd);
 }
 
 bool tree_leaves_times(const struct tree *tree)
@@ -66,13 +69,11 @@ bool tree_leaves_times(const struct tree *tree)
 }
 
 /* An O_PATH descriptor of a symbolic link where reading it moves nothing; or negative. fd: of the same. */
-static int open_link_quietly(const struct tree *tree, const struct inode *inode, int fd)
+static int open_link_quietly(struct tree *tree, const struct inode *inode, int fd)
 {
 	if (!tree->quiet)
 		return -1;
-	if (tree_is_named(inode) || inode->mount->quiet_fd < 0)
-		return quiet_mount(fd);
-	return tree_reach_quietly(inode);
+	return tree_is_named(inode) ? quiet_mount(fd) : tree_reach_quietly(tree, inode);
 }
 
 ssize_t tree_readlink(struct tree *tree, struct inode *inode, char *target, size_t size)

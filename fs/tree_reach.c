@@ -79,34 +79,37 @@ int tree_open_child(struct tree *tree, int dir_fd, const char *name)
 	return r < 0 ? r : open_covered(tree, dir_fd, name);
 }
 
-static int open_handle(const struct inode *inode, int mount_fd, int flags)
+static int open_handle(struct tree *tree, const struct inode *inode, bool quiet, int flags)
 {
 	struct {
 		struct file_handle head;
 		unsigned char data[MAX_HANDLE_SZ];
 	} handle;
 	struct identity id;
-	int fd;
+	int mount_fd, fd;
 
 	tree_identity_of(inode, &id);
+	mount_fd = tree_mount_get(tree, id.mount, quiet);
+	if (mount_fd < 0)
+		return mount_fd;
 	handle.head.handle_bytes = id.bytes;
 	handle.head.handle_type = id.type;
 	memcpy(handle.head.f_handle, id.data, id.bytes);
 	fd = open_by_handle_at(mount_fd, &handle.head, flags | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
+	fd = fd < 0 ? -errno : fd;
+	tree_mount_put(tree, id.mount);
+	return fd;
 }
 
 /* What is reached by O_PATH may be linked, and a directory leads to others: that needs the mount itself. */
-static int reach_by_handle(const struct inode *inode, int flags)
+static int reach_by_handle(struct tree *tree, const struct inode *inode, int flags)
 {
-	const struct tree_mount *mount = inode->mount;
-
-	return open_handle(inode, flags & O_PATH || mount->quiet_fd < 0 ? mount->fd : mount->quiet_fd, flags);
+	return open_handle(tree, inode, !(flags & O_PATH), flags);
 }
 
-int tree_reach_quietly(const struct inode *inode)
+int tree_reach_quietly(struct tree *tree, const struct inode *inode)
 {
-	return open_handle(inode, inode->mount->quiet_fd, O_PATH | O_NOFOLLOW);
+	return open_handle(tree, inode, true, O_PATH | O_NOFOLLOW);
 }
 
 int tree_reach(struct tree *tree, struct inode *inode, int flags)
@@ -118,7 +121,7 @@ int tree_reach(struct tree *tree, struct inode *inode, int flags)
 	}
 	if (tree_is_named(inode))
 		return tree_reach_by_name(tree, inode);
-	return reach_by_handle(inode, flags);
+	return reach_by_handle(tree, inode, flags);
 }
 
 /* Keeps the set from starving the process of descriptors: what to do when opening failed. True: try again. */

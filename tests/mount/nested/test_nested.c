@@ -2,6 +2,7 @@
  * on them. */
 #include "tests/support/suite.h"
 #include "tests/support/tape.h"
+#include "tests/support/volume.h"
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
@@ -389,6 +390,82 @@ static void users_reach_file_systems_without_access_lists(void **state)
 	assert_return_code(umount("proc") | chdir("/") | umount(plain.source), errno);
 }
 
+static bool unmounts_within(const char *path, int limit_ms)
+{
+	for (int ms = 0; ms < limit_ms; ms += 20) {
+		if (umount2(path, 0) == 0)
+			return true;
+		usleep(20000);
+	}
+	return false;
+}
+
+static void use_disk(const char *point)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%.3000s/file", point);
+	warm(path);
+	assert_return_code(
+		shell(NULL, 0, "cd '%s' && ls -lR > /dev/null && cat dir/deep > /dev/null && echo x > new",
+			point),
+		errno);
+}
+
+/* What was looked at, read, written and cached keeps nothing of it busy. */
+static void a_disk_below_can_be_unmounted_and_comes_back(void **state)
+{
+	static struct mount host;
+	char disk[PATH_MAX], other[PATH_MAX], images[PATH_MAX], point[PATH_MAX], deep[PATH_MAX], output[256];
+	struct stat before, after, there;
+	dev_t device;
+	int known;
+
+	if (strcmp(config.lane, "mixed"))
+		skip(); /* nothing of lanes in it */
+	mount_prepare(&host, "host");
+	snprintf(disk, sizeof(disk), "%.3000s/disk", host.source);
+	snprintf(other, sizeof(other), "%.3000s/other", config.base);
+	snprintf(images, sizeof(images), "%.3000s/images", config.base);
+	snprintf(point, sizeof(point), "%.3000s/disk", host.point);
+	snprintf(deep, sizeof(deep), "%.3000s/dir/deep", point);
+	volume_make(images, disk, "ext4", "16M");
+	assert_return_code(
+		shell(NULL, 0, "cd '%s' && echo mine > file && mkdir dir && echo deep > dir/deep", disk),
+		errno);
+	assert_return_code(stat(disk, &there), errno);
+	device = there.st_dev;
+	mount_start(&host, "host", "attr_timeout=0,entry_timeout=0");
+	use_disk(point);
+	known = open(deep, O_PATH | O_CLOEXEC);
+	assert_return_code(known | fstat(known, &before), errno);
+
+	assert_true(unmounts_within(disk, 10000));
+	assert_lists(point, "");
+	assert_int_equal(fstat(known, &after), -1);
+	assert_int_equal(errno, ESTALE);
+
+	/* another disk, most likely with the number of the first */
+	volume_make(other, disk, "ext4", "16M");
+	assert_return_code(shell(NULL, 0, "echo others > '%s/file'", disk), errno);
+	assert_return_code(shell(output, sizeof(output), "cat '%s/file'", point), errno);
+	assert_string_equal(output, "others\n");
+	assert_int_equal(fstat(known, &after), -1);
+	assert_int_equal(errno, ESTALE);
+	assert_true(unmounts_within(disk, 10000));
+
+	assert_return_code(shell(NULL, 0, "mount -o loop '%s/image' '%s'", images, disk), errno);
+	assert_return_code(stat(disk, &there), errno);
+	if (there.st_dev == device) /* others may have taken that loop device */
+		assert_return_code(fstat(known, &after), errno);
+	assert_return_code(stat(deep, &after), errno);
+	assert_int_equal(before.st_ino, after.st_ino);
+	use_disk(point);
+	close(known);
+	assert_true(unmounts_within(disk, 10000));
+	mount_stop(&host, MOUNT_END_UMOUNT);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_tree_of_several_file_systems_is_mounted),
 	cmocka_unit_test(inode_numbers_are_unique),
@@ -403,6 +480,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_dead_mount_below_is_listed),
 	cmocka_unit_test(a_directory_whose_disk_hangs_is_synced_apart),
 	cmocka_unit_test(users_reach_file_systems_without_access_lists),
+	cmocka_unit_test(a_disk_below_can_be_unmounted_and_comes_back),
 };
 
 static const struct suite suite = {
