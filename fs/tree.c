@@ -55,10 +55,13 @@ int tree_lookup(
 		*ret = r < 0 ? NULL : tree_hold(tree, parent);
 		return r;
 	}
+	r = tree_automount(tree, parent);
+	if (r < 0)
+		return r;
 	parent_fd = tree_fd_get(tree, parent);
 	if (parent_fd < 0)
 		return parent_fd;
-	fd = tree_open_child(tree, parent_fd, name);
+	fd = tree_open_child(tree, parent_fd, name, 0);
 	r = fd < 0 ? fd : 0;
 	tree_fd_put(tree, parent);
 	if (r < 0)

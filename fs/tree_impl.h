@@ -175,6 +175,9 @@ struct tree_mount *tree_mount_find(struct tree *tree, int fd, const struct statx
 int tree_mount_get(struct tree *tree, struct tree_mount *mount, bool quiet);
 void tree_mount_put(struct tree *tree, struct tree_mount *mount);
 void tree_mounts_close_idle(struct tree *tree);
+/* Before a directory is listed or a name is looked up in it: -ESTALE where an automounter has mounted
+ * something over it, so that the kernel looks up its name again. Waits for the automounter. */
+int tree_automount(struct tree *tree, struct inode *dir);
 void tree_mounts_free(struct tree *tree);
 
 /* Routes. A place is where one is kept, NULL while there is none. */
@@ -182,7 +185,7 @@ int tree_route_set(struct tree *tree, struct tree_route **place, struct inode *p
 /* Returns the parent, whose reference is the caller's now, or NULL. */
 struct inode *tree_route_free(struct tree_route *route);
 /* An O_PATH descriptor of what lies at the route's end now, or -errno. */
-int tree_walk(struct tree *tree, struct tree_route *const *place);
+int tree_walk(struct tree *tree, struct tree_route *const *place, int flags);
 int tree_reach_by_name(struct tree *tree, struct inode *inode);
 
 int tree_fds_init(struct tree *tree, unsigned limit);
@@ -192,8 +195,9 @@ bool tree_fd_is_there(struct tree *tree, struct inode *inode);
 void tree_fd_keep(struct tree *tree, struct inode *inode);
 /* Gives fd to the set if there is room for it, else closes it. */
 void tree_fd_donate(struct tree *tree, struct inode *inode, int fd);
-/* An O_PATH descriptor of what has the name, or -errno: never anything of our own mount. */
-int tree_open_child(struct tree *tree, int dir_fd, const char *name);
+/* An O_PATH descriptor of what has the name, or -errno: never anything of our own mount. O_DIRECTORY waits
+ * for an automounter. */
+int tree_open_child(struct tree *tree, int dir_fd, const char *name, int flags);
 /*
  * The result of a call on a descriptor of the file. There ENOENT is a file system's whose own daemon knows
  * files only by their names: this one was removed or replaced. ESTALE makes the kernel look its name up

@@ -1,5 +1,6 @@
 /* The file systems of SOURCE. */
 #include <errno.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -191,7 +192,7 @@ struct tree_mount *tree_mount_find(struct tree *tree, int fd, const struct statx
 /* Opened by the way to it, if it is still at its end. */
 static int reopen(struct tree *tree, struct tree_mount *mount)
 {
-	int at = tree_walk(tree, &mount->route), fd = -ESTALE;
+	int at = tree_walk(tree, &mount->route, 0), fd = -ESTALE;
 	char number[16];
 	struct statfs fs;
 	struct stat st;
@@ -311,4 +312,21 @@ void tree_mounts_free(struct tree *tree)
 		tree_route_free(mount->route);
 		mount_free(mount);
 	}
+}
+
+int tree_automount(struct tree *tree, struct inode *dir)
+{
+	struct statx stx;
+	int fd, r;
+
+	if (dir->mount->type != AUTOFS_SUPER_MAGIC || !tree_is_named(dir) || dir == tree->root)
+		return 0;
+	fd = tree_walk(tree, tree_route_of(dir), O_DIRECTORY);
+	if (fd < 0)
+		return fd;
+	r = statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, &stx) < 0 ? -errno : 0;
+	close(fd);
+	if (r == 0 && makedev(stx.stx_dev_major, stx.stx_dev_minor) != dir->mount->dev)
+		r = -ESTALE;
+	return r;
 }

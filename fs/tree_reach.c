@@ -65,9 +65,9 @@ static int open_covered(struct tree *tree, int dir_fd, const char *name)
 	return fd < 0 ? -errno : fd;
 }
 
-int tree_open_child(struct tree *tree, int dir_fd, const char *name)
+int tree_open_child(struct tree *tree, int dir_fd, const char *name, int flags)
 {
-	int fd = tree_openat(tree, dir_fd, name, O_PATH | O_NOFOLLOW, 0), r;
+	int fd = tree_openat(tree, dir_fd, name, O_PATH | O_NOFOLLOW | flags, 0), r;
 	struct statx stx;
 
 	if (fd < 0)
@@ -158,8 +158,10 @@ int tree_removed_below(int r)
 int tree_open_patiently(struct tree *tree, struct inode *inode, int flags)
 {
 	char path[TREE_PATH_SIZE];
-	int fd, opened;
+	int fd, opened, r = flags & O_DIRECTORY ? tree_automount(tree, inode) : 0;
 
+	if (r < 0)
+		return r;
 	if (!tree_is_named(inode) || inode == tree->root)
 		return tree_reach_with_room(tree, inode, flags);
 	fd = tree_fd_get(tree, inode);

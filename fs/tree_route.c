@@ -153,7 +153,7 @@ static int get_dir(struct tree *tree, struct inode *dir)
 	return fd;
 }
 
-int tree_walk(struct tree *tree, struct tree_route *const *place)
+int tree_walk(struct tree *tree, struct tree_route *const *place, int flags)
 {
 	struct inode *parent;
 	char *name;
@@ -162,7 +162,7 @@ int tree_walk(struct tree *tree, struct tree_route *const *place)
 	if (r < 0)
 		return r;
 	dir_fd = get_dir(tree, parent);
-	fd = dir_fd < 0 ? dir_fd : tree_open_child(tree, dir_fd, name);
+	fd = dir_fd < 0 ? dir_fd : tree_open_child(tree, dir_fd, name, flags);
 	if (dir_fd >= 0)
 		tree_fd_put(tree, parent);
 	tree_put(tree, parent, 1);
@@ -174,7 +174,7 @@ int tree_reach_by_name(struct tree *tree, struct inode *inode)
 {
 	struct identity id;
 	struct statx stx;
-	int fd = tree_walk(tree, tree_route_of(inode)), r;
+	int fd = tree_walk(tree, tree_route_of(inode), 0), r;
 
 	if (fd < 0)
 		return fd;

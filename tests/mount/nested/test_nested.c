@@ -6,10 +6,12 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
+#include <linux/auto_fs.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -466,6 +468,86 @@ static void a_disk_below_can_be_unmounted_and_comes_back(void **state)
 	mount_stop(&host, MOUNT_END_UMOUNT);
 }
 
+/* The automounter of one direct mount: puts a tmpfs with a file over `dir` whenever it is asked to. */
+static void run_automounter(const char *dir, int ready)
+{
+	struct autofs_v5_packet packet;
+	char options[128], file[PATH_MAX];
+	int ends[2], self;
+
+	setpgid(0, 0);
+	snprintf(file, sizeof(file), "%.3000s/file", dir);
+	if (pipe(ends))
+		_exit(1);
+	snprintf(options, sizeof(options), "fd=%d,pgrp=%d,minproto=5,maxproto=5,direct", ends[1],
+		(int)getpgrp());
+	if (mount("automounter", dir, "autofs", 0, options))
+		_exit(1);
+	close(ends[1]);
+	self = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (write(ready, "+", 1) != 1)
+		_exit(1);
+	while (read(ends[0], &packet, sizeof(packet)) == sizeof(packet))
+		if (mount("mounted", dir, "tmpfs", 0, "size=1M") || put_file(file, 100, 1) ||
+			ioctl(self, AUTOFS_IOC_READY, packet.wait_queue_token))
+			_exit(1);
+	_exit(0);
+}
+
+static pid_t start_automounter(const char *dir)
+{
+	int ready[2];
+	char byte;
+	pid_t child;
+
+	assert_return_code(pipe(ready), errno);
+	child = suite_fork();
+	assert_return_code(child, errno);
+	if (!child)
+		run_automounter(dir, ready[1]);
+	close(ready[1]);
+	if (read(ready[0], &byte, 1) != 1)
+		SKIP_TEST("no autofs here");
+	close(ready[0]);
+	return child;
+}
+
+static void an_automount_point_below_is_mounted_when_it_is_entered(void **state)
+{
+	static struct mount host;
+	char dir[PATH_MAX], file[PATH_MAX], point[PATH_MAX];
+	struct stat st;
+	pid_t automounter;
+
+	if (strcmp(config.lane, "mixed"))
+		skip(); /* nothing of lanes in it */
+	mount_prepare(&host, "automounted");
+	snprintf(dir, sizeof(dir), "%.3000s/auto", host.source);
+	snprintf(point, sizeof(point), "%.3000s/auto", host.point);
+	snprintf(file, sizeof(file), "%.3000s/file", point);
+	assert_return_code(mkdir(dir, 0755), errno);
+	automounter = start_automounter(dir);
+	mount_start(&host, "automounted", "attr_timeout=0,entry_timeout=0");
+
+	/* as without sievefs, looking at its name mounts nothing */
+	assert_return_code(lstat(point, &st), errno);
+	assert_int_equal(shell(NULL, 0, "grep -q ' %s tmpfs ' /proc/self/mounts", dir), 1);
+	assert_lists(point, "file ");
+	assert_return_code(stat(file, &st), errno);
+	assert_int_equal(st.st_size, 100);
+
+	/* and again once it has expired; this time by a name in it */
+	assert_true(unmounts_within(dir, 10000));
+	assert_return_code(stat(file, &st), errno);
+	assert_int_equal(st.st_size, 100);
+	assert_true(unmounts_within(dir, 10000));
+
+	mount_stop(&host, MOUNT_END_UMOUNT);
+	assert_return_code(umount2(dir, MNT_DETACH), errno);
+	kill(automounter, SIGKILL);
+	assert_int_equal(waitpid(automounter, NULL, 0), automounter);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_tree_of_several_file_systems_is_mounted),
 	cmocka_unit_test(inode_numbers_are_unique),
@@ -481,6 +563,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_directory_whose_disk_hangs_is_synced_apart),
 	cmocka_unit_test(users_reach_file_systems_without_access_lists),
 	cmocka_unit_test(a_disk_below_can_be_unmounted_and_comes_back),
+	cmocka_unit_test(an_automount_point_below_is_mounted_when_it_is_entered),
 };
 
 static const struct suite suite = {
