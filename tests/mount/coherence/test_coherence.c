@@ -408,6 +408,43 @@ static void two_mounts_over_one_source_are_close_to_open(void **state)
 	mount_stop(&second, MOUNT_END_UMOUNT);
 }
 
+/* The kernel believes that there is no such name, and sends the request to make it. */
+static void what_was_made_behind_the_mount_meanwhile_is_opened_not_made(void **state)
+{
+	struct mount believing;
+	struct stat st;
+	char byte = 0;
+	int fd;
+
+	if (config.bare)
+		skip();
+	mount_start(&believing, "believing", "negative_timeout=600");
+	snprintf(below, sizeof(below), "%.3000s/raced", believing.source);
+	snprintf(above, sizeof(above), "%.3000s/raced", believing.point);
+	assert_int_equal(stat(above, &st), -1);
+	assert_return_code(put_file(below, 1000, 1), errno);
+	fd = open(above, O_CREAT | O_EXCL | O_RDWR, 0600);
+	assert_int_equal(fd, -1);
+	assert_int_equal(errno, EEXIST);
+	fd = open(above, O_CREAT | O_RDWR, 0600);
+	assert_return_code(fd, errno);
+	assert_int_equal(read(fd, &byte, 1), 1);
+	assert_return_code(fstat(fd, &st), errno);
+	assert_int_equal(st.st_size, 1000);
+	close(fd);
+
+	/* which the kernel must open for itself */
+	assert_return_code(unlink(above), errno);
+	assert_int_equal(stat(above, &st), -1);
+	assert_return_code(mkfifo(below, 0600), errno);
+	fd = open(above, O_CREAT | O_RDWR | O_NONBLOCK, 0600);
+	assert_return_code(fd, errno);
+	assert_return_code(fstat(fd, &st), errno);
+	assert_true(S_ISFIFO(st.st_mode));
+	close(fd);
+	mount_stop(&believing, MOUNT_END_UMOUNT);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_write_behind_the_mount_is_seen_by_the_next_open),
 	cmocka_unit_test(truncation_and_growth_behind_the_mount_are_seen),
@@ -423,6 +460,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(times_asked_for_with_the_birth_time_are_those_of_the_last_store),
 	cmocka_unit_test(the_last_stores_of_a_mapping_survive_a_new_name),
 	cmocka_unit_test(two_mounts_over_one_source_are_close_to_open),
+	cmocka_unit_test(what_was_made_behind_the_mount_meanwhile_is_opened_not_made),
 };
 
 static const struct suite suite = {

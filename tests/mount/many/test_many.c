@@ -237,6 +237,42 @@ static void a_handle_of_a_removed_file_is_stale(void **state)
 	close(dir);
 }
 
+/* A listing looks up each name; every such reference must be given back for what the kernel takes or refuses.
+ */
+static void what_listings_looked_up_is_forgotten(void **state)
+{
+	long long before, after;
+
+	if (config.bare)
+		skip();
+	assert_int_equal(shell(NULL, 0,
+				 "cd '%s' && for a in 1 2 3; do for b in 1 2 3; do mkdir -p nested/$a/$b && "
+				 "(cd nested/$a/$b && seq 100 | xargs touch); done; done",
+				 many.point),
+		0);
+	for (int tries = 0; tries < 20; tries++) {
+		drop_caches();
+		before = mount_stat(&many, "inodes");
+		if (before < 100)
+			break;
+		usleep(50000);
+	}
+	for (int round = 0; round < 3; round++)
+		assert_int_equal(
+			shell(NULL, 0, "test $(ls -lR '%s/nested' | wc -l) -gt 900", many.point), 0);
+	assert_true(mount_stat(&many, "inodes") > 900);
+	for (int tries = 0; tries < 40; tries++) {
+		drop_caches();
+		after = mount_stat(&many, "inodes");
+		if (after <= before)
+			break;
+		usleep(50000);
+	}
+	if (after > before)
+		fail_msg("%lld inodes are known after a listing that the kernel forgot, before it %lld",
+			after, before);
+}
+
 static void the_mount_ends_cleanly_with_a_directory_open(void **state)
 {
 	int dir;
@@ -255,6 +291,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(all_its_names_are_listed_from_a_crowded_directory),
 	cmocka_unit_test(a_handle_reopens_a_forgotten_file),
 	cmocka_unit_test(a_handle_of_a_removed_file_is_stale),
+	cmocka_unit_test(what_listings_looked_up_is_forgotten),
 	cmocka_unit_test(the_mount_ends_cleanly_with_a_directory_open),
 };
 

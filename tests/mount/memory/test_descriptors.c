@@ -1,14 +1,18 @@
-/* Where no tmpfs may be mounted each cached file costs a descriptor: the cache leaves enough to others. */
+/* Where no tmpfs may be mounted each cached file costs a descriptor: the cache leaves enough to others. Where
+ * files are reached by their names, each looks for its own. */
 #include "tests/support/suite.h"
 #include "tests/support/tape.h"
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define DESCRIPTORS 256
 #define FILES 120
+#define OPEN_FILES 160 /* more than are left beside the descriptors of as many as may be looked at */
 
 static void path_of(char path[PATH_MAX], const struct mount *mount, unsigned number)
 {
@@ -63,9 +67,71 @@ static void close_tells_no_lack_of_descriptors(void **state)
 	mount_stop(&mount, MOUNT_END_UMOUNT);
 }
 
+/* Descriptors of files that were looked at give way to those of open files. */
+static void descriptors_that_nobody_uses_go_to_open_files(void **state)
+{
+	const struct rlimit few = {DESCRIPTORS, DESCRIPTORS};
+	const char *wanted = config.descriptors;
+	int fds[OPEN_FILES];
+	char path[PATH_MAX];
+	struct mount mount;
+	struct stat st;
+
+	assert_return_code(setrlimit(RLIMIT_NOFILE, &few), errno);
+	config.descriptors = NULL;
+	mount_start(&mount, "few", "admit=0,attr_timeout=0");
+	config.descriptors = wanted;
+	for (unsigned i = 0; i < FILES; i++) {
+		path_of(path, &mount, i);
+		assert_return_code(put_file(path, 100, i), errno);
+	}
+	for (unsigned i = 0; i < FILES; i++) {
+		path_of(path, &mount, i);
+		assert_return_code(stat(path, &st), errno);
+	}
+	for (unsigned i = 0; i < OPEN_FILES; i++) {
+		path_of(path, &mount, i % FILES);
+		fds[i] = open(path, O_WRONLY | O_CLOEXEC);
+		if (fds[i] < 0)
+			fail_msg("open file %u: %s", i, strerror(errno));
+	}
+	for (unsigned i = 0; i < OPEN_FILES; i++) {
+		assert_return_code(fstat(fds[i], &st), errno);
+		close(fds[i]);
+	}
+	mount_stop(&mount, MOUNT_END_UMOUNT);
+}
+
+static void a_file_whose_name_another_has_is_not_reached(void **state)
+{
+	char path[PATH_MAX], below[PATH_MAX + 8], other[PATH_MAX + 8];
+	struct mount mount;
+	struct stat st;
+	int known;
+
+	mount_start(&mount, "renamed", "attr_timeout=0");
+	path_of(path, &mount, 0);
+	assert_return_code(put_file(path, 100, 1), errno);
+	known = open(path, O_PATH | O_CLOEXEC);
+	assert_return_code(known, errno);
+	assert_return_code(fstat(known, &st), errno);
+	snprintf(below, sizeof(below), "%.3000s/file0", mount.source);
+	snprintf(other, sizeof(other), "%.3000s/other", mount.source);
+	assert_return_code(put_file(other, 200, 2), errno);
+	assert_return_code(rename(other, below), errno);
+	assert_int_equal(fstat(known, &st), -1);
+	assert_int_equal(errno, ESTALE);
+	close(known);
+	assert_return_code(stat(path, &st), errno);
+	assert_int_equal(st.st_size, 200);
+	mount_stop(&mount, MOUNT_END_UMOUNT);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(the_cache_keeps_to_a_quarter_of_the_descriptors),
 	cmocka_unit_test(close_tells_no_lack_of_descriptors),
+	cmocka_unit_test(descriptors_that_nobody_uses_go_to_open_files),
+	cmocka_unit_test(a_file_whose_name_another_has_is_not_reached),
 };
 
 static const struct suite suite = {.name = "descriptors",
