@@ -121,11 +121,12 @@ static bool is_told_by_number(const struct inode *inode)
 
 struct inode *tree_before_unlink(struct tree *tree, struct inode *parent, const char *name)
 {
-	struct inode *inode;
+	struct inode *inode = NULL;
 	struct statx stx;
 	bool last;
 
-	if (tree_lookup(tree, parent, name, &inode, &stx) < 0)
+	tree_lookup(tree, parent, name, &inode, &stx);
+	if (!inode)
 		return NULL;
 	last = stx.stx_nlink < 2 || S_ISDIR(stx.stx_mode);
 	/* somebody may have it as his working directory, mapped, or by O_PATH */

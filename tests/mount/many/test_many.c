@@ -258,8 +258,7 @@ static void what_listings_looked_up_is_forgotten(void **state)
 		usleep(50000);
 	}
 	for (int round = 0; round < 3; round++)
-		assert_int_equal(
-			shell(NULL, 0, "test $(ls -lR '%s/nested' | wc -l) -gt 900", many.point), 0);
+		assert_int_equal(shell(NULL, 0, "test $(ls -lR '%s/nested' | wc -l) -gt 900", many.point), 0);
 	assert_true(mount_stat(&many, "inodes") > 900);
 	for (int tries = 0; tries < 40; tries++) {
 		drop_caches();
