@@ -275,9 +275,11 @@ static void inode_flags_are_passed_down(void)
 
 static void append_only_and_immutable_files_refuse(void)
 {
-	int fd = NOTE_FD(open("f", O_CREAT | O_RDWR, 0644)), flags = FS_IMMUTABLE_FL;
+	int fd = NOTE_FD(open("f", O_CREAT | O_RDWR, 0644)), kept = 0, flags;
 
 	NOTE(put(fd, 100, 0, 1));
+	NOTE(ioctl(fd, FS_IOC_GETFLAGS, &kept)); /* without the others ext4 would convert the file, or not */
+	flags = kept | FS_IMMUTABLE_FL;
 	NOTE(ioctl(fd, FS_IOC_SETFLAGS, &flags));
 	NOTE(close(fd));
 	NOTE(open("f", O_WRONLY));
@@ -286,12 +288,12 @@ static void append_only_and_immutable_files_refuse(void)
 	NOTE(rename("f", "g"));
 	note_data("f", 100);
 	fd = NOTE_FD(open("f", O_RDONLY));
-	flags = FS_APPEND_FL;
+	flags = kept | FS_APPEND_FL;
 	NOTE(ioctl(fd, FS_IOC_SETFLAGS, &flags));
 	NOTE(open("f", O_WRONLY));
 	NOTE(truncate("f", 0));
 	NOTE_FD(open("f", O_WRONLY | O_APPEND));
-	flags = 0;
+	flags = kept;
 	NOTE(ioctl(fd, FS_IOC_SETFLAGS, &flags));
 	NOTE(close(fd));
 	NOTE(unlink("f"));
