@@ -419,7 +419,8 @@ static void a_disk_below_can_be_unmounted_and_comes_back(void **state)
 {
 	static struct mount host;
 	char disk[PATH_MAX], other[PATH_MAX], images[PATH_MAX], point[PATH_MAX], deep[PATH_MAX], output[256];
-	struct stat before, after, there;
+	char file[PATH_MAX], suid[PATH_MAX];
+	struct stat first, before, after, there;
 	dev_t device;
 	int known;
 
@@ -432,8 +433,10 @@ static void a_disk_below_can_be_unmounted_and_comes_back(void **state)
 	snprintf(point, sizeof(point), "%.3000s/disk", host.point);
 	snprintf(deep, sizeof(deep), "%.3000s/dir/deep", point);
 	volume_make(images, disk, "ext4", "16M");
-	assert_return_code(
-		shell(NULL, 0, "cd '%s' && echo mine > file && mkdir dir && echo deep > dir/deep", disk),
+	assert_return_code(shell(NULL, 0,
+				   "cd '%s' && echo mine > file && mkdir dir && echo deep > dir/deep && "
+				   "cp file suid && chmod 4755 suid",
+				   disk),
 		errno);
 	assert_return_code(stat(disk, &there), errno);
 	device = there.st_dev;
@@ -441,6 +444,11 @@ static void a_disk_below_can_be_unmounted_and_comes_back(void **state)
 	use_disk(point);
 	known = open(deep, O_PATH | O_CLOEXEC);
 	assert_return_code(known | fstat(known, &before), errno);
+	snprintf(file, sizeof(file), "%.3000s/file", point);
+	snprintf(suid, sizeof(suid), "%.3000s/suid", point);
+	assert_return_code(stat(file, &first), errno);
+	assert_return_code(stat(suid, &after), errno);
+	assert_int_equal(after.st_mode & 07777, 04755);
 
 	assert_true(unmounts_within(disk, 10000));
 	assert_lists(point, "");
@@ -452,16 +460,20 @@ static void a_disk_below_can_be_unmounted_and_comes_back(void **state)
 	assert_return_code(shell(NULL, 0, "echo others > '%s/file'", disk), errno);
 	assert_return_code(shell(output, sizeof(output), "cat '%s/file'", point), errno);
 	assert_string_equal(output, "others\n");
+	assert_return_code(stat(file, &after), errno);
+	assert_int_not_equal(first.st_ino, after.st_ino);
 	assert_int_equal(fstat(known, &after), -1);
 	assert_int_equal(errno, ESTALE);
 	assert_true(unmounts_within(disk, 10000));
 
-	assert_return_code(shell(NULL, 0, "mount -o loop '%s/image' '%s'", images, disk), errno);
+	assert_return_code(shell(NULL, 0, "mount -o loop,nosuid '%s/image' '%s'", images, disk), errno);
 	assert_return_code(stat(disk, &there), errno);
 	if (there.st_dev == device) /* others may have taken that loop device */
 		assert_return_code(fstat(known, &after), errno);
 	assert_return_code(stat(deep, &after), errno);
 	assert_int_equal(before.st_ino, after.st_ino);
+	assert_return_code(stat(suid, &after), errno);
+	assert_int_equal(after.st_mode & 07777, 0755);
 	use_disk(point);
 	close(known);
 	assert_true(unmounts_within(disk, 10000));

@@ -51,18 +51,22 @@ static void a_mount_over_a_forgetful_one_is_started(void **state)
 	assert_return_code(put_file(path, 10000, 1), errno);
 }
 
-/* Long enough for descriptors that nobody used to be closed. */
-static void let_all_be_forgotten(void)
+static void drop_caches(void)
 {
 	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY | O_CLOEXEC);
 
-	poll(NULL, 0, 4000);
-	for (int i = 0; fd >= 0 && i < 3; i++) {
-		if (pwrite(fd, "2", 1, 0) != 1)
-			print_message("could not drop caches\n");
-		poll(NULL, 0, 100);
-	}
+	if (fd >= 0 && pwrite(fd, "2", 1, 0) != 1)
+		print_message("could not drop caches\n");
+	poll(NULL, 0, 100);
 	close(fd);
+}
+
+/* Long enough for descriptors that nobody used to be closed. */
+static void let_all_be_forgotten(void)
+{
+	poll(NULL, 0, 4000);
+	for (int i = 0; i < 3; i++)
+		drop_caches();
 }
 
 /* Each of its directories is reached by the one above, and not in a call inside a call: the daemon's threads
@@ -107,6 +111,16 @@ static void open_files_and_a_working_directory_stay_good_through_a_pause(void **
 	assert_int_equal(st.st_size, 10000);
 	assert_return_code(put_file("new", 100, 2), errno);
 	assert_return_code(chdir(".."), errno);
+}
+
+/* Who reaches a file by its name keeps that one's directory, and that one its own. */
+static void directories_are_forgotten_with_the_last_file_in_them(void **state)
+{
+	if (!above.daemon)
+		skip();
+	for (int tries = 0; mount_stat(&above, "inodes") > DEPTH / 10 && tries < 30; tries++)
+		drop_caches();
+	assert_true(mount_stat(&above, "inodes") <= DEPTH / 10);
 }
 
 static void the_daemons_end_cleanly(void **state)
@@ -240,6 +254,7 @@ static void files_of_an_overlay_are_passed_through(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_mount_over_a_forgetful_one_is_started),
 	cmocka_unit_test(open_files_and_a_working_directory_stay_good_through_a_pause),
+	cmocka_unit_test(directories_are_forgotten_with_the_last_file_in_them),
 	cmocka_unit_test(the_daemons_end_cleanly),
 	cmocka_unit_test(a_mount_over_bindfs_is_started),
 	cmocka_unit_test(a_number_that_is_used_again_is_another_file),
