@@ -114,7 +114,7 @@ void cache_free_object(struct cache *cache, struct object *object)
 bool cache_let_go(struct cache *cache, struct object *object)
 {
 	if (cache->owner.let_go(cache->owner.ctx, object) < 0) {
-		cache_watch(cache, object);
+		cache_watch(cache, object, CACHE_MAPPED);
 		cache_unclaim(cache, object);
 		return false;
 	}

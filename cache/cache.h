@@ -36,19 +36,32 @@ struct object {
 	uint8_t frozen : 1;    /* no longer grows with its file: serve reads from the backing file */
 	uint8_t damaged : 1;   /* frozen, and could not follow its file: the bytes may be others, too */
 	uint8_t kept : 1;      /* the owner's: pinned by a rule */
+	uint8_t ahead : 1;     /* the owner's: mappings may have stored what the file has not got; watched */
+	int16_t sync_error;    /* the owner's: why the last write-back of that failed, or 0 */
+	int16_t sync_said;     /* the same as it was last logged */
+	uint16_t sync_seq;     /* how many failed, for those who have not been told yet */
 	/* The rest is the cache's, under its lock. */
 	bool published;
-	bool settled;    /* inserted into the policy */
-	uint32_t mapped; /* kept because somebody maps it: its place in the watch list, from 1; else 0 */
+	bool settled;       /* inserted into the policy */
+	bool watched_again; /* since the tick began to look at it */
+	uint32_t mapped;    /* kept because somebody maps it: its place in the watch list, from 1; else 0 */
+};
+
+/* What is known of mappings of an object. */
+enum cache_mapping {
+	CACHE_UNMAPPED,
+	CACHE_UNWANTED, /* nobody maps it, and it is to leave */
+	CACHE_MAPPED,   /* for reading */
+	CACHE_WRITTEN,  /* perhaps for writing, or what was stored is not in the file yet */
 };
 
 struct cache_owner {
 	/* Detach the claimed object from its file. -EBUSY: somebody still maps it; it is then kept and
 	 * watched. */
 	int (*let_go)(void *ctx, struct object *object);
-	/* A watched object: 0 when nobody maps it any more, 1 when it is not wanted any more either. Called
-	 * from cache_tick() with the object pinned. */
-	int (*watch)(void *ctx, struct object *object);
+	/* Looks at a watched object, and writes back what was stored through mappings. Called from
+	 * cache_tick() with the object pinned. */
+	enum cache_mapping (*watch)(void *ctx, struct object *object);
 	void *ctx;
 };
 
@@ -126,12 +139,12 @@ uint64_t cache_empty(struct cache *cache);
 /* The process has no descriptor left: evicts some objects if they hold any; returns how many. No lock of an
  * inode may be held. */
 uint64_t cache_yield_descriptors(struct cache *cache);
-/* Once a second: looks after mapped objects, some hundreds at a time, and evicts what the budget no longer
- * holds. */
+/* Once a second: looks after all objects that may be stored into, and some hundreds of those that are mapped
+ * otherwise; evicts what the budget no longer holds. */
 void cache_tick(struct cache *cache);
 /* Keeps an object although nobody has it open, since somebody maps it: a pin until owner.watch() says
- * otherwise. The caller has it claimed or pinned, and ends that. */
-void cache_watch(struct cache *cache, struct object *object);
+ * otherwise. The caller has it claimed or pinned, and ends that. -ENOMEM: it is not watched. */
+int cache_watch(struct cache *cache, struct object *object, enum cache_mapping mapping);
 
 struct cache_figures {
 	uint64_t object_count, bytes, budget, grown_bytes, reserved, mapped_count, descriptors;

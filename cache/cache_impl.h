@@ -21,8 +21,10 @@ struct cache {
 	uint64_t fixed;    /* bytes of the policy's own that it does not count against its budget */
 	uint64_t reserved; /* bytes of fills at work */
 	bool eager;
-	struct object **watched;                            /* mapped objects */
-	unsigned watched_count, watched_size, watched_next; /* the last: where the next tick goes on */
+	struct object **watched; /* mapped objects; first those that may be stored into */
+	unsigned watched_count, watched_size;
+	unsigned written_count; /* how many those are */
+	unsigned watched_next;  /* where the next tick goes on among the others */
 	_Atomic uint64_t fills, fill_bytes, fill_failures, no_room, frozen, grown_bytes;
 };
 

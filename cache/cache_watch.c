@@ -2,58 +2,75 @@
 #include "cache/cache_impl.h"
 #include "locks/order.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
-/* A look at one costs some system calls: what a tick may do. */
+/* A look at one costs some system calls: what a tick may do besides looking after stores. */
 enum { LOOKS_PER_TICK = 512 };
+
+static bool is_written(const struct cache *cache, const struct object *object)
+{
+	return object->mapped <= cache->written_count;
+}
+
+static void swap(struct cache *cache, unsigned a, unsigned b)
+{
+	struct object *object = cache->watched[a];
+
+	cache->watched[a] = cache->watched[b];
+	cache->watched[b] = object;
+	cache->watched[a]->mapped = a + 1;
+	cache->watched[b]->mapped = b + 1;
+}
+
+static void set_written(struct cache *cache, struct object *object, bool written)
+{
+	if (written && !is_written(cache, object))
+		swap(cache, object->mapped - 1, cache->written_count++);
+	else if (!written && is_written(cache, object))
+		swap(cache, object->mapped - 1, --cache->written_count);
+}
 
 void cache_unwatch(struct cache *cache, struct object *object)
 {
-	struct object *last;
-
 	if (!object->mapped)
 		return;
-	last = cache->watched[--cache->watched_count];
-	cache->watched[object->mapped - 1] = last;
-	last->mapped = object->mapped;
+	set_written(cache, object, false);
+	swap(cache, object->mapped - 1, --cache->watched_count);
 	object->mapped = 0;
 }
 
-void cache_watch(struct cache *cache, struct object *object)
+static bool has_space(struct cache *cache)
 {
-	bool listed = true;
+	unsigned size = cache->watched_size ? 2 * cache->watched_size : 16;
+	struct object **grown;
 
+	if (cache->watched_count < cache->watched_size)
+		return true;
+	grown = realloc(cache->watched, size * sizeof(*grown));
+	if (!grown)
+		return false;
+	cache->watched = grown;
+	cache->watched_size = size;
+	return true;
+}
+
+int cache_watch(struct cache *cache, struct object *object, enum cache_mapping mapping)
+{
 	lock_take(&cache->lock, LOCK_CACHE);
-	if (cache->watched_count == cache->watched_size) {
-		unsigned size = cache->watched_size ? 2 * cache->watched_size : 16;
-		struct object **grown = realloc(cache->watched, size * sizeof(*grown));
-
-		listed = grown != NULL;
-		if (listed) {
-			cache->watched = grown;
-			cache->watched_size = size;
-		}
-	}
-	if (listed && !object->mapped) {
+	if (!object->mapped && has_space(cache)) {
 		cache->watched[cache->watched_count++] = object;
 		object->mapped = cache->watched_count;
 		atomic_fetch_add(&object->pins, 1);
 	}
+	if (object->mapped && mapping == CACHE_WRITTEN)
+		set_written(cache, object, true);
+	object->watched_again = true;
 	if (!object->settled)
 		object->settled = evict_insert(cache->evict, &object->entry) == 0;
+	mapping = object->mapped ? mapping : CACHE_UNMAPPED;
 	lock_drop(&cache->lock, LOCK_CACHE);
-}
-
-/* The watch over it ends, and with it a pin. */
-static void end_watch(struct cache *cache, struct object *object, bool unwanted)
-{
-	lock_take(&cache->lock, LOCK_CACHE);
-	cache_unwatch(cache, object);
-	lock_drop(&cache->lock, LOCK_CACHE);
-	if (unwanted)
-		cache_unpin_unwanted(cache, object);
-	else
-		cache_unpin(cache, object);
+	return mapping == CACHE_UNMAPPED ? -ENOMEM : 0;
 }
 
 /* There was no memory for it in the policy when it could not leave: without this it never would. */
@@ -63,38 +80,68 @@ static void settle(struct cache *cache, struct object *object)
 		object->settled = evict_insert(cache->evict, &object->entry) == 0;
 }
 
-/* The next of the list; NULL: it is empty. */
-static struct object *next_watched(struct cache *cache)
+/* (locked) Whether it is watched no more, and so one pin less is held. */
+static bool heed(struct cache *cache, struct object *object, enum cache_mapping answer)
 {
-	struct object *object = NULL;
+	if (object->watched_again) /* the answer is older than that */
+		return false;
+	if (answer == CACHE_MAPPED || answer == CACHE_WRITTEN) {
+		set_written(cache, object, answer == CACHE_WRITTEN);
+		return false;
+	}
+	cache_unwatch(cache, object);
+	return true;
+}
+
+/* Looks at the object in that place of the list. Whether it is still there: else another one is. */
+static bool look_at(struct cache *cache, unsigned at)
+{
+	struct object *object;
+	enum cache_mapping answer;
+	bool ended, stays;
 
 	lock_take(&cache->lock, LOCK_CACHE);
-	if (cache->watched_next >= cache->watched_count)
-		cache->watched_next = 0;
-	if (cache->watched_count) {
-		object = cache->watched[cache->watched_next];
-		settle(cache, object);
-	}
+	object = cache->watched[at]; /* the list holds a pin: only this thread takes it away */
+	object->watched_again = false;
+	settle(cache, object);
 	lock_drop(&cache->lock, LOCK_CACHE);
-	return object;
+	answer = cache->owner.watch(cache->owner.ctx, object);
+	lock_take(&cache->lock, LOCK_CACHE);
+	ended = heed(cache, object, answer);
+	stays = !ended && object->mapped == at + 1;
+	lock_drop(&cache->lock, LOCK_CACHE);
+	if (ended && answer == CACHE_UNWANTED)
+		cache_unpin_unwanted(cache, object);
+	else if (ended)
+		cache_unpin(cache, object);
+	return stays;
+}
+
+/* Where to look next among those that are not stored into. False: there are none. */
+static bool find_next(struct cache *cache)
+{
+	bool found;
+
+	lock_take(&cache->lock, LOCK_CACHE);
+	if (cache->watched_next < cache->written_count || cache->watched_next >= cache->watched_count)
+		cache->watched_next = cache->written_count;
+	found = cache->watched_next < cache->watched_count;
+	lock_drop(&cache->lock, LOCK_CACHE);
+	return found;
 }
 
 void cache_tick(struct cache *cache)
 {
-	struct object *object;
-	unsigned looks;
+	unsigned written, looks, at = 0;
 
 	lock_take(&cache->lock, LOCK_CACHE);
-	looks = MIN(cache->watched_count, LOOKS_PER_TICK);
+	written = cache->written_count;
+	looks = MIN(cache->watched_count - written, LOOKS_PER_TICK);
 	lock_drop(&cache->lock, LOCK_CACHE);
-	while (looks-- > 0 && (object = next_watched(cache))) {
-		/* the watch list holds a pin: only this thread takes it away */
-		int r = cache->owner.watch(cache->owner.ctx, object);
-
-		if (r < 0)
-			cache->watched_next++;
-		else
-			end_watch(cache, object, r > 0); /* the last of the list took its place */
-	}
+	/* none but this thread makes that part smaller */
+	while (written-- > 0)
+		at += look_at(cache, at);
+	while (looks-- > 0 && find_next(cache))
+		cache->watched_next += look_at(cache, cache->watched_next);
 	cache_shed(cache);
 }

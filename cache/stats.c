@@ -35,6 +35,8 @@ static const struct counter_row counter_rows[STATS_COUNTER_COUNT] = {
 	[STATS_MOST_EXAMINED] = {"most_examined", "files", "looked at for a single one of them, at most"},
 	[STATS_FROZEN] = {"frozen", "files", "that grew too far while open: served from the backing file"},
 	[STATS_FALLBACKS] = {"fallbacks", "opens", "that the kernel did not let pass through"},
+	[STATS_WRITEBACK_FAILURES] = {"writeback_failures", "times",
+		"that what a mapping of a copy stored could not be written to the file"},
 	[STATS_OBJECTS] = {"objects", "files", "in the cache now"},
 	[STATS_OBJECT_BYTES] = {"object_bytes", "bytes", "that they take now"},
 	[STATS_BUDGET_BYTES] = {"budget_bytes", "bytes", "that they may take"},

@@ -212,11 +212,11 @@ enum copy_state copy_examine(
 	/* whatever else is known: somebody who maps the copy must see every write from now on */
 	mapped = copy_is_mapped(server, object);
 	if (mapped) {
-		cache_watch(server->cache, object);
+		cache_watch(server->cache, object, CACHE_MAPPED);
 		return COPY_MAPPED;
 	}
-	/* the last stores, before others write the file */
-	if (object->mapped && copy_sync_if_ahead(server, inode, object) == -EAGAIN)
+	/* the last stores, before others write the file; the copy keeps those that can't be written */
+	if (copy_settle_stores(server, inode, object) < 0)
 		return COPY_MAPPED;
 	cache_unpin(server->cache, object);
 	if (!fresh || object->entry.size > copy_size_limit(server, inode))
@@ -246,31 +246,23 @@ struct object *copy_pin_fresh(struct server *server, struct inode *inode, const 
 	return copy_refresh(server, inode) == 0 && object_pin(object) ? object : NULL;
 }
 
-/* There may be stores through a mapping of the copy, which may be gone by now, that the file has not got yet,
- * and only the file's name or attributes changed. */
-static bool is_ahead(struct server *server, struct inode *inode, struct object *object)
-{
-	return (object->mapped || store_is_written(cache_store(server->cache), &object->file)) &&
-	       copy_is_whole(server, inode);
-}
-
 int copy_refresh(struct server *server, struct inode *inode)
 {
 	struct object *object = inode->object;
-	bool ahead = is_ahead(server, inode, object);
 	int fd, r;
 
-	fd = tree_open(server->tree, inode, (ahead ? O_RDWR : O_RDONLY) | O_NOATIME);
+	if (copy_is_ahead(server, inode)) {
+		/* what can't be written is no reason not to read it; fsync and close tell */
+		r = copy_sync_if_ahead(server, inode, object);
+		return r == -EAGAIN ? r : 0;
+	}
+	fd = tree_open(server->tree, inode, O_RDONLY | O_NOATIME);
 	if (fd < 0)
 		return fd;
-	if (ahead) {
-		r = copy_sync_locked(server, inode, object, fd);
-	} else {
-		stats_add(&server->stats, STATS_REFRESHES, 1);
-		copy_recount_begin(server, object);
-		r = copy_refresh_from(server, inode, object, fd);
-		copy_recount_end(server, object);
-	}
+	stats_add(&server->stats, STATS_REFRESHES, 1);
+	copy_recount_begin(server, object);
+	r = copy_refresh_from(server, inode, object, fd);
+	copy_recount_end(server, object);
 	close(fd);
 	return r;
 }
@@ -319,7 +311,7 @@ static void dismiss(struct server *server, struct inode *inode)
 	if (inode->object && object_claim(inode->object)) {
 		gone = inode->object;
 		if (copy_is_mapped(server, gone)) {
-			cache_watch(server->cache, gone);
+			cache_watch(server->cache, gone, CACHE_MAPPED);
 			cache_unclaim(server->cache, gone);
 			gone = NULL;
 		} else {
@@ -383,14 +375,21 @@ void copy_unkeep_all(struct server *server)
 static void drop_at_exit(struct inode *inode, void *ctx)
 {
 	struct server *server = ctx;
+	char path[PATH_MAX];
+	int r = 0;
 
 	if (!inode->object)
 		return;
 	copy_unkeep(server, inode->object);
-	for (int tries = 0; inode->object->mapped && tries < 100; tries++) {
-		if (copy_sync_mapping(server, inode, inode->object) != -EAGAIN)
+	for (int tries = 0; tries < 100; tries++) {
+		r = copy_sync_mapping(server, inode, inode->object, NULL);
+		if (r != -EAGAIN)
 			break;
 		g_usleep(10000); /* who has a lease on the file was asked to go */
+	}
+	if (r < 0) {
+		copy_path(server, inode, path);
+		log_error("what a mapping stored is lost: %s: %s", g_strerror(-r), path);
 	}
 	cache_drop(server->cache, inode->object);
 	inode->object = NULL;

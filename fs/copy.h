@@ -34,8 +34,15 @@ int copy_refresh(struct server *server, struct inode *inode);
 /* (locked) Makes the copy known to the kernel if it is not. 0 or -errno. */
 int copy_backing_id(struct server *server, struct object *object);
 
-/* Writes what was stored through shared mappings of the copy into the backing file. Pinned. 0 or -errno. */
-int copy_sync_mapping(struct server *server, struct inode *inode, struct object *object);
+/* (locked) The copy, pinned, is about to be opened so that a shared mapping may store into it. 0 or -ENOMEM.
+ */
+int copy_expect_stores(struct server *server, struct object *object);
+/*
+ * Writes what was stored through shared mappings of the copy, pinned, into the backing file. 0 or -errno,
+ * also of an earlier attempt whose stores are lost by now: once to each who keeps count of them in *told (or
+ * NULL), which begins as object->sync_seq.
+ */
+int copy_sync_mapping(struct server *server, struct inode *inode, struct object *object, uint16_t *told);
 
 /*
  * Around a change of the file's bytes or size that comes through the daemon. Where the copy must follow, it
@@ -71,7 +78,7 @@ void copy_fill(gpointer inode, gpointer server);
 
 /* The cache's questions; see struct cache_owner. */
 int copy_let_go(void *server, struct object *object);
-int copy_watch(void *server, struct object *object);
+enum cache_mapping copy_watch(void *server, struct object *object);
 
 /* At the very end, when nobody uses anything any more. */
 void copy_drop_all(struct server *server);

@@ -4,6 +4,8 @@
 
 #include "fs/copy.h"
 
+#include <limits.h>
+
 /* Of a version of the file: stamp of size, mtime and ctime; content without ctime, which new names and
  * attributes move. */
 uint64_t copy_stamp_of(const struct statx *stx);
@@ -29,7 +31,20 @@ void copy_recount_end(struct server *server, const struct object *object);
 void copy_keep(struct server *server, struct inode *inode, struct object *object);
 void copy_unkeep(struct server *server, struct object *object);
 int copy_refresh_from(struct server *server, struct inode *inode, struct object *object, int fd);
-/* Writes what mappings stored into the copy into fd, the backing file. The second: where that may be needed.
+/* After a change to both: no stamp where it could hide somebody else's, and the next open looks again. */
+void copy_restamp(
+	struct server *server, struct inode *inode, struct object *object, bool fresh, bool attributes_only);
+
+/*
+ * Mappings may have stored what the file has not got, and the copy is right where the two differ: what others
+ * have changed in the file since would be lost otherwise.
  */
-int copy_sync_locked(struct server *server, struct inode *inode, struct object *object, int fd);
+bool copy_is_ahead(struct server *server, struct inode *inode);
+/* Writes that into the file. 0, also where there is none; or -errno, then the copy keeps it. */
 int copy_sync_if_ahead(struct server *server, struct inode *inode, struct object *object);
+/* The same, and finds out whether there may be more to come: then, or after an error, the copy stays ahead.
+ */
+int copy_settle_stores(struct server *server, struct inode *inode, struct object *object);
+
+/* Not locked: what the log calls the file. */
+void copy_path(struct server *server, struct inode *inode, char path[PATH_MAX]);

@@ -37,6 +37,11 @@ static bool may_write(int open_flags)
 	return (open_flags & O_ACCMODE) != O_RDONLY;
 }
 
+static bool may_map_for_writing(const struct handle *handle)
+{
+	return (handle->open_flags & O_ACCMODE) == O_RDWR;
+}
+
 /* --- the three ways to be tied; under the inode's lock ---------------------------------------- */
 
 static int tie_served(struct opening *o)
@@ -90,8 +95,11 @@ static int tie_store(struct opening *o, struct object *object)
 		o->refreshed = true;
 	}
 	r = copy_backing_id(o->server, object);
+	if (r == 0 && may_map_for_writing(o->handle))
+		r = copy_expect_stores(o->server, object);
 	if (r < 0)
 		return r;
+	o->handle->sync_told = object->sync_seq;
 	inode->binding = BOUND_STORE;
 	o->handle->lane = o->writes || object->frozen ? LANE_CACHED_WRITE : LANE_CACHED;
 	o->info->backing_id = object->backing_id;
@@ -245,7 +253,7 @@ static int tie_and_count(struct opening *o)
 			inode->open_count++;
 			inode->writer_count += o->writes;
 			if (o->writes) {
-				inode->mappable |= (o->handle->open_flags & O_ACCMODE) == O_RDWR;
+				inode->mappable |= may_map_for_writing(o->handle);
 				inode->suspect = true;
 				inode->change_seq++;
 			}
@@ -335,15 +343,13 @@ static void note_pattern(struct handle *handle)
 void lane_release(struct server *server, struct handle *handle)
 {
 	struct inode *inode = handle->inode;
-	bool writes = may_write(handle->open_flags), maps_writable, unwanted;
+	bool writes = may_write(handle->open_flags), unwanted;
 	int32_t untied = 0;
 
-	maps_writable = handle->lane == LANE_CACHED_WRITE && (handle->open_flags & O_ACCMODE) == O_RDWR;
-	if (maps_writable) {
-		copy_sync_mapping(server, inode, handle->object);
-		/* a shared mapping may outlive the descriptor, and the daemon sees neither it nor its end */
-		cache_watch(server->cache, handle->object);
-	}
+	/* a shared mapping may outlive the descriptor, and the daemon sees neither it nor its end: it is
+	 * watched since the open */
+	if (handle->object && may_map_for_writing(handle))
+		copy_sync_mapping(server, inode, handle->object, NULL);
 	tree_lock_inode(server->tree, inode);
 	note_pattern(handle);
 	inode->writer_count -= writes;

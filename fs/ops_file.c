@@ -250,9 +250,9 @@ static void file_work_run(fuse_req_t req, const struct file_work *what, void (*r
 
 static int sync_mapping(struct server *server, struct handle *handle)
 {
-	if (handle->lane != LANE_CACHED_WRITE || (handle->open_flags & O_ACCMODE) != O_RDWR)
+	if (!handle->object)
 		return 0;
-	return copy_sync_mapping(server, handle->inode, handle->object);
+	return copy_sync_mapping(server, handle->inode, handle->object, &handle->sync_told);
 }
 
 /* A close of ours, so that a network file system reports what it could not write. */
@@ -268,7 +268,8 @@ static int close_once(int fd)
 void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 {
 	struct handle *handle = handle_of(info);
-	int r = sync_mapping(server_of(req), handle);
+	bool may_have_mapped = (handle->open_flags & O_ACCMODE) == O_RDWR;
+	int r = may_have_mapped ? sync_mapping(server_of(req), handle) : 0;
 
 	if (r == 0 && handle->fd >= 0)
 		r = close_once(handle->fd);

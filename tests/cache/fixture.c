@@ -11,12 +11,16 @@ int on_let_go(void *ctx, struct object *object)
 	return f->refuse ? -EBUSY : 0;
 }
 
-int on_watch(void *ctx, struct object *object)
+enum cache_mapping on_watch(void *ctx, struct object *object)
 {
 	struct fixture *f = ctx;
 
 	f->watch_count++;
-	return f->still_used ? -EBUSY : f->unwanted;
+	if (f->watched_meanwhile)
+		cache_watch(f->cache, object, CACHE_WRITTEN);
+	if (f->still_used)
+		return f->written ? CACHE_WRITTEN : CACHE_MAPPED;
+	return f->unwanted ? CACHE_UNWANTED : CACHE_UNMAPPED;
 }
 
 void start_with(struct fixture *f, uint64_t budget, uint64_t growth)

@@ -23,13 +23,15 @@ struct fixture {
 	struct cache *cache;
 	struct object *last_let_go;
 	unsigned let_go_count, watch_count;
-	bool refuse;     /* somebody maps everything */
-	bool still_used; /* and still does at the next tick */
-	bool unwanted;   /* whoever is not mapped any more shall go */
+	bool refuse;            /* somebody maps everything */
+	bool still_used;        /* and still does at the next tick */
+	bool written;           /* so that it may be stored into */
+	bool watched_meanwhile; /* each time that it is looked at, somebody opens it who may store into it */
+	bool unwanted;          /* whoever is not mapped any more shall go */
 };
 
 int on_let_go(void *ctx, struct object *object);
-int on_watch(void *ctx, struct object *object);
+enum cache_mapping on_watch(void *ctx, struct object *object);
 void start_with(struct fixture *f, uint64_t budget, uint64_t growth);
 void stop(struct fixture *f);
 int file_of(const void *bytes, size_t size);

@@ -76,8 +76,9 @@ static void mapped_objects_bound_what_a_fill_and_a_tick_do(void **state)
 	assert_true(f.let_go_count < count / 10);
 	assert_null(add(&f, count, 100));
 	assert_int_equal(figures_of(&f).no_room, 1);
-	while (figures_of(&f).mapped_count < count)
+	for (unsigned i = 0; i < 2 * count && figures_of(&f).mapped_count < count; i++)
 		cache_empty(f.cache);
+	assert_int_equal(figures_of(&f).mapped_count, count);
 	f.watch_count = 0;
 	cache_tick(f.cache);
 	assert_true(f.watch_count < count);
@@ -88,6 +89,58 @@ static void mapped_objects_bound_what_a_fill_and_a_tick_do(void **state)
 	for (unsigned i = 0; i < 8; i++)
 		cache_tick(f.cache);
 	assert_int_equal(figures_of(&f).mapped_count, 0);
+	stop(&f);
+}
+
+/* Stores are written back within a second or two, however many mappings there are. */
+static void each_tick_looks_at_all_objects_that_may_be_stored_into(void **state)
+{
+	enum { count = 2000, written = 1000 };
+	struct object *objects[count];
+	struct fixture f;
+
+	start_with(&f, BUDGET * 16, 0);
+	for (unsigned i = 0; i < count; i++) {
+		objects[i] = add(&f, i, 100);
+		assert_non_null(objects[i]);
+		assert_int_equal(cache_watch(f.cache, objects[i], i % 2 ? CACHE_WRITTEN : CACHE_MAPPED), 0);
+	}
+	f.still_used = f.written = true;
+	for (unsigned i = 0; i < count; i++)
+		cache_watch(f.cache, objects[i], CACHE_MAPPED); /* they stay what they are */
+	cache_tick(f.cache);
+	assert_in_range(f.watch_count, written, count - 1);
+	for (unsigned i = 0; i < 4; i++)
+		cache_tick(f.cache);
+	f.watch_count = 0;
+	cache_tick(f.cache);
+	assert_int_equal(f.watch_count, count); /* the answers were that all are */
+	f.written = false;
+	cache_tick(f.cache);
+	f.watch_count = 0;
+	cache_tick(f.cache);
+	assert_true(f.watch_count < count / 2);
+	f.still_used = false;
+	for (unsigned i = 0; i < 4; i++)
+		cache_tick(f.cache);
+	assert_int_equal(figures_of(&f).mapped_count, 0);
+	stop(&f);
+}
+
+static void an_object_that_is_opened_while_the_tick_looks_at_it_stays_watched(void **state)
+{
+	struct fixture f;
+
+	start_with(&f, BUDGET, 0);
+	assert_int_equal(cache_watch(f.cache, add(&f, 1, PAGE), CACHE_MAPPED), 0);
+	f.watched_meanwhile = true;
+	cache_tick(f.cache);
+	assert_int_equal(figures_of(&f).mapped_count, 1);
+	assert_int_equal(cache_empty(f.cache), 0);
+	f.watched_meanwhile = false;
+	cache_tick(f.cache);
+	assert_int_equal(figures_of(&f).mapped_count, 0);
+	assert_int_equal(cache_empty(f.cache), 1);
 	stop(&f);
 }
 
@@ -161,6 +214,8 @@ int main(void)
 		cmocka_unit_test(an_unwanted_object_that_is_mapped_leaves_with_the_mapping),
 		cmocka_unit_test(a_mapped_object_stays_until_nobody_maps_it),
 		cmocka_unit_test(mapped_objects_bound_what_a_fill_and_a_tick_do),
+		cmocka_unit_test(each_tick_looks_at_all_objects_that_may_be_stored_into),
+		cmocka_unit_test(an_object_that_is_opened_while_the_tick_looks_at_it_stays_watched),
 		cmocka_unit_test(objects_that_hold_descriptors_are_bounded_by_them),
 		cmocka_unit_test(objects_give_descriptors_to_those_who_lack_them),
 	};

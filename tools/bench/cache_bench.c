@@ -37,9 +37,9 @@ static int on_let_go(void *ctx, struct object *object)
 	return 0;
 }
 
-static int on_watch(void *ctx, struct object *object)
+static enum cache_mapping on_watch(void *ctx, struct object *object)
 {
-	return 0;
+	return CACHE_UNMAPPED;
 }
 
 static double now_ns(void)

@@ -1,0 +1,214 @@
+/*
+ * A full disk under what mappings of a copy store: fsync and close say so for as long as it lasts, nothing is
+ * lost, and once there is space again all of it arrives.
+ */
+#include "tests/support/suite.h"
+#include "tests/support/tape.h"
+#include "tests/support/volume.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SIZE (64 << 10) /* a hole, but for the page at THERE */
+#define HOLE 4096
+#define OTHER_HOLE 20480
+#define THERE 40960
+#define BOUND_MS 2000
+
+static struct mount mount_of_full;
+static char path[PATH_MAX];
+
+/* A file whose copy a reader holds, mapped by one who may write it. */
+struct mapped {
+	char name[32];
+	int reader, fd, other;
+	char *map;
+};
+
+static int open_file(const char *root, const char *name, int flags)
+{
+	int fd;
+
+	snprintf(path, sizeof(path), "%.3000s/%s", root, name);
+	fd = open(path, flags | O_CLOEXEC, 0644);
+	assert_return_code(fd, errno);
+	return fd;
+}
+
+static bool is_in_source(const struct mapped *file, off_t offset, char byte)
+{
+	int fd = open_file(mount_of_full.source, file->name, O_RDONLY);
+	char there = 0;
+	bool is = pread(fd, &there, 1, offset) == 1 && there == byte;
+
+	close(fd);
+	return is;
+}
+
+static void assert_arrives(const struct mapped *file, off_t offset, char byte)
+{
+	for (int waited = 0; waited < BOUND_MS && !is_in_source(file, offset, byte); waited += 50)
+		poll(NULL, 0, 50);
+	assert_true(is_in_source(file, offset, byte));
+}
+
+static void make(struct mapped *file, const char *name)
+{
+	int fd;
+
+	snprintf(file->name, sizeof(file->name), "%s", name);
+	fd = open_file(mount_of_full.source, name, O_WRONLY | O_CREAT);
+	assert_return_code(ftruncate(fd, SIZE), errno);
+	assert_int_equal(put(fd, 4096, THERE, 1), 4096);
+	assert_return_code(fsync(fd), errno);
+	close(fd);
+	snprintf(path, sizeof(path), "%.3000s/%s", mount_of_full.point, name);
+	warm(path);
+	file->reader = open_file(mount_of_full.point, name, O_RDONLY);
+	file->fd = open_file(mount_of_full.point, name, O_RDWR);
+	file->other = open_file(mount_of_full.point, name, O_RDWR);
+	file->map = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, file->fd, 0);
+	assert_ptr_not_equal(file->map, MAP_FAILED);
+}
+
+static void fill_disk(void)
+{
+	static char block[4096];
+	int fd = open_file(mount_of_full.source, "filler", O_WRONLY | O_CREAT | O_APPEND);
+
+	/* what the file system set aside while it did not know yet where blocks come to lie is free
+	 * afterwards */
+	for (int round = 0; round < 4; round++) {
+		while (write(fd, block, sizeof(block)) > 0)
+			continue;
+		fsync(fd);
+	}
+	close(fd);
+}
+
+static void free_disk(void)
+{
+	assert_int_equal(shell(NULL, 0, "rm %s/filler", mount_of_full.source), 0);
+}
+
+static void start(const char *name)
+{
+	char dir[PATH_MAX];
+
+	mount_prepare(&mount_of_full, name);
+	snprintf(dir, PATH_MAX, "%.3000s/%s.disk", config.base, name);
+	volume_make(dir, mount_of_full.source, "ext4", "16M");
+	mount_start(&mount_of_full, name, NULL);
+}
+
+static int lines_in_log(const char *text)
+{
+	char output[64];
+
+	assert_int_not_equal(shell(output, sizeof(output), "grep -c \"%s\" %s", text, mount_of_full.log), 2);
+	return atoi(output);
+}
+
+static void await_failures(long long count)
+{
+	for (int tries = 0; tries < 100 && mount_stat(&mount_of_full, "writeback_failures") < count; tries++)
+		poll(NULL, 0, 50);
+	assert_true(mount_stat(&mount_of_full, "writeback_failures") >= count);
+}
+
+static void end(const struct mapped *file)
+{
+	munmap(file->map, SIZE);
+	close(file->reader);
+	mount_stop(&mount_of_full, MOUNT_END_UMOUNT);
+	assert_int_equal(shell(NULL, 0, "umount %s", mount_of_full.source), 0);
+}
+
+static void assert_fails(int r)
+{
+	assert_int_equal(r, -1);
+	assert_string_equal(strerrorname_np(errno), "ENOSPC");
+}
+
+static void fsync_and_close_say_that_the_disk_is_full_until_it_is_not(void **state)
+{
+	struct mapped file;
+	struct stat st;
+
+	start("full");
+	make(&file, "f");
+	assert_true(mount_stat(&mount_of_full, "cached-write/opens") >= 2);
+	fill_disk();
+	file.map[HOLE] = 'a';
+	file.map[THERE] = 'b';
+	assert_return_code(fstat(file.fd, &st), errno); /* tries it first, and takes nobody's error */
+	assert_fails(fsync(file.fd));
+	assert_fails(fsync(file.fd)); /* it still is not there */
+	assert_fails(fsync(file.reader));
+	assert_fails(close(file.other));
+	assert_true(is_in_source(&file, THERE, 'b')); /* what has its place on the disk */
+	assert_false(is_in_source(&file, HOLE, 'a'));
+	free_disk();
+	file.map[OTHER_HOLE] = 'c';
+	assert_return_code(fsync(file.fd), errno);
+	assert_true(is_in_source(&file, HOLE, 'a'));
+	assert_true(is_in_source(&file, OTHER_HOLE, 'c'));
+	assert_return_code(close(file.fd), errno);
+	file.map[OTHER_HOLE] = 'd';
+	assert_arrives(&file, OTHER_HOLE, 'd');
+	end(&file);
+}
+
+/* Everybody has let go of the file before there is space. */
+static void what_a_full_disk_did_not_take_arrives_by_itself_later(void **state)
+{
+	struct mapped file;
+	char byte = 0;
+	int fd;
+
+	start("later");
+	make(&file, "f");
+	fill_disk();
+	file.map[HOLE] = 'a';
+	await_failures(1);
+	assert_fails(close(file.fd));
+	assert_fails(close(file.other));
+	file.map[OTHER_HOLE] = 'b';
+	munmap(file.map, SIZE);
+	close(file.reader);
+	await_failures(mount_stat(&mount_of_full, "writeback_failures") + 2);
+	fd = open_file(mount_of_full.point, "f", O_RDONLY);
+	assert_int_equal(pread(fd, &byte, 1, OTHER_HOLE), 1);
+	assert_int_equal(byte, 'b');
+	close(fd);
+	assert_int_equal(lines_in_log("No space left on device.*/f$"), 1);
+	assert_int_equal(lines_in_log("is in SOURCE by now"), 0);
+	free_disk();
+	assert_arrives(&file, HOLE, 'a');
+	assert_arrives(&file, OTHER_HOLE, 'b');
+	for (int tries = 0; tries < 40 && !lines_in_log("is in SOURCE by now.*/f$"); tries++)
+		poll(NULL, 0, 50);
+	assert_int_equal(lines_in_log("is in SOURCE by now"), 1);
+	mount_stop(&mount_of_full, MOUNT_END_UMOUNT);
+	assert_int_equal(shell(NULL, 0, "umount %s", mount_of_full.source), 0);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(fsync_and_close_say_that_the_disk_is_full_until_it_is_not),
+	cmocka_unit_test(what_a_full_disk_did_not_take_arrives_by_itself_later),
+};
+
+static const struct suite suite = {.name = "full",
+	.tests = tests,
+	.test_count = sizeof(tests) / sizeof(*tests),
+	.needs_root = true,
+	.needs_daemon = true};
+
+SUITE_MAIN(suite)
