@@ -207,7 +207,6 @@ void cache_read_figures(struct cache *cache, struct cache_figures *figures)
 		.grown_bytes = cache->grown_bytes,
 		.fills = cache->fills,
 		.fill_bytes = cache->fill_bytes,
-		.fill_failures = cache->fill_failures,
 		.no_room = cache->no_room,
 		.frozen = cache->frozen,
 	};

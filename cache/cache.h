@@ -89,7 +89,8 @@ bool cache_ask(struct cache *cache, uint64_t id, uint64_t size);
 
 /*
  * Copies size bytes of the source into a new object, after making room. The object is claimed and unknown to
- * the policy until cache_publish(). -ENOSPC: nothing can leave. -ESTALE: the file had not size bytes.
+ * the policy until cache_publish(). -ENOSPC: nothing can leave, which is counted; -ENOMEM: there is no memory
+ * for it. -ESTALE: the file had not size bytes.
  */
 int cache_fill(struct cache *cache, const struct cache_source *source, uint64_t id, uint64_t size,
 	struct object **ret);
@@ -148,7 +149,7 @@ int cache_watch(struct cache *cache, struct object *object, enum cache_mapping m
 
 struct cache_figures {
 	uint64_t object_count, bytes, budget, grown_bytes, reserved, mapped_count, descriptors;
-	uint64_t fills, fill_bytes, fill_failures, no_room, frozen;
+	uint64_t fills, fill_bytes, no_room, frozen;
 	struct evict_stats policy;
 };
 void cache_read_figures(struct cache *cache, struct cache_figures *figures);

@@ -56,7 +56,8 @@ int cache_fill(struct cache *cache, const struct cache_source *source, uint64_t 
 		if (fd < 0)
 			object->file.id = 0;
 		cache_free_object(cache, object);
-		cache->fill_failures++;
+		if (n == -ENOSPC) /* of the store's: the backstop above the budget */
+			return -ENOMEM;
 		return n < 0 ? (int)n : -ESTALE;
 	}
 	object->atime_seen_ms = cache_atime_ms(cache, object);

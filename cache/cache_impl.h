@@ -25,7 +25,7 @@ struct cache {
 	unsigned watched_count, watched_size;
 	unsigned written_count; /* how many those are */
 	unsigned watched_next;  /* where the next tick goes on among the others */
-	_Atomic uint64_t fills, fill_bytes, fill_failures, no_room, frozen, grown_bytes;
+	_Atomic uint64_t fills, fill_bytes, no_room, frozen, grown_bytes;
 };
 
 /* As object_claim(), and leaves word that the policy asked. */

@@ -6,6 +6,7 @@
 #include "backends/backend.h"
 #include "backends/stamp.h"
 #include "fs/copy_impl.h"
+#include "fs/log.h"
 #include "fs/sync_io.h"
 
 /* A file that is being copied. */
@@ -71,6 +72,44 @@ int copy_refresh_from(struct server *server, struct inode *inode, struct object 
 	return 0;
 }
 
+/* --- what went wrong --------------------------------------------------------------------------- */
+
+#define SAY_AGAIN_US (60 * G_TIME_SPAN_SECOND)
+
+/* A new reason is a change of state; the same one is told once a minute. */
+static bool is_news(struct server *server, int error)
+{
+	int64_t now_us = g_get_monotonic_time();
+
+	if (atomic_exchange(&server->fill_error, error) == error &&
+		now_us - server->fill_error_us < SAY_AGAIN_US)
+		return false;
+	server->fill_error_us = now_us;
+	return true;
+}
+
+static void note_failure(struct server *server, struct inode *inode, int error)
+{
+	char path[PATH_MAX];
+
+	switch (error) {
+	case -ENOSPC: /* counted by the cache */
+	case -EAGAIN: /* somebody in SOURCE has a lease on it */
+		return;
+	case -ESTALE: /* it changed, or is gone */
+	case -ENOENT:
+		stats_add(&server->stats, STATS_FILL_RACES, 1);
+		return;
+	}
+	stats_add(&server->stats, STATS_FILL_FAILURES, 1);
+	if (!is_news(server, error))
+		return;
+	copy_path(server, inode, path);
+	log_warning("a file can't be cached: %s: %s", g_strerror(-error), path);
+}
+
+/* --- a file enters ------------------------------------------------------------------------------ */
+
 static bool may_fill(struct server *server, struct inode *inode, int fd, uint16_t *seq)
 {
 	bool may;
@@ -100,7 +139,7 @@ static bool attach(struct server *server, struct inode *inode, struct object *ob
 }
 
 /* The object is attached and claimed. */
-static void publish(struct server *server, struct inode *inode, struct object *object, int fd)
+static int publish(struct server *server, struct inode *inode, struct object *object, int fd)
 {
 	int r = cache_publish(server->cache, object);
 
@@ -117,9 +156,11 @@ static void publish(struct server *server, struct inode *inode, struct object *o
 		/* one copy in memory is enough */
 		posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
 	}
+	return r;
 }
 
-static void fill(struct server *server, struct inode *inode, int fd)
+/* 0, also where it is left alone, or -errno. */
+static int fill(struct server *server, struct inode *inode, int fd)
 {
 	struct statx before, after;
 	struct reading reading;
@@ -127,29 +168,28 @@ static void fill(struct server *server, struct inode *inode, int fd)
 	uint16_t seq;
 	int r;
 
-	if (copy_fd_statx(fd, &before) < 0 || before.stx_size > copy_size_limit(server, inode) ||
-		!copy_is_quiet(server, &before))
-		return;
+	r = copy_fd_statx(fd, &before);
+	if (r < 0 || before.stx_size > copy_size_limit(server, inode) || !copy_is_quiet(server, &before))
+		return r;
 	if (!may_fill(server, inode, fd, &seq))
-		return;
+		return 0;
 	if (!relief_allows(&server->relief, before.stx_size)) {
 		stats_add(&server->stats, STATS_SHORT_MEMORY, 1);
-		return;
+		return 0;
 	}
-	if (reading_begin(server, &reading, fd) < 0)
-		return;
+	r = reading_begin(server, &reading, fd);
+	if (r < 0)
+		return r;
 	r = cache_fill(server->cache, &reading.source, copy_id(inode, &before), before.stx_size, &object);
 	reading_end(&reading);
 	if (r < 0)
-		return;
+		return r;
 	copy_set_stamp(object, &before);
 	if (copy_fd_statx(fd, &after) == 0 && copy_stamp_of(&after) == object->stamp &&
-		attach(server, inode, object, seq)) {
-		publish(server, inode, object, fd);
-	} else {
-		stats_add(&server->stats, STATS_FILL_RACES, 1);
-		cache_drop(server->cache, object);
-	}
+		attach(server, inode, object, seq))
+		return publish(server, inode, object, fd);
+	cache_drop(server->cache, object);
+	return -ESTALE;
 }
 
 void copy_fill(gpointer data, gpointer user_data)
@@ -157,12 +197,14 @@ void copy_fill(gpointer data, gpointer user_data)
 	struct inode *inode = data;
 	struct server *server = user_data;
 	/* the daemon's own reading is no use of the file */
-	int fd = tree_open(server->tree, inode, O_RDONLY | O_NOATIME);
+	int fd = tree_open(server->tree, inode, O_RDONLY | O_NOATIME), r = fd;
 
 	if (fd >= 0) {
-		fill(server, inode, fd);
+		r = fill(server, inode, fd);
 		close(fd);
 	}
+	if (r < 0)
+		note_failure(server, inode, r);
 	tree_lock_inode(server->tree, inode);
 	inode->filling = false;
 	tree_unlock_inode(server->tree, inode);

@@ -40,5 +40,7 @@ struct server {
 	struct relief relief;
 	_Atomic uint64_t kept_bytes;   /* charges of copies that rules pin */
 	_Atomic unsigned random_opens; /* of files that were read out of order */
+	_Atomic int fill_error;        /* why a file was last not cached, as it was logged */
+	_Atomic int64_t fill_error_us; /* and when, by the monotonic clock */
 	struct stats stats;
 };

@@ -16,7 +16,6 @@ static void collect(struct server *server)
 	cache_read_figures(server->cache, &f);
 	stats_set(stats, STATS_FILLS, f.fills);
 	stats_set(stats, STATS_FILL_BYTES, f.fill_bytes);
-	stats_set(stats, STATS_FILL_FAILURES, f.fill_failures);
 	stats_set(stats, STATS_NO_ROOM, f.no_room);
 	stats_set(stats, STATS_FROZEN, f.frozen);
 	stats_set(stats, STATS_EVICTIONS, f.policy.evictions);

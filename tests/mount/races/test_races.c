@@ -143,16 +143,22 @@ static void a_slow_fill_holds_up_no_reader(void **state)
 
 static void a_fill_that_fails_leaves_the_file_readable(void **state)
 {
-	char below[PATH_MAX], above[PATH_MAX];
+	char below[PATH_MAX], above[PATH_MAX], output[64];
 	struct mount mount;
 
 	start_slow(&mount, "read:eio@512K");
 	paths(&mount, "f", below, above);
 	fill_file(below, 'a', 0);
-	for (int i = 0; i < 5; i++)
+	for (int i = 0; i < 20; i++) {
 		assert_all(above, 'a');
-	assert_true(wait_for(&mount, "fill_failures", 1) >= 1);
+		usleep(5000);
+	}
+	assert_true(wait_for(&mount, "fill_failures", 3) >= 3);
 	assert_int_equal(mount_stat(&mount, "hits"), 0);
+	/* each is counted, and one is told */
+	assert_int_equal(
+		shell(output, sizeof(output), "grep -c 'Input/output error: .*/f$' %s", mount.log), 0);
+	assert_string_equal(output, "1\n");
 	mount_stop(&mount, MOUNT_END_UMOUNT);
 }
 
