@@ -131,27 +131,34 @@ void copy_recount_begin(struct server *server, const struct object *object)
 		server->kept_bytes -= object->entry.charge;
 }
 
-void copy_recount_end(struct server *server, const struct object *object)
+/* Never more than half of the cache: the rest must be able to turn over. */
+static bool count_kept(struct server *server, const struct object *object)
 {
-	if (object->kept)
-		server->kept_bytes += object->entry.charge;
+	if (atomic_fetch_add(&server->kept_bytes, object->entry.charge) + object->entry.charge <=
+		server->options.cache_size / 2)
+		return true;
+	server->kept_bytes -= object->entry.charge;
+	log_once(LOG_LEVEL_WARNING, "rules: the pinned files take half of cache_size; further ones "
+				    "are cached without being pinned");
+	return false;
 }
 
-/* (locked) Pins the copy as a rule wants it, but never more than half of the cache: the rest must be able to
- * turn over. */
+void copy_recount_end(struct server *server, struct object *object)
+{
+	if (!object->kept || count_kept(server, object))
+		return;
+	object->kept = false;
+	cache_unpin(server->cache, object);
+}
+
+/* (locked) Pins the copy as a rule wants it. */
 void copy_keep(struct server *server, struct inode *inode, struct object *object)
 {
-	if (!inode->keep || object->kept)
+	if (!inode->keep || object->kept || !object_pin(object))
 		return;
-	if (server->kept_bytes + object->entry.charge > server->options.cache_size / 2) {
-		log_once(LOG_LEVEL_WARNING, "rules: the pinned files take half of cache_size; further ones "
-					    "are cached without being pinned");
-		return;
-	}
-	if (!object_pin(object))
-		return;
-	object->kept = true;
-	server->kept_bytes += object->entry.charge;
+	object->kept = count_kept(server, object);
+	if (!object->kept)
+		cache_unpin(server->cache, object);
 }
 
 void copy_unkeep(struct server *server, struct object *object)

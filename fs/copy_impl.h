@@ -24,9 +24,10 @@ uint64_t copy_size_limit(const struct server *server, const struct inode *inode)
 bool copy_is_mapped(struct server *server, struct object *object);
 /* Whether the copy is the file, but for what mappings stored into it. */
 bool copy_is_whole(struct server *server, struct inode *inode);
-/* Around whatever may change what the copy is charged for: what rules pin is counted in bytes. */
+/* Around whatever may change what the copy, pinned, is charged for: what rules pin is counted in bytes, and
+ * one that takes it beyond its bound is pinned by a rule no more. */
 void copy_recount_begin(struct server *server, const struct object *object);
-void copy_recount_end(struct server *server, const struct object *object);
+void copy_recount_end(struct server *server, struct object *object);
 /* Pins the copy if a rule wants it; the second ends that. */
 void copy_keep(struct server *server, struct inode *inode, struct object *object);
 void copy_unkeep(struct server *server, struct object *object);

@@ -99,6 +99,63 @@ static void pinned_files_stay_when_others_come(void **state)
 	mount_stop(&mount, MOUNT_END_UMOUNT);
 }
 
+static void assert_pinned_in_bound(const struct mount *mount)
+{
+	long long pinned = mount_stat(mount, "pinned_bytes");
+
+	if (pinned > 512 << 10)
+		fail_msg("%lld bytes are pinned, of a cache of 1M", pinned);
+}
+
+static void pinned_files_take_half_of_the_cache_at_most(void **state)
+{
+	enum { COUNT = 30, GROWING = 18 };
+	struct mount mount;
+	int readers[COUNT];
+	char name[64], path[PATH_MAX];
+	long long pinned;
+
+	start(&mount, "half", "[keep]\npath = *.keep\npin = true\n");
+	for (int i = 0; i < COUNT; i++) {
+		snprintf(name, sizeof(name), "%d.keep", i);
+		make(&mount, name, 20000);
+		use(&mount, name);
+		assert_pinned_in_bound(&mount);
+		snprintf(path, sizeof(path), "%.3000s/%s", mount.point, name);
+		readers[i] = open(path, O_RDONLY | O_CLOEXEC);
+		assert_return_code(readers[i], errno);
+	}
+	pinned = mount_stat(&mount, "pinned_bytes");
+	assert_true(pinned > 450 << 10);
+	assert_int_equal(shell(output, sizeof(output), "grep -c 'half of cache_size' %s", mount.log), 0);
+	assert_string_equal(output, "1\n");
+	/* they grow where they are open */
+	for (int i = 0; i < GROWING; i++) {
+		int fd;
+
+		snprintf(path, sizeof(path), "%.3000s/%d.keep", mount.point, i);
+		fd = open(path, O_WRONLY | O_CLOEXEC);
+		assert_int_equal(put(fd, 30000, 20000, 1), 30000);
+		close(fd);
+		assert_pinned_in_bound(&mount);
+	}
+	assert_int_equal(mount_stat(&mount, "frozen"), 0);
+	for (int i = 0; i < COUNT; i++)
+		close(readers[i]);
+	/* and the other half turns over */
+	make(&mount, "other", 20000);
+	use(&mount, "other");
+	assert_true(moved_by(&mount, "hits", "other") > 0);
+	for (int i = 0; i < COUNT; i++) {
+		snprintf(path, sizeof(path), "%.3000s/%d.keep", mount.point, i);
+		assert_return_code(unlink(path), errno);
+	}
+	for (int tries = 0; tries < 100 && mount_stat(&mount, "pinned_bytes"); tries++)
+		usleep(20000);
+	assert_int_equal(mount_stat(&mount, "pinned_bytes"), 0);
+	mount_stop(&mount, MOUNT_END_UMOUNT);
+}
+
 /* A copy comes a moment after the open that asked for it, and goes when no release is on its way any more. */
 static void use_until(const struct mount *mount, const char *name, const char *key, long long value)
 {
@@ -268,6 +325,7 @@ static void a_bad_file_is_refused_at_the_mount(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(each_file_takes_the_lane_of_its_rule),
 	cmocka_unit_test(pinned_files_stay_when_others_come),
+	cmocka_unit_test(pinned_files_take_half_of_the_cache_at_most),
 	cmocka_unit_test(files_that_may_not_be_cached_take_no_place_in_the_ghost_list),
 	cmocka_unit_test(a_reload_changes_the_rules_and_a_bad_one_does_not),
 	cmocka_unit_test(what_is_no_file_or_too_large_is_not_read_again),
