@@ -103,6 +103,30 @@ static void truncation_and_growth_behind_the_mount_are_seen(void **state)
 	}
 }
 
+static void a_file_cut_and_regrown_at_once_behind_the_mount_is_seen(void **state)
+{
+	name_file("regrown");
+	for (size_t i = 0; i < 3; i++) {
+		for (unsigned round = 0; round < 10; round++) {
+			int reader;
+
+			assert_return_code(put_file(below, sizes[i], round), errno);
+			warm(above);
+			reader = open(above, O_RDONLY | O_CLOEXEC);
+			assert_return_code(reader, errno);
+			assert_return_code(truncate(below, (off_t)round), errno);
+			assert_return_code(truncate(below, (off_t)sizes[i]), errno);
+			assert_same_contents("of its old size");
+			if (round % 2) {
+				assert_return_code(truncate(above, 90), errno);
+				assert_return_code(truncate(above, (off_t)sizes[i]), errno);
+				assert_same_contents("of its old size, from both sides");
+			}
+			close(reader);
+		}
+	}
+}
+
 static void a_write_with_its_times_set_back_is_seen(void **state)
 {
 	struct stat st;
@@ -448,6 +472,7 @@ static void what_was_made_behind_the_mount_meanwhile_is_opened_not_made(void **s
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_write_behind_the_mount_is_seen_by_the_next_open),
 	cmocka_unit_test(truncation_and_growth_behind_the_mount_are_seen),
+	cmocka_unit_test(a_file_cut_and_regrown_at_once_behind_the_mount_is_seen),
 	cmocka_unit_test(a_write_with_its_times_set_back_is_seen),
 	cmocka_unit_test(a_file_replaced_behind_the_mount_is_seen),
 	cmocka_unit_test(a_mapping_made_behind_the_mount_is_seen),

@@ -1,6 +1,6 @@
 /*
- * A full disk under what mappings of a copy store: fsync and close say so for as long as it lasts, nothing is
- * lost, and once there is space again all of it arrives.
+ * What the file system below refuses while a copy is in use. A full disk under what mappings store: fsync and
+ * close say so for as long as it lasts, nothing is lost, and once there is space again all of it arrives.
  */
 #include "tests/support/suite.h"
 #include "tests/support/tape.h"
@@ -8,10 +8,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -184,15 +186,22 @@ static void what_a_full_disk_did_not_take_arrives_by_itself_later(void **state)
 	munmap(file.map, SIZE);
 	close(file.reader);
 	await_failures(mount_stat(&mount_of_full, "writeback_failures") + 2);
+	snprintf(path, sizeof(path), "%.3000s/f", mount_of_full.source);
+	assert_return_code(chmod(path, 0640), errno); /* a change that is none of the contents */
 	fd = open_file(mount_of_full.point, "f", O_RDONLY);
 	assert_int_equal(pread(fd, &byte, 1, OTHER_HOLE), 1);
 	assert_int_equal(byte, 'b');
 	close(fd);
+	fd = open_file(mount_of_full.point, "f", O_WRONLY);
+	assert_int_equal(pwrite(fd, "c", 1, THERE), 1);
+	close(fd);
+	await_failures(mount_stat(&mount_of_full, "writeback_failures") + 2);
 	assert_int_equal(lines_in_log("No space left on device.*/f$"), 1);
 	assert_int_equal(lines_in_log("is in SOURCE by now"), 0);
 	free_disk();
 	assert_arrives(&file, HOLE, 'a');
 	assert_arrives(&file, OTHER_HOLE, 'b');
+	assert_true(is_in_source(&file, THERE, 'c'));
 	for (int tries = 0; tries < 40 && !lines_in_log("is in SOURCE by now.*/f$"); tries++)
 		poll(NULL, 0, 50);
 	assert_int_equal(lines_in_log("is in SOURCE by now"), 1);
@@ -200,8 +209,84 @@ static void what_a_full_disk_did_not_take_arrives_by_itself_later(void **state)
 	assert_int_equal(shell(NULL, 0, "umount %s", mount_of_full.source), 0);
 }
 
+static void what_never_found_space_is_named_when_the_mount_ends(void **state)
+{
+	struct mapped file;
+
+	start("never");
+	make(&file, "f");
+	fill_disk();
+	file.map[HOLE] = 'a';
+	close(file.fd);
+	close(file.other);
+	end(&file);
+	assert_int_equal(lines_in_log("is lost: No space left on device.*/f$"), 1);
+}
+
+/* --- a truncation that is refused ------------------------------------------------------------- */
+
+static void set_immutable(bool immutable)
+{
+	int fd = open_file(mount_of_full.source, "f", O_RDONLY), flags = 0;
+
+	assert_return_code(ioctl(fd, FS_IOC_GETFLAGS, &flags), errno);
+	flags = immutable ? flags | FS_IMMUTABLE_FL : flags & ~FS_IMMUTABLE_FL;
+	assert_return_code(ioctl(fd, FS_IOC_SETFLAGS, &flags), errno);
+	close(fd);
+}
+
+static void assert_same(int a, int b)
+{
+	static char in_a[SIZE + 1], in_b[SIZE + 1];
+
+	assert_int_equal(pread(a, in_a, sizeof(in_a), 0), SIZE);
+	assert_int_equal(pread(b, in_b, sizeof(in_b), 0), SIZE);
+	assert_memory_equal(in_a, in_b, SIZE);
+}
+
+/* By the descriptor first: a new open may copy the file again. */
+static void assert_whole(int reader)
+{
+	int source = open_file(mount_of_full.source, "f", O_RDONLY), again;
+
+	assert_same(reader, source);
+	again = open_file(mount_of_full.point, "f", O_RDONLY);
+	assert_same(again, source);
+	close(source);
+	close(again);
+}
+
+/* The kernel knows nothing of the reasons: it leaves them to the daemon. */
+static void a_truncation_that_fails_leaves_the_copy_whole(void **state)
+{
+	int reader, cut, emptied, grown;
+
+	mount_start(&mount_of_full, "refused", NULL);
+	snprintf(path, sizeof(path), "%.3000s/f", mount_of_full.source);
+	assert_return_code(put_file(path, SIZE, 1), errno);
+	snprintf(path, sizeof(path), "%.3000s/f", mount_of_full.point);
+	warm(path);
+	reader = open_file(mount_of_full.point, "f", O_RDONLY);
+	grown = truncate(path, 1LL << 60);
+	assert_whole(reader);
+	set_immutable(true);
+	snprintf(path, sizeof(path), "%.3000s/f", mount_of_full.point);
+	cut = truncate(path, 100);
+	emptied = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+	set_immutable(false);
+	assert_int_equal(grown, -1);
+	assert_int_equal(cut, -1);
+	assert_int_equal(emptied, -1);
+	assert_whole(reader);
+	assert_int_equal(mount_stat(&mount_of_full, "frozen"), 0);
+	close(reader);
+	mount_stop(&mount_of_full, MOUNT_END_UMOUNT);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(fsync_and_close_say_that_the_disk_is_full_until_it_is_not),
+	cmocka_unit_test(what_never_found_space_is_named_when_the_mount_ends),
+	cmocka_unit_test(a_truncation_that_fails_leaves_the_copy_whole),
 	cmocka_unit_test(what_a_full_disk_did_not_take_arrives_by_itself_later),
 };
 

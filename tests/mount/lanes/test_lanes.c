@@ -68,6 +68,53 @@ static void a_log_grows_under_its_reader(void)
 	note_data("log", 65536);
 }
 
+/* Size and, within a tick of the clock, times are then what they were. */
+static void cut_and_regrow(int writer, off_t size, unsigned way)
+{
+	int fd;
+
+	switch (way) {
+	case 0:
+		NOTE(truncate("f", size / 3) | truncate("f", size));
+		break;
+	case 1:
+		NOTE(ftruncate(writer, 0) | ftruncate(writer, size));
+		break;
+	case 2:
+		fd = NOTE_FD(open("f", O_WRONLY | O_TRUNC));
+		NOTE(ftruncate(fd, size) | close(fd));
+		break;
+	default:
+		NOTE(ftruncate(writer, size / 2));
+		NOTE(put(writer, (size_t)(size - size / 2), size / 2, 9));
+	}
+}
+
+static void a_file_is_cut_and_regrown_at_once_under_its_reader(void)
+{
+	for (size_t i = 0; i < SIZE_COUNT; i++) {
+		int reader, writer;
+		char *map;
+
+		NOTE(put_file("f", sizes[i], (unsigned)i));
+		warm("f");
+		reader = NOTE_FD(open("f", O_RDONLY));
+		map = mmap(NULL, sizes[i], PROT_READ, MAP_SHARED, reader, 0);
+		NOTE(map == MAP_FAILED);
+		writer = NOTE_FD(open("f", O_RDWR));
+		for (unsigned way = 0; way < 4; way++) {
+			NOTE(put(writer, sizes[i], 0, way));
+			note_map("whole", map, sizes[i]);
+			cut_and_regrow(writer, (off_t)sizes[i], way);
+			note_pread(reader, 1 << 18, 0);
+			note_map("regrown", map, sizes[i]);
+			note_data("f", 4096);
+		}
+		NOTE(munmap(map, sizes[i]) | close(reader) | close(writer));
+		note_data("f", 4096);
+	}
+}
+
 /* The mapping was made by a handle that is closed; others go on writing. */
 static void a_mapping_lives_on_after_close(void)
 {
@@ -393,6 +440,7 @@ static void quick_reopens_find_the_latest(void **state)
 static const struct CMUnitTest tests[] = {
 	SAME(a_file_crosses_the_lanes_while_it_is_open),
 	SAME(a_log_grows_under_its_reader),
+	SAME(a_file_is_cut_and_regrown_at_once_under_its_reader),
 	SAME(a_mapping_lives_on_after_close),
 	SAME(mapped_stores_survive_changes_of_names_and_attributes),
 	SAME(stores_of_a_closed_writable_mapping_are_kept),

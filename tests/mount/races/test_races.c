@@ -9,7 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define LENGTH (700 * 1024) /* some reads of the fill's, each of which is delayed */
@@ -124,6 +126,37 @@ static void a_fill_that_meets_a_writer_of_the_mount_installs_nothing(void **stat
 	mount_stop(&mount, MOUNT_END_UMOUNT);
 }
 
+/* His descriptor is closed when the copy is done: only what was counted meanwhile can tell. */
+static void a_writer_that_maps_during_a_fill_and_stores_after_it_is_seen(void **state)
+{
+	char below[PATH_MAX], above[PATH_MAX], *map;
+	struct mount mount;
+	int fd;
+
+	start_slow(&mount, SLOW);
+	paths(&mount, "f", below, above);
+	fill_file(below, 'a', 0);
+	open_and_close(above);
+	usleep(200000);
+	fd = open(above, O_RDWR | O_CLOEXEC);
+	assert_return_code(fd, errno);
+	map = mmap(NULL, LENGTH, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_ptr_not_equal(map, MAP_FAILED);
+	assert_return_code(close(fd), errno);
+	assert_true(wait_for(&mount, "fill_races", 1) >= 1);
+	for (int round = 0; round < 3; round++) {
+		open_and_close(above);
+		usleep(20000);
+	}
+	assert_int_equal(mount_stat(&mount, "objects"), 0);
+	memset(map, 'd', LENGTH);
+	assert_all(above, 'd');
+	assert_all(below, 'd');
+	munmap(map, LENGTH);
+	assert_all(above, 'd');
+	mount_stop(&mount, MOUNT_END_UMOUNT);
+}
+
 static void a_slow_fill_holds_up_no_reader(void **state)
 {
 	char below[PATH_MAX], above[PATH_MAX];
@@ -159,6 +192,68 @@ static void a_fill_that_fails_leaves_the_file_readable(void **state)
 	assert_int_equal(
 		shell(output, sizeof(output), "grep -c 'Input/output error: .*/f$' %s", mount.log), 0);
 	assert_string_equal(output, "1\n");
+	mount_stop(&mount, MOUNT_END_UMOUNT);
+}
+
+/* --- settle ------------------------------------------------------------------------------------ */
+
+/* Since its last change of any kind: that can't be set. */
+static double age_of(const char *path)
+{
+	struct timespec now;
+	struct stat st;
+
+	assert_return_code(stat(path, &st), errno);
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (double)(now.tv_sec - st.st_ctim.tv_sec) + (double)(now.tv_nsec - st.st_ctim.tv_nsec) / 1e9;
+}
+
+/* Opens it until it is cached; returns how old it was then. */
+static double age_when_cached(const struct mount *mount, const char *above, const char *below)
+{
+	long long fills = mount_stat(mount, "fills");
+	double age = 0;
+
+	for (int tries = 0; tries < 300 && mount_stat(mount, "fills") == fills; tries++) {
+		open_and_close(above);
+		usleep(10000);
+		age = age_of(below);
+	}
+	assert_int_equal(mount_stat(mount, "fills"), fills + 1);
+	return age;
+}
+
+static void a_file_is_cached_once_it_has_been_unchanged_for_settle(void **state)
+{
+	const struct timespec old[2] = {{.tv_sec = 1000000}, {.tv_sec = 1000000}};
+	char below[PATH_MAX], above[PATH_MAX], byte = 0;
+	struct mount mount;
+	double age;
+	int fd;
+
+	mount_start(&mount, "settle", "admit=1,settle=800ms,cache_size=64M");
+	paths(&mount, "f", below, above);
+	fill_file(below, 'a', 0);
+	assert_return_code(utimensat(AT_FDCWD, below, old, 0), errno);
+	age = age_when_cached(&mount, above, below);
+	if (age < 0.8 || age > 2.5)
+		fail_msg("cached %.2f s after its last change", age);
+	assert_all(above, 'a');
+	assert_true(mount_stat(&mount, "hits") >= 1);
+	/* a change is seen at once, and waited for again */
+	fill_file(below, 'b', 0);
+	assert_all(above, 'b');
+	age = age_when_cached(&mount, above, below);
+	if (age < 0.8 || age > 2.5)
+		fail_msg("cached again %.2f s after its last change", age);
+	/* a copy that has followed a write of the mount's own */
+	fd = open(above, O_RDWR | O_CLOEXEC);
+	assert_int_equal(pwrite(fd, "c", 1, 0), 1);
+	close(fd);
+	fd = open(above, O_RDONLY | O_CLOEXEC);
+	assert_int_equal(pread(fd, &byte, 1, 0), 1);
+	assert_int_equal(byte, 'c');
+	close(fd);
 	mount_stop(&mount, MOUNT_END_UMOUNT);
 }
 
@@ -259,6 +354,8 @@ static void hits_are_those_of_a_replay_of_the_same_opens(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_fill_that_meets_a_change_behind_the_mount_installs_nothing),
 	cmocka_unit_test(a_fill_that_meets_a_writer_of_the_mount_installs_nothing),
+	cmocka_unit_test(a_writer_that_maps_during_a_fill_and_stores_after_it_is_seen),
+	cmocka_unit_test(a_file_is_cached_once_it_has_been_unchanged_for_settle),
 	cmocka_unit_test(a_slow_fill_holds_up_no_reader),
 	cmocka_unit_test(a_fill_that_fails_leaves_the_file_readable),
 	cmocka_unit_test(hits_are_those_of_a_replay_of_the_same_opens),
