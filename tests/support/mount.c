@@ -229,6 +229,25 @@ void mount_stop(struct mount *mount, enum mount_end end)
 		fail_msg("%s is still mounted after the daemon's end", mount->point);
 }
 
+int mount_open_cached(const struct mount *mount, const char *name)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%.3000s/%.1000s", mount->point, name);
+	for (int tries = 0; tries < 200; tries++) {
+		long long before = mount_stat(mount, "cached/opens");
+		int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+		assert_return_code(fd, errno);
+		if (mount_stat(mount, "cached/opens") > before)
+			return fd;
+		close(fd);
+		poll(NULL, 0, STEP_MS);
+	}
+	fail_msg("%s does not come into the cache", path);
+	return -1;
+}
+
 static void show_file(const char *path)
 {
 	char text[8192];

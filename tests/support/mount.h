@@ -66,3 +66,7 @@ int shell(char *output, size_t size, const char *format, ...) __attribute__((for
 /* Runs `sievectl stat POINT --json` and returns a number of it: "hits", or "direct/opens" where a name comes
  * up twice. */
 long long mount_stat(const struct mount *mount, const char *key);
+
+/* Opens a file of the mount for reading once its copy is in the cache, as often as that takes: the descriptor
+ * uses the copy. Fails the test where that never comes. */
+int mount_open_cached(const struct mount *mount, const char *name);

@@ -71,9 +71,7 @@ static void make(struct mapped *file, const char *name)
 	assert_int_equal(put(fd, 4096, THERE, 1), 4096);
 	assert_return_code(fsync(fd), errno);
 	close(fd);
-	snprintf(path, sizeof(path), "%.3000s/%s", mount_of_full.point, name);
-	warm(path);
-	file->reader = open_file(mount_of_full.point, name, O_RDONLY);
+	file->reader = mount_open_cached(&mount_of_full, name);
 	file->fd = open_file(mount_of_full.point, name, O_RDWR);
 	file->other = open_file(mount_of_full.point, name, O_RDWR);
 	file->map = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, file->fd, 0);
@@ -264,9 +262,8 @@ static void a_truncation_that_fails_leaves_the_copy_whole(void **state)
 	mount_start(&mount_of_full, "refused", NULL);
 	snprintf(path, sizeof(path), "%.3000s/f", mount_of_full.source);
 	assert_return_code(put_file(path, SIZE, 1), errno);
+	reader = mount_open_cached(&mount_of_full, "f");
 	snprintf(path, sizeof(path), "%.3000s/f", mount_of_full.point);
-	warm(path);
-	reader = open_file(mount_of_full.point, "f", O_RDONLY);
 	grown = truncate(path, 1LL << 60);
 	assert_whole(reader);
 	set_immutable(true);

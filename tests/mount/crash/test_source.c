@@ -121,11 +121,12 @@ static void begin(struct cell *cell)
 {
 	snprintf(path, sizeof(path), "%.3000s/%.60s", through.source, cell->name);
 	assert_return_code(put_file(path, SIZE, 1), errno);
-	snprintf(path, sizeof(path), "%.3000s/%.60s", through.point, cell->name);
-	warm(path);
 	cell->byte = '!'; /* not in the pattern there */
 	cell->at = AT;
-	cell->reader = open_file(through.point, cell, O_RDONLY);
+	if (promise_of_lane()->copy)
+		cell->reader = mount_open_cached(&through, cell->name);
+	else
+		cell->reader = open_file(through.point, cell, O_RDONLY);
 	cell->fd = open_file(through.point, cell, O_RDWR);
 }
 
