@@ -171,7 +171,7 @@ static void log_state(struct server *server, struct inode *inode, int error)
 			    "second: %s",
 			g_strerror(-error), path);
 	else
-		log_info("what a mapping stored is in SOURCE by now: %s", path);
+		log_info("what mappings store reaches SOURCE again: %s", path);
 }
 
 void copy_path(struct server *server, struct inode *inode, char path[PATH_MAX])

@@ -248,11 +248,11 @@ static void file_work_run(fuse_req_t req, const struct file_work *what, void (*r
 		op_work_run(&work->work);
 }
 
-static int sync_mapping(struct server *server, struct handle *handle)
+static int sync_mapping(struct server *server, struct handle *handle, uint16_t *told)
 {
 	if (!handle->object)
 		return 0;
-	return copy_sync_mapping(server, handle->inode, handle->object, &handle->sync_told);
+	return copy_sync_mapping(server, handle->inode, handle->object, told);
 }
 
 /* A close of ours, so that a network file system reports what it could not write. */
@@ -269,7 +269,8 @@ void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 {
 	struct handle *handle = handle_of(info);
 	bool may_have_mapped = (handle->open_flags & O_ACCMODE) == O_RDWR;
-	int r = may_have_mapped ? sync_mapping(server_of(req), handle) : 0;
+	uint16_t told = handle->sync_told; /* a child that was forked closes it too, and looks at no error */
+	int r = may_have_mapped ? sync_mapping(server_of(req), handle, &told) : 0;
 
 	if (r == 0 && handle->fd >= 0)
 		r = close_once(handle->fd);
@@ -280,12 +281,13 @@ static void fsync_run(struct op_work *op)
 {
 	struct file_work *work = (struct file_work *)op;
 	struct server *server = server_of(op->req);
-	int r = sync_mapping(server, work->handle), fd;
+	int r = sync_mapping(server, work->handle, &work->handle->sync_told);
+	int fd = handle_fd(server, work->handle), synced = fd;
 
-	if (r == 0) {
-		fd = handle_fd(server, work->handle);
-		r = fd < 0 ? fd : (work->mode ? fdatasync(fd) : fsync(fd)) < 0 ? -errno : 0;
-	}
+	/* of what was written, and of what could be */
+	if (fd >= 0)
+		synced = (work->mode ? fdatasync(fd) : fsync(fd)) < 0 ? -errno : 0;
+	r = r < 0 ? r : synced;
 	if (r == -EAGAIN) {
 		op_work_retry_after_lease(op, work->handle->inode->nodeid);
 		return;

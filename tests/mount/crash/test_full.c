@@ -131,11 +131,11 @@ static void end(const struct mapped *file)
 	assert_int_equal(shell(NULL, 0, "umount %s", mount_of_full.source), 0);
 }
 
-static void assert_fails(int r)
-{
-	assert_int_equal(r, -1);
-	assert_string_equal(strerrorname_np(errno), "ENOSPC");
-}
+#define assert_fails(call)                                             \
+	do {                                                           \
+		assert_int_equal(call, -1);                            \
+		assert_string_equal(strerrorname_np(errno), "ENOSPC"); \
+	} while (0)
 
 static void fsync_and_close_say_that_the_disk_is_full_until_it_is_not(void **state)
 {
@@ -195,16 +195,42 @@ static void what_a_full_disk_did_not_take_arrives_by_itself_later(void **state)
 	close(fd);
 	await_failures(mount_stat(&mount_of_full, "writeback_failures") + 2);
 	assert_int_equal(lines_in_log("No space left on device.*/f$"), 1);
-	assert_int_equal(lines_in_log("is in SOURCE by now"), 0);
+	assert_int_equal(lines_in_log("reaches SOURCE again"), 0);
 	free_disk();
 	assert_arrives(&file, HOLE, 'a');
 	assert_arrives(&file, OTHER_HOLE, 'b');
 	assert_true(is_in_source(&file, THERE, 'c'));
-	for (int tries = 0; tries < 40 && !lines_in_log("is in SOURCE by now.*/f$"); tries++)
+	for (int tries = 0; tries < 40 && !lines_in_log("reaches SOURCE again.*/f$"); tries++)
 		poll(NULL, 0, 50);
-	assert_int_equal(lines_in_log("is in SOURCE by now"), 1);
+	assert_int_equal(lines_in_log("reaches SOURCE again"), 1);
 	mount_stop(&mount_of_full, MOUNT_END_UMOUNT);
 	assert_int_equal(shell(NULL, 0, "umount %s", mount_of_full.source), 0);
+}
+
+/* The change wins: nothing can be made up for any more. */
+static void each_handle_is_told_once_of_stores_that_a_change_in_source_cost(void **state)
+{
+	struct mapped file;
+	int fd;
+
+	start("lost");
+	make(&file, "f");
+	fill_disk();
+	file.map[HOLE] = 'a';
+	await_failures(1);
+	fd = open_file(mount_of_full.source, "f", O_WRONLY);
+	assert_int_equal(pwrite(fd, "x", 1, THERE), 1);
+	close(fd);
+	assert_fails(fsync(file.fd));
+	assert_return_code(fsync(file.fd), errno);
+	assert_fails(close(file.other));
+	fd = open_file(mount_of_full.point, "f", O_RDWR);
+	assert_int_equal(file.map[HOLE], 0);
+	assert_int_equal(file.map[THERE], 'x');
+	assert_return_code(fsync(fd), errno);
+	assert_return_code(close(fd), errno);
+	close(file.fd);
+	end(&file);
 }
 
 static void what_never_found_space_is_named_when_the_mount_ends(void **state)
@@ -282,6 +308,7 @@ static void a_truncation_that_fails_leaves_the_copy_whole(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(fsync_and_close_say_that_the_disk_is_full_until_it_is_not),
+	cmocka_unit_test(each_handle_is_told_once_of_stores_that_a_change_in_source_cost),
 	cmocka_unit_test(what_never_found_space_is_named_when_the_mount_ends),
 	cmocka_unit_test(a_truncation_that_fails_leaves_the_copy_whole),
 	cmocka_unit_test(what_a_full_disk_did_not_take_arrives_by_itself_later),
