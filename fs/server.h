@@ -44,3 +44,8 @@ struct server {
 	_Atomic int64_t fill_error_us; /* and when, by the monotonic clock */
 	struct stats stats;
 };
+
+/* What a mount needs, from the options that are in place; descriptors: how many there are. 0 or -errno, which
+ * was said. server_stop() is legal after either. */
+int server_start(struct server *server, unsigned descriptors);
+void server_stop(struct server *server);

@@ -1,0 +1,116 @@
+#include "fs/kernel.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/capability.h>
+#include <sys/stat.h>
+#include <sys/sysinfo.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
+
+#include "backends/fstype.h"
+#include "fs/log.h"
+#include "fs/server.h"
+#include "fs/transport.h"
+
+static bool uring_is_on(void)
+{
+	char word[8] = "";
+	FILE *f = fopen(TRANSPORT_URING_SWITCH, "re");
+
+	if (!f)
+		return false;
+	if (!fgets(word, sizeof(word), f))
+		word[0] = '\0';
+	fclose(f);
+	return word[0] == 'Y' || word[0] == '1';
+}
+
+int kernel_choose_transport(struct server *server)
+{
+	const char *source = server->options.source;
+	struct transport_facts facts = {
+		.wish = server->options.transport,
+		.libfuse_is_safe = LIBFUSE_URING_IS_SAFE,
+		.switched_on = uring_is_on(),
+	};
+	struct statfs fs;
+	int r;
+
+	if (statfs(source, &fs) < 0) {
+		log_error("SOURCE %s: %s", source, strerror(errno));
+		return -errno;
+	}
+	facts.source = fstype_find((uint32_t)fs.f_type);
+	r = transport_choose(&facts, &server->uring, &server->transport_why);
+	if (r < 0)
+		log_error("transport=uring: %s", server->transport_why);
+	return r;
+}
+
+/* Each CPU has a queue, and each request of it 1 MiB. */
+unsigned kernel_uring_depth(const struct server *server)
+{
+	int cpus = get_nprocs_conf();
+
+	if (server->options.uring_depth)
+		return server->options.uring_depth;
+	return cpus <= 8 ? 8 : cpus <= 32 ? 4 : 2;
+}
+
+static bool is_mount_admin(void)
+{
+	cap_t caps = cap_get_proc();
+	cap_flag_value_t value = CAP_CLEAR;
+
+	if (!caps)
+		return false;
+	cap_get_flag(caps, CAP_SYS_ADMIN, CAP_EFFECTIVE, &value);
+	cap_free(caps);
+	return value == CAP_SET;
+}
+
+static bool is_stacked(const char *source)
+{
+	struct statfs fs;
+	struct stat st;
+
+	return statfs(source, &fs) == 0 && stat(source, &st) == 0 && major(st.st_dev) == 0 &&
+	       fstype_find((uint32_t)fs.f_type)->may_be_stacked;
+}
+
+int kernel_choose_passthrough(struct server *server)
+{
+	server->stacked = is_stacked(server->options.source);
+	server->passthrough = server->options.passthrough != PASSTHROUGH_OFF && is_mount_admin();
+	if (server->passthrough || server->options.passthrough == PASSTHROUGH_OFF)
+		return 0;
+	if (server->options.passthrough == PASSTHROUGH_ON) {
+		log_error(
+			"passthrough=on: needs CAP_SYS_ADMIN (root); without it use passthrough=auto or off");
+		return -EPERM;
+	}
+	return 0;
+}
+
+/* Once it is sure that there will be a mount: a refusal is one line. */
+void kernel_say_what_is_missing(const struct server *server)
+{
+	const struct options *o = &server->options;
+
+	if (o->warning)
+		log_warning("%s", o->warning);
+	if (o->transport == TRANSPORT_AUTO)
+		log_write(server->uring ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, "transport: %s; %s",
+			server->uring ? "io_uring" : "/dev/fuse", server->transport_why);
+	if (!server->passthrough && o->passthrough == PASSTHROUGH_AUTO)
+		log_info("passthrough: not without CAP_SYS_ADMIN; all files are served by the daemon, "
+			 "several times slower "
+			 "than the lanes cached and plain that root gets");
+	if (!tree_has_handles(server->tree))
+		log_info("SOURCE %s: files cannot be opened by handle here; they are found by their names, "
+			 "with a bounded "
+			 "set of descriptors",
+			o->source);
+}

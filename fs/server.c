@@ -1,0 +1,173 @@
+#include "fs/server.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "backends/backend.h"
+#include "fs/copy.h"
+#include "fs/generic_options.h"
+#include "fs/creds.h"
+#include "fs/io.h"
+#include "fs/kernel.h"
+#include "fs/lane.h"
+#include "fs/log.h"
+#include "fs/ops.h"
+#include "fs/status.h"
+
+#define FD_SET_MAX 4096
+
+static int start_tree(struct server *server, unsigned descriptors)
+{
+	int fd = open(server->options.source, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r;
+
+	if (fd < 0) {
+		log_error("SOURCE %s: %s", server->options.source, strerror(errno));
+		return -errno;
+	}
+	r = tree_new(&server->tree, fd, MAX(32, MIN(descriptors / 2, FD_SET_MAX)));
+	if (r < 0)
+		log_error("SOURCE %s: %s", server->options.source, strerror(-r));
+	if (r < 0)
+		return r;
+	if (server->options.generic_flags & (GENERIC_RO | GENERIC_NOATIME))
+		tree_leave_times(server->tree);
+	if (g_strcmp0(g_getenv("SIEVEFS_DESCRIPTORS"), "none") == 0) /* for tests */
+		tree_keep_no_descriptors(server->tree);
+	return 0;
+}
+
+/* Of the descriptors half are for reaching files, a quarter for objects of a store without tmpfs; open files
+ * have the rest. */
+static int start_cache(struct server *server, unsigned descriptors)
+{
+	const struct options *o = &server->options;
+	const struct cache_options options = {
+		.budget = o->cache_size,
+		.growth = MAX(o->cache_size / 4, 8 * o->small_max),
+		.admit = o->admit,
+		.descriptors = descriptors / 4,
+		.policy = evict_catalogue[o->evict],
+	};
+	const struct cache_owner owner = {.let_go = copy_let_go, .watch = copy_watch, .ctx = server};
+	int r = cache_new(&server->cache, &options, &owner);
+
+	if (r < 0)
+		log_error("the cache: %s", strerror(-r));
+	else if (server->passthrough && store_mount_error(cache_store(server->cache)))
+		log_warning("the store: no tmpfs (%s), memfds instead, for at most %u files",
+			strerror(-store_mount_error(cache_store(server->cache))), descriptors / 4);
+	return r;
+}
+
+static void backend_says(void *context, int priority, const char *line)
+{
+	(void)context;
+	log_write(priority <= LOG_LEVEL_WARNING ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "%s", line);
+}
+
+static int start_backends(struct server *server)
+{
+	struct backend_settings settings;
+	int r;
+
+	backend_settings_init(&settings);
+	settings.memory = server->options.direct_memory;
+	settings.readahead = server->options.direct_readahead;
+	settings.depth = server->options.direct_depth;
+	settings.stream_after = server->options.stream_after;
+	settings.stream_gap = server->options.stream_gap;
+	settings.write_direct_from = (off_t)MIN(server->options.large_min, (uint64_t)INT64_MAX);
+	settings.log = backend_says;
+	settings.faults = g_getenv("SIEVEFS_FAULT"); /* for tests */
+	r = backend_direct_new(&settings, &server->direct);
+	if (r == 0)
+		r = backend_buffered_new(&settings, &server->buffered);
+	if (r < 0)
+		log_error("the I/O engine: %s", strerror(-r));
+	return r;
+}
+
+static int start_rules(struct server *server)
+{
+	const struct options *o = &server->options;
+	const struct pressure_limits limits = {
+		.floor = o->memory_floor,
+		.cache_min = o->cache_min,
+		.cache_size = o->cache_size,
+	};
+	g_autofree char *error = NULL;
+	int r;
+
+	relief_init(&server->relief, &limits, "");
+	ruling_init(&server->ruling);
+	r = o->rules ? ruling_load(&server->ruling, o->rules, &error) : 0;
+	if (r < 0)
+		log_error("%s", error);
+	return r;
+}
+
+int server_start(struct server *server, unsigned descriptors)
+{
+	const struct options *o = &server->options;
+	int r;
+
+	server->limits = (struct classify_limits){
+		.small_max = o->small_max,
+		.large_min = o->large_min,
+		.mid = o->mid == OPT_MID_DIRECT ? LANE_DIRECT : LANE_PLAIN,
+		.large = o->large == OPT_LARGE_PLAIN ? LANE_PLAIN : LANE_DIRECT,
+		.stream = o->large == OPT_LARGE_STREAM,
+	};
+	pthread_mutex_init(&server->handles.lock, NULL);
+	server->privileged = creds_privileged();
+	server->control = (struct control){.verbs = status_verbs, .context = server, .owner = geteuid()};
+	r = start_rules(server);
+	if (r == 0)
+		r = kernel_choose_transport(server);
+	if (r == 0)
+		r = kernel_choose_passthrough(server);
+	if (r == 0)
+		r = start_tree(server, descriptors);
+	if (r == 0)
+		r = start_cache(server, descriptors);
+	if (r == 0)
+		r = start_backends(server);
+	if (r == 0) {
+		kernel_say_what_is_missing(server);
+		server->fillers = g_thread_pool_new(copy_fill, server, 2, FALSE, NULL);
+		/* exclusive, so that its threads stay: over io_uring a reply also asks for the next request,
+		 * and the kernel cancels what a thread that leaves has asked for */
+		server->workers = g_thread_pool_new(op_work_in_pool, server, 16, TRUE, NULL);
+		/* over io_uring each keeps one of its CPU's requests from others */
+		server->waiting_max = server->uring ? kernel_uring_depth(server) / 2 : UINT_MAX;
+		server->waiters = g_thread_pool_new(op_work_in_pool, server, 8, TRUE, NULL);
+	}
+	return r;
+}
+
+void server_stop(struct server *server)
+{
+	if (server->fillers)
+		g_thread_pool_free(server->fillers, FALSE, TRUE);
+	if (server->workers)
+		g_thread_pool_free(server->workers, FALSE, TRUE);
+	if (server->waiters)
+		g_thread_pool_free(server->waiters, FALSE, TRUE);
+	io_wait_all(server);
+	if (server->tree && server->cache) {
+		lane_release_all(server);
+		dir_free_all();
+		copy_drop_all(server);
+	}
+	cache_free(server->cache);
+	tree_free(server->tree);
+	ruling_deinit(&server->ruling);
+	backend_free(server->direct);
+	backend_free(server->buffered);
+	g_free(server->transport_why);
+	io_drain();
+	payload_forget_all();
+}
