@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/standard_fds.h"
 #include "fs/log.h"
 #include "fs/options.h"
 #include "fs/session.h"
@@ -73,6 +74,7 @@ int main(int argc, char **argv)
 	g_autofree char *error = NULL, *text = NULL;
 	int status = 0;
 
+	standard_fds_take();
 	options_init(&options);
 	if (options_parse(&options, argc, argv, &error) < 0) {
 		fprintf(stderr, "sievefs: %s\n", error);

@@ -8,8 +8,8 @@
 
 #include "backends/backend.h"
 #include "fs/copy.h"
-#include "fs/generic_options.h"
 #include "fs/creds.h"
+#include "fs/generic_options.h"
 #include "fs/io.h"
 #include "fs/kernel.h"
 #include "fs/lane.h"

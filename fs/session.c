@@ -6,10 +6,10 @@
 
 #include "fs/creds.h"
 #include "fs/kernel.h"
-#include "fs/rlimits.h"
 #include "fs/log.h"
 #include "fs/ops.h"
 #include "fs/ops_control.h"
+#include "fs/rlimits.h"
 #include "fs/server.h"
 #include "fs/upkeep.h"
 

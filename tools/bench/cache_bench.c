@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/standard_fds.h"
 #include "cache/cache.h"
 #include "cache/policy/charge.h"
 
@@ -187,6 +188,7 @@ int main(int argc, char **argv)
 	struct result result;
 	bool json = false, first = true;
 
+	standard_fds_take();
 	for (int i = 1; i < argc; i++) {
 		if (strncmp(argv[i], "--evict=", 8) == 0)
 			policy = evict_find(argv[i] + 8);

@@ -9,6 +9,7 @@
  */
 #include "backends/backend.h"
 #include "backends/resident.h"
+#include "base/standard_fds.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -320,6 +321,7 @@ int main(int argc, char **argv)
 	struct stat st;
 	int option;
 
+	standard_fds_take();
 	while ((option = getopt(argc, argv, "r:b:s:w")) >= 0) {
 		if (option == 'r')
 			repeats = atoi(optarg);

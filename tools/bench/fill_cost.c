@@ -8,6 +8,8 @@
  * is the daemon's CPU time beyond that of the same opens without them. Prints what it measures and judges
  * nothing.
  */
+#include "base/standard_fds.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -322,6 +324,7 @@ static void read_arguments(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+	standard_fds_take();
 	read_arguments(argc, argv);
 	if (mkdir(source, 0755) < 0 || mkdir(point, 0755) < 0)
 		fail("%s, %s: %s", source, point, strerror(errno));

@@ -10,6 +10,7 @@
  * lie in the backing directory, where the pages that the stream leaves behind are counted. Output: lines of
  * key=value.
  */
+#include "base/standard_fds.h"
 #include "tools/demo.d/name_list.h"
 #include "tools/demo.d/resident.h"
 
@@ -287,6 +288,7 @@ int main(int argc, char *argv[])
 	struct name_list lists[3] = {0};
 	int r = -EINVAL;
 
+	standard_fds_take();
 	if (argc == 3 && strcmp(argv[1], "drop") == 0) {
 		r = read_lists(lists, argv + 2, 1);
 		r = r < 0 ? r : drop(&lists[0]);

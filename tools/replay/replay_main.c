@@ -1,6 +1,7 @@
 /*
  * sievefs-replay - what each policy would have kept, over traces of opens.
  */
+#include "base/standard_fds.h"
 #include "tools/replay/report.h"
 
 #include <glib.h>
@@ -60,6 +61,7 @@ int main(int argc, char **argv)
 	struct settings settings;
 	int r = 0;
 
+	standard_fds_take();
 	settings_parse(&settings, argc, argv);
 	if (settings.json)
 		printf("[\n");

@@ -1,6 +1,7 @@
 /*
  * sievefs-tracegen - writes a synthetic trace for sievefs-replay to its standard output.
  */
+#include "base/standard_fds.h"
 #include "tools/replay/trace_format.h"
 #include "tools/replay/workload.h"
 
@@ -121,6 +122,7 @@ int main(int argc, char **argv)
 	bool is_own;
 	int r;
 
+	standard_fds_take();
 	parse(&given, argc, argv);
 	kind = workload_find(given.kinds[0]);
 	if (!kind)

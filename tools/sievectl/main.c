@@ -1,4 +1,5 @@
 /* sievectl - the command that asks a mounted sievefs. */
+#include "base/standard_fds.h"
 #include "tools/sievectl/client.h"
 
 #include <errno.h>
@@ -130,6 +131,7 @@ int main(int argc, char **argv)
 	const char *path = NULL;
 	const struct command *command;
 
+	standard_fds_take();
 	if (argc < 2)
 		return complain("a command is missing, sievectl -h lists them");
 	if (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0)

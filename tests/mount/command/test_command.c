@@ -1,4 +1,5 @@
 /* The command: how it starts, refuses and ends, with nothing left mounted. */
+#include "tests/mount/command/command.h"
 #include "tests/support/suite.h"
 #include "tests/support/tape.h"
 #include <dirent.h>
@@ -12,38 +13,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char output[16384];
-
-/* Runs the daemon's program with the given words after -o (NULL: no -o) and without -f: it returns when
- * mounted or refused. */
-static int start_in_background(struct mount *mount, const char *options)
-{
-	char *argv[] = {getenv("SIEVEFS"), (char *)"-o", (char *)options, mount->source, mount->point, NULL};
-	char *bare[] = {argv[0], mount->source, mount->point, NULL};
-
-	return program_run(options ? argv : bare, output, sizeof(output));
-}
-
-static unsigned line_count(const char *text)
-{
-	unsigned count = 0;
-
-	for (; *text; text++)
-		count += *text == '\n';
-	return count;
-}
-
 static void assert_refused(struct mount *mount, const char *options, const char *const *wanted)
 {
-	int r = start_in_background(mount, options);
+	int r = command_start(mount, options);
 
 	if (r != 1)
-		fail_msg("-o %s: exit status %d, not 1: %s", options, r, output);
-	if (line_count(output) != 1)
-		fail_msg("-o %s: not one line: %s", options, output);
+		fail_msg("-o %s: exit status %d, not 1: %s", options, r, command_output);
+	if (command_line_count(command_output) != 1)
+		fail_msg("-o %s: not one line: %s", options, command_output);
 	for (; wanted && *wanted; wanted++)
-		if (!strstr(output, *wanted))
-			fail_msg("-o %s: the line does not have '%s': %s", options, *wanted, output);
+		if (!strstr(command_output, *wanted))
+			fail_msg("-o %s: the line does not have '%s': %s", options, *wanted, command_output);
 	if (mount_is_on(mount->point))
 		fail_msg("-o %s: mounted all the same", options);
 }
@@ -104,89 +84,35 @@ static void bad_places_are_refused_in_one_line(void **state)
 	mount = good;
 	snprintf(mount.point, sizeof(mount.point), "%.3000s/file-source", config.base);
 	assert_refused(&mount, "admit=0", (const char *const[]){"file-source", NULL});
-	assert_int_not_equal(shell(output, sizeof(output), "'%s'", getenv("SIEVEFS")), 0);
-	assert_int_equal(shell(output, sizeof(output), "'%s' '%s'", getenv("SIEVEFS"), good.source), 1);
-	assert_int_equal(shell(output, sizeof(output), "'%s' '%s' '%s' more", getenv("SIEVEFS"), good.source,
-				 good.point),
+	assert_int_not_equal(shell(command_output, sizeof(command_output), "'%s'", getenv("SIEVEFS")), 0);
+	assert_int_equal(
+		shell(command_output, sizeof(command_output), "'%s' '%s'", getenv("SIEVEFS"), good.source),
+		1);
+	assert_int_equal(shell(command_output, sizeof(command_output), "'%s' '%s' '%s' more",
+				 getenv("SIEVEFS"), good.source, good.point),
 		1);
 }
 
 static void help_and_version_answer(void **state)
 {
-	assert_int_equal(shell(output, sizeof(output), "'%s' -h", getenv("SIEVEFS")), 0);
-	assert_non_null(strstr(output, "cache_size"));
-	assert_non_null(strstr(output, "passthrough"));
-	assert_int_equal(shell(output, sizeof(output), "'%s' -V", getenv("SIEVEFS")), 0);
-	assert_non_null(strstr(output, "sievefs"));
-}
-
-static void assert_answers(const struct mount *mount)
-{
-	char path[PATH_MAX];
-	struct stat st;
-
-	snprintf(path, sizeof(path), "%.3000s/hello", mount->point);
-	assert_return_code(stat(path, &st), errno);
-	assert_int_equal(st.st_size, 100);
-}
-
-static void prepare_hello(struct mount *mount, const char *name)
-{
-	char path[PATH_MAX];
-
-	mount_prepare(mount, name);
-	snprintf(path, sizeof(path), "%.3000s/hello", mount->source);
-	assert_return_code(put_file(path, 100, 1), errno);
-}
-
-/* The daemon that serves a mount, found by its command line. */
-static pid_t find_daemon(const char *point)
-{
-	DIR *processes = opendir("/proc");
-	struct dirent *entry;
-	pid_t found = 0;
-
-	while (!found && (entry = readdir(processes))) {
-		static char line[3 * PATH_MAX];
-		char path[300];
-		ssize_t length;
-		int fd;
-
-		snprintf(path, sizeof(path), "/proc/%.250s/cmdline", entry->d_name);
-		fd = atoi(entry->d_name) > 0 ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-		length = fd < 0 ? 0 : read(fd, line, sizeof(line) - 1);
-		if (fd >= 0)
-			close(fd);
-		for (ssize_t i = 0; i < length; i++)
-			if (!line[i])
-				line[i] = ' ';
-		line[length > 0 ? length : 0] = 0;
-		if (length > 0 && strstr(line, point) && strstr(line, "sievefs"))
-			found = atoi(entry->d_name);
-	}
-	closedir(processes);
-	return found;
-}
-
-static void assert_gone(const struct mount *mount)
-{
-	assert_true(mount_wait(mount->point, false, 10000));
-	for (int i = 0; i < 1000 && find_daemon(mount->point); i++)
-		poll(NULL, 0, 10);
-	assert_int_equal(find_daemon(mount->point), 0);
+	assert_int_equal(shell(command_output, sizeof(command_output), "'%s' -h", getenv("SIEVEFS")), 0);
+	assert_non_null(strstr(command_output, "cache_size"));
+	assert_non_null(strstr(command_output, "passthrough"));
+	assert_int_equal(shell(command_output, sizeof(command_output), "'%s' -V", getenv("SIEVEFS")), 0);
+	assert_non_null(strstr(command_output, "sievefs"));
 }
 
 static void in_the_background_it_returns_once_the_mount_answers(void **state)
 {
 	struct mount mount;
 
-	prepare_hello(&mount, "background");
+	command_prepare(&mount, "background");
 	for (int i = 0; i < 5; i++) {
-		if (start_in_background(&mount, i ? "admit=0" : NULL))
-			fail_msg("did not start: %s", output);
-		assert_answers(&mount);
+		if (command_start(&mount, i ? "admit=0" : NULL))
+			fail_msg("did not start: %s", command_output);
+		command_assert_answers(&mount);
 		assert_int_equal(mount_umount(mount.point), 0);
-		assert_gone(&mount);
+		command_assert_gone(&mount);
 	}
 }
 
@@ -195,18 +121,18 @@ static void signals_end_it_cleanly(void **state)
 	static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
 	struct mount mount;
 
-	prepare_hello(&mount, "signals");
+	command_prepare(&mount, "signals");
 	for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++) {
 		char path[PATH_MAX];
 		pid_t daemon;
 
-		assert_int_equal(start_in_background(&mount, "admit=0"), 0);
+		assert_int_equal(command_start(&mount, "admit=0"), 0);
 		snprintf(path, sizeof(path), "%.3000s/written", mount.point);
 		assert_return_code(put_file(path, 100000, (unsigned)i), errno);
-		daemon = find_daemon(mount.point);
+		daemon = command_find_daemon(mount.point);
 		assert_int_not_equal(daemon, 0);
 		kill(daemon, signals[i]);
-		assert_gone(&mount);
+		command_assert_gone(&mount);
 		snprintf(path, sizeof(path), "%.3000s/written", mount.source);
 		assert_int_equal(shell(NULL, 0, "test $(stat -c %%s '%s') = 100000", path), 0);
 	}
@@ -218,18 +144,18 @@ static void a_busy_mount_refuses_umount_and_goes_on(void **state)
 	char path[PATH_MAX];
 	int fd;
 
-	prepare_hello(&mount, "busy");
-	assert_int_equal(start_in_background(&mount, "admit=1,settle=0"), 0);
+	command_prepare(&mount, "busy");
+	assert_int_equal(command_start(&mount, "admit=1,settle=0"), 0);
 	snprintf(path, sizeof(path), "%.3000s/hello", mount.point);
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	assert_return_code(fd, errno);
 	assert_int_not_equal(mount_umount(mount.point), 0);
-	assert_answers(&mount);
+	command_assert_answers(&mount);
 	assert_int_equal(put(fd, 50, 0, 2), 50);
 	assert_int_equal(fsync(fd), 0);
 	close(fd);
 	assert_int_equal(mount_umount(mount.point), 0);
-	assert_gone(&mount);
+	command_assert_gone(&mount);
 }
 
 static void mounting_over_source_itself_works(void **state)
@@ -237,16 +163,16 @@ static void mounting_over_source_itself_works(void **state)
 	struct mount mount;
 	char path[PATH_MAX];
 
-	prepare_hello(&mount, "over");
+	command_prepare(&mount, "over");
 	snprintf(mount.point, sizeof(mount.point), "%s", mount.source);
-	if (start_in_background(&mount, "admit=1,settle=0"))
-		fail_msg("did not start: %s", output);
-	assert_answers(&mount);
+	if (command_start(&mount, "admit=1,settle=0"))
+		fail_msg("did not start: %s", command_output);
+	command_assert_answers(&mount);
 	snprintf(path, sizeof(path), "%.3000s/new", mount.point);
 	assert_return_code(put_file(path, 5000, 1), errno);
 	warm(path);
 	assert_int_equal(mount_umount(mount.point), 0);
-	assert_gone(&mount);
+	command_assert_gone(&mount);
 	assert_int_equal(shell(NULL, 0, "test $(stat -c %%s '%s') = 5000", path), 0);
 }
 
@@ -260,25 +186,27 @@ static void mount_with_a_type_passes_generic_options(void **state)
 		SKIP_TEST("needs root");
 	if (shell(NULL, 0, "test -x /sbin/mount.fuse3"))
 		SKIP_TEST("mount.fuse3 is not installed");
-	prepare_hello(&mount, "typed");
-	assert_int_equal(shell(output, sizeof(output),
+	command_prepare(&mount, "typed");
+	assert_int_equal(shell(command_output, sizeof(command_output),
 				 "mount -t tmpfs none /usr/local/bin && ln -s '%s' /usr/local/bin/sievefs",
 				 getenv("SIEVEFS")),
 		0);
-	if (shell(output, sizeof(output),
+	if (shell(command_output, sizeof(command_output),
 		    "mount -t fuse.sievefs '%s' '%s' -o "
 		    "noauto,_netdev,x-systemd.automount,nofail,noatime,nosuid,nodev,"
 		    "cache_size=64M,admit=1",
 		    mount.source, mount.point))
-		fail_msg("mount -t fuse.sievefs: %s", output);
-	assert_answers(&mount);
-	assert_int_equal(shell(output, sizeof(output), "findmnt -n -o FSTYPE,OPTIONS '%s'", mount.point), 0);
-	assert_non_null(strstr(output, "fuse.sievefs"));
-	assert_non_null(strstr(output, "nosuid"));
-	assert_non_null(strstr(output, "nodev"));
+		fail_msg("mount -t fuse.sievefs: %s", command_output);
+	command_assert_answers(&mount);
+	assert_int_equal(shell(command_output, sizeof(command_output), "findmnt -n -o FSTYPE,OPTIONS '%s'",
+				 mount.point),
+		0);
+	assert_non_null(strstr(command_output, "fuse.sievefs"));
+	assert_non_null(strstr(command_output, "nosuid"));
+	assert_non_null(strstr(command_output, "nodev"));
 	assert_int_equal(mount_umount(mount.point), 0);
-	assert_gone(&mount);
-	assert_int_equal(shell(output, sizeof(output), "umount /usr/local/bin"), 0);
+	command_assert_gone(&mount);
+	assert_int_equal(shell(command_output, sizeof(command_output), "umount /usr/local/bin"), 0);
 }
 
 static void read_only_mounts_refuse_writing(void **state)
@@ -286,9 +214,9 @@ static void read_only_mounts_refuse_writing(void **state)
 	struct mount mount;
 	char path[PATH_MAX];
 
-	prepare_hello(&mount, "readonly");
-	assert_int_equal(start_in_background(&mount, "ro,admit=1,settle=0"), 0);
-	assert_answers(&mount);
+	command_prepare(&mount, "readonly");
+	assert_int_equal(command_start(&mount, "ro,admit=1,settle=0"), 0);
+	command_assert_answers(&mount);
 	snprintf(path, sizeof(path), "%.3000s/hello", mount.point);
 	assert_int_equal(open(path, O_RDWR), -1);
 	assert_int_equal(errno, EROFS);
@@ -296,7 +224,7 @@ static void read_only_mounts_refuse_writing(void **state)
 	assert_int_equal(unlink(path), -1);
 	assert_int_equal(errno, EROFS);
 	assert_int_equal(mount_umount(mount.point), 0);
-	assert_gone(&mount);
+	command_assert_gone(&mount);
 }
 
 static void the_statistics_are_read_from_the_mount(void **state)
@@ -304,18 +232,22 @@ static void the_statistics_are_read_from_the_mount(void **state)
 	struct mount mount;
 	char path[PATH_MAX];
 
-	prepare_hello(&mount, "statistics");
-	assert_int_equal(start_in_background(&mount, "admit=1,settle=0"), 0);
+	command_prepare(&mount, "statistics");
+	assert_int_equal(command_start(&mount, "admit=1,settle=0"), 0);
 	snprintf(path, sizeof(path), "%.3000s/hello", mount.point);
 	warm(path);
-	assert_int_equal(shell(output, sizeof(output), "'%s' stat '%s'", getenv("SIEVECTL"), mount.point), 0);
-	assert_int_equal(shell(output, sizeof(output), "'%s' stat '%s' --json | python3 -m json.tool",
-				 getenv("SIEVECTL"), mount.point),
+	assert_int_equal(shell(command_output, sizeof(command_output), "'%s' stat '%s'", getenv("SIEVECTL"),
+				 mount.point),
+		0);
+	assert_int_equal(
+		shell(command_output, sizeof(command_output), "'%s' stat '%s' --json | python3 -m json.tool",
+			getenv("SIEVECTL"), mount.point),
 		0);
 	assert_int_equal(mount_umount(mount.point), 0);
-	assert_gone(&mount);
-	assert_int_not_equal(
-		shell(output, sizeof(output), "'%s' stat '%s'", getenv("SIEVECTL"), mount.point), 0);
+	command_assert_gone(&mount);
+	assert_int_not_equal(shell(command_output, sizeof(command_output), "'%s' stat '%s'",
+				     getenv("SIEVECTL"), mount.point),
+		0);
 }
 
 static void passthrough_without_the_right_is_refused(void **state)
