@@ -17,11 +17,16 @@ static void in_foreground(void)
 {
 }
 
+/* Leaves the caller's process group only now: an automount point lets in nobody but that of its automounter
+ * until the mount is there. */
 static void in_background(void)
 {
 	int null = open("/dev/null", O_RDWR);
 	char byte = 0;
 
+	setsid();
+	if (chdir("/") < 0)
+		log_warning("cannot leave the working directory");
 	log_set_sink(log_to_syslog);
 	if (null >= 0) {
 		dup2(null, STDIN_FILENO);
@@ -62,9 +67,6 @@ static int run_in_background(struct options *options)
 	}
 	close(ends[0]);
 	ready_pipe = ends[1];
-	setsid();
-	if (chdir("/") < 0)
-		log_warning("cannot leave the working directory");
 	return session_run(options, in_background);
 }
 

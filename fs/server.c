@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <string.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "backends/backend.h"
@@ -19,6 +21,15 @@
 
 #define FD_SET_MAX 4096
 
+/* An automount point that is mounted on by itself shows the mounting process an empty directory. */
+static bool is_own_automount_point(const struct options *options, int source_fd)
+{
+	struct statfs fs;
+
+	return strcmp(options->source, options->mountpoint) == 0 && fstatfs(source_fd, &fs) == 0 &&
+	       fs.f_type == AUTOFS_SUPER_MAGIC;
+}
+
 static int start_tree(struct server *server, unsigned descriptors)
 {
 	int fd = open(server->options.source, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r;
@@ -26,6 +37,12 @@ static int start_tree(struct server *server, unsigned descriptors)
 	if (fd < 0) {
 		log_error("SOURCE %s: %s", server->options.source, strerror(errno));
 		return -errno;
+	}
+	if (is_own_automount_point(&server->options, fd)) {
+		log_error("SOURCE %s: an automount point, which takes another directory as SOURCE",
+			server->options.source);
+		close(fd);
+		return -EINVAL;
 	}
 	r = tree_new(&server->tree, fd, MAX(32, MIN(descriptors / 2, FD_SET_MAX)));
 	if (r < 0)

@@ -4,11 +4,16 @@
 #include "tests/support/tape.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/auto_fs.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static void with_standard_descriptors_closed_it_mounts_and_serves(void **state)
@@ -52,9 +57,127 @@ static void every_program_takes_closed_descriptors(void **state)
 	command_assert_gone(&mount);
 }
 
+/* --- an automount point, as systemd and autofs(5) make it --------------------------------------- */
+
+struct automount {
+	int pipe; /* the kernel's requests */
+	int root; /* the automount point itself */
+};
+
+/* A direct mount of autofs whose automounter is this process's group. */
+static void automount_begin(struct automount *automount, const char *point)
+{
+	char options[128];
+	int ends[2];
+
+	assert_return_code(setpgid(0, 0), errno);
+	assert_return_code(pipe2(ends, O_CLOEXEC), errno);
+	snprintf(options, sizeof(options), "fd=%d,pgrp=%d,minproto=5,maxproto=5,direct", ends[1], getpgrp());
+	if (mount("automount", point, "autofs", 0, options))
+		SKIP_TEST("no autofs in this kernel: %s", strerror(errno));
+	close(ends[1]);
+	automount->pipe = ends[0];
+	automount->root = open(point, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_return_code(automount->root, errno);
+}
+
+/* Waits for somebody to step on the point, and has the program mount there. Its exit status. */
+static int automount_serve_one(struct automount *automount, const char *source, const char *point)
+{
+	union autofs_v5_packet_union packet;
+	struct pollfd ready = {.fd = automount->pipe, .events = POLLIN};
+	int r;
+
+	assert_int_equal(poll(&ready, 1, 20000), 1);
+	assert_int_equal(read(automount->pipe, &packet, sizeof(packet)), sizeof(packet));
+	assert_int_equal(packet.hdr.type, autofs_ptype_missing_direct);
+	r = shell(command_output, sizeof(command_output),
+		"timeout --foreground -k 1 20 '%s' -o admit=0 '%s' '%s'", getenv("SIEVEFS"), source, point);
+	assert_return_code(ioctl(automount->root, r ? AUTOFS_IOC_FAIL : AUTOFS_IOC_READY,
+				   packet.v5_packet.wait_queue_token),
+		errno);
+	return r;
+}
+
+/* A program of another process group, that steps on the automount point. */
+static pid_t visitor_begin(const char *point)
+{
+	char path[PATH_MAX];
+	pid_t visitor;
+
+	snprintf(path, sizeof(path), "%.3000s/hello", point);
+	visitor = suite_fork();
+	assert_return_code(visitor, errno);
+	if (!visitor) {
+		int fd;
+
+		setpgid(0, 0);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		_exit(fd < 0 ? errno : read(fd, path, 100) != 100);
+	}
+	return visitor;
+}
+
+static int visitor_end(pid_t visitor)
+{
+	int status = -1;
+
+	for (int i = 0; i < 2000 && waitpid(visitor, &status, WNOHANG) == 0; i++)
+		poll(NULL, 0, 10);
+	if (status == -1)
+		kill(visitor, SIGKILL);
+	return status;
+}
+
+static void an_automount_point_is_mounted_when_it_is_stepped_on(void **state)
+{
+	struct automount automount;
+	struct mount mount;
+	pid_t visitor;
+
+	if (geteuid())
+		SKIP_TEST("needs root");
+	command_prepare(&mount, "automount");
+	automount_begin(&automount, mount.point);
+	visitor = visitor_begin(mount.point);
+	if (automount_serve_one(&automount, mount.source, mount.point))
+		fail_msg("the mount failed: %s", command_output);
+	assert_int_equal(visitor_end(visitor), 0);
+	command_assert_answers(&mount);
+	assert_int_equal(mount_umount(mount.point), 0);
+	for (int i = 0; i < 1000 && command_find_daemon(mount.point); i++)
+		poll(NULL, 0, 10);
+	assert_int_equal(command_find_daemon(mount.point), 0);
+	close(automount.root);
+	close(automount.pipe);
+	assert_return_code(umount2(mount.point, MNT_DETACH), errno);
+}
+
+static void an_automount_point_that_is_its_own_source_is_refused(void **state)
+{
+	struct automount automount;
+	struct mount mount;
+	pid_t visitor;
+
+	if (geteuid())
+		SKIP_TEST("needs root");
+	command_prepare(&mount, "selfmount");
+	automount_begin(&automount, mount.point);
+	visitor = visitor_begin(mount.point);
+	assert_int_equal(automount_serve_one(&automount, mount.point, mount.point), 1);
+	assert_int_equal(command_line_count(command_output), 1);
+	assert_non_null(strstr(command_output, "automount point"));
+	assert_int_equal(WEXITSTATUS(visitor_end(visitor)), ENOENT);
+	close(automount.root);
+	close(automount.pipe);
+	assert_return_code(umount2(mount.point, MNT_DETACH), errno);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(with_standard_descriptors_closed_it_mounts_and_serves),
 	cmocka_unit_test(every_program_takes_closed_descriptors),
+	cmocka_unit_test(an_automount_point_is_mounted_when_it_is_stepped_on),
+	cmocka_unit_test(an_automount_point_that_is_its_own_source_is_refused),
 };
 
 static const struct suite suite = {
