@@ -73,7 +73,7 @@ void copy_unkeep_all(struct server *server);
 /* The kernel forgot the inode: a copy of a deleted file need not stay. */
 void copy_forgotten(struct server *server, struct inode *inode);
 
-/* GFunc of server.fillers: makes the copy. Takes over a reference to the inode. */
+/* A job of server.fillers: makes the copy. Takes over a reference to the inode. */
 void copy_fill(gpointer inode, gpointer server);
 
 /* The cache's questions; see struct cache_owner. */

@@ -13,6 +13,7 @@
 #include "fs/copy.h"
 #include "fs/generic_options.h"
 #include "fs/handle.h"
+#include "fs/threads.h"
 
 /* Not an errno: the backing file must be opened first, outside the inode's lock. */
 #define NEEDS_FD 1
@@ -237,7 +238,7 @@ static void consider_filling(struct server *server, struct opening *o)
 	if (!start)
 		return;
 	tree_hold(server->tree, inode);
-	g_thread_pool_push(server->fillers, inode, NULL);
+	pool_push(server->fillers, inode);
 }
 
 static int tie_and_count(struct opening *o)

@@ -12,6 +12,7 @@
 #include "backends/backend.h"
 #include "fs/caller.h"
 #include "fs/io.h"
+#include "fs/threads.h"
 
 struct inode *op_inode(fuse_req_t req, fuse_ino_t ino)
 {
@@ -118,7 +119,7 @@ void op_work_run(struct op_work *work)
 	}
 	io_hold_thread(server);
 	io_work_begins();
-	g_thread_pool_push(server->workers, work, NULL);
+	pool_push(server->workers, work);
 }
 
 static void make_again(struct op_work *work)
@@ -154,7 +155,7 @@ bool op_when_unleased(fuse_req_t req, const struct op_again *again)
 	if (server->uring)
 		io_hold_thread(server);
 	io_work_begins();
-	g_thread_pool_push(server->waiters, own, NULL);
+	pool_push(server->waiters, own);
 	return true;
 }
 

@@ -1,6 +1,5 @@
 #include "fs/rlimits.h"
 
-#include <signal.h>
 #include <sys/param.h>
 #include <sys/resource.h>
 
@@ -21,7 +20,6 @@ void rlimits_lift_file_size(void)
 {
 	struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
 
-	signal(SIGXFSZ, SIG_IGN);
 	if (setrlimit(RLIMIT_FSIZE, &limit) == 0 || getrlimit(RLIMIT_FSIZE, &limit) < 0)
 		return;
 	limit.rlim_cur = limit.rlim_max;

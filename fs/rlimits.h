@@ -4,5 +4,5 @@
 /* As many descriptors as are permitted; returns how many that is. */
 unsigned rlimits_raise_descriptors(void);
 
-/* The kernel holds a user's write to the user's own limit; none of them ends the daemon. */
+/* The kernel holds a user's write to the user's own limit. */
 void rlimits_lift_file_size(void);

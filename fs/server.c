@@ -18,6 +18,7 @@
 #include "fs/log.h"
 #include "fs/ops.h"
 #include "fs/status.h"
+#include "fs/threads.h"
 
 #define FD_SET_MAX 4096
 
@@ -152,27 +153,34 @@ int server_start(struct server *server, unsigned descriptors)
 		r = start_cache(server, descriptors);
 	if (r == 0)
 		r = start_backends(server);
-	if (r == 0) {
+	if (r == 0)
 		kernel_say_what_is_missing(server);
-		server->fillers = g_thread_pool_new(copy_fill, server, 2, FALSE, NULL);
-		/* exclusive, so that its threads stay: over io_uring a reply also asks for the next request,
-		 * and the kernel cancels what a thread that leaves has asked for */
-		server->workers = g_thread_pool_new(op_work_in_pool, server, 16, TRUE, NULL);
-		/* over io_uring each keeps one of its CPU's requests from others */
-		server->waiting_max = server->uring ? kernel_uring_depth(server) / 2 : UINT_MAX;
-		server->waiters = g_thread_pool_new(op_work_in_pool, server, 8, TRUE, NULL);
-	}
+	return r;
+}
+
+/* Their threads stay: over io_uring a reply also asks for the next request, and the kernel cancels what a
+ * thread that leaves has asked for. */
+int server_start_pools(struct server *server)
+{
+	const struct pool_settings fill = {"sieve-fill", 2, copy_fill, server};
+	const struct pool_settings work = {"sieve-work", 16, op_work_in_pool, server};
+	const struct pool_settings wait = {"sieve-wait", 8, op_work_in_pool, server};
+	int r = pool_new(&fill, &server->fillers);
+
+	if (r == 0)
+		r = pool_new(&work, &server->workers);
+	if (r == 0)
+		r = pool_new(&wait, &server->waiters);
+	/* over io_uring each keeps one of its CPU's requests from others */
+	server->waiting_max = server->uring ? kernel_uring_depth(server) / 2 : UINT_MAX;
 	return r;
 }
 
 void server_stop(struct server *server)
 {
-	if (server->fillers)
-		g_thread_pool_free(server->fillers, FALSE, TRUE);
-	if (server->workers)
-		g_thread_pool_free(server->workers, FALSE, TRUE);
-	if (server->waiters)
-		g_thread_pool_free(server->waiters, FALSE, TRUE);
+	pool_free(server->fillers);
+	pool_free(server->workers);
+	pool_free(server->waiters);
 	io_wait_all(server);
 	if (server->tree && server->cache) {
 		lane_release_all(server);

@@ -16,6 +16,7 @@
 
 struct fuse_session;
 struct backend;
+struct pool;
 
 struct server {
 	struct options options;
@@ -24,9 +25,9 @@ struct server {
 	struct cache *cache;
 	struct backend *direct, *buffered; /* bytes that travel through the daemon */
 	struct fuse_session *session;
-	GThreadPool *fillers; /* copy files into the cache */
-	GThreadPool *workers; /* requests that may take long: fsync, copies */
-	GThreadPool *waiters; /* requests that wait for somebody's lease */
+	struct pool *fillers; /* copy files into the cache */
+	struct pool *workers; /* requests that may take long: fsync, copies */
+	struct pool *waiters; /* requests that wait for somebody's lease */
 	unsigned waiting_max; /* of them at a time: others are refused */
 	_Atomic unsigned waiting;
 	bool privileged;     /* runs as root: many users, handles, passthrough */
@@ -48,4 +49,6 @@ struct server {
 /* What a mount needs, from the options that are in place; descriptors: how many there are. 0 or -errno, which
  * was said. server_stop() is legal after either. */
 int server_start(struct server *server, unsigned descriptors);
+/* The threads behind it. 0 or -errno. */
+int server_start_pools(struct server *server);
 void server_stop(struct server *server);

@@ -1,8 +1,10 @@
 #include "fs/session.h"
 
-#include <signal.h>
+#include <errno.h>
+#include <semaphore.h>
 #include <string.h>
 #include <sys/statvfs.h>
+#include <sys/sysinfo.h>
 
 #include "fs/creds.h"
 #include "fs/kernel.h"
@@ -11,6 +13,9 @@
 #include "fs/ops_control.h"
 #include "fs/rlimits.h"
 #include "fs/server.h"
+#include "fs/signals.h"
+#include "fs/status.h"
+#include "fs/threads.h"
 #include "fs/upkeep.h"
 
 #define MAX_WRITE (1 << 20)
@@ -21,8 +26,13 @@ struct session {
 	struct server server;
 	void (*ready)(void);
 	struct upkeep upkeep;
-	GThread *starter;
-	bool refused; /* INIT did not bring what was asked for */
+	struct signals signals;
+	struct thread_room *room; /* for libfuse's own threads */
+	pthread_t starter;
+	bool starter_runs;
+	sem_t mounted;
+	_Atomic bool failed;  /* no mount came about */
+	_Atomic int ended_by; /* a signal */
 };
 
 static void want(struct fuse_conn_info *conn, uint64_t flag)
@@ -63,7 +73,7 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 		server->passthrough = false;
 		if (server->options.passthrough == PASSTHROUGH_ON) {
 			log_error("passthrough=on: this kernel has no FUSE passthrough (Linux 6.9 has)");
-			session->refused = true;
+			session->failed = true;
 			fuse_session_exit(server->session);
 		} else {
 			log_info("passthrough: not in this kernel (Linux 6.9 has it); all files are served "
@@ -184,14 +194,77 @@ static struct fuse_session *new_session(struct server *server)
 }
 
 /* The first request that the mount answers. */
-static gpointer wait_until_it_answers(gpointer data)
+static void *wait_until_it_answers(void *data)
 {
 	struct session *session = data;
 	struct statvfs fs;
 
-	if (statvfs(session->server.options.mountpoint, &fs) == 0 && !session->refused)
+	while (sem_wait(&session->mounted) < 0)
+		;
+	if (!session->failed && statvfs(session->server.options.mountpoint, &fs) == 0 && !session->failed)
 		session->ready();
 	return NULL;
+}
+
+static void end_by_signal(void *data, int signal)
+{
+	struct session *session = data;
+
+	session->ended_by = signal;
+	fuse_session_exit(session->server.session);
+}
+
+static void reload_by_signal(void *data)
+{
+	struct session *session = data;
+	g_autoptr(GString) reply = g_string_new(NULL);
+
+	if (!session->server.options.rules)
+		return;
+	if (status_reload(&session->server, reply) < 0)
+		log_error("%s; the old rules stay in force", reply->str);
+	else
+		log_info("%s", reply->str);
+}
+
+/* Of libfuse's threads one takes requests from /dev/fuse; over io_uring there is one for each queue, too.
+ * Further ones are started while requests wait, where that is possible. */
+static unsigned threads_of_libfuse(const struct server *server)
+{
+	return 1 + (server->uring ? (unsigned)get_nprocs_conf() : 0);
+}
+
+static int start_threads(struct session *session)
+{
+	struct server *server = &session->server;
+	int r = server_start_pools(server);
+
+	if (r == 0)
+		r = upkeep_start(&session->upkeep, server);
+	if (r == 0)
+		r = signals_start(&session->signals);
+	if (r == 0)
+		r = thread_start(&session->starter, "sieve-start", wait_until_it_answers, session);
+	session->starter_runs = r == 0;
+	if (r == 0)
+		r = thread_room_hold(threads_of_libfuse(server), &session->room);
+	if (r < 0)
+		log_error("cannot start its threads: %s; is the number of tasks limited "
+			  "(ulimit -u, TasksMax, pids.max)?",
+			strerror(-r));
+	return r;
+}
+
+/* But for the pools, which are the server's. */
+static void stop_threads(struct session *session)
+{
+	thread_room_free(session->room);
+	if (session->starter_runs) {
+		sem_post(&session->mounted);
+		pthread_join(session->starter, NULL);
+	}
+	upkeep_end(&session->upkeep);
+	signals_stop(&session->signals);
 }
 
 static int serve(struct session *session)
@@ -203,8 +276,9 @@ static int serve(struct session *session)
 	/* none leaves when idle: the kernel cancels what an exiting thread has submitted to io_uring */
 	fuse_loop_cfg_set_max_threads(config, WORKER_THREADS);
 	fuse_loop_cfg_set_idle_threads(config, WORKER_THREADS);
-	upkeep_start(&session->upkeep, &session->server);
-	session->starter = g_thread_new("starter", wait_until_it_answers, session);
+	thread_room_free(session->room);
+	session->room = NULL;
+	sem_post(&session->mounted);
 	r = fuse_session_loop_mt(session->server.session, config);
 	fuse_loop_cfg_destroy(config);
 	if (r < 0)
@@ -217,36 +291,48 @@ static int mount_on(struct server *server, const char *mountpoint)
 	int r = tree_before_mount(server->tree, mountpoint);
 
 	if (r < 0 || fuse_session_mount(server->session, mountpoint) < 0)
-		return -1;
-	r = tree_after_mount(server->tree, mountpoint);
-	if (r < 0)
+		r = -1;
+	else
+		r = tree_after_mount(server->tree, mountpoint);
+	if (r < 0) {
+		log_error("MOUNTPOINT %s: cannot be mounted on", mountpoint);
 		fuse_session_unmount(server->session);
+	}
 	return r;
 }
 
 static int mount_and_serve(struct session *session)
 {
 	struct server *server = &session->server;
+	int r = mount_on(server, server->options.mountpoint);
+
+	if (r < 0)
+		return r;
+	r = serve(session);
+	session->failed = session->failed || r < 0;
+	/* else it is unmounted already: what lies at that path by now is not ours to unmount */
+	if (session->failed || session->ended_by)
+		fuse_session_unmount(server->session);
+	return session->failed ? -EIO : 0;
+}
+
+static int run_threads_and_mount(struct session *session)
+{
 	int r;
 
-	server->session = new_session(server);
-	if (!server->session)
-		return 1;
-	if (fuse_set_signal_handlers(server->session) < 0)
-		return 1;
-	if (mount_on(server, server->options.mountpoint) < 0) {
-		log_error("MOUNTPOINT %s: cannot be mounted on", server->options.mountpoint);
-		fuse_remove_signal_handlers(server->session);
-		return 1;
-	}
-	r = serve(session);
-	/* 0: it is unmounted already. What lies at that path by now is not ours to unmount. */
-	if (r != 0 || session->refused)
-		fuse_session_unmount(server->session);
-	g_thread_join(session->starter);
-	upkeep_end(&session->upkeep);
-	fuse_remove_signal_handlers(server->session);
-	return r < 0 || session->refused;
+	session->server.session = new_session(&session->server);
+	if (!session->server.session)
+		return -EINVAL;
+	session->signals =
+		(struct signals){.end = end_by_signal, .reload = reload_by_signal, .context = session};
+	signals_hold(&session->signals);
+	sem_init(&session->mounted, 0, 0);
+	r = start_threads(session);
+	if (r == 0)
+		r = mount_and_serve(session);
+	session->failed = session->failed || r < 0;
+	stop_threads(session);
+	return r;
 }
 
 int session_run(struct options *options, void (*ready)(void))
@@ -256,14 +342,14 @@ int session_run(struct options *options, void (*ready)(void))
 	int r;
 
 	rlimits_lift_file_size();
+	signals_ignore_others();
 	r = creds_init();
-	signal(SIGIO, SIG_IGN); /* a lease of ours was broken */
 	if (r < 0)
 		log_error("capabilities: %s", strerror(-r));
 	else
 		r = server_start(&session.server, descriptors);
 	if (r == 0)
-		r = mount_and_serve(&session);
+		r = run_threads_and_mount(&session);
 	server_stop(&session.server);
 	if (session.server.session)
 		fuse_session_destroy(session.server.session);

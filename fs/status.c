@@ -58,19 +58,11 @@ static int answer_stat(void *context, int argc, char *const *argv, GString *repl
 	return report_stat(&report, argc, argv, reply);
 }
 
-static int answer_reload(void *context, int argc, char *const *argv, GString *reply)
+int status_reload(struct server *server, GString *reply)
 {
-	struct server *server = context;
 	g_autofree char *error = NULL;
-	int r;
+	int r = ruling_load(&server->ruling, server->options.rules, &error);
 
-	(void)argv;
-	if (argc != 1 || !server->options.rules) {
-		g_string_append(
-			reply, argc != 1 ? "reload: takes nothing" : "reload: mounted without rules=FILE");
-		return -EINVAL;
-	}
-	r = ruling_load(&server->ruling, server->options.rules, &error);
 	if (r < 0) {
 		g_string_append(reply, error);
 		return r;
@@ -78,6 +70,19 @@ static int answer_reload(void *context, int argc, char *const *argv, GString *re
 	copy_unkeep_all(server);
 	g_string_append_printf(reply, "%u rules in force\n", ruling_count(&server->ruling));
 	return 0;
+}
+
+static int answer_reload(void *context, int argc, char *const *argv, GString *reply)
+{
+	struct server *server = context;
+
+	(void)argv;
+	if (argc != 1 || !server->options.rules) {
+		g_string_append(
+			reply, argc != 1 ? "reload: takes nothing" : "reload: mounted without rules=FILE");
+		return -EINVAL;
+	}
+	return status_reload(server, reply);
 }
 
 const struct control_verb status_verbs[] = {

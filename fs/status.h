@@ -5,3 +5,8 @@
 
 /* Ended by a row without a name; the context is the struct server. */
 extern const struct control_verb status_verbs[];
+
+struct server;
+
+/* Reads the rules again, of a mount that has some: 0 and how many, or -errno and what is wrong, in *reply. */
+int status_reload(struct server *server, GString *reply);

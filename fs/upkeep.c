@@ -2,6 +2,7 @@
 
 #include "fs/io.h"
 #include "fs/server.h"
+#include "fs/threads.h"
 
 /* Gives memory back while the machine is short of it, and takes it again later. */
 static void relieve_memory(struct server *server)
@@ -39,7 +40,7 @@ static void look_after_the_cache(struct upkeep *upkeep)
 	cache_tick(upkeep->server->cache);
 }
 
-static gpointer tick(gpointer upkeep)
+static void *tick(void *upkeep)
 {
 	each_second(upkeep, look_after_the_cache);
 	return NULL;
@@ -51,17 +52,24 @@ static void look_after_readers(struct upkeep *upkeep)
 }
 
 /* Apart from the ticker, which may have to wait for the disk. */
-static gpointer rescue(gpointer upkeep)
+static void *rescue(void *upkeep)
 {
 	each_second(upkeep, look_after_readers);
 	return NULL;
 }
 
-void upkeep_start(struct upkeep *upkeep, struct server *server)
+int upkeep_start(struct upkeep *upkeep, struct server *server)
 {
+	int r;
+
 	*upkeep = (struct upkeep){.server = server};
-	upkeep->ticker = g_thread_new("ticker", tick, upkeep);
-	upkeep->rescuer = g_thread_new("rescuer", rescue, upkeep);
+	r = thread_start(&upkeep->threads[0], "sieve-tick", tick, upkeep);
+	upkeep->thread_count += r == 0;
+	if (r == 0) {
+		r = thread_start(&upkeep->threads[1], "sieve-rescue", rescue, upkeep);
+		upkeep->thread_count += r == 0;
+	}
+	return r;
 }
 
 void upkeep_end(struct upkeep *upkeep)
@@ -70,6 +78,7 @@ void upkeep_end(struct upkeep *upkeep)
 	upkeep->ending = true;
 	g_cond_broadcast(&upkeep->wake);
 	g_mutex_unlock(&upkeep->lock);
-	g_thread_join(upkeep->ticker);
-	g_thread_join(upkeep->rescuer);
+	for (unsigned i = 0; i < upkeep->thread_count; i++)
+		pthread_join(upkeep->threads[i], NULL);
+	upkeep->thread_count = 0;
 }

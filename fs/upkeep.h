@@ -2,17 +2,20 @@
 #pragma once
 
 #include <glib.h>
+#include <pthread.h>
 #include <stdbool.h>
 
 struct server;
 
 struct upkeep {
 	struct server *server;
-	GThread *ticker, *rescuer;
+	pthread_t threads[2];
+	unsigned thread_count;
 	GMutex lock; /* for ending */
 	GCond wake;
 	bool ending;
 };
 
-void upkeep_start(struct upkeep *upkeep, struct server *server);
+/* 0 or -errno; upkeep_end() is legal after either. */
+int upkeep_start(struct upkeep *upkeep, struct server *server);
 void upkeep_end(struct upkeep *upkeep);

@@ -118,7 +118,7 @@ static void in_the_background_it_returns_once_the_mount_answers(void **state)
 
 static void signals_end_it_cleanly(void **state)
 {
-	static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
+	static const int signals[] = {SIGTERM, SIGINT, SIGQUIT};
 	struct mount mount;
 
 	command_prepare(&mount, "signals");
@@ -136,6 +136,59 @@ static void signals_end_it_cleanly(void **state)
 		snprintf(path, sizeof(path), "%.3000s/written", mount.source);
 		assert_int_equal(shell(NULL, 0, "test $(stat -c %%s '%s') = 100000", path), 0);
 	}
+}
+
+static void other_signals_leave_the_mount_alone(void **state)
+{
+	const int signals[] = {SIGHUP, SIGUSR1, SIGUSR2, SIGALRM, SIGPIPE, SIGVTALRM, SIGPROF, SIGIO, SIGPWR,
+		SIGSTKFLT, SIGXCPU, SIGXFSZ, SIGRTMIN, SIGRTMAX};
+	struct mount mount;
+	pid_t daemon;
+
+	command_prepare(&mount, "others");
+	assert_int_equal(command_start(&mount, "admit=0"), 0);
+	daemon = command_find_daemon(mount.point);
+	assert_int_not_equal(daemon, 0);
+	for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++)
+		assert_return_code(kill(daemon, signals[i]), errno);
+	poll(NULL, 0, 50);
+	command_assert_answers(&mount);
+	assert_int_equal(command_find_daemon(mount.point), daemon);
+	assert_int_equal(mount_umount(mount.point), 0);
+	command_assert_gone(&mount);
+}
+
+static void write_rule(const char *path, const char *lane)
+{
+	assert_int_equal(shell(NULL, 0, "printf '[all]\\nlane = %s\\n' >'%s'", lane, path), 0);
+}
+
+static void sighup_reads_the_rules_again(void **state)
+{
+	char rules[PATH_MAX], options[PATH_MAX + 64], path[PATH_MAX];
+	struct mount mount;
+	long long before;
+
+	if (geteuid())
+		SKIP_TEST("an ordinary user's mount has one lane");
+	command_prepare(&mount, "hangup");
+	snprintf(path, sizeof(path), "%.3000s/hello", mount.point);
+	snprintf(rules, sizeof(rules), "%.3000s/hangup.rules", config.base);
+	snprintf(options, sizeof(options), "admit=0,rules=%.3000s", rules);
+	write_rule(rules, "plain");
+	assert_int_equal(command_start(&mount, options), 0);
+	warm(path);
+	assert_int_equal(mount_stat(&mount, "direct/opens"), 0);
+	write_rule(rules, "direct");
+	before = mount_stat(&mount, "direct/opens");
+	assert_return_code(kill(command_find_daemon(mount.point), SIGHUP), errno);
+	for (int i = 0; i < 500 && mount_stat(&mount, "direct/opens") == before; i++) {
+		poll(NULL, 0, 10);
+		warm(path);
+	}
+	assert_true(mount_stat(&mount, "direct/opens") > before);
+	assert_int_equal(mount_umount(mount.point), 0);
+	command_assert_gone(&mount);
 }
 
 static void a_busy_mount_refuses_umount_and_goes_on(void **state)
@@ -266,6 +319,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(help_and_version_answer),
 	cmocka_unit_test(in_the_background_it_returns_once_the_mount_answers),
 	cmocka_unit_test(signals_end_it_cleanly),
+	cmocka_unit_test(other_signals_leave_the_mount_alone),
+	cmocka_unit_test(sighup_reads_the_rules_again),
 	cmocka_unit_test(a_busy_mount_refuses_umount_and_goes_on),
 	cmocka_unit_test(mounting_over_source_itself_works),
 	cmocka_unit_test(mount_with_a_type_passes_generic_options),
