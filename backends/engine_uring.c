@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <liburing.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -19,6 +20,8 @@ enum {
 	REAP_BATCH = 32,
 	WORKERS_MAX =
 		64, /* for requests that the kernel can't do without blocking: buffered reads and writes */
+	WORKER_START_MS = 2000, /* of a ring's thread, before anything is asked of it */
+	WORKER_TRY_MS = 100,    /* of any other, at its first request */
 };
 
 struct ring {
@@ -33,6 +36,8 @@ struct ring {
 	int wake_fd;
 	uint64_t wake_value;
 	pthread_t thread;
+	sem_t started;
+	int start_result;
 };
 
 struct uring_engine {
@@ -44,6 +49,44 @@ struct uring_engine {
 static _Thread_local struct ring *own_ring;
 static _Thread_local bool reaping; /* this thread is in a done() already */
 static _Thread_local char self;    /* its address names the thread */
+
+/*
+ * What cannot be done at once the kernel gives to a worker that belongs to the submitting thread, and starts
+ * one where there is none; the last one stays. Where no more tasks are allowed the request waits for ever. So
+ * a thread whose worker does not start leaves its requests to the ring's thread, which has one from the
+ * beginning.
+ */
+static _Thread_local enum { WORKER_UNTRIED, WORKER_THERE, WORKER_NONE } own_worker;
+
+/* 0 or -errno. By a ring of its own: what waits in another one may need this thread. */
+static int worker_start(unsigned limit_ms)
+{
+	struct __kernel_timespec limit = {limit_ms / 1000, limit_ms % 1000 * 1000000L};
+	struct io_uring_sqe *sqe;
+	struct io_uring_cqe *cqe;
+	struct io_uring uring;
+	int r = io_uring_queue_init(1, &uring, IORING_SETUP_CLAMP);
+
+	if (r < 0)
+		return r;
+	sqe = io_uring_get_sqe(&uring);
+	io_uring_prep_nop(sqe);
+	sqe->flags |= IOSQE_ASYNC;
+	r = io_uring_submit(&uring);
+	if (r > 0)
+		r = io_uring_wait_cqe_timeout(&uring, &cqe, &limit);
+	if (r == 0)
+		r = cqe->res;
+	io_uring_queue_exit(&uring);
+	return r == -ETIME || r == -ECANCELED ? -EAGAIN : r;
+}
+
+static bool has_own_worker(void)
+{
+	if (own_worker == WORKER_UNTRIED)
+		own_worker = worker_start(WORKER_TRY_MS) == 0 ? WORKER_THERE : WORKER_NONE;
+	return own_worker == WORKER_THERE;
+}
 
 static void ring_wake(struct ring *ring)
 {
@@ -137,8 +180,8 @@ static bool ring_refill(struct ring *ring, bool woken)
 
 static void ring_submit(struct ring *ring, struct engine_op *op)
 {
+	bool may_push = has_own_worker(), pushed;
 	unsigned count = 1;
-	bool pushed;
 
 	lock_take(&ring->submit_lock, LOCK_ENGINE);
 	*ring->backlog_tail = op;
@@ -146,7 +189,7 @@ static void ring_submit(struct ring *ring, struct engine_op *op)
 		count++;
 	ring->backlog_tail = &op->next;
 	atomic_fetch_add(&ring->in_flight, count);
-	pushed = ring_push(ring);
+	pushed = may_push && ring_push(ring);
 	lock_drop(&ring->submit_lock, LOCK_ENGINE);
 	/* Out of memory in the kernel, say: the ring's thread tries again. */
 	if (!pushed && ring != own_ring)
@@ -245,6 +288,11 @@ static void *ring_run(void *context)
 	struct ring *ring = context;
 	bool settled;
 
+	ring->start_result = worker_start(WORKER_START_MS);
+	own_worker = ring->start_result == 0 ? WORKER_THERE : WORKER_NONE;
+	sem_post(&ring->started);
+	if (own_worker == WORKER_NONE)
+		return NULL;
 	own_ring = ring;
 	settled = ring_refill(ring, false);
 	while (!atomic_load(&ring->stopping) || atomic_load(&ring->in_flight)) {
@@ -287,6 +335,7 @@ static void ring_deinit(struct ring *ring)
 {
 	io_uring_queue_exit(&ring->uring);
 	close(ring->wake_fd);
+	sem_destroy(&ring->started);
 	pthread_mutex_destroy(&ring->submit_lock);
 	pthread_mutex_destroy(&ring->reap_lock);
 }
@@ -310,7 +359,15 @@ static int ring_init(struct ring *ring, struct uring_engine *owner)
 	io_uring_register_iowq_max_workers(&ring->uring, workers);
 	pthread_mutex_init(&ring->submit_lock, NULL);
 	pthread_mutex_init(&ring->reap_lock, NULL);
+	sem_init(&ring->started, 0, 0);
 	r = engine_thread_start(&ring->thread, "sieve-io", ring_run, ring);
+	if (r == 0) {
+		while (sem_wait(&ring->started) < 0)
+			;
+		r = ring->start_result;
+		if (r < 0)
+			pthread_join(ring->thread, NULL);
+	}
 	if (r < 0)
 		ring_deinit(ring);
 	return r;

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <semaphore.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/statvfs.h>
 #include <sys/sysinfo.h>
@@ -27,7 +28,8 @@ struct session {
 	void (*ready)(void);
 	struct upkeep upkeep;
 	struct signals signals;
-	struct thread_room *room; /* for libfuse's own threads */
+	struct thread_room *room;  /* for libfuse's own threads */
+	struct thread_room *spare; /* for mount(8) and fusermount3, which libfuse may run */
 	pthread_t starter;
 	bool starter_runs;
 	sem_t mounted;
@@ -193,6 +195,22 @@ static struct fuse_session *new_session(struct server *server)
 	return session;
 }
 
+static struct {
+	bool over; /* the mount is there */
+	char text[256];
+} complaint;
+
+/* A refusal is one line, which libfuse's reason is a part of; what it says later goes where our lines go. */
+static void hear_libfuse(enum fuse_log_level level, const char *format, va_list args)
+{
+	if (level > FUSE_LOG_ERR)
+		return;
+	if (complaint.over)
+		log_vwrite(LOG_LEVEL_WARNING, format, args);
+	else
+		vsnprintf(complaint.text, sizeof(complaint.text), format, args);
+}
+
 /* The first request that the mount answers. */
 static void *wait_until_it_answers(void *data)
 {
@@ -248,6 +266,8 @@ static int start_threads(struct session *session)
 	session->starter_runs = r == 0;
 	if (r == 0)
 		r = thread_room_hold(threads_of_libfuse(server), &session->room);
+	if (r == 0)
+		r = thread_room_hold(1, &session->spare);
 	if (r < 0)
 		log_error("cannot start its threads: %s; is the number of tasks limited "
 			  "(ulimit -u, TasksMax, pids.max)?",
@@ -258,6 +278,7 @@ static int start_threads(struct session *session)
 /* But for the pools, which are the server's. */
 static void stop_threads(struct session *session)
 {
+	thread_room_free(session->spare);
 	thread_room_free(session->room);
 	if (session->starter_runs) {
 		sem_post(&session->mounted);
@@ -278,6 +299,7 @@ static int serve(struct session *session)
 	fuse_loop_cfg_set_idle_threads(config, WORKER_THREADS);
 	thread_room_free(session->room);
 	session->room = NULL;
+	complaint.over = true;
 	sem_post(&session->mounted);
 	r = fuse_session_loop_mt(session->server.session, config);
 	fuse_loop_cfg_destroy(config);
@@ -295,7 +317,8 @@ static int mount_on(struct server *server, const char *mountpoint)
 	else
 		r = tree_after_mount(server->tree, mountpoint);
 	if (r < 0) {
-		log_error("MOUNTPOINT %s: cannot be mounted on", mountpoint);
+		log_error("MOUNTPOINT %s: cannot be mounted on%s%s", mountpoint, *complaint.text ? ": " : "",
+			complaint.text);
 		fuse_session_unmount(server->session);
 	}
 	return r;
@@ -304,8 +327,11 @@ static int mount_on(struct server *server, const char *mountpoint)
 static int mount_and_serve(struct session *session)
 {
 	struct server *server = &session->server;
-	int r = mount_on(server, server->options.mountpoint);
+	int r;
 
+	thread_room_free(session->spare);
+	session->spare = NULL;
+	r = mount_on(server, server->options.mountpoint);
 	if (r < 0)
 		return r;
 	r = serve(session);
@@ -320,9 +346,13 @@ static int run_threads_and_mount(struct session *session)
 {
 	int r;
 
+	if (!session->server.options.debug)
+		fuse_set_log_func(hear_libfuse);
 	session->server.session = new_session(&session->server);
-	if (!session->server.session)
+	if (!session->server.session) {
+		log_error("%s", *complaint.text ? complaint.text : "libfuse refuses the options");
 		return -EINVAL;
+	}
 	session->signals =
 		(struct signals){.end = end_by_signal, .reload = reload_by_signal, .context = session};
 	signals_hold(&session->signals);

@@ -173,11 +173,87 @@ static void an_automount_point_that_is_its_own_source_is_refused(void **state)
 	assert_return_code(umount2(mount.point, MNT_DETACH), errno);
 }
 
+/* --- few tasks allowed --------------------------------------------------------------------------- */
+
+/* A group of processes with a limit, of the pids controller; "" where there is none. */
+static void make_pids_group(char group[PATH_MAX])
+{
+	static const char *const roots[] = {"/sys/fs/cgroup/pids", "/sys/fs/cgroup"};
+	char path[PATH_MAX];
+
+	for (size_t i = 0; i < 2; i++) {
+		snprintf(group, PATH_MAX, "%s/sievefs-test-%d", roots[i], getpid());
+		snprintf(path, PATH_MAX, "%.3000s/pids.max", group);
+		if (mkdir(group, 0755) == 0 && access(path, W_OK) == 0)
+			return;
+		rmdir(group);
+	}
+	*group = 0;
+}
+
+/* Reads, writes, syncs and fills: each has to return. The exit status, 124 where one did not. */
+static int use_the_mount(const struct mount *mount)
+{
+	return shell(command_output, sizeof(command_output),
+		"timeout -k 1 20 sh -ec 'cd \"%s\"; cat many/* many/* many/* >/dev/null; cmp big \"%s/big\"; "
+		"dd if=big of=out bs=1M conv=fsync status=none; cmp out big; echo x >>hello; "
+		"dd if=big of=small bs=4k count=5 oflag=dsync status=none; rm out small'",
+		mount->point, mount->source);
+}
+
+/* True if it was mounted, and all went well. */
+static bool try_with_tasks(struct mount *mount, const char *group, int limit)
+{
+	int r;
+
+	r = shell(command_output, sizeof(command_output),
+		"echo %d >'%s/pids.max'; echo $$ >'%s/cgroup.procs'; "
+		"exec '%s' -o admit=1,settle=0%s%s '%s' '%s'",
+		limit, group, group, getenv("SIEVEFS"), config.transport ? ",transport=" : "",
+		config.transport ? config.transport : "", mount->source, mount->point);
+	if (r) {
+		if (r != 1 || command_line_count(command_output) != 1 || mount_is_on(mount->point))
+			fail_msg("with %d tasks: exit status %d, %s", limit, r, command_output);
+		return false;
+	}
+	r = use_the_mount(mount);
+	if (r)
+		fail_msg("with %d tasks: status %d of %s", limit, r, command_output);
+	assert_int_equal(mount_umount(mount->point), 0);
+	command_assert_gone(mount);
+	return true;
+}
+
+static void with_few_tasks_it_is_refused_in_one_line_or_serves(void **state)
+{
+	char group[PATH_MAX];
+	struct mount mount;
+	int limit = 1, served = 0;
+
+	if (geteuid())
+		SKIP_TEST("needs root");
+	make_pids_group(group);
+	if (!*group)
+		SKIP_TEST("no pids controller");
+	command_prepare(&mount, "tasks");
+	assert_int_equal(shell(NULL, 0,
+				 "cd '%s' && head -c 20M /dev/urandom >big && mkdir many && cd many && "
+				 "for i in $(seq 20); do echo $i >$i; done",
+				 mount.source),
+		0);
+	for (; served < 4 && limit < 200; limit++)
+		served += try_with_tasks(&mount, group, limit);
+	assert_int_equal(served, 4);
+	assert_true(try_with_tasks(&mount, group, limit + 6));
+	assert_return_code(rmdir(group), errno);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(with_standard_descriptors_closed_it_mounts_and_serves),
 	cmocka_unit_test(every_program_takes_closed_descriptors),
 	cmocka_unit_test(an_automount_point_is_mounted_when_it_is_stepped_on),
 	cmocka_unit_test(an_automount_point_that_is_its_own_source_is_refused),
+	cmocka_unit_test(with_few_tasks_it_is_refused_in_one_line_or_serves),
 };
 
 static const struct suite suite = {
