@@ -11,7 +11,7 @@
 
 #define IO_BUFFER OPTIONS_MAX_READ
 #define IO_ALIGN 4096
-#define IO_POOL 16 /* kept for the next requests of a pool */
+#define IDLE_MAX 16 /* kept for the next requests of a pool */
 #define POOLS 16
 #define OVERDUE_NS 1000000000ull
 #define LOOKED_AT 1024 /* overdue readers at a time: more than the kernel lets wait on most machines */
@@ -27,6 +27,13 @@ struct io_pool {
 static struct io_pool pools[POOLS] = {
 	[0 ... POOLS - 1] = {.lock = PTHREAD_MUTEX_INITIALIZER, .landed = PTHREAD_COND_INITIALIZER},
 };
+
+static unsigned idle_max = IDLE_MAX;
+
+void io_limit_idle(uint64_t memory)
+{
+	idle_max = (unsigned)CLAMP(memory / 16 / POOLS / IO_BUFFER, 1, IDLE_MAX);
+}
 
 static struct io_pool *own_pool(void)
 {
@@ -92,7 +99,7 @@ void io_put(struct io *io)
 	lock_take(&pool->lock, LOCK_IO);
 	if (io->begun)
 		has_landed(pool);
-	if (pool->idle_count < IO_POOL) {
+	if (pool->idle_count < idle_max) {
 		io->next = pool->idle;
 		pool->idle = io;
 		pool->idle_count++;

@@ -32,6 +32,9 @@ struct io {
 	struct io *next, **link;
 };
 
+/* Before the first: how many buffers are kept for later requests follows the memory there is, in bytes. */
+void io_limit_idle(uint64_t memory);
+
 /* NULL without memory. */
 struct io *io_get(fuse_req_t req, struct handle *handle);
 void io_put(struct io *io);

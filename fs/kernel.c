@@ -34,6 +34,9 @@ int kernel_choose_transport(struct server *server)
 		.wish = server->options.transport,
 		.libfuse_is_safe = LIBFUSE_URING_IS_SAFE,
 		.switched_on = uring_is_on(),
+		.cpus = (unsigned)get_nprocs_conf(),
+		.depth = server->options.uring_depth,
+		.memory = server->options.memory,
 	};
 	struct statfs fs;
 	int r;
@@ -44,19 +47,10 @@ int kernel_choose_transport(struct server *server)
 	}
 	facts.source = fstype_find((uint32_t)fs.f_type);
 	r = transport_choose(&facts, &server->uring, &server->transport_why);
+	server->uring_depth = transport_depth(&facts);
 	if (r < 0)
 		log_error("transport=uring: %s", server->transport_why);
 	return r;
-}
-
-/* Each CPU has a queue, and each request of it 1 MiB. */
-unsigned kernel_uring_depth(const struct server *server)
-{
-	int cpus = get_nprocs_conf();
-
-	if (server->options.uring_depth)
-		return server->options.uring_depth;
-	return cpus <= 8 ? 8 : cpus <= 32 ? 4 : 2;
 }
 
 static bool is_mount_admin(void)

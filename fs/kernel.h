@@ -8,8 +8,5 @@ struct server;
 int kernel_choose_transport(struct server *server);
 int kernel_choose_passthrough(struct server *server);
 
-/* Requests per queue over io_uring. */
-unsigned kernel_uring_depth(const struct server *server);
-
 /* Once it is sure that there will be a mount: a refusal is one line. */
 void kernel_say_what_is_missing(const struct server *server);

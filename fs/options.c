@@ -281,6 +281,8 @@ static void fit_defaults(struct parse *parse)
 
 	uint64_t largest = options->cache_size / EVICT_LARGEST_PART;
 
+	if (!is_given(parse, "direct_memory"))
+		options->direct_memory = CLAMP(options->memory / 8, MIB, options->direct_memory);
 	if (options->small_max > largest && !is_given(parse, "small_max"))
 		options->small_max = largest;
 	if (options->direct_readahead > options->direct_memory && !is_given(parse, "direct_readahead"))
@@ -389,6 +391,7 @@ int options_read(struct options *options, int argc, char **argv, uint64_t memory
 	struct parse parse = {.options = options, .memory = memory, .error = error};
 	int r;
 
+	options->memory = memory ? memory : UINT64_MAX; /* 0: not known */
 	option_table_set_fallbacks(&table, options, memory);
 	r = take_flags(&parse, argc, argv);
 	if (r < 0 || options->action == OPTIONS_HELP || options->action == OPTIONS_VERSION)

@@ -46,6 +46,7 @@ struct options {
 
 	char *warning; /* what is valid but hardly meant, as one line; NULL: nothing */
 
+	uint64_t memory;       /* bytes, that percentages are of: the machine's or the memory cgroup's */
 	uint64_t cache_size;   /* bytes */
 	uint64_t cache_min;    /* bytes; short memory shrinks the cache no further */
 	uint64_t memory_floor; /* bytes that shall stay available on the machine; 0: no floor */

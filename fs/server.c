@@ -140,6 +140,7 @@ int server_start(struct server *server, unsigned descriptors)
 		.stream = o->large == OPT_LARGE_STREAM,
 	};
 	pthread_mutex_init(&server->handles.lock, NULL);
+	io_limit_idle(o->memory);
 	server->privileged = creds_privileged();
 	server->control = (struct control){.verbs = status_verbs, .context = server, .owner = geteuid()};
 	r = start_rules(server);
@@ -172,7 +173,7 @@ int server_start_pools(struct server *server)
 	if (r == 0)
 		r = pool_new(&wait, &server->waiters);
 	/* over io_uring each keeps one of its CPU's requests from others */
-	server->waiting_max = server->uring ? kernel_uring_depth(server) / 2 : UINT_MAX;
+	server->waiting_max = server->uring ? MAX(1, server->uring_depth / 2) : UINT_MAX;
 	return r;
 }
 

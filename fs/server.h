@@ -30,11 +30,12 @@ struct server {
 	struct pool *waiters; /* requests that wait for somebody's lease */
 	unsigned waiting_max; /* of them at a time: others are refused */
 	_Atomic unsigned waiting;
-	bool privileged;     /* runs as root: many users, handles, passthrough */
-	bool passthrough;    /* the kernel offers it and it may be used */
-	bool stacked;        /* SOURCE lies on another file system */
-	bool uring;          /* requests come over io_uring */
-	char *transport_why; /* and why, or why not; owned */
+	bool privileged;      /* runs as root: many users, handles, passthrough */
+	bool passthrough;     /* the kernel offers it and it may be used */
+	bool stacked;         /* SOURCE lies on another file system */
+	bool uring;           /* requests come over io_uring */
+	unsigned uring_depth; /* as many on each queue */
+	char *transport_why;  /* and why, or why not; owned */
 	struct control control;
 	struct handle_list handles;
 	struct ruling ruling;

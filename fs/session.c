@@ -21,7 +21,8 @@
 
 #define MAX_WRITE (1 << 20)
 #define PAGE 4096
-#define WORKER_THREADS 64
+#define WORKER_THREADS 64 /* over /dev/fuse each has a buffer for the largest write */
+#define WORKER_THREADS_MIN 8
 
 struct session {
 	struct server server;
@@ -181,7 +182,7 @@ static struct fuse_session *new_session(struct server *server)
 		g_string_append(list, ",allow_other");
 	add_mount_flags(server, list);
 	if (server->uring)
-		g_string_append_printf(list, ",io_uring,io_uring_q_depth=%u", kernel_uring_depth(server));
+		g_string_append_printf(list, ",io_uring,io_uring_q_depth=%u", server->uring_depth);
 	g_string_append_printf(list, ",max_read=%u", max_read_of(server));
 	if (o->debug)
 		g_string_append(list, ",debug");
@@ -291,12 +292,14 @@ static void stop_threads(struct session *session)
 static int serve(struct session *session)
 {
 	struct fuse_loop_config *config = fuse_loop_cfg_create();
+	uint64_t fit = session->server.options.memory / 8 / MAX_WRITE;
+	unsigned threads = (unsigned)CLAMP(fit, WORKER_THREADS_MIN, WORKER_THREADS);
 	int r;
 
 	fuse_loop_cfg_set_clone_fd(config, 0);
 	/* none leaves when idle: the kernel cancels what an exiting thread has submitted to io_uring */
-	fuse_loop_cfg_set_max_threads(config, WORKER_THREADS);
-	fuse_loop_cfg_set_idle_threads(config, WORKER_THREADS);
+	fuse_loop_cfg_set_max_threads(config, threads);
+	fuse_loop_cfg_set_idle_threads(config, threads);
 	thread_room_free(session->room);
 	session->room = NULL;
 	complaint.over = true;

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "backends/fstype.h"
 #include "fs/options.h"
@@ -20,7 +21,16 @@ struct transport_facts {
 	const struct fstype *source; /* of the file system that SOURCE itself is on */
 	bool libfuse_is_safe;        /* it loses no replies over io_uring */
 	bool switched_on;            /* the kernel has FUSE over io_uring, and root turned it on */
+	unsigned cpus;               /* each has a queue */
+	unsigned depth;              /* requests per queue that were asked for; 0: by the host */
+	uint64_t memory;             /* bytes, of the machine or of the memory cgroup */
 };
+
+/*
+ * Requests per queue: fewer on large hosts, and so many that their buffers take no more than an eighth of
+ * memory, but never less than two.
+ */
+unsigned transport_depth(const struct transport_facts *facts);
 
 /* 0 and *uring, or -EOPNOTSUPP: what was asked for cannot be had. *why is set either way; the caller frees it
  * with g_free(). */

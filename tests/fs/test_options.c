@@ -531,6 +531,37 @@ static void little_memory_still_gives_a_usable_default(void **state)
 	options_deinit(&options);
 }
 
+static void streams_take_an_eighth_of_little_memory(void **state)
+{
+	static const struct {
+		const char *asked;
+		uint64_t memory_mib, streams_mib, readahead_mib;
+	} table[] = {
+		{"admit=1", 64, 8, 8},
+		{"admit=1", 16, 2, 2},
+		{"admit=1", 4, 1, 1},
+		{"admit=1", 511, 63, 8},
+		{"admit=1", 8192, 64, 8},
+		{"admit=1", 0, 64, 8},
+		{"direct_memory=32M", 64, 32, 8},
+		{"direct_memory=128M", 8192, 128, 8},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(table); i++) {
+		char program[] = "sievefs", o[] = "-o", source[] = "/a", mountpoint[] = "/b";
+		g_autofree char *asked = g_strdup(table[i].asked);
+		char *argv[] = {program, o, asked, source, mountpoint, NULL};
+		char *error = NULL;
+		struct options options;
+
+		options_init(&options);
+		assert_int_equal(options_read(&options, 5, argv, table[i].memory_mib << 20, &error), 0);
+		assert_int_equal(options.direct_memory >> 20, table[i].streams_mib);
+		assert_int_equal(options.direct_readahead >> 20, table[i].readahead_mib);
+		options_deinit(&options);
+	}
+}
+
 /* Runs options_parse() on a command line and gives its error line, NULL where there was none. */
 static char *parse_words(struct options *options, const char *const *words)
 {
@@ -667,6 +698,7 @@ int main(void)
 		cmocka_unit_test(mount_helpers_flags_are_understood),
 		cmocka_unit_test(exclusive_lengthens_the_timeouts_not_given),
 		cmocka_unit_test(little_memory_still_gives_a_usable_default),
+		cmocka_unit_test(streams_take_an_eighth_of_little_memory),
 		cmocka_unit_test(operands_must_be_directories),
 		cmocka_unit_test(rules_must_be_a_file_outside_the_mount),
 		cmocka_unit_test(rules_become_an_absolute_path),

@@ -18,6 +18,8 @@ static struct transport_facts facts_of(enum option_transport wish, uint32_t magi
 		.source = fstype_find(magic),
 		.libfuse_is_safe = true,
 		.switched_on = true,
+		.cpus = 2,
+		.memory = 1ull << 30,
 	};
 }
 
@@ -105,6 +107,50 @@ static void uring_is_refused_where_it_cannot_be_had(void **state)
 	assert_refused(&unsafe, "loses replies");
 }
 
+static void queues_are_as_deep_as_an_eighth_of_memory_allows(void **state)
+{
+	static const struct {
+		unsigned cpus, asked;
+		uint64_t memory_mib;
+		unsigned depth;
+	} table[] = {
+		{2, 0, 1024, 8},
+		{2, 0, 128, 8},
+		{2, 0, 127, 4},
+		{2, 0, 64, 4},
+		{2, 0, 32, 2},
+		{2, 0, 1, 2},
+		{2, 16, 64, 16},
+		{8, 0, 512, 8},
+		{9, 0, 65536, 4},
+		{33, 0, 65536, 2},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(table); i++) {
+		struct transport_facts facts = facts_of(TRANSPORT_AUTO, EXT4_SUPER_MAGIC);
+
+		facts.cpus = table[i].cpus;
+		facts.depth = table[i].asked;
+		facts.memory = table[i].memory_mib << 20;
+		assert_int_equal(transport_depth(&facts), table[i].depth);
+	}
+}
+
+static void auto_takes_dev_fuse_where_the_queues_would_take_too_much_memory(void **state)
+{
+	struct transport_facts facts = facts_of(TRANSPORT_AUTO, EXT4_SUPER_MAGIC);
+
+	facts.memory = 32ull << 20;
+	assert_choice(&facts, true, "a local one");
+	facts.memory--;
+	assert_choice(&facts, false, "more than an eighth of memory");
+	facts.depth = 2;
+	assert_choice(&facts, true, "a local one");
+	facts.depth = 0;
+	facts.wish = TRANSPORT_URING;
+	assert_choice(&facts, true, "asked for");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -114,6 +160,8 @@ int main(void)
 		cmocka_unit_test(nobody_is_told_to_turn_on_what_would_not_be_taken),
 		cmocka_unit_test(what_was_asked_for_is_taken_over_any_file_system),
 		cmocka_unit_test(uring_is_refused_where_it_cannot_be_had),
+		cmocka_unit_test(queues_are_as_deep_as_an_eighth_of_memory_allows),
+		cmocka_unit_test(auto_takes_dev_fuse_where_the_queues_would_take_too_much_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

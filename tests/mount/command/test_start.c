@@ -1,5 +1,6 @@
 /* How a mount starts in surroundings that are not a shell's: closed descriptors, an automounter. */
 #include "tests/mount/command/command.h"
+#include "tests/support/group.h"
 #include "tests/support/suite.h"
 #include "tests/support/tape.h"
 #include <errno.h>
@@ -175,22 +176,6 @@ static void an_automount_point_that_is_its_own_source_is_refused(void **state)
 
 /* --- few tasks allowed --------------------------------------------------------------------------- */
 
-/* A group of processes with a limit, of the pids controller; "" where there is none. */
-static void make_pids_group(char group[PATH_MAX])
-{
-	static const char *const roots[] = {"/sys/fs/cgroup/pids", "/sys/fs/cgroup"};
-	char path[PATH_MAX];
-
-	for (size_t i = 0; i < 2; i++) {
-		snprintf(group, PATH_MAX, "%s/sievefs-test-%d", roots[i], getpid());
-		snprintf(path, PATH_MAX, "%.3000s/pids.max", group);
-		if (mkdir(group, 0755) == 0 && access(path, W_OK) == 0)
-			return;
-		rmdir(group);
-	}
-	*group = 0;
-}
-
 /* Reads, writes, syncs and fills: each has to return. The exit status, 124 where one did not. */
 static int use_the_mount(const struct mount *mount)
 {
@@ -202,14 +187,16 @@ static int use_the_mount(const struct mount *mount)
 }
 
 /* True if it was mounted, and all went well. */
-static bool try_with_tasks(struct mount *mount, const char *group, int limit)
+static bool try_with_tasks(struct mount *mount, int limit)
 {
+	char word[16];
 	int r;
 
+	snprintf(word, sizeof(word), "%d", limit);
+	group_set("pids.max", "pids.max", word);
 	r = shell(command_output, sizeof(command_output),
-		"echo %d >'%s/pids.max'; echo $$ >'%s/cgroup.procs'; "
-		"exec '%s' -o admit=1,settle=0%s%s '%s' '%s'",
-		limit, group, group, getenv("SIEVEFS"), config.transport ? ",transport=" : "",
+		"echo $$ >'%s'; exec '%s' -o admit=1,settle=0%s%s '%s' '%s'", group_procs(),
+		getenv("SIEVEFS"), config.transport ? ",transport=" : "",
 		config.transport ? config.transport : "", mount->source, mount->point);
 	if (r) {
 		if (r != 1 || command_line_count(command_output) != 1 || mount_is_on(mount->point))
@@ -226,14 +213,12 @@ static bool try_with_tasks(struct mount *mount, const char *group, int limit)
 
 static void with_few_tasks_it_is_refused_in_one_line_or_serves(void **state)
 {
-	char group[PATH_MAX];
 	struct mount mount;
 	int limit = 1, served = 0;
 
 	if (geteuid())
 		SKIP_TEST("needs root");
-	make_pids_group(group);
-	if (!*group)
+	if (!group_begin("pids"))
 		SKIP_TEST("no pids controller");
 	command_prepare(&mount, "tasks");
 	assert_int_equal(shell(NULL, 0,
@@ -242,10 +227,9 @@ static void with_few_tasks_it_is_refused_in_one_line_or_serves(void **state)
 				 mount.source),
 		0);
 	for (; served < 4 && limit < 200; limit++)
-		served += try_with_tasks(&mount, group, limit);
+		served += try_with_tasks(&mount, limit);
 	assert_int_equal(served, 4);
-	assert_true(try_with_tasks(&mount, group, limit + 6));
-	assert_return_code(rmdir(group), errno);
+	assert_true(try_with_tasks(&mount, limit + 6));
 }
 
 static const struct CMUnitTest tests[] = {
@@ -253,7 +237,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(every_program_takes_closed_descriptors),
 	cmocka_unit_test(an_automount_point_is_mounted_when_it_is_stepped_on),
 	cmocka_unit_test(an_automount_point_that_is_its_own_source_is_refused),
-	cmocka_unit_test(with_few_tasks_it_is_refused_in_one_line_or_serves),
+	cmocka_unit_test_teardown(with_few_tasks_it_is_refused_in_one_line_or_serves, group_end),
 };
 
 static const struct suite suite = {
