@@ -175,6 +175,11 @@ static void keep_generic(struct options *options, const char *text)
 	if (strcmp(text, "ro") == 0 || strcmp(text, "rw") == 0)
 		options->read_only = text[1] == 'o';
 	options->generic_flags = generic_option_flags(options->generic_flags, text);
+	/* not for libfuse, which leaves it to a fusermount3 that may not know it */
+	if (strcmp(text, "auto_unmount") == 0) {
+		options->auto_unmount = true;
+		return;
+	}
 	if (options->kernel_options->len > 0)
 		g_string_append_c(options->kernel_options, ',');
 	append_escaped(options->kernel_options, text);

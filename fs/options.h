@@ -37,6 +37,7 @@ struct options {
 	bool debug; /* -d: foreground, log=debug, and libfuse's own trace */
 	bool read_only;
 	unsigned generic_flags; /* enum generic_flag: of kernel_options, what the daemon has a part in */
+	bool auto_unmount; /* also when the daemon is killed */
 
 	/*
 	 * Generic mount options that libfuse and the kernel take, joined by commas, for libfuse's -o: ""

@@ -8,6 +8,7 @@
 #include <sys/sysinfo.h>
 
 #include "fs/creds.h"
+#include "fs/guard.h"
 #include "fs/kernel.h"
 #include "fs/log.h"
 #include "fs/ops.h"
@@ -29,6 +30,7 @@ struct session {
 	void (*ready)(void);
 	struct upkeep upkeep;
 	struct signals signals;
+	struct guard guard;
 	struct thread_room *room;  /* for libfuse's own threads */
 	struct thread_room *spare; /* for mount(8) and fusermount3, which libfuse may run */
 	pthread_t starter;
@@ -337,11 +339,14 @@ static int mount_and_serve(struct session *session)
 	r = mount_on(server, server->options.mountpoint);
 	if (r < 0)
 		return r;
+	guard_mounted(&session->guard);
 	r = serve(session);
 	session->failed = session->failed || r < 0;
 	/* else it is unmounted already: what lies at that path by now is not ours to unmount */
-	if (session->failed || session->ended_by)
+	if (session->failed || session->ended_by) {
 		fuse_session_unmount(server->session);
+		guard_unmount(&session->guard); /* libfuse may have failed to run umount(8) */
+	}
 	return session->failed ? -EIO : 0;
 }
 
@@ -376,6 +381,11 @@ int session_run(struct options *options, void (*ready)(void))
 
 	rlimits_lift_file_size();
 	signals_ignore_others();
+	r = guard_begin(&session.guard, options->mountpoint, options->auto_unmount);
+	if (r < 0) {
+		log_error("auto_unmount: the process that watches cannot be started: %s", strerror(-r));
+		return 1;
+	}
 	r = creds_init();
 	if (r < 0)
 		log_error("capabilities: %s", strerror(-r));
@@ -386,5 +396,6 @@ int session_run(struct options *options, void (*ready)(void))
 	server_stop(&session.server);
 	if (session.server.session)
 		fuse_session_destroy(session.server.session);
+	guard_end(&session.guard);
 	return r != 0;
 }

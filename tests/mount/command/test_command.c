@@ -138,6 +138,21 @@ static void signals_end_it_cleanly(void **state)
 	}
 }
 
+/* The one of the two processes that has the threads: the other one watches. */
+static void kill_daemon(const struct mount *mount)
+{
+	assert_int_equal(shell(command_output, sizeof(command_output),
+				 "for p in $(pgrep -f '%s'); do [ $(ls /proc/$p/task | wc -l) -gt 1 ] && "
+				 "kill -9 $p; done; true",
+				 mount->point),
+		0);
+}
+
+static int mount_tmpfs(const char *point)
+{
+	return mount("none", point, "tmpfs", 0, NULL);
+}
+
 static void other_signals_leave_the_mount_alone(void **state)
 {
 	const int signals[] = {SIGHUP, SIGUSR1, SIGUSR2, SIGALRM, SIGPIPE, SIGVTALRM, SIGPROF, SIGIO, SIGPWR,
@@ -189,6 +204,47 @@ static void sighup_reads_the_rules_again(void **state)
 	assert_true(mount_stat(&mount, "direct/opens") > before);
 	assert_int_equal(mount_umount(mount.point), 0);
 	command_assert_gone(&mount);
+}
+
+static void a_killed_daemon_is_unmounted_with_auto_unmount(void **state)
+{
+	char path[PATH_MAX];
+	struct mount mount;
+	int fd;
+
+	command_prepare(&mount, "auto");
+	for (int busy = 0; busy < 2; busy++) {
+		if (command_start(&mount, "admit=1,settle=0,auto_unmount"))
+			fail_msg("did not start: %s", command_output);
+		command_assert_answers(&mount);
+		snprintf(path, sizeof(path), "%.3000s/hello", mount.point);
+		fd = busy ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+		kill_daemon(&mount);
+		command_assert_gone(&mount);
+		close(fd);
+	}
+	assert_int_equal(command_start(&mount, "admit=0,auto_unmount"), 0);
+	assert_int_equal(mount_umount(mount.point), 0);
+	command_assert_gone(&mount);
+}
+
+/* What was mounted there since is somebody else's. */
+static void auto_unmount_leaves_other_mounts_alone(void **state)
+{
+	struct mount mount;
+
+	if (geteuid())
+		SKIP_TEST("needs root");
+	command_prepare(&mount, "over");
+	assert_int_equal(command_start(&mount, "admit=0,auto_unmount"), 0);
+	assert_return_code(mount_tmpfs(mount.point), errno);
+	kill_daemon(&mount);
+	for (int i = 0; i < 1000 && command_find_daemon(mount.point); i++)
+		poll(NULL, 0, 10);
+	assert_int_equal(command_find_daemon(mount.point), 0);
+	assert_true(mount_is_on(mount.point));
+	assert_return_code(umount2(mount.point, MNT_DETACH), errno);
+	assert_return_code(umount2(mount.point, MNT_DETACH), errno);
 }
 
 static void a_busy_mount_refuses_umount_and_goes_on(void **state)
@@ -321,6 +377,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(signals_end_it_cleanly),
 	cmocka_unit_test(other_signals_leave_the_mount_alone),
 	cmocka_unit_test(sighup_reads_the_rules_again),
+	cmocka_unit_test(a_killed_daemon_is_unmounted_with_auto_unmount),
+	cmocka_unit_test(auto_unmount_leaves_other_mounts_alone),
 	cmocka_unit_test(a_busy_mount_refuses_umount_and_goes_on),
 	cmocka_unit_test(mounting_over_source_itself_works),
 	cmocka_unit_test(mount_with_a_type_passes_generic_options),
