@@ -72,6 +72,9 @@ static const struct generic_option generic_options[] = {
 	{"group", GENERIC_IGNORED},
 	{"nogroup", GENERIC_IGNORED},
 	{"comment", GENERIC_IGNORED, VALUE},
+	{"seclabel", GENERIC_IGNORED}, /* a remount brings this and the next from the mount table */
+	{"user_id", GENERIC_IGNORED, VALUE},
+	{"group_id", GENERIC_IGNORED, VALUE},
 	{"uhelper", GENERIC_IGNORED, VALUE},
 	{"helper", GENERIC_IGNORED, VALUE},
 };

@@ -9,6 +9,7 @@
 #include "base/standard_fds.h"
 #include "fs/log.h"
 #include "fs/options.h"
+#include "fs/remount.h"
 #include "fs/session.h"
 
 static int ready_pipe = -1; /* the parent waits at its other end */
@@ -93,6 +94,9 @@ int main(int argc, char **argv)
 		puts("sievefs " SIEVEFS_VERSION);
 		break;
 	case OPTIONS_CHECK:
+		break;
+	case OPTIONS_REMOUNT:
+		status = remount(&options);
 		break;
 	case OPTIONS_MOUNT:
 		status = options.foreground ? session_run(&options, in_foreground)

@@ -127,7 +127,7 @@ __attribute__((format(printf, 2, 3))) static int fail(char **error, const char *
 
 void options_init(struct options *options)
 {
-	*options = (struct options){.kernel_options = g_string_new(NULL)};
+	*options = (struct options){.kernel_options = g_string_new(NULL), .generic = g_string_new(NULL)};
 }
 
 void options_deinit(struct options *options)
@@ -138,6 +138,8 @@ void options_deinit(struct options *options)
 	g_clear_pointer(&options->mountpoint, g_free);
 	if (options->kernel_options)
 		g_string_free(g_steal_pointer(&options->kernel_options), TRUE);
+	if (options->generic)
+		g_string_free(g_steal_pointer(&options->generic), TRUE);
 }
 
 static int refuse_unknown(const char *name, char **error)
@@ -170,6 +172,13 @@ static void append_escaped(GString *out, const char *text)
 	}
 }
 
+static void append_word(GString *list, const char *word)
+{
+	if (list->len > 0)
+		g_string_append_c(list, ',');
+	append_escaped(list, word);
+}
+
 static void keep_generic(struct options *options, const char *text)
 {
 	if (strcmp(text, "ro") == 0 || strcmp(text, "rw") == 0)
@@ -180,9 +189,7 @@ static void keep_generic(struct options *options, const char *text)
 		options->auto_unmount = true;
 		return;
 	}
-	if (options->kernel_options->len > 0)
-		g_string_append_c(options->kernel_options, ',');
-	append_escaped(options->kernel_options, text);
+	append_word(options->kernel_options, text);
 }
 
 static int set_option(struct parse *parse, const char *text)
@@ -192,11 +199,18 @@ static int set_option(struct parse *parse, const char *text)
 	const struct option_row *row = option_find(&table, name);
 	int r;
 
+	if (!row && strcmp(text, "remount") == 0) {
+		if (parse->options->action == OPTIONS_MOUNT)
+			parse->options->action = OPTIONS_REMOUNT;
+		return 0;
+	}
 	if (row) {
 		r = option_set(row, parse->options, equals ? equals + 1 : NULL, parse->memory, parse->error);
 		parse->given[row - rows] = true;
+		parse->options->given |= 1ull << (row - rows);
 		return r;
 	}
+	append_word(parse->options->generic, text);
 	switch (generic_option_use(name, equals != NULL)) {
 	case GENERIC_FOR_KERNEL:
 		keep_generic(parse->options, text);
@@ -421,6 +435,8 @@ int options_parse(struct options *options, int argc, char **argv, char **error)
 
 	if (r < 0 || options->action == OPTIONS_HELP || options->action == OPTIONS_VERSION)
 		return r;
+	if (options->action == OPTIONS_REMOUNT)
+		return 0; /* of its paths the mount itself knows more */
 	r = option_check_directory("SOURCE", &options->source, R_OK | X_OK, error);
 	if (r < 0)
 		return r;

@@ -18,7 +18,8 @@ enum options_action {
 	OPTIONS_MOUNT,
 	OPTIONS_HELP,
 	OPTIONS_VERSION,
-	OPTIONS_CHECK, /* mount -f: the line was read and is good; nothing is to be done */
+	OPTIONS_REMOUNT, /* of what is mounted at MOUNTPOINT; see fs/remount.h */
+	OPTIONS_CHECK,   /* mount -f: the line was read and is good; nothing is to be done */
 };
 
 /* Each enum's names stand in options.c, in this order. */
@@ -46,6 +47,8 @@ struct options {
 	GString *kernel_options;
 
 	char *warning; /* what is valid but hardly meant, as one line; NULL: nothing */
+	GString *generic; /* all generic options as they were typed, joined by commas: for a remount */
+	uint64_t given;   /* a bit for each row of the table that was given a value */
 
 	uint64_t memory;       /* bytes, that percentages are of: the machine's or the memory cgroup's */
 	uint64_t cache_size;   /* bytes */

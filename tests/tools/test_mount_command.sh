@@ -18,7 +18,8 @@ fi
 
 work=$(mktemp -d /tmp/sievefs-mount-command-XXXXXX)
 clean_up() {
-	umount "$work/mnt" 2>/dev/null || true
+	exec 3<&-
+	umount "$work/mnt" 2>/dev/null || umount -l "$work/mnt" 2>/dev/null || true
 	rm -rf "$work"
 }
 trap clean_up EXIT
@@ -55,10 +56,50 @@ try_mount() {
 	[ -z "$(type_of)" ] || fail "$1: mounted in spite of a bad option"
 }
 
+options_of() { findmnt -n -o OPTIONS "$work/mnt"; }
+
+# Each of the words, and none that begins with !
+has() {
+	for word in "$@"; do
+		case ",$(options_of)," in
+		*",${word#!},"*) [ "$word" = "${word#!}" ] || fail "$word: $(options_of)" ;;
+		*) [ "$word" != "${word#!}" ] || fail "no $word: $(options_of)" ;;
+		esac
+	done
+}
+
+try_remount() {
+	echo "remount: $1"
+	mount -t fuse.sievefs "$work/src" "$work/mnt" -o cache_size=64M,nosuid,noatime || fail "$1: mount -t"
+	has rw nosuid noatime !nodev
+	exec 3<"$work/mnt/file"
+	mount -o remount,ro "$work/mnt" || fail "$1: remount,ro"
+	has ro nosuid noatime !nodev
+	if touch "$work/mnt/new" 2>"$work/error"; then fail "$1: written to though read-only"; fi
+	grep -q 'Read-only file system' "$work/error" || fail "$1: $(cat "$work/error")"
+	[ "$(cat <&3)" = bytes ] || fail "$1: the open file does not read"
+	exec 3<&-
+	mount -o remount,rw,nodev,relatime "$work/mnt" || fail "$1: remount,rw"
+	has rw nosuid nodev relatime !noatime
+	touch "$work/mnt/new" || fail "$1: not writable again"
+	mount -o remount,noexec,cache_size=64M "$work/mnt" || fail "$1: an option that does not change"
+	has rw noexec
+	if mount -o remount,ro,cache_size=65M "$work/mnt" 2>"$work/error"; then fail "$1: cache_size changed"; fi
+	grep -q 'cache_size=65M: it is mounted with 64M' "$work/error" || fail "$1: $(cat "$work/error")"
+	if mount -o remount,sync "$work/mnt" 2>"$work/error"; then fail "$1: sync"; fi
+	grep -q 'sync: takes a new mount' "$work/error" || fail "$1: $(cat "$work/error")"
+	has rw !sync
+	umount "$work/mnt"
+	if "$sievefs" -o remount,ro "$work/src" "$work/mnt" 2>"$work/error"; then fail "$1: nothing to remount"; fi
+	grep -qx "sievefs: remount: MOUNTPOINT $work/mnt: no sievefs that answers is mounted there" "$work/error" ||
+		fail "$1: $(cat "$work/error")"
+}
+
 ways=0
 ln -s "$sievefs" "$work/sbin/mount.fuse.sievefs"
 if mount -t overlay overlay -o "lowerdir=$work/sbin:$(readlink -f /sbin)" /sbin 2>/dev/null; then
 	try_mount "/sbin/mount.fuse.sievefs"
+	try_remount "/sbin/mount.fuse.sievefs"
 	mount -f -t fuse.sievefs "$work/src" "$work/mnt" || fail "mount -f"
 	[ -z "$(type_of)" ] || fail "mount -f mounted"
 	umount /sbin
@@ -67,6 +108,7 @@ fi
 if command -v mount.fuse3 >/dev/null && mount -t tmpfs tmpfs /usr/local/bin 2>/dev/null; then
 	ln -s "$sievefs" /usr/local/bin/sievefs
 	try_mount "mount.fuse3 and PATH"
+	try_remount "mount.fuse3 and PATH"
 	ways=$((ways + 1))
 fi
 [ "$ways" -gt 0 ] || skip "neither overlayfs nor mount.fuse3 here"

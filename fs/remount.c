@@ -1,0 +1,189 @@
+#include "fs/remount.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "fs/log.h"
+
+#ifndef ST_NOSYMFOLLOW
+#define ST_NOSYMFOLLOW 0x2000
+#endif
+#ifndef MS_NOSYMFOLLOW
+#define MS_NOSYMFOLLOW 256
+#endif
+
+/* What is mounted, by its own report. */
+struct current {
+	struct options options;
+	unsigned long flags; /* MS_* */
+};
+
+static const struct {
+	const char *word;
+	unsigned long set, clear;
+} flag_words[] = {
+	{"ro", MS_RDONLY, 0},
+	{"rw", 0, MS_RDONLY},
+	{"nosuid", MS_NOSUID, 0},
+	{"suid", 0, MS_NOSUID},
+	{"nodev", MS_NODEV, 0},
+	{"dev", 0, MS_NODEV},
+	{"noexec", MS_NOEXEC, 0},
+	{"exec", 0, MS_NOEXEC},
+	{"nosymfollow", MS_NOSYMFOLLOW, 0},
+	{"symfollow", 0, MS_NOSYMFOLLOW},
+	{"noatime", MS_NOATIME, MS_RELATIME},
+	{"atime", 0, MS_NOATIME},
+	{"nodiratime", MS_NODIRATIME, 0},
+	{"diratime", 0, MS_NODIRATIME},
+	{"relatime", MS_RELATIME, MS_NOATIME},
+	{"strictatime", MS_STRICTATIME, MS_NOATIME | MS_RELATIME},
+	{"defaults", 0, MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC},
+};
+
+static const struct {
+	unsigned long seen, flag;
+} statvfs_flags[] = {
+	{ST_RDONLY, MS_RDONLY},
+	{ST_NOSUID, MS_NOSUID},
+	{ST_NODEV, MS_NODEV},
+	{ST_NOEXEC, MS_NOEXEC},
+	{ST_SYNCHRONOUS, MS_SYNCHRONOUS},
+	{ST_NOATIME, MS_NOATIME},
+	{ST_NODIRATIME, MS_NODIRATIME},
+	{ST_RELATIME, MS_RELATIME},
+	{ST_NOSYMFOLLOW, MS_NOSYMFOLLOW},
+};
+
+static int read_flags(const char *mountpoint, unsigned long *flags)
+{
+	struct statvfs fs;
+
+	if (statvfs(mountpoint, &fs) < 0) {
+		log_error("remount: MOUNTPOINT %s: %s", mountpoint, strerror(errno));
+		return -errno;
+	}
+	*flags = 0;
+	for (size_t i = 0; i < G_N_ELEMENTS(statvfs_flags); i++)
+		if (fs.f_flag & statvfs_flags[i].seen)
+			*flags |= statvfs_flags[i].flag;
+	return 0;
+}
+
+static bool is_mount_root(const char *path)
+{
+	struct statx stx;
+
+	return statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, STATX_TYPE, &stx) == 0 &&
+	       (stx.stx_attributes & STATX_ATTR_MOUNT_ROOT);
+}
+
+/* The value of a line "name   value" of the report. */
+static char *find_line(const char *report, const char *name)
+{
+	g_auto(GStrv) lines = g_strsplit(report, "\n", -1);
+	size_t length = strlen(name);
+
+	for (char **line = lines; *line; line++)
+		if (strncmp(*line, name, length) == 0 && (*line)[length] == ' ')
+			return g_strdup(*line + length + strspn(*line + length, " "));
+	return NULL;
+}
+
+static int parse_report(const char *report, struct options *options)
+{
+	g_autofree char *list = find_line(report, "options"), *source = find_line(report, "source");
+	char program[] = "sievefs", dash_o[] = "-o", mountpoint[] = "/";
+	char *argv[] = {program, dash_o, list, source, mountpoint, NULL};
+	char *error = NULL;
+	int r = list && source ? options_read(options, 5, argv, 0, &error) : -EINVAL;
+
+	g_free(error);
+	return r;
+}
+
+static int read_current(const char *mountpoint, struct current *current)
+{
+	g_autofree char *path = g_build_filename(mountpoint, ".sievefs", NULL), *report = NULL;
+
+	options_init(&current->options);
+	if (!is_mount_root(mountpoint) || !g_file_get_contents(path, &report, NULL, NULL) ||
+		parse_report(report, &current->options) < 0) {
+		log_error("remount: MOUNTPOINT %s: no sievefs that answers is mounted there", mountpoint);
+		return -EINVAL;
+	}
+	return read_flags(mountpoint, &current->flags);
+}
+
+/* Options that the daemon has from its start. */
+static int refuse_changes(const struct options *asked, const struct options *now)
+{
+	const struct option_table *table = options_table();
+	g_autofree char *source = realpath(asked->source, NULL);
+
+	for (size_t i = 0; i < table->row_count; i++) {
+		g_autoptr(GString) before = g_string_new(NULL), after = g_string_new(NULL);
+
+		if (!(asked->given & 1ull << i))
+			continue;
+		option_format(&table->rows[i], now, before);
+		option_format(&table->rows[i], asked, after);
+		if (strcmp(before->str, after->str) == 0)
+			continue;
+		log_error("remount: %s=%s: it is mounted with %s, which takes a new mount to change",
+			table->rows[i].name, after->str, *before->str ? before->str : "none");
+		return -EINVAL;
+	}
+	if (source && strcmp(asked->source, asked->mountpoint) != 0 && strcmp(source, now->source) != 0) {
+		log_error("remount: SOURCE %s: it is mounted with %s", source, now->source);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int refuse_word(const char *word)
+{
+	log_error("remount: %s: takes a new mount to change", word);
+	return -EINVAL;
+}
+
+/* The flags that the words ask for. Those that the daemon has a part in stay as they are. */
+static int apply_words(const struct options *asked, unsigned long *flags)
+{
+	g_auto(GStrv) words = g_strsplit(asked->generic->str, ",", -1);
+	bool is_sync = *flags & MS_SYNCHRONOUS;
+
+	for (char **word = words; *word; word++) {
+		if ((strcmp(*word, "sync") == 0 && !is_sync) || (strcmp(*word, "async") == 0 && is_sync))
+			return refuse_word(*word);
+		for (size_t i = 0; i < G_N_ELEMENTS(flag_words); i++) {
+			if (strcmp(flag_words[i].word, *word) == 0)
+				*flags = (*flags & ~flag_words[i].clear) | flag_words[i].set;
+		}
+	}
+	return 0;
+}
+
+int remount(const struct options *asked)
+{
+	struct current current = {0};
+	int r = read_current(asked->mountpoint, &current);
+
+	if (r == 0)
+		r = refuse_changes(asked, &current.options);
+	if (r == 0)
+		r = apply_words(asked, &current.flags);
+	if (r == 0 && mount(NULL, asked->mountpoint, NULL, MS_REMOUNT | current.flags, NULL) < 0) {
+		log_error("remount: MOUNTPOINT %s: %s", asked->mountpoint, strerror(errno));
+		r = -errno;
+	}
+	options_deinit(&current.options);
+	return r < 0;
+}
