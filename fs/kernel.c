@@ -8,10 +8,13 @@
 #include <sys/sysinfo.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
+#include "backends/backend.h"
 #include "backends/fstype.h"
 #include "fs/log.h"
 #include "fs/server.h"
+#include "fs/status.h"
 #include "fs/transport.h"
 
 static bool uring_is_on(void)
@@ -107,4 +110,18 @@ void kernel_say_what_is_missing(const struct server *server)
 			 "with a bounded "
 			 "set of descriptors",
 			o->source);
+}
+
+void kernel_say_what_was_chosen(struct server *server)
+{
+	const struct options *o = &server->options;
+	g_autoptr(GString) size = g_string_new(NULL), streams = g_string_new(NULL);
+
+	option_format(option_find(options_table(), "cache_size"), o, size);
+	option_format(option_find(options_table(), "direct_memory"), o, streams);
+	log_info("sievefs %s: %s is mounted at %s, pid %d", SIEVEFS_VERSION, o->source, o->mountpoint,
+		(int)getpid());
+	log_info("chosen: transport %s, passthrough %s, store %s, cache_size %s, direct_memory %s, engine %s",
+		server->uring ? "uring" : "dev", server->passthrough ? "on" : "off",
+		status_store_name(server), size->str, streams->str, backend_engine_name(server->direct));
 }

@@ -10,3 +10,6 @@ int kernel_choose_passthrough(struct server *server);
 
 /* Once it is sure that there will be a mount: a refusal is one line. */
 void kernel_say_what_is_missing(const struct server *server);
+
+/* Once the mount answers. */
+void kernel_say_what_was_chosen(struct server *server);

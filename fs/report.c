@@ -25,11 +25,25 @@ static void counter_to_json(void *out, const char *name, uint64_t value, const c
 	json_uint(out, name, value);
 }
 
+/* As ISO 8601 has it, in UTC. */
+static void format_time(time_t time, char text[32])
+{
+	struct tm tm;
+
+	if (!gmtime_r(&time, &tm) || !strftime(text, 32, "%Y-%m-%dT%H:%M:%SZ", &tm))
+		text[0] = '\0';
+}
+
 void report_to_text(const struct report *report, GString *out)
 {
 	g_autofree char *options = options_to_string(report->options);
+	char start_time[32];
 
+	format_time(report->start_time, start_time);
 	g_string_append_printf(out, "%-14s %s\n", "version", SIEVEFS_VERSION);
+	g_string_append_printf(out, "%-14s %d\n", "pid", (int)report->pid);
+	g_string_append_printf(out, "%-14s %s\n", "start_time", start_time);
+	g_string_append_printf(out, "%-14s %" PRIu64 " s\n", "uptime", report->uptime_s);
 	g_string_append_printf(out, "%-14s %s\n", "source", report->options->source);
 	g_string_append_printf(out, "%-14s %s\n", "mountpoint", report->options->mountpoint);
 	for (const struct report_fact *fact = first_fact(report); fact->name; fact++)
@@ -76,8 +90,14 @@ static void options_to_json(const struct options *options, GString *out)
 
 void report_to_json(const struct report *report, GString *out)
 {
+	char start_time[32];
+
+	format_time(report->start_time, start_time);
 	json_begin_object(out, NULL);
 	json_string(out, "version", SIEVEFS_VERSION);
+	json_uint(out, "pid", (uint64_t)report->pid);
+	json_string(out, "start_time", start_time);
+	json_uint(out, "uptime", report->uptime_s);
 	json_string(out, "source", report->options->source);
 	json_string(out, "mountpoint", report->options->mountpoint);
 	for (const struct report_fact *fact = first_fact(report); fact->name; fact++)

@@ -5,6 +5,8 @@
 
 #include "cache/stats.h"
 #include "fs/options.h"
+#include <sys/types.h>
+#include <time.h>
 
 struct backend_stats;
 
@@ -19,6 +21,9 @@ struct report {
 	const struct stats *stats;
 	const struct backend_stats *direct; /* of the engine behind the lane direct; may be NULL */
 	const struct report_fact *facts;    /* ended by a row without a name; may be NULL */
+	pid_t pid;                          /* of the daemon, as it knows itself */
+	time_t start_time;
+	uint64_t uptime_s;
 };
 
 void report_to_text(const struct report *report, GString *out);

@@ -132,6 +132,8 @@ int server_start(struct server *server, unsigned descriptors)
 	const struct options *o = &server->options;
 	int r;
 
+	server->start_time = time(NULL);
+	server->started_us = g_get_monotonic_time();
 	server->limits = (struct classify_limits){
 		.small_max = o->small_max,
 		.large_min = o->large_min,

@@ -20,6 +20,8 @@ struct pool;
 
 struct server {
 	struct options options;
+	time_t start_time;
+	int64_t started_us; /* the same on the monotonic clock */
 	struct classify_limits limits;
 	struct tree *tree;
 	struct cache *cache;

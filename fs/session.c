@@ -222,8 +222,10 @@ static void *wait_until_it_answers(void *data)
 
 	while (sem_wait(&session->mounted) < 0)
 		;
-	if (!session->failed && statvfs(session->server.options.mountpoint, &fs) == 0 && !session->failed)
+	if (!session->failed && statvfs(session->server.options.mountpoint, &fs) == 0 && !session->failed) {
 		session->ready();
+		kernel_say_what_was_chosen(&session->server);
+	}
 	return NULL;
 }
 
@@ -396,6 +398,10 @@ int session_run(struct options *options, void (*ready)(void))
 	server_stop(&session.server);
 	if (session.server.session)
 		fuse_session_destroy(session.server.session);
+	if (r == 0)
+		log_info("%s: the mount ended%s%s", options->mountpoint,
+			session.ended_by ? " by signal: " : "",
+			session.ended_by ? strsignal(session.ended_by) : "");
 	guard_end(&session.guard);
 	return r != 0;
 }

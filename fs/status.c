@@ -1,6 +1,7 @@
 #include "fs/status.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 #include "backends/backend.h"
 #include "fs/copy.h"
@@ -36,6 +37,11 @@ static void collect(struct server *server)
 	stats_set(stats, STATS_INODE_BYTES, tree_bytes(server->tree));
 }
 
+const char *status_store_name(struct server *server)
+{
+	return store_mount_error(cache_store(server->cache)) ? "memfd" : "tmpfs";
+}
+
 static int answer_stat(void *context, int argc, char *const *argv, GString *reply)
 {
 	struct server *server = context;
@@ -45,6 +51,7 @@ static int answer_stat(void *context, int argc, char *const *argv, GString *repl
 		{"passthrough_used", server->passthrough ? "on" : "off"},
 		{"handles", tree_has_handles(server->tree) ? "yes" : "no"},
 		{"engine", backend_engine_name(server->direct)},
+		{"store", status_store_name(server)},
 		{NULL, NULL},
 	};
 	const struct report report = {
@@ -52,6 +59,9 @@ static int answer_stat(void *context, int argc, char *const *argv, GString *repl
 		.stats = &server->stats,
 		.direct = backend_stats(server->direct),
 		.facts = facts,
+		.pid = getpid(),
+		.start_time = server->start_time,
+		.uptime_s = (uint64_t)(g_get_monotonic_time() - server->started_us) / G_USEC_PER_SEC,
 	};
 
 	collect(server);

@@ -10,3 +10,6 @@ struct server;
 
 /* Reads the rules again, of a mount that has some: 0 and how many, or -errno and what is wrong, in *reply. */
 int status_reload(struct server *server, GString *reply);
+
+/* What holds the cache's copies. */
+const char *status_store_name(struct server *server);

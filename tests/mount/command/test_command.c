@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 static void assert_refused(struct mount *mount, const char *options, const char *const *wanted)
@@ -360,6 +361,61 @@ static void the_statistics_are_read_from_the_mount(void **state)
 		0);
 }
 
+static unsigned count_lines_with(const char *path, const char *words)
+{
+	assert_int_equal(
+		shell(command_output, sizeof(command_output), "grep -c '%s' '%s' || true", words, path), 0);
+	return (unsigned)atoi(command_output);
+}
+
+static void start_choice_and_end_are_logged(void **state)
+{
+	static const char *const levels[] = {"info", "warning"};
+	char line[2 * PATH_MAX + 100], option[32];
+	struct mount mount;
+
+	for (size_t i = 0; i < 2; i++) {
+		snprintf(option, sizeof(option), "cache_size=64M,log=%s", levels[i]);
+		mount_start(&mount, i ? "quiet" : "logged", option);
+		snprintf(line, sizeof(line), "sievefs [0-9.]*: %.3000s is mounted at %.3000s, pid %d$",
+			mount.source, mount.point, mount.daemon);
+		for (int j = 0; j < 500 && i == 0 && !count_lines_with(mount.log, "chosen: "); j++)
+			poll(NULL, 0, 10);
+		assert_int_equal(count_lines_with(mount.log, line), i == 0);
+		mount_stop(&mount, i ? MOUNT_END_UMOUNT : MOUNT_END_SIGTERM);
+		assert_int_equal(
+			count_lines_with(mount.log,
+				"chosen: transport [a-z]*, passthrough [a-z]*, store [a-z]*, cache_size 64M"),
+			i == 0);
+		assert_int_equal(
+			count_lines_with(mount.log, "the mount ended by signal: Terminated"), i == 0);
+	}
+}
+
+static void the_report_names_the_daemon_and_its_start(void **state)
+{
+	struct mount mount;
+	char *text, *end;
+	struct tm tm = {0};
+	time_t before = time(NULL), started;
+
+	mount_start(&mount, "named", NULL);
+	assert_int_equal(mount_stat(&mount, "pid"), mount.daemon);
+	assert_in_range(mount_stat(&mount, "uptime"), 0, 60);
+	assert_int_equal(shell(command_output, sizeof(command_output), "'%s' stat '%s'", getenv("SIEVECTL"),
+				 mount.point),
+		0);
+	text = strstr(command_output, "start_time");
+	assert_non_null(text);
+	end = strptime(text + strlen("start_time") + strspn(text + strlen("start_time"), " "),
+		"%Y-%m-%dT%H:%M:%SZ", &tm);
+	assert_non_null(end);
+	assert_int_equal(*end, '\n');
+	started = timegm(&tm);
+	assert_in_range(started, before, time(NULL));
+	mount_stop(&mount, MOUNT_END_UMOUNT);
+}
+
 static void passthrough_without_the_right_is_refused(void **state)
 {
 	struct mount mount;
@@ -385,6 +441,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(mount_with_a_type_passes_generic_options),
 	cmocka_unit_test(read_only_mounts_refuse_writing),
 	cmocka_unit_test(the_statistics_are_read_from_the_mount),
+	cmocka_unit_test(start_choice_and_end_are_logged),
+	cmocka_unit_test(the_report_names_the_daemon_and_its_start),
 	cmocka_unit_test(passthrough_without_the_right_is_refused),
 };
 
