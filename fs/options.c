@@ -162,21 +162,11 @@ static int refuse_unknown(const char *name, char **error)
 	return fail(error, "%s: unknown option, sievefs -h lists them", name);
 }
 
-/* As set_option_list() reads it back. */
-static void append_escaped(GString *out, const char *text)
-{
-	for (; *text; text++) {
-		if (*text == ',' || *text == '\\')
-			g_string_append_c(out, '\\');
-		g_string_append_c(out, *text);
-	}
-}
-
 static void append_word(GString *list, const char *word)
 {
 	if (list->len > 0)
 		g_string_append_c(list, ',');
-	append_escaped(list, word);
+	options_append_escaped(list, word);
 }
 
 static void keep_generic(struct options *options, const char *text)
@@ -444,49 +434,4 @@ int options_parse(struct options *options, int argc, char **argv, char **error)
 	if (r < 0 || !options->rules)
 		return r;
 	return option_check_rules(&options->rules, options->mountpoint, error);
-}
-
-bool options_has_generic(const struct options *options, const char *name)
-{
-	g_auto(GStrv) words = g_strsplit(options->kernel_options->str, ",", -1);
-
-	return g_strv_contains((const char *const *)words, name);
-}
-
-char *options_to_string(const struct options *options)
-{
-	GString *out = g_string_new(NULL);
-
-	for (size_t i = 0; i < table.row_count; i++) {
-		g_autoptr(GString) value = g_string_new(NULL);
-
-		option_format(&rows[i], options, value);
-		if (value->len == 0)
-			continue;
-		g_string_append_printf(out, "%s%s=", out->len > 0 ? "," : "", rows[i].name);
-		append_escaped(out, value->str);
-	}
-	return g_string_free(out, FALSE);
-}
-
-char *options_help(void)
-{
-	GString *out = g_string_new(
-		"usage: sievefs [-o OPT[=VALUE],...] SOURCE MOUNTPOINT\n"
-		"\n"
-		"Mounts the directory SOURCE at MOUNTPOINT: small hot files come from a cache in\n"
-		"memory, large files bypass the page cache, everything else passes through.\n"
-		"\n"
-		"  -f                                 stay in the foreground\n"
-		"  -d                                 debug: foreground, log=debug, every request\n"
-		"  -h, --help                         this text\n"
-		"  -V, --version                      the version\n"
-		"\n"
-		"options for -o (sizes take K, M, G, T; times take ms, s, m, h):\n");
-
-	option_table_help(&table, out);
-	g_string_append(out,
-		"\nGeneric mount options (ro, nosuid, noatime, noauto, _netdev, x-systemd.* ...) are\n"
-		"accepted. Each option and value is explained in sievefs(8).\n");
-	return g_string_free(out, FALSE);
 }

@@ -136,15 +136,6 @@ static const struct fuse_lowlevel_ops file_ops = {
 
 /* --- mounting --------------------------------------------------------------------------------- */
 
-static void add_escaped(GString *out, const char *value)
-{
-	for (; *value; value++) {
-		if (*value == ',' || *value == '\\')
-			g_string_append_c(out, '\\');
-		g_string_append_c(out, *value);
-	}
-}
-
 /* libfuse would refuse what a root's mount of any other file system permits; but what SOURCE is denied where
  * it lies does not come back by another path. */
 static void add_mount_flags(const struct server *server, GString *list)
@@ -175,7 +166,7 @@ static struct fuse_session *new_session(struct server *server)
 		g_string_append(list, "subtype=sievefs,");
 	if (!options_has_generic(o, "fsname")) {
 		g_string_append(list, "fsname=");
-		add_escaped(list, o->source);
+		options_append_escaped(list, o->source);
 		g_string_append_c(list, ',');
 	}
 	g_string_append(list, "default_permissions");
