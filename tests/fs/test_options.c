@@ -652,6 +652,32 @@ static void rules_must_be_a_file_outside_the_mount(void **state)
 	g_rmdir(dir);
 }
 
+/* DIR/a.rules lies beside MOUNTPOINT DIR/a, not in it. */
+static void rules_may_lie_beside_a_mount_point_of_a_like_name(void **state)
+{
+	g_autofree char *dir = g_dir_make_tmp("sievefs-options-XXXXXX", NULL);
+	g_autofree char *mountpoint = g_build_filename(dir, "a", NULL);
+	g_autofree char *beside = g_build_filename(dir, "a.rules", NULL);
+	g_autofree char *inside = g_build_filename(mountpoint, "rules", NULL);
+	g_autofree char *refused =
+		g_strdup_printf("rules=%s: takes a file outside MOUNTPOINT %s", inside, mountpoint);
+	g_autofree char *error = NULL;
+	struct options options;
+
+	assert_int_equal(g_mkdir(mountpoint, 0700), 0);
+	assert_true(g_file_set_contents(beside, "", 0, NULL));
+	assert_true(g_file_set_contents(inside, "", 0, NULL));
+	assert_null(parse_rules(&options, mountpoint, beside));
+	options_deinit(&options);
+	error = parse_rules(&options, mountpoint, inside);
+	assert_string_equal(error, refused);
+	options_deinit(&options);
+	g_unlink(inside);
+	g_unlink(beside);
+	g_rmdir(mountpoint);
+	g_rmdir(dir);
+}
+
 /* The daemon leaves its working directory; a link stays one, for it may be switched before a reload. */
 static void rules_become_an_absolute_path(void **state)
 {
@@ -701,6 +727,7 @@ int main(void)
 		cmocka_unit_test(streams_take_an_eighth_of_little_memory),
 		cmocka_unit_test(operands_must_be_directories),
 		cmocka_unit_test(rules_must_be_a_file_outside_the_mount),
+		cmocka_unit_test(rules_may_lie_beside_a_mount_point_of_a_like_name),
 		cmocka_unit_test(rules_become_an_absolute_path),
 	};
 

@@ -84,6 +84,11 @@ try_remount() {
 	touch "$work/mnt/new" || fail "$1: not writable again"
 	mount -o remount,noexec,cache_size=64M "$work/mnt" || fail "$1: an option that does not change"
 	has rw noexec
+	# by itself the program is not given the flags that are there already
+	"$sievefs" -o remount,ro "$work/src" "$work/mnt" || fail "$1: without mount(8)"
+	has ro nosuid nodev noexec
+	"$sievefs" -o remount,rw "$work/src" "$work/mnt" || fail "$1: without mount(8), rw"
+	has rw nosuid nodev noexec
 	if mount -o remount,ro,cache_size=65M "$work/mnt" 2>"$work/error"; then fail "$1: cache_size changed"; fi
 	grep -q 'cache_size=65M: it is mounted with 64M' "$work/error" || fail "$1: $(cat "$work/error")"
 	if mount -o remount,sync "$work/mnt" 2>"$work/error"; then fail "$1: sync"; fi
