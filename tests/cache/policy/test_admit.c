@@ -4,6 +4,8 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
+
 #include "tests/cache/policy/toy_host.h"
 
 enum { BUDGET = 1 << 20, SIZE = 1024 };
@@ -160,6 +162,141 @@ static void the_entry_is_small(void **state)
 	assert_true(sizeof(struct evict_entry) <= 64);
 }
 
+static void an_evicted_file_comes_back_however_many_opens_others_need(void **state)
+{
+	struct toy_host toy;
+
+	toy_init(&toy, "lru", BUDGET, 4, 1, SIZE);
+	for (int i = 0; i < 4; i++)
+		toy_open(&toy, 0);
+	assert_int_equal(toy_evict(&toy), 0);
+	toy_open(&toy, 0);
+	assert_true(toy.objects[0].cached);
+	toy_deinit(&toy);
+}
+
+static void a_file_above_the_whole_budget_is_refused_whatever_its_part(void **state)
+{
+	struct evict_options options = {.policy = evict_find("lru"),
+		.budget = 8000,
+		.admit = 1,
+		.largest_part = 1,
+		.largest_extra = 4000};
+	struct evict_host host = {0};
+	struct evict *e = evict_new(&options, &host);
+
+	assert_int_equal(evict_ask(e, 1, 8000), EVICT_ADMIT);
+	assert_int_equal(evict_ask(e, 1, 8001), EVICT_NEVER);
+	evict_free(e);
+}
+
+static void a_file_enters_once_and_is_forgotten_outside(void **state)
+{
+	struct evict_stats stats;
+	struct toy_host toy;
+
+	toy_init(&toy, "lru", BUDGET, 3, 4, SIZE);
+	for (size_t i = 0; i < 4; i++)
+		toy_open(&toy, i);
+	evict_read_stats(toy.evict, &stats);
+	assert_int_equal(stats.ghost_count, 4);
+	toy_open(&toy, 0);
+	toy_open(&toy, 0);
+	assert_true(toy.objects[0].cached);
+	evict_read_stats(toy.evict, &stats);
+	assert_int_equal(stats.ghost_count, 3);
+	assert_int_equal(evict_insert(toy.evict, &toy.objects[0].entry), -EEXIST);
+	toy_check(&toy);
+	toy_deinit(&toy);
+}
+
+/* The uses of the version that went: neither the reference bit nor the count may help the new one. */
+static void a_new_version_starts_without_the_uses_of_the_old_one(void **state)
+{
+	static const char *const policies[] = {"clock", "gdsf"};
+
+	for (int p = 0; p < 2; p++) {
+		struct toy_host toy;
+
+		toy_init(&toy, policies[p], BUDGET, 1, 2, SIZE);
+		for (int i = 0; i < 10; i++)
+			toy_open(&toy, 0);
+		toy_remove(&toy, 0);
+		toy.objects[0].entry.id = 77;
+		toy_open(&toy, 0);
+		toy_open(&toy, 1);
+		assert_int_equal(toy_evict(&toy), 0);
+		toy_deinit(&toy);
+	}
+}
+
+static void uses_while_open_are_counted_when_it_is_closed(void **state)
+{
+	struct toy_host toy;
+
+	toy_init(&toy, "clock", BUDGET, 1, 3, SIZE);
+	toy_open(&toy, 0);
+	toy_open(&toy, 1);
+	toy_pin(&toy, 0);
+	assert_int_equal(toy_evict(&toy), 1);
+	toy_read(&toy, 0);
+	toy_open(&toy, 0);
+	toy_unpin(&toy, 0);
+	assert_int_equal(toy.objects[0].entry.freq, 2);
+	toy_open(&toy, 2);
+	assert_int_equal(toy_evict(&toy), 0); /* they are not counted twice */
+	toy_deinit(&toy);
+}
+
+static void uses_without_end_are_counted_up_to_a_limit(void **state)
+{
+	struct toy_host toy;
+
+	toy_init(&toy, "clock", BUDGET, 1, 1, SIZE);
+	toy_open(&toy, 0);
+	toy_pin(&toy, 0);
+	for (int i = 0; i < UINT16_MAX + 10; i++) {
+		toy_open(&toy, 0);
+		assert_int_equal(toy_evict(&toy), -1);
+		toy_unpin(&toy, 0);
+		toy_pin(&toy, 0);
+	}
+	assert_int_equal(toy.objects[0].entry.freq, UINT16_MAX);
+	toy_deinit(&toy);
+}
+
+static void the_ghost_list_shrinks_with_the_budget(void **state)
+{
+	struct evict_options options = {.policy = evict_find("lru"), .budget = 1 << 20, .admit = 2};
+	struct evict_host host = {0};
+	struct evict *e = evict_new(&options, &host);
+	struct evict_stats none, large, small;
+
+	evict_read_stats(e, &none);
+	for (uint64_t id = 1; id < 10000; id++)
+		evict_ask(e, id, 64);
+	evict_read_stats(e, &large);
+	evict_set_budget(e, 1 << 16);
+	evict_read_stats(e, &small);
+	assert_true(large.memory - none.memory > (1 << 16) / 64);
+	assert_true(small.memory - none.memory <= (1 << 16) / 64);
+	evict_free(e);
+}
+
+static void memory_that_is_free_leaves_the_whole_budget_to_files(void **state)
+{
+	struct evict_options options = {
+		.policy = evict_find("lru"), .budget = 1 << 20, .admit = 2, .memory_is_free = true};
+	struct evict_host host = {0};
+	struct evict *e = evict_new(&options, &host);
+
+	for (uint64_t id = 1; id < 1000; id++)
+		evict_ask(e, id, 64);
+	assert_false(evict_must_shed(e, 1 << 20));
+	assert_true(evict_must_shed(e, (1 << 20) + 1));
+	evict_free(e);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -174,6 +311,14 @@ int main(void)
 		cmocka_unit_test(the_ghost_list_counts_against_the_budget_and_stays_small),
 		cmocka_unit_test(a_file_that_grows_while_open_counts_as_it_is),
 		cmocka_unit_test(the_entry_is_small),
+		cmocka_unit_test(an_evicted_file_comes_back_however_many_opens_others_need),
+		cmocka_unit_test(a_file_above_the_whole_budget_is_refused_whatever_its_part),
+		cmocka_unit_test(a_file_enters_once_and_is_forgotten_outside),
+		cmocka_unit_test(a_new_version_starts_without_the_uses_of_the_old_one),
+		cmocka_unit_test(uses_while_open_are_counted_when_it_is_closed),
+		cmocka_unit_test(uses_without_end_are_counted_up_to_a_limit),
+		cmocka_unit_test(the_ghost_list_shrinks_with_the_budget),
+		cmocka_unit_test(memory_that_is_free_leaves_the_whole_budget_to_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -121,6 +121,97 @@ static void ghost_seldom_mistakes_one_id_for_another(void **state)
 	ghost_deinit(&g);
 }
 
+/* Up to eight of them fit into one bucket, wherever they fall. */
+static void ghost_forgets_an_id_after_exactly_as_many_puts_as_its_capacity(void **state)
+{
+	for (uint64_t capacity = 1; capacity <= 8; capacity++) {
+		struct ghost g;
+
+		ghost_init(&g);
+		ghost_set_capacity(&g, capacity);
+		ghost_put(&g, 1000, 1, false);
+		for (uint64_t id = 1; id < capacity; id++)
+			ghost_put(&g, id, 1, false);
+		assert_int_equal(ghost_find(&g, 1000).freq, 1);
+		ghost_put(&g, capacity, 1, false);
+		assert_int_equal(ghost_find(&g, 1000).freq, 0);
+		assert_int_equal(ghost_take(&g, 1000).freq, 0);
+		ghost_deinit(&g);
+	}
+}
+
+static void ghost_counts_each_id_once_and_no_more_than_its_capacity(void **state)
+{
+	struct ghost g;
+
+	ghost_init(&g);
+	ghost_set_capacity(&g, 4);
+	for (int i = 0; i < 3; i++)
+		ghost_put(&g, 7, 1, false);
+	assert_int_equal(ghost_count(&g), 1);
+	ghost_put(&g, 8, 1, false);
+	assert_int_equal(ghost_count(&g), 2);
+	ghost_take(&g, 7);
+	assert_int_equal(ghost_count(&g), 1);
+	ghost_take(&g, 7);
+	ghost_take(&g, 99);
+	assert_int_equal(ghost_count(&g), 1);
+	for (uint64_t id = 100; id < 120; id++)
+		ghost_put(&g, id, 1, false);
+	assert_int_equal(ghost_count(&g), 4);
+	ghost_set_capacity(&g, 2);
+	assert_int_equal(ghost_count(&g), 2);
+	ghost_deinit(&g);
+}
+
+/* So many that some buckets are full. */
+static void ghost_gives_each_id_out_once(void **state)
+{
+	struct ghost g;
+	unsigned found = 0;
+
+	ghost_init(&g);
+	ghost_set_capacity(&g, 1000);
+	for (uint64_t id = 1; id <= 1000; id++)
+		ghost_put(&g, id, 1, false);
+	for (uint64_t id = 1; id <= 1000; id++) {
+		found += ghost_take(&g, id).freq;
+		assert_int_equal(ghost_take(&g, id).freq, 0);
+	}
+	assert_true(found >= 950);
+	ghost_deinit(&g);
+}
+
+static void ghost_remembers_at_least_one_use(void **state)
+{
+	struct ghost g;
+
+	ghost_init(&g);
+	ghost_set_capacity(&g, 10);
+	ghost_put(&g, 7, 0, false);
+	assert_int_equal(ghost_find(&g, 7).freq, 1);
+	ghost_deinit(&g);
+}
+
+static void ghost_that_shrank_forgets_the_oldest_first(void **state)
+{
+	unsigned found = 0;
+	struct ghost g;
+
+	ghost_init(&g);
+	ghost_set_capacity(&g, 10000);
+	for (uint64_t id = 1; id <= 10000; id++)
+		ghost_put(&g, id, 1, false);
+	ghost_set_capacity(&g, 1000);
+	for (uint64_t id = 10001; id <= 10600; id++)
+		ghost_put(&g, id, 1, false);
+	for (uint64_t id = 9601; id <= 10600; id++)
+		found += ghost_find(&g, id).freq;
+	print_message("%u of 1000\n", found);
+	assert_true(found >= 970);
+	ghost_deinit(&g);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -132,6 +223,11 @@ int main(void)
 		cmocka_unit_test(ghost_gives_memory_back_when_it_shrinks),
 		cmocka_unit_test(ghost_survives_the_wrap_of_its_clock),
 		cmocka_unit_test(ghost_seldom_mistakes_one_id_for_another),
+		cmocka_unit_test(ghost_forgets_an_id_after_exactly_as_many_puts_as_its_capacity),
+		cmocka_unit_test(ghost_counts_each_id_once_and_no_more_than_its_capacity),
+		cmocka_unit_test(ghost_gives_each_id_out_once),
+		cmocka_unit_test(ghost_remembers_at_least_one_use),
+		cmocka_unit_test(ghost_that_shrank_forgets_the_oldest_first),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

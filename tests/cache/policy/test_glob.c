@@ -61,6 +61,33 @@ static void many_stars_end_in_time(void **state)
 	assert_false(glob_match(pattern, path));
 }
 
+static void ranges_hold_their_ends(void **state)
+{
+	assert_true(glob_match("[a-c]1", "/a1"));
+	assert_true(glob_match("[a-c]1", "/c1"));
+	assert_false(glob_match("[b-c]1", "/a1"));
+	assert_false(glob_match("[!a-c]1", "/a1"));
+	assert_false(glob_match("[!a-c]1", "/c1"));
+	assert_true(glob_match("[!]x]", "/y"));
+	assert_false(glob_match("[!]x]", "/]"));
+	assert_false(glob_match("[a-]", "/b"));
+}
+
+static void a_question_mark_is_no_slash(void **state)
+{
+	assert_true(glob_match("/a?c", "/abc"));
+	assert_false(glob_match("/a?c", "/a/c"));
+}
+
+/* What a star before two of them could have matched is of no interest any more. */
+static void two_stars_begin_anew(void **state)
+{
+	assert_true(glob_match("/*a/**/b", "/xa/c/d/b"));
+	assert_false(glob_match("/*a/**/b", "/x/a/c/d"));
+	assert_true(glob_match("/*/**b", "/x/ab/ab"));
+	assert_true(glob_match("/*.d/**.c", "/x.d/a/b.d/c.c"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -69,6 +96,9 @@ int main(void)
 		cmocka_unit_test(sets_take_ranges_and_negation),
 		cmocka_unit_test(wrong_patterns_are_told),
 		cmocka_unit_test(many_stars_end_in_time),
+		cmocka_unit_test(ranges_hold_their_ends),
+		cmocka_unit_test(a_question_mark_is_no_slash),
+		cmocka_unit_test(two_stars_begin_anew),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -131,6 +131,39 @@ static void any_measurement_stays_within_the_limits(void **state)
 	}
 }
 
+static void dire_need_begins_below_its_part_of_the_floor(void **state)
+{
+	uint64_t dire = limits.floor / PRESSURE_DIRE_PART;
+	struct pressure p;
+
+	pressure_init(&p, &limits);
+	assert_int_equal(pressure_measured(&p, &limits, dire, 1024 * M), 1024 * M - 128 * M);
+	pressure_init(&p, &limits);
+	assert_int_equal(pressure_measured(&p, &limits, dire - 1, 1024 * M), 1024 * M - (400 * M - dire + 1));
+}
+
+static void it_grows_by_no_more_than_is_spare(void **state)
+{
+	const uint64_t spare = limits.floor + limits.floor / PRESSURE_DISTANCE_PART;
+	struct pressure p;
+	uint64_t low;
+
+	pressure_init(&p, &limits);
+	low = pressure_measured(&p, &limits, 100 * M, 1024 * M);
+	for (int i = 0; i < PRESSURE_CALM; i++)
+		pressure_measured(&p, &limits, 4096 * M, low);
+	assert_int_equal(pressure_measured(&p, &limits, spare + 3 * M, low), low + 3 * M);
+}
+
+static void a_cache_of_less_than_lacks_ends_at_its_minimum(void **state)
+{
+	const struct pressure_limits none = {.floor = 400 * M, .cache_size = 1024 * M};
+	struct pressure p;
+
+	pressure_init(&p, &none);
+	assert_int_equal(pressure_measured(&p, &none, 10 * M, 100 * M), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -144,6 +177,9 @@ int main(void)
 		cmocka_unit_test(a_short_lack_starts_the_calm_time_anew),
 		cmocka_unit_test(it_settles_beside_a_hungry_neighbour),
 		cmocka_unit_test(any_measurement_stays_within_the_limits),
+		cmocka_unit_test(dire_need_begins_below_its_part_of_the_floor),
+		cmocka_unit_test(it_grows_by_no_more_than_is_spare),
+		cmocka_unit_test(a_cache_of_less_than_lacks_ends_at_its_minimum),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

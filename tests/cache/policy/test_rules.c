@@ -189,6 +189,29 @@ static void random_text_never_breaks_the_parser(void **state)
 	}
 }
 
+static void a_range_may_be_one_value(void **state)
+{
+	struct rules *rules = parse("[r]\nsize=4K..4K\nage=1m..60\npin=true\n");
+	struct rule_facts facts = {.path = "/a", .size = 4096, .age_s = 60};
+
+	assert_true(decide(rules, facts).pin);
+	facts.size = 4097;
+	assert_false(decide(rules, facts).pin);
+	facts.size = 4095;
+	assert_false(decide(rules, facts).pin);
+	facts = (struct rule_facts){.path = "/a", .size = 4096, .age_s = 61};
+	assert_false(decide(rules, facts).pin);
+	rules_free(rules);
+}
+
+static void numbers_are_refused_that_do_not_fit_or_go_on(void **state)
+{
+	refuse("[a]\npin=true\nsize=4KB..\n", "line 3: size=4KB..: ", "a range of sizes");
+	refuse("[a]\npin=true\nsize=99999999999999999999..\n", "line 3: ", "a range of sizes");
+	refuse("[a]\npin=true\nsize=-1..\n", "line 3: ", "a range of sizes");
+	refuse("[a]\npin=true\nage=1..99999999999999999999\n", "line 3: ", "a range of ages");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -199,6 +222,8 @@ int main(void)
 		cmocka_unit_test(binary_data_is_refused),
 		cmocka_unit_test(owners_are_numbers_where_names_are_unknown),
 		cmocka_unit_test(random_text_never_breaks_the_parser),
+		cmocka_unit_test(a_range_may_be_one_value),
+		cmocka_unit_test(numbers_are_refused_that_do_not_fit_or_go_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
