@@ -6,7 +6,10 @@ int on_let_go(void *ctx, struct object *object)
 {
 	struct fixture *f = ctx;
 
-	__atomic_add_fetch(&f->let_go_count, 1, __ATOMIC_RELAXED);
+	unsigned place = __atomic_fetch_add(&f->let_go_count, 1, __ATOMIC_RELAXED);
+
+	if (place < sizeof(f->left) / sizeof(*f->left))
+		f->left[place] = object->entry.id;
 	f->last_let_go = object;
 	return f->refuse ? -EBUSY : 0;
 }

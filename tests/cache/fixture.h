@@ -28,6 +28,7 @@ struct fixture {
 	bool written;           /* so that it may be stored into */
 	bool watched_meanwhile; /* each time that it is looked at, somebody opens it who may store into it */
 	bool unwanted;          /* whoever is not mapped any more shall go */
+	uint64_t left[8];       /* the ids of the first that left, in order */
 };
 
 int on_let_go(void *ctx, struct object *object);

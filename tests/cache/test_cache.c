@@ -198,6 +198,126 @@ static void every_change_of_size_or_time_changes_the_stamp(void **state)
 	assert_int_not_equal(stamp, cache_stamp(1000, 1700000000000000001, 1700000000000000000));
 }
 
+static void the_figures_tell_the_budget_as_it_was_set(void **state)
+{
+	struct fixture f;
+
+	start_with(&f, BUDGET, 0);
+	assert_int_equal(figures_of(&f).budget, BUDGET);
+	cache_set_budget(f.cache, BUDGET / 2);
+	assert_int_equal(figures_of(&f).budget, BUDGET / 2);
+	for (uint64_t id = 1; id < 200; id++)
+		add(&f, id, PAGE);
+	assert_true(figures_of(&f).bytes <= BUDGET / 2);
+	assert_true(figures_of(&f).bytes > BUDGET / 2 - 4 * PAGE);
+	cache_set_budget(f.cache, 3 * BUDGET);
+	assert_int_equal(figures_of(&f).budget, 3 * BUDGET);
+	stop(&f);
+}
+
+/* A source that looks at the cache while it is being copied. */
+struct onlooker {
+	struct fixture *f;
+	struct cache_figures figures;
+	uint64_t budget; /* to be set meanwhile, or 0 */
+	struct object *grows;
+};
+
+static ssize_t read_and_look(void *ctx, void *buf, size_t size, uint64_t offset)
+{
+	struct onlooker *onlooker = ctx;
+
+	if (onlooker->budget)
+		cache_set_budget(onlooker->f->cache, onlooker->budget);
+	if (onlooker->grows)
+		assert_int_equal(cache_truncate(onlooker->f->cache, onlooker->grows,
+					 onlooker->grows->entry.size + PAGE),
+			0);
+	onlooker->figures = figures_of(onlooker->f);
+	memset(buf, 'l', size);
+	return (ssize_t)size;
+}
+
+static void a_file_that_is_being_copied_takes_its_room_already(void **state)
+{
+	struct onlooker onlooker = {0};
+	struct object *object;
+	struct fixture f;
+	uint64_t before;
+
+	start_with(&f, BUDGET, 0);
+	onlooker.f = &f;
+	while (figures_of(&f).bytes < BUDGET / 2 - 4 * PAGE)
+		assert_non_null(add(&f, figures_of(&f).object_count, PAGE));
+	before = figures_of(&f).bytes;
+	onlooker.budget = BUDGET / 2; /* what is there fits, and what comes does not */
+	assert_int_equal(cache_fill(f.cache, &(struct cache_source){read_and_look, &onlooker}, 1000, 8 * PAGE,
+				 &object),
+		0);
+	assert_in_range(onlooker.figures.reserved, 8 * PAGE, 9 * PAGE);
+	assert_true(onlooker.figures.bytes <= BUDGET / 2);
+	assert_true(onlooker.figures.policy.charged < before);
+	cache_drop(f.cache, object);
+	assert_int_equal(figures_of(&f).reserved, 0);
+	stop(&f);
+}
+
+static void what_is_being_copied_leaves_no_room_to_grow_into(void **state)
+{
+	struct onlooker onlooker = {0};
+	struct object *object;
+	struct fixture f;
+
+	start_with(&f, BUDGET, 0);
+	onlooker.f = &f;
+	onlooker.grows = add(&f, 1, BUDGET / 2);
+	assert_true(object_pin(onlooker.grows));
+	assert_int_equal(cache_fill(f.cache, &(struct cache_source){read_and_look, &onlooker}, 2,
+				 BUDGET - figures_of(&f).bytes - 2 * PAGE, &object),
+		0);
+	assert_true(onlooker.grows->frozen);
+	cache_drop(f.cache, object);
+	cache_unpin(f.cache, onlooker.grows);
+	stop(&f);
+}
+
+static ssize_t read_fails(void *ctx, void *buf, size_t size, uint64_t offset)
+{
+	return offset ? -EIO : (ssize_t)size;
+}
+
+static void every_fill_is_counted_as_it_ended(void **state)
+{
+	const uint64_t size = 1 << 20;
+	struct object *object;
+	struct fixture f;
+
+	start_with(&f, 4 * BUDGET, 0);
+	assert_non_null(add(&f, 1, 5000));
+	assert_non_null(add(&f, 2, 100));
+	assert_int_equal(figures_of(&f).fills, 2);
+	assert_int_equal(figures_of(&f).fill_bytes, 5100);
+	assert_int_equal(cache_fill(f.cache, &(struct cache_source){read_fails}, 3, size, &object), -EIO);
+	assert_int_equal(figures_of(&f).fills, 2);
+	assert_int_equal(figures_of(&f).reserved, 0);
+	stop(&f);
+}
+
+static void files_make_way_for_what_is_remembered_of_others(void **state)
+{
+	struct fixture f;
+
+	start_with(&f, BUDGET, 0);
+	for (uint64_t id = 1; figures_of(&f).policy.evictions == 0; id++)
+		add(&f, id, 100);
+	for (uint64_t id = 10000; id < 20000; id++) {
+		cache_ask(f.cache, id, 100);
+		assert_true(figures_of(&f).bytes <= BUDGET);
+	}
+	assert_true(figures_of(&f).policy.ghost_count > 100);
+	stop(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -212,6 +332,11 @@ int main(void)
 		cmocka_unit_test(a_file_of_an_eighth_of_the_budget_may_enter),
 		cmocka_unit_test(a_smaller_budget_is_kept_at_once),
 		cmocka_unit_test(every_change_of_size_or_time_changes_the_stamp),
+		cmocka_unit_test(the_figures_tell_the_budget_as_it_was_set),
+		cmocka_unit_test(a_file_that_is_being_copied_takes_its_room_already),
+		cmocka_unit_test(what_is_being_copied_leaves_no_room_to_grow_into),
+		cmocka_unit_test(every_fill_is_counted_as_it_ended),
+		cmocka_unit_test(files_make_way_for_what_is_remembered_of_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -79,6 +79,7 @@ static void mapped_objects_bound_what_a_fill_and_a_tick_do(void **state)
 	for (unsigned i = 0; i < 2 * count && figures_of(&f).mapped_count < count; i++)
 		cache_empty(f.cache);
 	assert_int_equal(figures_of(&f).mapped_count, count);
+	assert_int_equal(figures_of(&f).object_count, count);
 	f.watch_count = 0;
 	cache_tick(f.cache);
 	assert_true(f.watch_count < count);
@@ -207,6 +208,104 @@ static void objects_give_descriptors_to_those_who_lack_them(void **state)
 	stop(&f);
 }
 
+static void a_victim_that_is_mapped_is_still_one_of_the_objects(void **state)
+{
+	struct fixture f;
+	uint64_t count = 0;
+
+	start_with(&f, BUDGET, 0);
+	while (figures_of(&f).bytes < BUDGET - 4 * PAGE)
+		assert_non_null(add(&f, ++count, PAGE));
+	f.refuse = f.still_used = true;
+	assert_null(add(&f, ++count, 16 * PAGE));
+	assert_int_equal(figures_of(&f).object_count, count - 1);
+	assert_true(figures_of(&f).mapped_count > 0);
+	f.refuse = f.still_used = false;
+	cache_tick(f.cache);
+	assert_int_equal(figures_of(&f).mapped_count, 0);
+	assert_int_equal(cache_empty(f.cache), count - 1);
+	stop(&f);
+}
+
+static void an_object_is_watched_once_however_often_that_is_asked(void **state)
+{
+	struct object *object;
+	struct fixture f;
+
+	start_with(&f, BUDGET, 0);
+	object = add(&f, 1, PAGE);
+	assert_true(object_pin(object));
+	cache_watch(f.cache, object);
+	cache_watch(f.cache, object);
+	cache_unpin(f.cache, object);
+	assert_int_equal(figures_of(&f).mapped_count, 1);
+	assert_false(object_claim(object));
+	cache_tick(f.cache);
+	assert_int_equal(figures_of(&f).mapped_count, 0);
+	assert_true(object_claim(object));
+	cache_drop(f.cache, object);
+	stop(&f);
+}
+
+enum { WATCHED = 16 };
+
+/* Those of the watched objects that are still mapped, and how often each was looked at. */
+struct mappings {
+	bool mapped[WATCHED];
+	unsigned looks[WATCHED];
+};
+
+static int on_look(void *ctx, struct object *object)
+{
+	struct mappings *mappings = ctx;
+
+	mappings->looks[object->entry.id]++;
+	return mappings->mapped[object->entry.id] ? -EBUSY : 0;
+}
+
+static int on_leave(void *ctx, struct object *object)
+{
+	struct mappings *mappings = ctx;
+
+	return mappings->mapped[object->entry.id] ? -EBUSY : 0;
+}
+
+static void a_tick_looks_at_each_mapped_object_once(void **state)
+{
+	const struct cache_options options = {.budget = BUDGET, .admit = 1, .policy = evict_find("lru")};
+	struct mappings mappings = {0};
+	const struct cache_owner owner = {.let_go = on_leave, .watch = on_look, .ctx = &mappings};
+	struct fixture f = {0};
+	unsigned left = WATCHED;
+
+	assert_int_equal(cache_new(&f.cache, &options, &owner), 0);
+	for (unsigned i = 0; i < WATCHED; i++) {
+		mappings.mapped[i] = true;
+		assert_non_null(add(&f, i, PAGE));
+	}
+	assert_int_equal(cache_empty(f.cache), 0);
+	for (unsigned tick = 1; tick <= 3; tick++) {
+		cache_tick(f.cache);
+		for (unsigned i = 0; i < WATCHED; i++)
+			assert_int_equal(mappings.looks[i], tick);
+	}
+	/* the first, one in the middle and the last end, and the others stay as they are */
+	for (unsigned i = 0; i < WATCHED; i += 5) {
+		mappings.mapped[i] = false;
+		for (unsigned tick = 0; tick < 2; tick++)
+			cache_tick(f.cache);
+		assert_int_equal(figures_of(&f).mapped_count, --left);
+		assert_int_equal(cache_empty(f.cache), 1);
+		assert_int_equal(figures_of(&f).object_count, left);
+	}
+	memset(&mappings, 0, sizeof(mappings));
+	cache_tick(f.cache);
+	for (unsigned i = 0; i < WATCHED; i++)
+		assert_int_equal(mappings.looks[i], i % 5 ? 1 : 0);
+	assert_int_equal(cache_empty(f.cache), left);
+	stop(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -218,6 +317,9 @@ int main(void)
 		cmocka_unit_test(an_object_that_is_opened_while_the_tick_looks_at_it_stays_watched),
 		cmocka_unit_test(objects_that_hold_descriptors_are_bounded_by_them),
 		cmocka_unit_test(objects_give_descriptors_to_those_who_lack_them),
+		cmocka_unit_test(a_victim_that_is_mapped_is_still_one_of_the_objects),
+		cmocka_unit_test(an_object_is_watched_once_however_often_that_is_asked),
+		cmocka_unit_test(a_tick_looks_at_each_mapped_object_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

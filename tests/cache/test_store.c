@@ -1,0 +1,196 @@
+/* The files of the store, in its tmpfs and as memfds of one who may not mount. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cache/store.h"
+
+#define MIB (1 << 20)
+
+static unsigned open_descriptors(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	unsigned count = 0;
+
+	assert_non_null(dir);
+	while (readdir(dir))
+		count++;
+	closedir(dir);
+	return count;
+}
+
+static struct store *new_tmpfs(void)
+{
+	struct store *store;
+
+	assert_int_equal(store_new(&store, MIB, 0), 0);
+	if (store_mount_error(store)) {
+		store_free(store);
+		print_message("skipped: a tmpfs may not be mounted here\n");
+		skip();
+	}
+	return store;
+}
+
+static struct store *new_memfds(unsigned most)
+{
+	uid_t user = geteuid();
+	struct store *store;
+
+	if (user == 0)
+		assert_return_code(seteuid(65534), errno);
+	assert_int_equal(store_new(&store, MIB, most), 0);
+	if (user == 0)
+		assert_return_code(seteuid(0), errno);
+	assert_int_not_equal(store_mount_error(store), 0);
+	return store;
+}
+
+static void make_file(struct store *store, struct store_file *file)
+{
+	int fd = store_create(store, file);
+
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, "bytes", 5, 0), 5);
+	store_close(store, fd);
+}
+
+static void a_removed_file_is_gone_and_its_pages_with_its_last_user(void **state)
+{
+	struct store *store = new_tmpfs();
+	struct store_file file, same;
+	struct stat status;
+	int fd;
+
+	make_file(store, &file);
+	same = file;
+	fd = store_open(store, &file, O_RDONLY);
+	assert_true(fd >= 0);
+	store_remove(store, &file);
+	assert_int_equal(file.id, 0);
+	store_remove(store, &file); /* fine for none */
+	assert_int_equal(store_open(store, &same, O_RDONLY), -ENOENT);
+	assert_return_code(fstat(fd, &status), errno);
+	assert_int_equal(status.st_nlink, 0);
+	store_close(store, fd);
+	store_free(store);
+}
+
+static void a_removed_memfd_is_closed(void **state)
+{
+	struct store *store = new_memfds(2);
+	unsigned before = open_descriptors();
+	struct store_file files[2];
+
+	for (unsigned i = 0; i < 2; i++) {
+		assert_false(store_is_full(store));
+		make_file(store, &files[i]);
+		assert_int_equal(store_descriptors(store), i + 1);
+	}
+	assert_true(store_is_full(store));
+	assert_int_equal(open_descriptors(), before + 2);
+	for (unsigned i = 0; i < 2; i++)
+		store_remove(store, &files[i]);
+	assert_int_equal(store_descriptors(store), 0);
+	assert_int_equal(open_descriptors(), before);
+	store_free(store);
+}
+
+static void files_of_the_tmpfs_hold_no_descriptor(void **state)
+{
+	struct store *store = new_tmpfs();
+	unsigned before = open_descriptors();
+	struct store_file file;
+
+	make_file(store, &file);
+	store_close(store, store_open(store, &file, O_RDONLY));
+	assert_false(store_in_use(store, &file));
+	assert_int_equal(open_descriptors(), before);
+	assert_int_equal(store_descriptors(store), 0);
+	store_free(store);
+	assert_int_equal(open_descriptors(), before - 1);
+}
+
+static void each_read_moves_the_time_and_other_looks_do_not(void **state)
+{
+	struct store *store = new_tmpfs();
+	struct store_file file;
+	uint64_t last;
+	char byte;
+	int fd;
+
+	make_file(store, &file);
+	fd = store_open(store, &file, O_RDONLY);
+	last = store_atime(store, &file);
+	for (int i = 0; i < 2; i++) {
+		poll(NULL, 0, 20);
+		assert_int_equal(store_atime(store, &file), last);
+		assert_int_equal(pread(fd, &byte, 1, 0), 1);
+		assert_true(store_atime(store, &file) > last);
+		last = store_atime(store, &file);
+	}
+	store_close(store, fd);
+	store_free(store);
+}
+
+static void users_of_a_file_are_told_by_what_they_opened_it_for(void **state)
+{
+	struct store *store = new_tmpfs();
+	struct store_file file;
+	int fd;
+
+	make_file(store, &file);
+	assert_false(store_in_use(store, &file) || store_is_written(store, &file));
+	fd = store_open(store, &file, O_RDONLY);
+	assert_true(store_in_use(store, &file));
+	assert_false(store_is_written(store, &file));
+	store_close(store, fd);
+	fd = store_open(store, &file, O_RDWR);
+	assert_true(store_in_use(store, &file));
+	assert_true(store_is_written(store, &file));
+	store_close(store, fd);
+	assert_false(store_in_use(store, &file) || store_is_written(store, &file));
+	store_free(store);
+}
+
+static void the_tmpfs_takes_no_more_than_its_limit(void **state)
+{
+	static char bytes[2 * MIB];
+	struct store *store = new_tmpfs();
+	struct store_file file;
+	int fd = store_create(store, &file);
+	struct stat status;
+
+	assert_true(fd >= 0);
+	assert_true(write(fd, bytes, sizeof(bytes)) <= MIB);
+	assert_true(write(fd, bytes, sizeof(bytes)) < 0);
+	assert_int_equal(errno, ENOSPC);
+	assert_return_code(fstat(fd, &status), errno);
+	assert_true(status.st_size > MIB / 2);
+	store_close(store, fd);
+	store_free(store);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_removed_file_is_gone_and_its_pages_with_its_last_user),
+		cmocka_unit_test(a_removed_memfd_is_closed),
+		cmocka_unit_test(files_of_the_tmpfs_hold_no_descriptor),
+		cmocka_unit_test(each_read_moves_the_time_and_other_looks_do_not),
+		cmocka_unit_test(users_of_a_file_are_told_by_what_they_opened_it_for),
+		cmocka_unit_test(the_tmpfs_takes_no_more_than_its_limit),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
