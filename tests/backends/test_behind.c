@@ -112,6 +112,39 @@ static void nothing_is_done_where_nothing_was_cached(void **state)
 	assert_range(behind_end(&behind, WINDOW), 0, 0);
 }
 
+static void a_window_is_full_at_its_last_byte(void **state)
+{
+	struct behind behind = {0};
+
+	note(&behind, 0, WINDOW - 1, true);
+	assert_false(behind_is_full(&behind, WINDOW));
+	note(&behind, WINDOW - 1, 1, true);
+	assert_true(behind_is_full(&behind, WINDOW));
+}
+
+/* What filled it does not count for the next one. */
+static void a_full_window_begins_a_fresh_one(void **state)
+{
+	struct behind behind = {0};
+
+	note(&behind, 0, WINDOW, true);
+	assert_range(behind_take(&behind, WINDOW).begin, 0, WINDOW);
+	for (off_t i = 1; i < 100; i++) {
+		note(&behind, i * WINDOW, 4096, true);
+		assert_false(behind_is_full(&behind, WINDOW));
+	}
+}
+
+static void a_stream_shorter_than_a_window_leaves_nothing_to_do(void **state)
+{
+	struct behind behind = {0};
+
+	note(&behind, 0, WINDOW - 1, true);
+	assert_range(behind_end(&behind, WINDOW), 0, 0);
+	note(&behind, WINDOW - 1, WINDOW, true);
+	assert_range(behind_end(&behind, WINDOW), (WINDOW - 1) & ~4095, 2 * WINDOW - 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -120,6 +153,9 @@ int main(void)
 		cmocka_unit_test(what_another_stream_left_is_settled_when_one_begins),
 		cmocka_unit_test(few_bytes_far_apart_fill_no_window),
 		cmocka_unit_test(nothing_is_done_where_nothing_was_cached),
+		cmocka_unit_test(a_window_is_full_at_its_last_byte),
+		cmocka_unit_test(a_full_window_begins_a_fresh_one),
+		cmocka_unit_test(a_stream_shorter_than_a_window_leaves_nothing_to_do),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,3 @@
-#include "backends/choice.h"
 #include "backends/detect.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -173,61 +172,70 @@ static void the_first_read_of_a_file_is_no_jump(void **state)
 	assert_false(detect_jumped(&detect));
 }
 
-/* Streams that always report the same cost, until the choice has seen so much. */
-static enum choice_mode chosen_after(
-	uint64_t window_ns, uint64_t straight_ns, uint64_t total, uint64_t *straight_bytes)
+static void reads_over_the_same_bytes_again_make_no_stream(void **state)
 {
-	struct choice choice;
-	struct choice_class *class;
-	enum choice_mode mode;
-
-	choice_init(&choice);
-	class = choice_class_of(&choice, MIB);
-	mode = choice_start(class);
-	*straight_bytes = 0;
-	for (uint64_t seen = 0; seen < total; seen += CHOICE_EPOCH) {
-		uint64_t ns_per_mib = mode == CHOICE_WINDOW ? window_ns : straight_ns;
-
-		if (mode == CHOICE_STRAIGHT)
-			*straight_bytes += CHOICE_EPOCH;
-		mode = choice_report(class, mode, CHOICE_EPOCH, ns_per_mib * (CHOICE_EPOCH / MIB));
+	for (unsigned count = 1; count < 40; count++) {
+		assert_int_equal(after_reads(0, KIB, 128 * KIB, count), DETECT_NONE);
+		assert_int_equal(after_reads(50 * MIB, -KIB, 128 * KIB, count), DETECT_NONE);
 	}
-	return class->mode;
+	/* until they have moved as far as a stream */
+	assert_int_equal(after_reads(0, KIB, 128 * KIB, 129), DETECT_FORWARD);
+	assert_int_equal(after_reads(50 * MIB, -KIB, 128 * KIB, 129), DETECT_BACKWARD);
 }
 
-static void the_cheaper_mode_wins(void **state)
+static void a_stride_leaves_out_two_bytes_of_three_and_shows_at_the_fifth_read(void **state)
 {
-	uint64_t straight;
-
-	assert_int_equal(chosen_after(1000000, 1800000, 200 * MIB, &straight), CHOICE_WINDOW);
-	assert_int_equal(chosen_after(450000, 300000, 200 * MIB, &straight), CHOICE_STRAIGHT);
-	assert_int_equal(chosen_after(300000, 295000, 200 * MIB, &straight), CHOICE_WINDOW);
+	assert_int_equal(after_reads(MIB, 12 * KIB, 4 * KIB, 4), DETECT_NONE);
+	assert_int_equal(after_reads(MIB, 12 * KIB, 4 * KIB, 5), DETECT_STRIDED);
+	assert_int_equal(after_reads(MIB, 12 * KIB - 1, 4 * KIB, 5), DETECT_NONE);
+	assert_int_equal(after_reads(50 * MIB, -12 * KIB, 4 * KIB, 4), DETECT_NONE);
+	assert_int_equal(after_reads(50 * MIB, -12 * KIB, 4 * KIB, 5), DETECT_STRIDED);
 }
 
-static void the_dearer_mode_is_tried_more_and_more_rarely(void **state)
+static void the_same_distance_is_no_stride_where_it_is_far_or_sizes_differ(void **state)
 {
-	uint64_t straight;
+	enum detect_order order = DETECT_NONE;
+	struct detect detect = {0};
 
-	chosen_after(1000000, 1800000, 16ull << 30, &straight);
-	assert_in_range(straight, 2 * CHOICE_EPOCH, 8 * CHOICE_EPOCH);
+	assert_int_equal(after_reads(0, 256 * (int64_t)MIB, 4 * KIB, 6), DETECT_STRIDED);
+	assert_int_equal(after_reads(0, 257 * (int64_t)MIB, 4 * KIB, 6), DETECT_NONE);
+	for (unsigned i = 0; i < 10; i++)
+		order = detect_read(&detect, &limits, (off_t)i * 10 * MIB, i % 2 ? 4 * KIB : 8 * KIB);
+	assert_int_equal(order, DETECT_NONE);
 }
 
-static void a_device_that_changes_is_found_out(void **state)
+static void a_few_jumps_are_not_called_random(void **state)
 {
-	struct choice choice;
-	struct choice_class *class;
-	enum choice_mode mode;
+	struct detect detect = {0};
 
-	choice_init(&choice);
-	class = choice_class_of(&choice, MIB);
-	mode = choice_start(class);
-	for (uint64_t seen = 0; seen < 4ull << 30; seen += CHOICE_EPOCH) {
-		bool changed = seen > 1ull << 30;
-		uint64_t ns = (mode == CHOICE_WINDOW) == changed ? 900000 : 300000;
-
-		mode = choice_report(class, mode, CHOICE_EPOCH, ns * (CHOICE_EPOCH / MIB));
+	for (unsigned i = 0; i < 15; i++) {
+		detect_read(&detect, &limits, (off_t)(i * i + 7) * 10 * MIB, 4 * KIB);
+		assert_false(detect_is_random(&detect));
 	}
-	assert_int_equal(class->mode, CHOICE_STRAIGHT);
+	detect_read(&detect, &limits, 0, 4 * KIB);
+	assert_true(detect_is_random(&detect));
+}
+
+static void records_shorter_than_a_stream_are_none(void **state)
+{
+	struct detect detect = {0};
+
+	for (unsigned record = 0; record < 8; record++) {
+		off_t start = (off_t)(record * record + 3) * 10 * MIB;
+
+		for (unsigned part = 0; part < 3; part++)
+			assert_int_equal(detect_read(&detect, &limits, start + part * 64 * KIB, 64 * KIB),
+				DETECT_NONE);
+	}
+}
+
+static void a_run_that_begins_otherwise_is_not_the_next_record(void **state)
+{
+	struct detect detect = {0};
+
+	read_record(&detect, 500 * MIB, one_by_one);
+	read_record(&detect, 600 * MIB, one_by_one);
+	assert_int_equal(detect_read(&detect, &limits, 700 * MIB, 4 * KIB), DETECT_NONE);
 }
 
 int main(void)
@@ -245,9 +253,12 @@ int main(void)
 		cmocka_unit_test(reads_that_hop_about_in_one_place_are_no_stream),
 		cmocka_unit_test(random_reads_are_called_random),
 		cmocka_unit_test(the_first_read_of_a_file_is_no_jump),
-		cmocka_unit_test(the_cheaper_mode_wins),
-		cmocka_unit_test(the_dearer_mode_is_tried_more_and_more_rarely),
-		cmocka_unit_test(a_device_that_changes_is_found_out),
+		cmocka_unit_test(reads_over_the_same_bytes_again_make_no_stream),
+		cmocka_unit_test(a_stride_leaves_out_two_bytes_of_three_and_shows_at_the_fifth_read),
+		cmocka_unit_test(the_same_distance_is_no_stride_where_it_is_far_or_sizes_differ),
+		cmocka_unit_test(a_few_jumps_are_not_called_random),
+		cmocka_unit_test(records_shorter_than_a_stream_are_none),
+		cmocka_unit_test(a_run_that_begins_otherwise_is_not_the_next_record),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -94,6 +94,42 @@ static void slow_writes_elsewhere_keep_them_there(void **state)
 	assert_true(pace_is_quick(&pace, now + 200 * MS));
 }
 
+static void a_write_that_hangs_is_not_hidden_by_those_that_begin_after_it(void **state)
+{
+	struct pace pace = {0};
+	uint64_t now = 5000 * MS;
+
+	for (int i = 0; i < 5; i++)
+		pace_begin(&pace, now + i * 2 * MS);
+	assert_true(pace_is_quick(&pace, now + 10 * MS - 1));
+	assert_false(pace_is_quick(&pace, now + 10 * MS));
+}
+
+/* Its clock was read a moment after ours. */
+static void a_write_that_began_meanwhile_is_no_slow_one(void **state)
+{
+	struct pace pace = {0};
+	uint64_t now = 5000 * MS;
+
+	pace_begin(&pace, now + 1);
+	assert_true(pace_is_quick(&pace, now));
+}
+
+static void ten_milliseconds_are_slow_here_and_elsewhere(void **state)
+{
+	struct pace here = {0}, elsewhere = {0};
+	uint64_t now = 5000 * MS;
+
+	write_of(&here, now, 10 * MS - 1);
+	pace_elsewhere(&elsewhere, now, now + 10 * MS - 1);
+	assert_true(pace_is_quick(&here, now + 11 * MS));
+	assert_true(pace_is_quick(&elsewhere, now + 11 * MS));
+	write_of(&here, now, 10 * MS);
+	pace_elsewhere(&elsewhere, now, now + 10 * MS);
+	assert_false(pace_is_quick(&here, now + 11 * MS));
+	assert_false(pace_is_quick(&elsewhere, now + 11 * MS));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -103,6 +139,9 @@ int main(void)
 		cmocka_unit_test(a_write_that_does_not_come_back_sends_the_others_elsewhere),
 		cmocka_unit_test(writes_that_follow_closely_are_not_taken_for_one_that_hangs),
 		cmocka_unit_test(slow_writes_elsewhere_keep_them_there),
+		cmocka_unit_test(a_write_that_hangs_is_not_hidden_by_those_that_begin_after_it),
+		cmocka_unit_test(a_write_that_began_meanwhile_is_no_slow_one),
+		cmocka_unit_test(ten_milliseconds_are_slow_here_and_elsewhere),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,4 @@
 #include "backends/resident.h"
-#include "backends/stamp.h"
 #include "tests/backends/fixture.h"
 #include <errno.h>
 #include <pthread.h>
@@ -572,28 +571,6 @@ static void nothing_is_read_ahead_while_somebody_may_be_writing(void **state)
 	fixture_deinit(&fixture);
 }
 
-static void a_stamp_counts_once_no_other_change_can_look_like_it(void **state)
-{
-	const int64_t second = 1000000000, changed = 1700000000 * second;
-	struct stamp fine = {.mtime_ns = changed + 12345, .ctime_ns = changed + 12345};
-	struct stamp coarse = {.mtime_ns = changed, .ctime_ns = changed};
-	struct fixture fixture;
-	int writer;
-
-	stream_file(&fixture, 0, 64 << 20);
-	assert_false(stamp_is_trusted_at(fixture.fd, &fine, changed - second));
-	assert_false(stamp_is_trusted_at(fixture.fd, &fine, changed + second / 20));
-	assert_true(stamp_is_trusted_at(fixture.fd, &fine, changed + second / 5));
-	assert_false(stamp_is_trusted_at(fixture.fd, &coarse, changed + second));
-	assert_true(stamp_is_trusted_at(fixture.fd, &coarse, changed + 3 * second));
-	writer = fixture_open_for_writing(&fixture);
-	assert_false(stamp_is_trusted_at(fixture.fd, &fine, changed + 3 * second));
-	/* a write that takes so long is not believed in */
-	assert_true(stamp_is_trusted_at(fixture.fd, &fine, changed + 3600 * second));
-	close(writer);
-	fixture_deinit(&fixture);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -615,7 +592,6 @@ int main(void)
 		cmocka_unit_test(a_change_elsewhere_is_seen_though_it_was_read_ahead),
 		cmocka_unit_test(nothing_read_ahead_is_ever_stale),
 		cmocka_unit_test(nothing_is_read_ahead_while_somebody_may_be_writing),
-		cmocka_unit_test(a_stamp_counts_once_no_other_change_can_look_like_it),
 	};
 
 	signal(SIGIO, SIG_IGN); /* a lease was broken */

@@ -1,0 +1,172 @@
+#include "backends/choice.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+enum {
+	KIB = 1 << 10,
+	MIB = 1 << 20,
+};
+
+/* Streams that always report the same cost, until the choice has seen so much. */
+static enum choice_mode chosen_after(
+	uint64_t window_ns, uint64_t straight_ns, uint64_t total, uint64_t *straight_bytes)
+{
+	struct choice choice;
+	struct choice_class *class;
+	enum choice_mode mode;
+
+	choice_init(&choice);
+	class = choice_class_of(&choice, MIB);
+	mode = choice_start(class);
+	*straight_bytes = 0;
+	for (uint64_t seen = 0; seen < total; seen += CHOICE_EPOCH) {
+		uint64_t ns_per_mib = mode == CHOICE_WINDOW ? window_ns : straight_ns;
+
+		if (mode == CHOICE_STRAIGHT)
+			*straight_bytes += CHOICE_EPOCH;
+		mode = choice_report(class, mode, CHOICE_EPOCH, ns_per_mib * (CHOICE_EPOCH / MIB));
+	}
+	return class->mode;
+}
+
+static void the_cheaper_mode_wins(void **state)
+{
+	uint64_t straight;
+
+	assert_int_equal(chosen_after(1000000, 1800000, 200 * MIB, &straight), CHOICE_WINDOW);
+	assert_int_equal(chosen_after(450000, 300000, 200 * MIB, &straight), CHOICE_STRAIGHT);
+	assert_int_equal(chosen_after(300000, 295000, 200 * MIB, &straight), CHOICE_WINDOW);
+}
+
+static void the_dearer_mode_is_tried_more_and_more_rarely(void **state)
+{
+	uint64_t straight;
+
+	chosen_after(1000000, 1800000, 16ull << 30, &straight);
+	assert_in_range(straight, 2 * CHOICE_EPOCH, 8 * CHOICE_EPOCH);
+}
+
+static void a_device_that_changes_is_found_out(void **state)
+{
+	struct choice choice;
+	struct choice_class *class;
+	enum choice_mode mode;
+
+	choice_init(&choice);
+	class = choice_class_of(&choice, MIB);
+	mode = choice_start(class);
+	for (uint64_t seen = 0; seen < 4ull << 30; seen += CHOICE_EPOCH) {
+		bool changed = seen > 1ull << 30;
+		uint64_t ns = (mode == CHOICE_WINDOW) == changed ? 900000 : 300000;
+
+		mode = choice_report(class, mode, CHOICE_EPOCH, ns * (CHOICE_EPOCH / MIB));
+	}
+	assert_int_equal(class->mode, CHOICE_STRAIGHT);
+}
+
+/* An epoch of the other mode, which takes twice as long, is tried and lost. */
+static enum choice_mode epoch(struct choice_class *class, enum choice_mode mode)
+{
+	uint64_t ns_per_mib = mode == CHOICE_WINDOW ? 100000 : 200000;
+
+	return choice_report(class, mode, CHOICE_EPOCH, ns_per_mib * (CHOICE_EPOCH / MIB));
+}
+
+static void sizes_of_requests_are_measured_apart(void **state)
+{
+	struct choice choice;
+
+	assert_ptr_equal(choice_class_of(&choice, 1), choice_class_of(&choice, 128 * KIB));
+	assert_ptr_not_equal(choice_class_of(&choice, 128 * KIB), choice_class_of(&choice, 128 * KIB + 1));
+	assert_ptr_equal(choice_class_of(&choice, 128 * KIB + 1), choice_class_of(&choice, 512 * KIB));
+	assert_ptr_not_equal(choice_class_of(&choice, 512 * KIB), choice_class_of(&choice, 512 * KIB + 1));
+	assert_ptr_equal(choice_class_of(&choice, 512 * KIB + 1), choice_class_of(&choice, 64 * MIB));
+}
+
+static void one_stream_alone_tries_the_other_mode(void **state)
+{
+	struct choice choice;
+	struct choice_class *class = choice_class_of(&choice, MIB);
+
+	choice_init(&choice);
+	assert_int_equal(epoch(class, CHOICE_WINDOW), CHOICE_STRAIGHT);
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(epoch(class, CHOICE_WINDOW), CHOICE_WINDOW);
+	assert_int_equal(epoch(class, CHOICE_STRAIGHT), CHOICE_WINDOW);
+}
+
+static void an_abandoned_trial_starts_again(void **state)
+{
+	struct choice choice;
+	struct choice_class *class = choice_class_of(&choice, MIB);
+
+	choice_init(&choice);
+	assert_int_equal(epoch(class, CHOICE_WINDOW), CHOICE_STRAIGHT);
+	choice_abandon(class, CHOICE_WINDOW); /* another stream, which tried nothing */
+	assert_int_equal(epoch(class, CHOICE_WINDOW), CHOICE_WINDOW);
+	choice_abandon(class, CHOICE_STRAIGHT);
+	assert_int_equal(epoch(class, CHOICE_WINDOW), CHOICE_STRAIGHT);
+}
+
+/* Bytes of the mode in use until the other one is tried. */
+static uint64_t until_trial(struct choice_class *class)
+{
+	enum choice_mode mode = choice_start(class);
+	uint64_t bytes = 0;
+
+	while (epoch(class, mode) == mode)
+		bytes += CHOICE_EPOCH;
+	return bytes;
+}
+
+static void the_dearer_mode_is_tried_now_and_then_for_ever(void **state)
+{
+	struct choice choice;
+	struct choice_class *class = choice_class_of(&choice, MIB);
+
+	choice_init(&choice);
+	for (int i = 0; i < 20; i++) {
+		assert_true(until_trial(class) <= 8ull << 30);
+		assert_int_equal(epoch(class, CHOICE_STRAIGHT), CHOICE_WINDOW);
+	}
+	assert_true(until_trial(class) > 4ull << 30);
+}
+
+/* What was learnt of the old device says nothing of the new one. */
+static void after_a_change_of_mode_the_other_is_tried_soon_again(void **state)
+{
+	struct choice choice;
+	struct choice_class *class = choice_class_of(&choice, MIB);
+	uint64_t bytes = 0;
+
+	choice_init(&choice);
+	for (int i = 0; i < 10; i++) {
+		until_trial(class);
+		epoch(class, CHOICE_STRAIGHT);
+	}
+	do { /* it is believed in after some trials */
+		until_trial(class);
+	} while (choice_report(class, CHOICE_STRAIGHT, CHOICE_EPOCH, 1) != CHOICE_STRAIGHT);
+	while (choice_report(class, CHOICE_STRAIGHT, CHOICE_EPOCH, 1) == CHOICE_STRAIGHT)
+		bytes += CHOICE_EPOCH;
+	assert_true(bytes <= 512ull << 20);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_cheaper_mode_wins),
+		cmocka_unit_test(the_dearer_mode_is_tried_more_and_more_rarely),
+		cmocka_unit_test(a_device_that_changes_is_found_out),
+		cmocka_unit_test(sizes_of_requests_are_measured_apart),
+		cmocka_unit_test(one_stream_alone_tries_the_other_mode),
+		cmocka_unit_test(an_abandoned_trial_starts_again),
+		cmocka_unit_test(the_dearer_mode_is_tried_now_and_then_for_ever),
+		cmocka_unit_test(after_a_change_of_mode_the_other_is_tried_soon_again),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
