@@ -83,7 +83,7 @@ static void every_alignment_is_right_to_the_byte(void **state)
 
 	for (size_t o = 0; o < sizeof(offsets) / sizeof(offsets[0]); o++) {
 		for (size_t s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++) {
-			for (size_t shift = 0; shift <= 8; shift += 8) {
+			for (size_t shift = 0; shift <= 8; shift = shift ? 8 * shift : 1) {
 				size_t left = FILE_SIZE - offsets[o];
 				size_t expected = sizes[s] < left ? sizes[s] : left;
 				unsigned char after = 0xa5;
@@ -97,6 +97,39 @@ static void every_alignment_is_right_to_the_byte(void **state)
 			}
 		}
 	}
+	free(buf);
+}
+
+/* Every one of them around the page cache, and none given up for it. */
+static void no_alignment_falls_back_to_the_page_cache(void **state)
+{
+	struct fixture *fixture = *state;
+	const struct backend_stats *stats = backend_stats(fixture->backend);
+
+	every_alignment_is_right_to_the_byte(state);
+	if (backend_counted(&stats->fallback_files) && !backend_counted(&stats->straight_reads)) {
+		print_message("skipped: this file system has no O_DIRECT\n");
+		skip();
+	}
+	assert_int_equal(backend_counted(&stats->fallback_files), 0);
+	assert_int_equal(backend_counted(&stats->fallback_requests), 0);
+	assert_int_equal(backend_counted(&stats->buffered_reads), 0);
+	assert_int_equal(backend_counted(&stats->resident_reads), 0);
+	assert_true(backend_counted(&stats->bounce_reads) > 0);
+	assert_int_equal(resident_pages(fixture->fd, 0, FILE_SIZE), 0);
+}
+
+/* Only the rest is copied once more. */
+static void of_a_large_read_what_is_aligned_goes_straight(void **state)
+{
+	struct fixture *fixture = *state;
+	unsigned char *buf = buffer_new(2 * REQUEST_SIZE);
+
+	assert_int_equal(
+		read_and_wait(fixture->file, buf, REQUEST_SIZE + 700, REQUEST_SIZE), REQUEST_SIZE + 700);
+	assert_pattern(buf, REQUEST_SIZE + 700, REQUEST_SIZE);
+	assert_true(backend_counted(&backend_stats(fixture->backend)->straight_bytes) >= REQUEST_SIZE);
+	assert_int_equal(backend_counted(&backend_stats(fixture->backend)->bounce_reads), 1);
 	free(buf);
 }
 
@@ -267,10 +300,11 @@ static void a_file_that_refuses_o_direct_leaves_its_neighbours_alone(void **stat
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		ON(cold_file, every_alignment_is_right_to_the_byte),
-		ON(cold_file_without_uring, every_alignment_is_right_to_the_byte),
 		ON(cold_file_through_page_cache, every_alignment_is_right_to_the_byte),
 		ON(file_in_tmpfs, every_alignment_is_right_to_the_byte),
+		ON(cold_file, no_alignment_falls_back_to_the_page_cache),
+		ON(cold_file_without_uring, no_alignment_falls_back_to_the_page_cache),
+		ON(cold_file, of_a_large_read_what_is_aligned_goes_straight),
 		ON(cold_file, reads_at_and_past_the_end_return_nothing),
 		ON(cold_file_through_page_cache, reads_at_and_past_the_end_return_nothing),
 		ON(file_in_tmpfs, reads_at_and_past_the_end_return_nothing),

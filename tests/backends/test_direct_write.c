@@ -63,7 +63,7 @@ static void every_alignment(const char *dir, off_t direct_from, bool threads_onl
 		bytes[i] = pattern_byte(i);
 	for (size_t o = 0; o < sizeof(offsets) / sizeof(offsets[0]); o++) {
 		for (size_t s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++) {
-			size_t shift = s & 1 ? 0 : 8;
+			size_t shift = s & 1 ? 0 : 1 + (o & 7);
 
 			memset(buf, ++value, 2 * BLOCK);
 			assert_int_equal(
@@ -76,6 +76,9 @@ static void every_alignment(const char *dir, off_t direct_from, bool threads_onl
 		}
 	}
 	assert_bytes(&fixture, bytes, size);
+	/* nothing was given up: what is not aligned goes through the page cache without asking the device */
+	assert_int_equal(COUNTED(&fixture, fallback_files), 0);
+	assert_true((COUNTED(&fixture, direct_writes) > 0) == (direct_from == 0 && *dir == '.'));
 	free(buf);
 	free(bytes);
 	fixture_deinit(&fixture);
@@ -103,13 +106,13 @@ static void large_aligned_writes_go_around_the_page_cache(void **state)
 	fixture_deinit(&fixture);
 }
 
-static void a_buffered_stream_keeps_a_bounded_window(void **state)
+static void keep_a_bounded_window(bool threads_only)
 {
 	enum { SIZE = 100000, COUNT = 320 };
 	unsigned char *buf = buffer_new(SIZE);
 	struct fixture fixture;
 
-	written_file(&fixture, ".", 0, 0, false);
+	written_file(&fixture, ".", 0, 0, threads_only);
 	for (int i = 0; i < COUNT; i++) {
 		memset(buf, i, SIZE);
 		assert_int_equal(write_and_wait(fixture.file, buf, SIZE, (off_t)i * SIZE), SIZE);
@@ -124,6 +127,12 @@ static void a_buffered_stream_keeps_a_bounded_window(void **state)
 	}
 	free(buf);
 	fixture_deinit(&fixture);
+}
+
+static void a_buffered_stream_keeps_a_bounded_window(void **state)
+{
+	keep_a_bounded_window(false);
+	keep_a_bounded_window(true);
 }
 
 static void wait_until_resident(int fd, size_t size, uint64_t pages)
@@ -326,6 +335,60 @@ static void writing_to_a_read_only_descriptor_is_an_error(void **state)
 	fixture_deinit(&fixture);
 }
 
+/* They may be mapped: a write around them would not be seen there. */
+static void a_large_aligned_write_over_resident_pages_goes_through_them(void **state)
+{
+	unsigned char *buf = buffer_new(BLOCK), *back = buffer_new(BLOCK);
+	struct fixture fixture;
+
+	written_file(&fixture, ".", FILE_SIZE, 0, false);
+	posix_fadvise(fixture.fd, 0, 0, POSIX_FADV_RANDOM);
+	assert_int_equal(pread(fixture.fd, back, 4096, BLOCK + BLOCK / 2), 4096);
+	assert_int_equal(write_and_wait(fixture.file, buf, BLOCK, BLOCK), BLOCK);
+	assert_int_equal(COUNTED(&fixture, direct_writes), 0);
+	assert_int_equal(COUNTED(&fixture, buffered_writes), 1);
+	assert_int_equal(pread(fixture.fd, back, BLOCK, BLOCK), BLOCK);
+	assert_memory_equal(buf, back, BLOCK);
+	assert_int_equal(write_and_wait(fixture.file, buf, BLOCK, 2 * BLOCK), BLOCK);
+	assert_int_equal(COUNTED(&fixture, direct_writes), 1);
+	free(buf);
+	free(back);
+	fixture_deinit(&fixture);
+}
+
+static void writes_that_are_small_or_part_a_page_go_through_the_page_cache(void **state)
+{
+	unsigned char *buf = buffer_new(2 * BLOCK);
+	struct fixture fixture;
+
+	written_file(&fixture, ".", FILE_SIZE, 0, false);
+	assert_int_equal(write_and_wait(fixture.file, buf, 128 << 10, 0), 128 << 10);
+	assert_int_equal(write_and_wait(fixture.file, buf, BLOCK, BLOCK + 512), BLOCK);
+	assert_int_equal(COUNTED(&fixture, direct_writes), 0);
+	fsync(fixture.fd);
+	fixture_drop_cache(&fixture);
+	/* the part of a page at its end alone */
+	assert_int_equal(write_and_wait(fixture.file, buf, BLOCK + 512, 2 * BLOCK), BLOCK + 512);
+	assert_int_equal(COUNTED(&fixture, direct_write_bytes), BLOCK);
+	free(buf);
+	fixture_deinit(&fixture);
+}
+
+static void what_a_stream_left_is_settled_when_its_writer_goes_elsewhere(void **state)
+{
+	enum { SIZE = 100000, COUNT = 35 };
+	unsigned char *buf = buffer_new(SIZE);
+	struct fixture fixture;
+
+	written_file(&fixture, ".", 0, 0, false);
+	for (int i = 0; i < COUNT; i++)
+		assert_int_equal(write_and_wait(fixture.file, buf, SIZE, (off_t)i * SIZE), SIZE);
+	assert_int_equal(write_and_wait(fixture.file, buf, SIZE, (off_t)64 << 20), SIZE);
+	wait_until_resident(fixture.fd, (size_t)COUNT * SIZE, 1);
+	free(buf);
+	fixture_deinit(&fixture);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -339,6 +402,9 @@ int main(void)
 		cmocka_unit_test(neighbours_written_at_once_lose_nothing),
 		cmocka_unit_test(a_full_disk_is_an_error_and_never_a_short_count),
 		cmocka_unit_test(writing_to_a_read_only_descriptor_is_an_error),
+		cmocka_unit_test(a_large_aligned_write_over_resident_pages_goes_through_them),
+		cmocka_unit_test(writes_that_are_small_or_part_a_page_go_through_the_page_cache),
+		cmocka_unit_test(what_a_stream_left_is_settled_when_its_writer_goes_elsewhere),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,281 @@
+/* Handles of the direct backend: the descriptors that it opens for them, and which thread makes their writes.
+ */
+#include "backends/resident.h"
+#include "tests/backends/fixture.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum {
+	KIB = 1 << 10,
+	MIB = 1 << 20,
+	FILE_SIZE = 16 * MIB,
+};
+
+#define COUNTED(fixture, name) backend_counted(&backend_stats((fixture)->backend)->name)
+
+static void open_file(struct fixture *fixture, const struct backend_settings *settings)
+{
+	struct backend *backend;
+
+	assert_int_equal(backend_direct_new(settings, &backend), 0);
+	fixture_init(fixture, ".", FILE_SIZE);
+	fixture_open(fixture, backend, 0);
+}
+
+static unsigned open_descriptors(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	unsigned count = 0;
+
+	assert_non_null(dir);
+	while (readdir(dir))
+		count++;
+	closedir(dir);
+	return count;
+}
+
+/* What is read ahead or written back holds its descriptor until it is done. */
+static void assert_descriptors_go_back_to(unsigned before)
+{
+	for (int i = 0; i < 500 && open_descriptors() > before; i++)
+		poll(NULL, 0, 10);
+	assert_int_equal(open_descriptors(), before);
+}
+
+static int reopen_refuses(void *context, int flags)
+{
+	return flags & O_DIRECT ? -EINVAL : open(context, flags);
+}
+
+static int reopen_notes_flags(void *context, int flags)
+{
+	*(int *)context = flags;
+	return -EINVAL;
+}
+
+static void closed_readers_leave_no_descriptor(void **state)
+{
+	unsigned char *buf = buffer_new(MIB);
+	struct backend_settings settings;
+	struct fixture fixture;
+	unsigned before;
+
+	backend_settings_init(&settings);
+	open_file(&fixture, &settings);
+	backend_close(fixture.file);
+	fixture.file = NULL;
+	fixture_close_for_writing(&fixture);
+	poll(NULL, 0, 120); /* until the file's stamp counts for something */
+	before = open_descriptors();
+	for (int i = 0; i < 10; i++) {
+		struct backend_open how = {.fd = fixture.fd};
+		struct backend_file *file;
+		off_t size = i % 2 ? 128 * KIB : 4 * KIB; /* a stream and a single read */
+
+		assert_int_equal(backend_open(fixture.backend, &how, &file), 0);
+		for (off_t offset = 0; offset < 16 * size; offset += size)
+			assert_int_equal(read_and_wait(file, buf, size, i % 2 ? offset : 0), size);
+		backend_close(file);
+	}
+	assert_true(COUNTED(&fixture, readahead_bytes) > 0);
+	assert_descriptors_go_back_to(before);
+	free(buf);
+	fixture_deinit(&fixture);
+}
+
+static void closed_writers_leave_no_descriptor(void **state)
+{
+	unsigned char *buf = buffer_new(MIB);
+	struct backend_settings settings;
+	struct fixture fixture;
+	unsigned before;
+
+	backend_settings_init(&settings);
+	settings.write_direct_from = 0;
+	settings.write_window = MIB;
+	open_file(&fixture, &settings);
+	before = open_descriptors();
+	for (int i = 0; i < 10; i++) {
+		struct backend_open how = {
+			.fd = fixture.fd, .reopen = i % 2 ? reopen_refuses : NULL, .context = fixture.path};
+		struct backend_file *file;
+
+		assert_int_equal(backend_open(fixture.backend, &how, &file), 0);
+		for (off_t offset = 0; offset < 3 * MIB; offset += 100000)
+			assert_int_equal(write_and_wait(file, buf, 100000, offset), 100000);
+		backend_close(file);
+	}
+	assert_true(COUNTED(&fixture, dropped_bytes) > 0);
+	assert_descriptors_go_back_to(before);
+	free(buf);
+	fixture_deinit(&fixture);
+}
+
+/* A write around the page cache waits for the disk where its handle says so. */
+static void a_handle_is_reopened_with_what_it_was_opened_for(void **state)
+{
+	static const int flags[] = {O_RDONLY, O_RDWR, O_RDWR | O_SYNC, O_WRONLY | O_DSYNC};
+	unsigned char *buf = buffer_new(MIB);
+	struct backend_settings settings;
+	struct fixture fixture;
+
+	backend_settings_init(&settings);
+	settings.write_direct_from = 0;
+	open_file(&fixture, &settings);
+	for (size_t i = 0; i < sizeof(flags) / sizeof(*flags); i++) {
+		int noted = 0, keep = O_ACCMODE | O_SYNC;
+		struct backend_open how = {.reopen = reopen_notes_flags, .context = &noted};
+		struct backend_file *file;
+
+		how.fd = open(fixture.path, flags[i] | O_NONBLOCK);
+		assert_true(how.fd >= 0);
+		assert_int_equal(backend_open(fixture.backend, &how, &file), 0);
+		if (flags[i] == O_RDONLY)
+			assert_int_equal(read_and_wait(file, buf, 4096, (off_t)i * MIB), 4096);
+		else
+			assert_int_equal(write_and_wait(file, buf, MIB, (off_t)i * MIB), MIB);
+		assert_int_equal(noted & keep, flags[i] & keep);
+		assert_true(noted & O_DIRECT && noted & O_CLOEXEC);
+		backend_close(file);
+		close(how.fd);
+	}
+	free(buf);
+	fixture_deinit(&fixture);
+}
+
+static void a_file_that_refuses_o_direct_is_dropped_behind_its_stream(void **state)
+{
+	unsigned char *buf = buffer_new(128 * KIB);
+	struct backend_settings settings;
+	struct fixture fixture;
+	struct backend_open how = {.reopen = reopen_refuses};
+
+	backend_settings_init(&settings);
+	fixture_init(&fixture, ".", FILE_SIZE);
+	assert_int_equal(backend_direct_new(&settings, &fixture.backend), 0);
+	how.fd = fixture.fd;
+	how.context = fixture.path;
+	assert_int_equal(backend_open(fixture.backend, &how, &fixture.file), 0);
+	posix_fadvise(fixture.fd, 0, 0, POSIX_FADV_RANDOM); /* no readahead of the kernel's */
+	for (off_t offset = 0; offset < FILE_SIZE; offset += 128 * KIB) {
+		assert_int_equal(read_and_wait(fixture.file, buf, 128 * KIB, offset), 128 * KIB);
+		assert_true(resident_pages(fixture.fd, 0, FILE_SIZE) * 4096 <= 5 * MIB);
+	}
+	assert_true(COUNTED(&fixture, dropped_bytes) >= 12 * MIB);
+	free(buf);
+	fixture_deinit(&fixture);
+}
+
+/* What is there in part is asked for around the page cache as a whole. */
+static void a_read_brings_nothing_into_the_page_cache_beside_what_is_there(void **state)
+{
+	unsigned char *buf = buffer_new(MIB);
+	struct backend_settings settings;
+	struct fixture fixture;
+	uint64_t pages;
+
+	backend_settings_init(&settings);
+	open_file(&fixture, &settings);
+	posix_fadvise(fixture.fd, 0, 0, POSIX_FADV_RANDOM);
+	assert_int_equal(pread(fixture.fd, buf, MIB / 2, 4 * MIB), MIB / 2);
+	posix_fadvise(fixture.fd, 0, 0, POSIX_FADV_NORMAL);
+	pages = resident_pages(fixture.fd, 0, FILE_SIZE);
+	assert_int_equal(read_and_wait(fixture.file, buf, MIB, 4 * MIB), MIB);
+	assert_pattern(buf, MIB, 4 * MIB);
+	assert_int_equal(resident_pages(fixture.fd, 0, FILE_SIZE), pages);
+	assert_int_equal(COUNTED(&fixture, read_bytes), MIB);
+	free(buf);
+	fixture_deinit(&fixture);
+}
+
+struct noted_request {
+	struct backend_request request;
+	pthread_t thread;
+	ssize_t result;
+	sem_t done;
+};
+
+static void note_thread(struct backend_request *request, ssize_t result)
+{
+	struct noted_request *noted = (struct noted_request *)request;
+
+	noted->thread = pthread_self();
+	noted->result = result;
+	sem_post(&noted->done);
+}
+
+/* Whether the write is made in the thread that asks for it. */
+static bool is_written_here(struct backend_file *file, void *buf, size_t size, off_t offset)
+{
+	struct noted_request noted = {
+		.request = {.file = file, .buf = buf, .size = size, .offset = offset, .done = note_thread}};
+
+	sem_init(&noted.done, 0, 0);
+	backend_write(&noted.request);
+	while (sem_wait(&noted.done) < 0)
+		;
+	assert_int_equal(noted.result, size);
+	return pthread_equal(noted.thread, pthread_self());
+}
+
+static struct backend_file *open_with(struct fixture *fixture, unsigned flags)
+{
+	struct backend_open how = {.fd = fixture->fd, .flags = flags};
+	struct backend_file *file;
+
+	assert_int_equal(backend_open(fixture->backend, &how, &file), 0);
+	return file;
+}
+
+/* With the pool of threads, which never answers in the submitting one. */
+static void a_write_that_must_read_a_page_first_is_made_elsewhere(void **state)
+{
+	unsigned char *buf = buffer_new(MIB);
+	struct backend_settings settings;
+	struct backend_file *waiting;
+	struct fixture fixture;
+
+	backend_settings_init(&settings);
+	settings.threads_only = true;
+	open_file(&fixture, &settings);
+	assert_true(is_written_here(fixture.file, buf, 8192, 4096));
+	assert_false(is_written_here(fixture.file, buf, 4096, MIB + 100)); /* both of its pages are missing */
+	assert_true(is_written_here(fixture.file, buf, 4096, MIB + 100));
+	assert_false(is_written_here(fixture.file, buf, 8192 - 100, 2 * MIB + 100)); /* the first */
+	assert_true(is_written_here(fixture.file, buf, 8192 - 100, 2 * MIB + 100));
+	assert_false(is_written_here(fixture.file, buf, 8192 + 100, 3 * MIB)); /* the last */
+	assert_true(is_written_here(fixture.file, buf, 8192 + 100, 3 * MIB));
+	assert_true(is_written_here(fixture.file, buf, 4096 + 100, FILE_SIZE)); /* there is nothing to read */
+	assert_true(is_written_here(fixture.file, buf, 100, FILE_SIZE + 8192));
+	assert_true(is_written_here(fixture.file, buf, 100, FILE_SIZE + 40960 + 50));
+	waiting = open_with(&fixture, BACKEND_WRITES_WAIT);
+	assert_false(is_written_here(waiting, buf, 8192, 4096));
+	backend_close(waiting);
+	free(buf);
+	fixture_deinit(&fixture);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(closed_readers_leave_no_descriptor),
+		cmocka_unit_test(closed_writers_leave_no_descriptor),
+		cmocka_unit_test(a_handle_is_reopened_with_what_it_was_opened_for),
+		cmocka_unit_test(a_file_that_refuses_o_direct_is_dropped_behind_its_stream),
+		cmocka_unit_test(a_read_brings_nothing_into_the_page_cache_beside_what_is_there),
+		cmocka_unit_test(a_write_that_must_read_a_page_first_is_made_elsewhere),
+	};
+
+	signal(SIGIO, SIG_IGN); /* a lease was broken */
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
