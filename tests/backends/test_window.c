@@ -241,37 +241,39 @@ static void read_until_trial(uint64_t trials)
 	assert_int_equal(COUNTED(&fixture, window_shut), trials);
 }
 
-static void end_by_close(void)
+static void end_by_close(off_t at)
 {
 	backend_close(fixture.file);
 	fixture.file = open_another();
 }
 
-static void end_by_jumps(void)
+static void end_by_jumps(off_t at)
 {
 	read_block(fixture.file, 10 * MIB, 4 * KIB);
 	read_block(fixture.file, 30 * MIB, 4 * KIB);
 }
 
-static void end_by_smaller_requests(void)
+static void end_by_smaller_requests(off_t at)
 {
-	read_range(fixture.file, FILE_SIZE - MIB, FILE_SIZE, 128 * KIB);
-	end_by_close();
+	read_range(fixture.file, at, at + MIB, 128 * KIB);
+	end_by_close(at);
 }
 
 /* However its stream ended: else nobody would ever try again. */
 static void a_trial_that_its_stream_abandoned_starts_again(void **state)
 {
-	static void (*const ends[])(void) = {end_by_close, end_by_jumps, end_by_smaller_requests};
+	static void (*const ends[])(off_t at) = {end_by_close, end_by_jumps, end_by_smaller_requests};
 	const struct bounds bounds = {.memory = 64 * MIB, .readahead = 8 * MIB, .depth = 8};
 
 	for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
+		off_t offset = 0;
+
 		open_file(&bounds);
-		for (off_t offset = 0; !COUNTED(&fixture, window_shut); offset += MIB) {
+		for (; !COUNTED(&fixture, window_shut); offset += MIB) {
 			assert_true(offset < 10 * (off_t)FILE_SIZE);
 			read_block(fixture.file, offset % FILE_SIZE, MIB);
 		}
-		ends[i]();
+		ends[i](offset % FILE_SIZE);
 		read_until_trial(2);
 		close_file();
 	}

@@ -256,6 +256,8 @@ static void a_file_that_is_being_copied_takes_its_room_already(void **state)
 		0);
 	assert_in_range(onlooker.figures.reserved, 8 * PAGE, 9 * PAGE);
 	assert_true(onlooker.figures.bytes <= BUDGET / 2);
+	assert_int_equal(onlooker.figures.bytes,
+		onlooker.figures.policy.charged + onlooker.figures.policy.memory + onlooker.figures.reserved);
 	assert_true(onlooker.figures.policy.charged < before);
 	cache_drop(f.cache, object);
 	assert_int_equal(figures_of(&f).reserved, 0);
@@ -305,16 +307,21 @@ static void every_fill_is_counted_as_it_ended(void **state)
 
 static void files_make_way_for_what_is_remembered_of_others(void **state)
 {
+	const uint64_t budget = 16 * BUDGET;
+	uint64_t before, id = 1;
 	struct fixture f;
 
-	start_with(&f, BUDGET, 0);
-	for (uint64_t id = 1; figures_of(&f).policy.evictions == 0; id++)
-		add(&f, id, 100);
-	for (uint64_t id = 10000; id < 20000; id++) {
+	start_with(&f, budget, 0);
+	for (; figures_of(&f).policy.evictions == 0; id++)
+		assert_non_null(add(&f, id, 100000));
+	for (; figures_of(&f).policy.evictions == 1; id++) /* no room is left for a small one either */
+		assert_non_null(add(&f, id, 100));
+	before = figures_of(&f).policy.memory;
+	for (; id < 20000; id++) {
 		cache_ask(f.cache, id, 100);
-		assert_true(figures_of(&f).bytes <= BUDGET);
+		assert_true(figures_of(&f).bytes <= budget);
 	}
-	assert_true(figures_of(&f).policy.ghost_count > 100);
+	assert_true(figures_of(&f).policy.memory > before + 50000);
 	stop(&f);
 }
 

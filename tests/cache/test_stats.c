@@ -65,6 +65,13 @@ static void both_forms_show_every_counter(void **state)
 		assert_non_null(strstr(text->str, line));
 		assert_non_null(strstr(json->str, member));
 	}
+	for (int i = 0; i < LANE_COUNT; i++) {
+		g_autofree char *line = g_strdup_printf("\n%-14s %16d ", lane_names[i], i == LANE_DIRECT);
+		g_autofree char *member = g_strdup_printf("\"%s\":{\"opens\":", lane_names[i]);
+
+		assert_non_null(strstr(text->str, line));
+		assert_non_null(strstr(json->str, member));
+	}
 	assert_non_null(strstr(json->str,
 		"\"direct\":{\"opens\":1,\"reads\":1,\"read_bytes\":4096,\"writes\":0,\"write_bytes\":0}"));
 	assert_non_null(strstr(json->str,

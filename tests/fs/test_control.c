@@ -110,9 +110,12 @@ static void reading_without_a_request_gives_the_first_verb(void **state)
 static void one_open_takes_one_request_of_bounded_length(void **state)
 {
 	g_autofree char *text = g_strnfill(CONTROL_REQUEST_MAX + 1, 'x');
-	struct control_session *session = control_open(&control, 0);
+	struct control_session *session = control_open(&control, 0), *other = control_open(&control, 0);
 
 	assert_int_equal(control_write(session, text, CONTROL_REQUEST_MAX + 1), -EMSGSIZE);
+	text[CONTROL_REQUEST_MAX] = '\0';
+	assert_int_equal(control_write(other, text, CONTROL_REQUEST_MAX), -EINVAL); /* of no verb */
+	control_close(other);
 	assert_int_equal(control_write(session, "stat", 4), 4);
 	assert_int_equal(control_write(session, "stat", 4), -EBUSY);
 	control_close(session);
@@ -126,7 +129,7 @@ static void a_report_shows_facts_options_and_counters(void **state)
 	char *argv[] = {program, source, mountpoint, NULL};
 	char stat[] = "stat", json[] = "--json", bad[] = "--xml";
 	char *const plain_request[] = {stat, NULL}, *const json_request[] = {stat, json, NULL},
-		    *const bad_request[] = {stat, bad, NULL};
+		    *const bad_request[] = {stat, bad, NULL}, *const long_request[] = {stat, json, bad, NULL};
 	g_autoptr(GString) text = g_string_new(NULL), data = g_string_new(NULL), none = g_string_new(NULL);
 	struct stats stats = {0};
 	struct options options;
@@ -149,6 +152,9 @@ static void a_report_shows_facts_options_and_counters(void **state)
 	assert_non_null(strstr(data->str, "\"cache\":{\"hits\":12,"));
 	assert_true(g_str_has_suffix(data->str, "}}\n"));
 	assert_int_equal(report_stat(&report, 2, bad_request, none), -EINVAL);
+	assert_string_equal(none->str, "stat --xml: takes --json or nothing");
+	g_string_truncate(none, 0);
+	assert_int_equal(report_stat(&report, 3, long_request, none), -EINVAL);
 	assert_string_equal(none->str, "stat --xml: takes --json or nothing");
 	options_deinit(&options);
 }

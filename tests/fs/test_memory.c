@@ -199,8 +199,8 @@ static void page_cache_of_cgroup_v2_is_available(void **state)
 		{"proc/self/cgroup", "0::/job\n"},
 		{"sys/fs/cgroup/job/memory.max", "268435456\n"},
 		{"sys/fs/cgroup/job/memory.current", "209715200\n"},
-		{"sys/fs/cgroup/job/memory.stat",
-			"anon 5\nfile 109051904\nshmem 6\ninactive_file 8388608\nactive_file 4194304\n"},
+		{"sys/fs/cgroup/job/memory.stat", "anon 5\nfile 109051904\nshmem 6\ninactive_file_pages "
+						  "7\ninactive_file 8388608\nactive_file 4194304\n"},
 		{NULL},
 	};
 

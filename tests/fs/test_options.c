@@ -8,6 +8,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -59,6 +60,9 @@ static void each_row_takes_its_values(void **state)
 		{"cache_min=0"},
 		{"cache_min=64M"},
 		{"cache_min=5%", "cache_min=52428K"},
+		{"cache_size=32M,cache_min=32M"},
+		{"small_max=32M,cache_size=256M",
+			"cache_size=256M,cache_min=0,memory_floor=52428K,small_max=32M,large_min=32M"},
 		{"memory_floor=0"},
 		{"memory_floor=0%", "memory_floor=0"},
 		{"memory_floor=2G"},
@@ -705,6 +709,30 @@ static void rules_become_an_absolute_path(void **state)
 	g_rmdir(dir);
 }
 
+/* root may enter any directory: so another user tries. */
+static void a_source_that_may_not_be_entered_is_refused(void **state)
+{
+	g_autofree char *dir = g_dir_make_tmp("sievefs-options-XXXXXX", NULL);
+	g_autofree char *expected = g_strdup_printf("SOURCE %s: Permission denied", dir);
+	int status;
+	pid_t child;
+
+	assert_int_equal(g_chmod(dir, geteuid() ? 0400 : 0700), 0);
+	child = fork();
+	if (child == 0) {
+		struct options options;
+		char *error;
+
+		if (geteuid() == 0 && setresuid(65534, 65534, 65534) < 0)
+			_exit(2);
+		error = parse_operands(&options, dir, "/");
+		_exit(g_strcmp0(error, expected) ? 1 : 0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	g_rmdir(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -729,6 +757,7 @@ int main(void)
 		cmocka_unit_test(rules_must_be_a_file_outside_the_mount),
 		cmocka_unit_test(rules_may_lie_beside_a_mount_point_of_a_like_name),
 		cmocka_unit_test(rules_become_an_absolute_path),
+		cmocka_unit_test(a_source_that_may_not_be_entered_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -101,6 +101,22 @@ static void without_a_floor_nothing_is_measured(void **state)
 	assert_true(relief_allows(&relief, 512 * MIB));
 }
 
+static void a_cache_without_a_minimum_waits_for_memory(void **state)
+{
+	const struct pressure_limits none = {.floor = 100 * MIB, .cache_size = 512 * MIB};
+	struct relief relief;
+
+	relief_init(&relief, &none, root);
+	machine_has(10);
+	while (relief_tick(&relief, relief.pressure.target) > 0)
+		;
+	assert_false(relief_allows(&relief, 4096));
+	machine_has(110);
+	assert_true(relief_allows(&relief, 10 * MIB)); /* all of it */
+	machine_has(100);
+	assert_false(relief_allows(&relief, 4096));
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -109,6 +125,7 @@ int main(void)
 		cmocka_unit_test(copying_begins_again_as_soon_as_there_is_memory),
 		cmocka_unit_test(a_cache_that_shrank_to_its_minimum_turns_over_again),
 		cmocka_unit_test(without_a_floor_nothing_is_measured),
+		cmocka_unit_test(a_cache_without_a_minimum_waits_for_memory),
 	};
 
 	return cmocka_run_group_tests(tests, make_root, remove_root);

@@ -180,6 +180,68 @@ static void s3gd_gives_up_what_a_smaller_budget_has_no_room_for(void **state)
 	toy_deinit(&toy);
 }
 
+static void s3gd_counts_no_more_uses_than_it_can_remember(void **state)
+{
+	struct toy_host toy;
+
+	toy_init(&toy, "s3gd", 10 * SIZE, 1, 1, SIZE);
+	toy_open(&toy, 0);
+	for (int i = 0; i < 40; i++) {
+		toy_open(&toy, 0);
+		toy_pin(&toy, 0);
+		assert_int_equal(toy_evict(&toy), -1);
+		toy_unpin(&toy, 0);
+	}
+	toy_open(&toy, 0);
+	assert_int_equal(toy_evict(&toy), 0);
+	assert_int_equal(toy.objects[0].entry.freq, 15);
+	toy_deinit(&toy);
+}
+
+/* Each newcomer is used once it has left the small queue. */
+static void use_what_was_not(struct toy_host *toy)
+{
+	for (size_t i = 0; i < toy->object_count; i++) {
+		struct evict_entry *entry = &toy->objects[i].entry;
+
+		if (entry->where == EVICT_MAIN && entry->freq == 1)
+			evict_hit(entry);
+	}
+}
+
+/* Whether a newcomer that nobody used is kept longer than a file that is twenty times as large. */
+static bool trusts_newcomers(struct toy_host *toy, size_t large, size_t newcomer)
+{
+	set_size(toy, large, 20 * SIZE);
+	toy_open(toy, large);
+	toy_pin(toy, large);
+	while (toy->objects[large].entry.where != EVICT_PARKED || evict_must_shed(toy->evict, 10 * SIZE))
+		toy_evict(toy);
+	toy_unpin(toy, large); /* now it weighs as what it is, without any trust */
+	open_range(toy, newcomer, newcomer + 10);
+	assert_int_equal(toy->objects[newcomer].entry.where, EVICT_MAIN);
+	while (toy->objects[large].cached && toy->objects[newcomer].cached)
+		assert_true(toy_evict(toy) >= 0);
+	return toy->objects[newcomer].cached;
+}
+
+static void s3gd_trusts_newcomers_as_those_before_them_deserved(void **state)
+{
+	struct toy_host toy;
+
+	toy_init(&toy, "s3gd", 100 * SIZE, 1, 3000, SIZE);
+	assert_true(trusts_newcomers(&toy, 0, 10));
+	open_range(&toy, 100, 2000); /* a scan */
+	assert_false(trusts_newcomers(&toy, 1, 30));
+	for (size_t i = 2000; i < 2500; i++) {
+		toy_open(&toy, i);
+		use_what_was_not(&toy);
+	}
+	assert_true(trusts_newcomers(&toy, 2, 50));
+	toy_check(&toy);
+	toy_deinit(&toy);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -192,6 +254,8 @@ int main(void)
 		cmocka_unit_test(s3gd_passes_over_open_files_and_looks_at_each_once),
 		cmocka_unit_test(s3gd_examines_a_bounded_number_even_when_all_is_in_use),
 		cmocka_unit_test(s3gd_gives_up_what_a_smaller_budget_has_no_room_for),
+		cmocka_unit_test(s3gd_counts_no_more_uses_than_it_can_remember),
+		cmocka_unit_test(s3gd_trusts_newcomers_as_those_before_them_deserved),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

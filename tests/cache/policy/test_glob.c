@@ -86,6 +86,7 @@ static void two_stars_begin_anew(void **state)
 	assert_false(glob_match("/*a/**/b", "/x/a/c/d"));
 	assert_true(glob_match("/*/**b", "/x/ab/ab"));
 	assert_true(glob_match("/*.d/**.c", "/x.d/a/b.d/c.c"));
+	assert_true(glob_match("/*a**bac", "/axbac"));
 }
 
 int main(void)
