@@ -209,8 +209,8 @@ static void use_what_was_not(struct toy_host *toy)
 	}
 }
 
-/* Whether a newcomer that nobody used is kept longer than a file that is twenty times as large. */
-static bool trusts_newcomers(struct toy_host *toy, size_t large, size_t newcomer)
+/* Whether a newcomer is kept longer than a file that is twenty times as large. */
+static bool keeps_newcomer(struct toy_host *toy, size_t large, size_t newcomer, bool used)
 {
 	set_size(toy, large, 20 * SIZE);
 	toy_open(toy, large);
@@ -218,7 +218,10 @@ static bool trusts_newcomers(struct toy_host *toy, size_t large, size_t newcomer
 	while (toy->objects[large].entry.where != EVICT_PARKED || evict_must_shed(toy->evict, 10 * SIZE))
 		toy_evict(toy);
 	toy_unpin(toy, large); /* now it weighs as what it is, without any trust */
-	open_range(toy, newcomer, newcomer + 10);
+	toy_open(toy, newcomer);
+	if (used)
+		toy_open(toy, newcomer);
+	open_range(toy, newcomer + 1, newcomer + 10);
 	assert_int_equal(toy->objects[newcomer].entry.where, EVICT_MAIN);
 	while (toy->objects[large].cached && toy->objects[newcomer].cached)
 		assert_true(toy_evict(toy) >= 0);
@@ -230,14 +233,15 @@ static void s3gd_trusts_newcomers_as_those_before_them_deserved(void **state)
 	struct toy_host toy;
 
 	toy_init(&toy, "s3gd", 100 * SIZE, 1, 3000, SIZE);
-	assert_true(trusts_newcomers(&toy, 0, 10));
+	assert_true(keeps_newcomer(&toy, 0, 10, false));
 	open_range(&toy, 100, 2000); /* a scan */
-	assert_false(trusts_newcomers(&toy, 1, 30));
+	assert_false(keeps_newcomer(&toy, 1, 30, false));
+	assert_true(keeps_newcomer(&toy, 2, 50, true)); /* which needs no trust */
 	for (size_t i = 2000; i < 2500; i++) {
 		toy_open(&toy, i);
 		use_what_was_not(&toy);
 	}
-	assert_true(trusts_newcomers(&toy, 2, 50));
+	assert_true(keeps_newcomer(&toy, 3, 70, false));
 	toy_check(&toy);
 	toy_deinit(&toy);
 }
