@@ -13,7 +13,7 @@
 enum {
 	KIB = 1 << 10,
 	MIB = 1 << 20,
-	FILE_SIZE = 48 * MIB,
+	FILE_SIZE = 40 * MIB,
 };
 
 #define COUNTED(fixture, name) backend_counted(&backend_stats((fixture)->backend)->name)
@@ -151,7 +151,7 @@ static void a_stream_that_was_left_begins_smaller_elsewhere(void **state)
 
 	open_file(&bounds);
 	read_range(fixture.file, 0, 12 * MIB, 128 * KIB);
-	read_block(fixture.file, 40 * MIB, 4 * KIB);
+	read_block(fixture.file, 36 * MIB, 4 * KIB);
 	read_block(fixture.file, 20 * MIB, 4 * KIB);
 	before = device_bytes();
 	read_range(fixture.file, 30 * MIB, 30 * MIB + 384 * KIB, 128 * KIB);
@@ -212,12 +212,34 @@ static void readers_at_work_do_not_take_each_others_memory(void **state)
 	for (off_t offset = 0; offset < 16 * MIB; offset += 128 * KIB) {
 		read_block(fixture.file, offset, 128 * KIB);
 		read_block(other, 24 * MIB + offset, 128 * KIB);
-		if (offset % (4 * MIB) == 0)
-			poll(NULL, 0, 120); /* memory that rests is looked for now and then */
+		if (offset % (2 * MIB) == MIB)
+			poll(NULL, 0, 110); /* memory that rests is looked for now and then */
 	}
 	assert_int_equal(COUNTED(&fixture, readahead_wasted_bytes), 0);
 	assert_true(COUNTED(&fixture, readahead_used_bytes) > 16 * MIB);
 	backend_close(other);
+	close_file();
+}
+
+/* Chunks that were read already are kept for the other handle. */
+static void what_is_read_twice_is_not_counted_as_wasted(void **state)
+{
+	const struct bounds bounds = {.memory = 64 * MIB, .readahead = 8 * MIB, .depth = 8};
+	struct backend_file *other;
+
+	open_file(&bounds);
+	other = open_another();
+	for (off_t offset = 0; offset < 8 * MIB; offset += 128 * KIB) {
+		read_block(fixture.file, offset, 128 * KIB);
+		read_block(fixture.file, offset, 128 * KIB);
+		read_block(other, offset, 128 * KIB);
+	}
+	backend_close(other);
+	backend_close(fixture.file);
+	fixture.file = open_another();
+	assert_true(COUNTED(&fixture, readahead_used_bytes) > 4 * MIB);
+	assert_true(COUNTED(&fixture, readahead_used_bytes) <= COUNTED(&fixture, readahead_bytes));
+	assert_true(COUNTED(&fixture, readahead_wasted_bytes) <= FILE_SIZE);
 	close_file();
 }
 
@@ -302,6 +324,7 @@ int main(void)
 		cmocka_unit_test(a_reader_who_skips_leaves_no_chunks_behind),
 		cmocka_unit_test(readers_who_went_leave_their_share_to_the_others),
 		cmocka_unit_test(readers_at_work_do_not_take_each_others_memory),
+		cmocka_unit_test(what_is_read_twice_is_not_counted_as_wasted),
 		cmocka_unit_test(large_reads_out_of_order_go_around_the_page_cache),
 		cmocka_unit_test(a_trial_that_its_stream_abandoned_starts_again),
 		cmocka_unit_test(a_reader_who_paused_is_measured_anew),
