@@ -145,6 +145,16 @@ static void a_stream_shorter_than_a_window_leaves_nothing_to_do(void **state)
 	assert_range(behind_end(&behind, WINDOW), (WINDOW - 1) & ~4095, 2 * WINDOW - 1);
 }
 
+static void a_write_into_what_is_there_moves_no_end(void **state)
+{
+	struct behind behind = {0};
+
+	note(&behind, 0, WINDOW, true);
+	note(&behind, WINDOW / 2, 4096, true);
+	assert_true(behind_is_full(&behind, WINDOW));
+	assert_range(behind_end(&behind, WINDOW), 0, WINDOW);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -156,6 +166,7 @@ int main(void)
 		cmocka_unit_test(a_window_is_full_at_its_last_byte),
 		cmocka_unit_test(a_full_window_begins_a_fresh_one),
 		cmocka_unit_test(a_stream_shorter_than_a_window_leaves_nothing_to_do),
+		cmocka_unit_test(a_write_into_what_is_there_moves_no_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

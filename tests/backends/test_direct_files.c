@@ -1,5 +1,6 @@
 /* Handles of the direct backend: the descriptors that it opens for them, and which thread makes their writes.
  */
+#include "backends/direct.h"
 #include "backends/resident.h"
 #include "tests/backends/fixture.h"
 #include <dirent.h>
@@ -11,6 +12,8 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -280,6 +283,140 @@ static void a_write_that_must_read_a_page_first_is_made_elsewhere(void **state)
 	fixture_deinit(&fixture);
 }
 
+static uint64_t generation_of(const struct fixture *fixture)
+{
+	return node_generation(((struct direct_file *)fixture->file)->node);
+}
+
+static void note_generation(struct backend_request *request, ssize_t result)
+{
+	struct noted_request *noted = (struct noted_request *)request;
+
+	noted->result = (ssize_t)node_generation(((struct direct_file *)request->file)->node);
+	sem_post(&noted->done);
+}
+
+/* What was read ahead before is not handed out after it, whatever the file's times say. */
+static void a_change_is_counted_before_it_is_acknowledged(void **state)
+{
+	unsigned char *buf = buffer_new(MIB);
+	struct backend_settings settings;
+	struct noted_request noted = {.request = {.buf = buf, .size = 100, .done = note_generation}};
+	struct fixture fixture;
+	struct stat status;
+	uint64_t before;
+
+	backend_settings_init(&settings);
+	open_file(&fixture, &settings);
+	sem_init(&noted.done, 0, 0);
+	noted.request.file = fixture.file;
+	before = generation_of(&fixture);
+	backend_write(&noted.request);
+	while (sem_wait(&noted.done) < 0)
+		;
+	assert_true((uint64_t)noted.result > before);
+	before = generation_of(&fixture);
+	wrote_and_wait(fixture.file, 100, 0);
+	assert_true(generation_of(&fixture) > before);
+	before = generation_of(&fixture);
+	backend_file_changed(fixture.file);
+	assert_true(generation_of(&fixture) > before);
+	before = generation_of(&fixture);
+	assert_return_code(fstat(fixture.fd, &status), errno);
+	backend_changed(fixture.backend, status.st_dev, status.st_ino);
+	assert_true(generation_of(&fixture) > before);
+	free(buf);
+	fixture_deinit(&fixture);
+}
+
+/* The pace is the file system's: a handle that is opened while a write hangs there knows it. */
+static void a_file_opened_anew_on_a_file_system_that_hangs_is_written_elsewhere(void **state)
+{
+	unsigned char *buf = buffer_new(MIB);
+	struct backend_settings settings;
+	struct backend_file *anew;
+	struct fixture fixture;
+	struct pace *pace;
+
+	backend_settings_init(&settings);
+	settings.threads_only = true;
+	open_file(&fixture, &settings);
+	pace = &((struct direct_file *)fixture.file)->volume->pace;
+	pace_begin(pace, 1); /* long ago, and it has not come back */
+	anew = open_with(&fixture, 0);
+	assert_false(is_written_here(anew, buf, 8192, 0));
+	assert_false(is_written_here(fixture.file, buf, 8192, 0));
+	pace_end(pace, 2, 3);
+	assert_written_here(anew, buf, 8192, 0);
+	backend_close(anew);
+	free(buf);
+	fixture_deinit(&fixture);
+}
+
+/* A file of the kernel's that answers EINVAL to what is no number. */
+static int reopen_gives_what_refuses(void *context, int flags)
+{
+	return flags & O_DIRECT ? open("/proc/self/clear_refs", O_WRONLY | O_CLOEXEC) : open(context, flags);
+}
+
+static void a_write_that_the_device_refuses_goes_through_the_page_cache(void **state)
+{
+	unsigned char *buf = buffer_new(MIB), *back = buffer_new(MIB);
+	struct backend_settings settings;
+	struct fixture fixture;
+	struct backend_open how = {.reopen = reopen_gives_what_refuses, .context = fixture.path};
+	struct backend_file *file;
+
+	backend_settings_init(&settings);
+	settings.write_direct_from = 0;
+	open_file(&fixture, &settings);
+	how.fd = fixture.fd;
+	assert_int_equal(backend_open(fixture.backend, &how, &file), 0);
+	for (int i = 0; i < 2; i++) {
+		memset(buf, i, MIB);
+		assert_int_equal(write_and_wait(file, buf, MIB, i * MIB), MIB);
+		assert_int_equal(pread(fixture.fd, back, MIB, i * MIB), MIB);
+		assert_memory_equal(buf, back, MIB);
+	}
+	assert_int_equal(COUNTED(&fixture, direct_writes), 1); /* it is not asked again */
+	assert_int_equal(COUNTED(&fixture, fallback_files), 1);
+	assert_int_equal(COUNTED(&fixture, errors), 0);
+	backend_close(file);
+	free(buf);
+	free(back);
+	fixture_deinit(&fixture);
+}
+
+/* By itself, long before a window of them is full (Linux 6.14). Behind the file's end: blocks that are
+ * overwritten may be done in an interrupt, where the kernel drops nothing. */
+static void a_stream_of_small_writes_leaves_the_page_cache_once_it_is_on_the_disk(void **state)
+{
+	enum { SIZE = 100000, COUNT = 40 };
+	unsigned char *buf = buffer_new(SIZE);
+	struct backend_settings settings;
+	struct fixture fixture;
+	uint64_t pages;
+
+	backend_settings_init(&settings);
+	settings.write_direct_from = 0;
+	settings.write_window = 64 * MIB;
+	open_file(&fixture, &settings);
+	for (int i = 0; i < COUNT; i++)
+		assert_int_equal(write_and_wait(fixture.file, buf, SIZE, FILE_SIZE + (off_t)i * SIZE), SIZE);
+	assert_return_code(fsync(fixture.fd), errno);
+	pages = resident_pages(fixture.fd, FILE_SIZE, COUNT * SIZE);
+	for (int i = 0; i < 100 && pages * 4096 > 2 * MIB; i++) {
+		poll(NULL, 0, 10);
+		pages = resident_pages(fixture.fd, FILE_SIZE, COUNT * SIZE);
+	}
+	if (!((struct direct_file *)fixture.file)->volume->uncached)
+		print_message("skipped: nothing can be written uncached here\n");
+	else
+		assert_true(pages * 4096 <= 2 * MIB);
+	free(buf);
+	fixture_deinit(&fixture);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -289,6 +426,10 @@ int main(void)
 		cmocka_unit_test(a_file_that_refuses_o_direct_is_dropped_behind_its_stream),
 		cmocka_unit_test(a_read_brings_nothing_into_the_page_cache_beside_what_is_there),
 		cmocka_unit_test(a_write_that_must_read_a_page_first_is_made_elsewhere),
+		cmocka_unit_test(a_change_is_counted_before_it_is_acknowledged),
+		cmocka_unit_test(a_file_opened_anew_on_a_file_system_that_hangs_is_written_elsewhere),
+		cmocka_unit_test(a_write_that_the_device_refuses_goes_through_the_page_cache),
+		cmocka_unit_test(a_stream_of_small_writes_leaves_the_page_cache_once_it_is_on_the_disk),
 	};
 
 	signal(SIGIO, SIG_IGN); /* a lease was broken */
