@@ -1,7 +1,11 @@
 #include "backends/behind.h"
+#include "backends/resident.h"
+#include "tests/backends/fixture.h"
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -155,6 +159,56 @@ static void a_write_into_what_is_there_moves_no_end(void **state)
 	assert_range(behind_end(&behind, WINDOW), 0, WINDOW);
 }
 
+struct waiting_job {
+	struct behind_job job;
+	sem_t done;
+};
+
+static void job_done(struct behind_job *job)
+{
+	sem_post(&((struct waiting_job *)job)->done);
+}
+
+static void run_job(bool threads_only)
+{
+	const struct engine_settings settings = {.threads_only = threads_only};
+	struct backend_stats stats = {0};
+	struct waiting_job waiting;
+	struct fixture fixture;
+	struct engine *engine;
+	unsigned char *buf = buffer_new(WINDOW);
+
+	fixture_init(&fixture, ".", 4 * WINDOW);
+	for (off_t offset = 0; offset < 4 * WINDOW; offset += WINDOW) /* a folio is dropped as a whole */
+		assert_int_equal(pwrite(fixture.fd, buf, WINDOW, offset), WINDOW);
+	assert_int_equal(engine_new(&settings, &engine), 0);
+	waiting.job = (struct behind_job){
+		.engine = engine,
+		.stats = &stats,
+		.fd = fixture.fd,
+		.work = {.begin = {3 * WINDOW, 4 * WINDOW}, .settle = {WINDOW, 3 * WINDOW}},
+		.done = job_done,
+	};
+	sem_init(&waiting.done, 0, 0);
+	behind_run(&waiting.job);
+	while (sem_wait(&waiting.done) < 0)
+		;
+	assert_int_equal(backend_counted(&stats.dropped_bytes), 2 * WINDOW);
+	assert_int_equal(resident_pages(fixture.fd, WINDOW, 2 * WINDOW), 0);
+	assert_int_equal(resident_pages(fixture.fd, 0, WINDOW), WINDOW / 4096);
+	assert_int_equal(resident_pages(fixture.fd, 3 * WINDOW, WINDOW), WINDOW / 4096);
+	engine_free(engine);
+	close(fixture.fd);
+	unlink(fixture.path);
+	free(buf);
+}
+
+static void a_job_drops_what_it_settles_and_keeps_what_it_begins(void **state)
+{
+	run_job(false);
+	run_job(true);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -167,6 +221,7 @@ int main(void)
 		cmocka_unit_test(a_full_window_begins_a_fresh_one),
 		cmocka_unit_test(a_stream_shorter_than_a_window_leaves_nothing_to_do),
 		cmocka_unit_test(a_write_into_what_is_there_moves_no_end),
+		cmocka_unit_test(a_job_drops_what_it_settles_and_keeps_what_it_begins),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
