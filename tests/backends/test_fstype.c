@@ -47,6 +47,14 @@ static void an_unknown_type_is_not_local(void **state)
 	assert_non_null(fstype_find(0x12345678)->name);
 }
 
+static void only_fuse_forgets_the_handles_that_it_gave(void **state)
+{
+	assert_true(fstype_find(FUSE_SUPER_MAGIC)->forgets_handles);
+	assert_false(fstype_find(EXT4_SUPER_MAGIC)->forgets_handles);
+	assert_false(fstype_find(NFS_SUPER_MAGIC)->forgets_handles);
+	assert_false(fstype_find(0x12345678)->forgets_handles);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -54,6 +62,7 @@ int main(void)
 		cmocka_unit_test(what_may_lie_on_another_file_system_is_known),
 		cmocka_unit_test(disks_and_memory_are_local),
 		cmocka_unit_test(an_unknown_type_is_not_local),
+		cmocka_unit_test(only_fuse_forgets_the_handles_that_it_gave),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
