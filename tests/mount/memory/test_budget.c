@@ -257,6 +257,41 @@ static void stores_through_a_mapping_survive_that_the_copy_stops_growing(void **
 	close(below);
 }
 
+/* The copy has missed what was written while it was frozen: an open with room for it copies all of it. */
+static void a_frozen_file_that_is_opened_anew_is_copied_again_in_place(void **state)
+{
+	char path[PATH_MAX], source[PATH_MAX];
+	long long frozen = mount_stat(&mounted, "frozen"), refreshes;
+	int reader, writer, below, fresh;
+
+	path_of(path, "frozen-anew", 0);
+	snprintf(source, sizeof(source), "%.3000s/frozen-anew", mounted.source);
+	assert_return_code(put_file(path, 10000, 1), errno);
+	warm(path);
+	reader = open(path, O_RDONLY | O_CLOEXEC);
+	writer = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+	below = open(source, O_RDONLY | O_CLOEXEC);
+	assert_return_code(reader | writer | below, errno);
+	for (unsigned written = 0; written < 2 << 20; written += PIECE)
+		assert_int_equal(put(writer, PIECE, 0, written), PIECE);
+	assert_int_equal(mount_stat(&mounted, "frozen"), frozen + 1);
+	assert_return_code(ftruncate(writer, 20000), errno);
+	assert_int_equal(put(writer, 10000, 0, 7), 10000); /* it grows no more by itself */
+	close(writer);
+	refreshes = mount_stat(&mounted, "refreshes");
+	fresh = open(path, O_RDONLY | O_CLOEXEC);
+	assert_return_code(fresh, errno);
+	assert_int_equal(mount_stat(&mounted, "refreshes"), refreshes + 1);
+	assert_int_equal(assert_prefix(fresh, below, 30000), 30000);
+	assert_int_equal(assert_prefix(reader, below, 30000), 30000);
+	close(fresh);
+	close(reader);
+	close(below);
+	assert_int_equal(mount_stat(&mounted, "frozen"), frozen + 1);
+	assert_return_code(unlink(path), errno);
+	await_stat("grown_bytes", 0);
+}
+
 static void nothing_is_copied_while_memory_is_below_the_floor(void **state)
 {
 	char path[PATH_MAX];
@@ -279,6 +314,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_copy_that_outgrew_small_max_leaves_with_its_last_reader),
 	cmocka_unit_test(a_copy_that_outgrew_small_max_leaves_when_it_is_unmapped),
 	cmocka_unit_test(a_file_that_once_outgrew_its_copy_is_not_cached_again),
+	cmocka_unit_test(a_frozen_file_that_is_opened_anew_is_copied_again_in_place),
 	cmocka_unit_test(nothing_is_copied_while_memory_is_below_the_floor),
 	cmocka_unit_test(stores_through_a_mapping_survive_that_the_copy_stops_growing),
 };
