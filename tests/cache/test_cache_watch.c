@@ -235,8 +235,8 @@ static void an_object_is_watched_once_however_often_that_is_asked(void **state)
 	start_with(&f, BUDGET, 0);
 	object = add(&f, 1, PAGE);
 	assert_true(object_pin(object));
-	cache_watch(f.cache, object);
-	cache_watch(f.cache, object);
+	assert_int_equal(cache_watch(f.cache, object, CACHE_MAPPED), 0);
+	assert_int_equal(cache_watch(f.cache, object, CACHE_MAPPED), 0);
 	cache_unpin(f.cache, object);
 	assert_int_equal(figures_of(&f).mapped_count, 1);
 	assert_false(object_claim(object));
@@ -255,12 +255,12 @@ struct mappings {
 	unsigned looks[WATCHED];
 };
 
-static int on_look(void *ctx, struct object *object)
+static enum cache_mapping on_look(void *ctx, struct object *object)
 {
 	struct mappings *mappings = ctx;
 
 	mappings->looks[object->entry.id]++;
-	return mappings->mapped[object->entry.id] ? -EBUSY : 0;
+	return mappings->mapped[object->entry.id] ? CACHE_MAPPED : CACHE_UNMAPPED;
 }
 
 static int on_leave(void *ctx, struct object *object)
