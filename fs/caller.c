@@ -1,6 +1,7 @@
 #include "fs/caller.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -45,4 +46,20 @@ bool caller_is_capable(pid_t pid, int capability, uid_t uid, gid_t gid)
 {
 	return pid > 0 && has_capability(pid, capability) && is_mapped(pid, "uid_map", uid) &&
 	       is_mapped(pid, "gid_map", gid);
+}
+
+bool caller_is_killed(pid_t pid)
+{
+	uint64_t signals, killed = UINT64_C(1) << (SIGKILL - 1);
+	FILE *status = open_of(pid, "status");
+	bool found = false;
+	char line[256];
+
+	while (status && !found && fgets(line, sizeof(line), status))
+		found = (sscanf(line, "SigPnd: %" SCNx64, &signals) == 1 ||
+				sscanf(line, "ShdPnd: %" SCNx64, &signals) == 1) &&
+			signals & killed;
+	if (status)
+		fclose(status);
+	return found;
 }

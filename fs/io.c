@@ -9,6 +9,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "fs/caller.h"
+
 #define IO_BUFFER OPTIONS_MAX_READ
 #define IO_ALIGN 4096
 #define IDLE_MAX 16 /* kept for the next requests of a pool */
@@ -236,26 +238,6 @@ void io_hold_thread(struct server *server)
 
 /* --- readers who were killed ------------------------------------------------------------------ */
 
-/* SIGKILL waits for the thread: it was sent, or the kernel made it of another signal that ends the process.
- */
-static bool is_killed(pid_t pid)
-{
-	unsigned long long signals, killed = 1ull << (SIGKILL - 1);
-	bool found = false;
-	char path[40], line[256];
-	FILE *status;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-	status = fopen(path, "re");
-	while (status && !found && fgets(line, sizeof(line), status))
-		found = (sscanf(line, "SigPnd: %llx", &signals) == 1 ||
-				sscanf(line, "ShdPnd: %llx", &signals) == 1) &&
-			signals & killed;
-	if (status)
-		fclose(status);
-	return found;
-}
-
 /* The pool's lock must be held when you call any of the functions below this line, up to the next one. */
 
 static bool is_overdue(const struct io *io, uint64_t now_ns)
@@ -328,7 +310,7 @@ void io_rescue(void)
 		lock_drop(&pool->lock, LOCK_IO);
 	}
 	for (unsigned i = 0; i < count; i++) {
-		if (!is_killed(pids[i]))
+		if (!caller_is_killed(pids[i]))
 			continue;
 		for (struct io_pool *pool = pools; pool < pools + POOLS; pool++)
 			rescue(pool, pids[i]);
