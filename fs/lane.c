@@ -13,6 +13,7 @@
 #include "fs/copy.h"
 #include "fs/generic_options.h"
 #include "fs/handle.h"
+#include "fs/lock.h"
 #include "fs/threads.h"
 
 /* Not an errno: the backing file must be opened first, outside the inode's lock. */
@@ -154,12 +155,18 @@ static bool is_made_anew(int flags)
 	return flags & (O_TRUNC | O_EXCL) || (flags & O_TMPFILE) == O_TMPFILE;
 }
 
+/* Written where it is, as a database is; flags: of the FUSE request. */
+static bool is_in_place(int flags)
+{
+	return (flags & O_ACCMODE) == O_RDWR && !(flags & O_APPEND) && !is_made_anew(flags);
+}
+
 /* flags: of the FUSE request. */
 static enum lane wish_of(
 	struct server *server, const struct handle *handle, int flags, const struct statx *stx)
 {
 	bool writes = may_write(flags), anew = is_made_anew(flags), appends = flags & O_APPEND;
-	bool in_place = (flags & O_ACCMODE) == O_RDWR && !appends && !anew;
+	bool in_place = is_in_place(flags);
 	const struct file_facts facts = {
 		.size = stx->stx_size,
 		.writes = writes,
@@ -269,6 +276,20 @@ static int tie_and_count(struct opening *o)
 	}
 }
 
+/*
+ * A flush is a request that close(2) waits for: only where it can bring an error, a mapping must be written
+ * back, or locks may have to go.
+ */
+static bool may_close_quietly(const struct server *server, const struct handle *handle, int flags)
+{
+	const struct inode *inode = handle->inode;
+
+	if (server->locks && (inode->locked || is_in_place(flags)))
+		return false;
+	return !may_write(flags) ||
+	       ((handle->lane == LANE_PLAIN || handle->lane == LANE_DIRECT) && tree_close_is_silent(inode));
+}
+
 int lane_open(struct server *server, struct inode *inode, int open_flags, int fd, struct fuse_file_info *info,
 	struct handle **ret)
 {
@@ -316,10 +337,8 @@ int lane_open(struct server *server, struct inode *inode, int open_flags, int fd
 	}
 	handle_register(server, handle);
 	stats_opened(&server->stats, handle->lane);
-	/* a flush is a request that close(2) waits for: only where it can bring an error, or a mapping must
-	 * be written back */
-	info->noflush = !o.writes || ((handle->lane == LANE_PLAIN || handle->lane == LANE_DIRECT) &&
-					     tree_close_is_silent(inode));
+	handle->closes_quietly = may_close_quietly(server, handle, info->flags);
+	info->noflush = handle->closes_quietly;
 	*ret = handle;
 	return 0;
 }
@@ -347,6 +366,8 @@ void lane_release(struct server *server, struct handle *handle)
 	bool writes = may_write(handle->open_flags), unwanted;
 	int32_t untied = 0;
 
+	if (server->locks)
+		lock_release(server->locks, handle);
 	/* a shared mapping may outlive the descriptor, and the daemon sees neither it nor its end: it is
 	 * watched since the open */
 	if (handle->object && may_map_for_writing(handle))

@@ -194,6 +194,31 @@ static void route_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence
 		op_lseek(req, ino, offset, whence, info);
 }
 
+static void route_getlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, struct flock *lock)
+{
+	if (ino == CONTROL_NODEID)
+		op_reply(req, -ENOLCK);
+	else
+		op_getlk(req, ino, info, lock);
+}
+
+static void route_setlk(
+	fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, struct flock *lock, int sleep)
+{
+	if (ino == CONTROL_NODEID)
+		op_reply(req, -ENOLCK);
+	else
+		op_setlk(req, ino, info, lock, sleep);
+}
+
+static void route_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, int op)
+{
+	if (ino == CONTROL_NODEID)
+		op_reply(req, -ENOLCK);
+	else
+		op_flock(req, ino, info, op);
+}
+
 static void route_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t offset_in,
 	struct fuse_file_info *info_in, fuse_ino_t ino_out, off_t offset_out, struct fuse_file_info *info_out,
 	size_t size, int flags)
@@ -306,6 +331,11 @@ void control_route(struct fuse_lowlevel_ops *ops)
 	ops->fsync = route_fsync;
 	ops->fallocate = route_fallocate;
 	ops->lseek = route_lseek;
+	if (ops->setlk) {
+		ops->getlk = route_getlk;
+		ops->setlk = route_setlk;
+		ops->flock = route_flock;
+	}
 	ops->copy_file_range = route_copy_file_range;
 	ops->create = route_create;
 	ops->unlink = route_unlink;

@@ -9,6 +9,7 @@
 #include "fs/creds.h"
 #include "fs/durable.h"
 #include "fs/lane.h"
+#include "fs/lock.h"
 #include "fs/ops.h"
 
 /* What is left of the caller's flags when the daemon opens the backing file: where to write is said with each
@@ -268,10 +269,13 @@ static int close_once(int fd)
 void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 {
 	struct handle *handle = handle_of(info);
+	struct server *server = server_of(req);
 	bool may_have_mapped = (handle->open_flags & O_ACCMODE) == O_RDWR;
 	uint16_t told = handle->sync_told; /* a child that was forked closes it too, and looks at no error */
-	int r = may_have_mapped ? sync_mapping(server_of(req), handle, &told) : 0;
+	int r = may_have_mapped ? sync_mapping(server, handle, &told) : 0;
 
+	if (server->locks)
+		lock_flush(server->locks, handle, info->lock_owner);
 	if (r == 0 && handle->fd >= 0)
 		r = close_once(handle->fd);
 	op_reply(req, r);

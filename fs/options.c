@@ -22,6 +22,7 @@ static const char *const large_names[] = {
 static const char *const write_names[] = {[WRITE_AROUND] = "around", NULL};
 static const char *const coherence_names[] = {
 	[COHERENCE_OPEN] = "open", [COHERENCE_EXCLUSIVE] = "exclusive", NULL};
+static const char *const locks_names[] = {[LOCKS_SHARED] = "shared", [LOCKS_LOCAL] = "local", NULL};
 static const char *const transport_names[] = {
 	[TRANSPORT_AUTO] = "auto", [TRANSPORT_URING] = "uring", [TRANSPORT_DEV] = "dev", NULL};
 static const char *const passthrough_names[] = {
@@ -81,6 +82,8 @@ static const struct option_row rows[] = {
 		.help = "how writes meet the cache"),
 	OPTION("coherence", CHOICE, coherence, .choices = coherence_names, .fallback = "open",
 		.help = "who else may change SOURCE"),
+	OPTION("locks", CHOICE, locks, .choices = locks_names, .fallback = "shared",
+		.help = "whom locks through the mount exclude"),
 	OPTION("attr_timeout", SECONDS, attr_timeout_s, .max = FOREVER_S, .fallback = "1",
 		.help = "how long the kernel may keep attributes"),
 	OPTION("entry_timeout", SECONDS, entry_timeout_s, .max = FOREVER_S, .fallback = "1",
@@ -275,6 +278,11 @@ static int check_contradictions(const struct options *options, char **error)
 	if (options->direct_readahead > options->direct_memory)
 		return refuse_pair(options, "direct_readahead", "direct_memory",
 			"direct_readahead takes at most direct_memory", error);
+	if (options->locks == LOCKS_SHARED && options->coherence == COHERENCE_EXCLUSIVE)
+		return refuse_pair(options, "locks", "coherence",
+			"locks=shared takes coherence=open, with exclusive there is nobody to share them "
+			"with",
+			error);
 	return 0;
 }
 
@@ -296,6 +304,8 @@ static void fit_defaults(struct parse *parse)
 		options->small_max = largest;
 	if (options->direct_readahead > options->direct_memory && !is_given(parse, "direct_readahead"))
 		options->direct_readahead = options->direct_memory;
+	if (options->coherence == COHERENCE_EXCLUSIVE && !is_given(parse, "locks"))
+		options->locks = LOCKS_LOCAL;
 }
 
 /* With nobody else at SOURCE the kernel may keep for good what the operator did not limit. */

@@ -27,6 +27,7 @@ enum option_mid { OPT_MID_PLAIN, OPT_MID_DIRECT };
 enum option_large { OPT_LARGE_STREAM, OPT_LARGE_DIRECT, OPT_LARGE_PLAIN };
 enum option_write { WRITE_AROUND };
 enum option_coherence { COHERENCE_OPEN, COHERENCE_EXCLUSIVE };
+enum option_locks { LOCKS_SHARED, LOCKS_LOCAL };
 enum option_transport { TRANSPORT_AUTO, TRANSPORT_URING, TRANSPORT_DEV };
 enum option_passthrough { PASSTHROUGH_AUTO, PASSTHROUGH_ON, PASSTHROUGH_OFF };
 
@@ -38,7 +39,7 @@ struct options {
 	bool debug; /* -d: foreground, log=debug, and libfuse's own trace */
 	bool read_only;
 	unsigned generic_flags; /* enum generic_flag: of kernel_options, what the daemon has a part in */
-	bool auto_unmount; /* also when the daemon is killed */
+	bool auto_unmount;      /* also when the daemon is killed */
 
 	/*
 	 * Generic mount options that libfuse and the kernel take, joined by commas, for libfuse's -o: ""
@@ -46,7 +47,7 @@ struct options {
 	 */
 	GString *kernel_options;
 
-	char *warning; /* what is valid but hardly meant, as one line; NULL: nothing */
+	char *warning;    /* what is valid but hardly meant, as one line; NULL: nothing */
 	GString *generic; /* all generic options as they were typed, joined by commas: for a remount */
 	uint64_t given;   /* a bit for each row of the table that was given a value */
 
@@ -69,6 +70,7 @@ struct options {
 	uint64_t direct_memory;    /* bytes for all streams */
 	enum option_write write;
 	enum option_coherence coherence;
+	enum option_locks locks; /* local wherever coherence=exclusive */
 
 	/*
 	 * Seconds, as FUSE replies carry them. coherence=exclusive makes those very long that were not given:

@@ -15,6 +15,8 @@
 #include "fs/io.h"
 #include "fs/kernel.h"
 #include "fs/lane.h"
+#include "fs/lock.h"
+#include "fs/lock_wait.h"
 #include "fs/log.h"
 #include "fs/ops.h"
 #include "fs/status.h"
@@ -108,6 +110,18 @@ static int start_backends(struct server *server)
 	return r;
 }
 
+static int start_locks(struct server *server)
+{
+	if (server->options.locks == LOCKS_LOCAL)
+		return 0;
+	server->locks = lock_table_new(server);
+	server->lock_waiting = server->locks ? lock_waiting_new(server) : NULL;
+	if (server->lock_waiting)
+		return 0;
+	log_error("locks=shared: %s", strerror(ENOMEM));
+	return -ENOMEM;
+}
+
 static int start_rules(struct server *server)
 {
 	const struct options *o = &server->options;
@@ -157,6 +171,8 @@ int server_start(struct server *server, unsigned descriptors)
 	if (r == 0)
 		r = start_backends(server);
 	if (r == 0)
+		r = start_locks(server);
+	if (r == 0)
 		kernel_say_what_is_missing(server);
 	return r;
 }
@@ -184,12 +200,14 @@ void server_stop(struct server *server)
 	pool_free(server->fillers);
 	pool_free(server->workers);
 	pool_free(server->waiters);
+	lock_waiting_free(server->lock_waiting);
 	io_wait_all(server);
 	if (server->tree && server->cache) {
 		lane_release_all(server);
 		dir_free_all();
 		copy_drop_all(server);
 	}
+	lock_table_free(server->locks);
 	cache_free(server->cache);
 	tree_free(server->tree);
 	ruling_deinit(&server->ruling);

@@ -16,6 +16,8 @@
 
 struct fuse_session;
 struct backend;
+struct lock_table;
+struct lock_waiting;
 struct pool;
 
 struct server {
@@ -32,6 +34,8 @@ struct server {
 	struct pool *waiters; /* requests that wait for somebody's lease */
 	unsigned waiting_max; /* of them at a time: others are refused */
 	_Atomic unsigned waiting;
+	struct lock_table *locks; /* NULL: the kernel keeps the locks of the mount's programs */
+	struct lock_waiting *lock_waiting;
 	bool privileged;      /* runs as root: many users, handles, passthrough */
 	bool passthrough;     /* the kernel offers it and it may be used */
 	bool stacked;         /* SOURCE lies on another file system */

@@ -10,6 +10,7 @@
 #include "fs/creds.h"
 #include "fs/guard.h"
 #include "fs/kernel.h"
+#include "fs/lock_wait.h"
 #include "fs/log.h"
 #include "fs/ops.h"
 #include "fs/ops_control.h"
@@ -73,7 +74,8 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 	conn->max_background = 64;
 	conn->congestion_threshold = 48;
 	conn->time_gran = 1;
-	conn->no_interrupt = 1; /* no request here can be given up half-way */
+	/* only locks that wait can be given up half-way; over io_uring libfuse sees to it by itself */
+	conn->no_interrupt = !server->locks || server->uring;
 	if (server->passthrough && !(conn->capable_ext & FUSE_CAP_PASSTHROUGH)) {
 		server->passthrough = false;
 		if (server->options.passthrough == PASSTHROUGH_ON) {
@@ -132,7 +134,17 @@ static const struct fuse_lowlevel_ops file_ops = {
 	.listxattr = op_listxattr,
 	.removexattr = op_removexattr,
 	.ioctl = op_ioctl,
+	.getlk = op_getlk,
+	.setlk = op_setlk,
+	.flock = op_flock,
 };
+
+static void leave_locks_to_the_kernel(struct fuse_lowlevel_ops *ops)
+{
+	ops->getlk = NULL;
+	ops->setlk = NULL;
+	ops->flock = NULL;
+}
 
 /* --- mounting --------------------------------------------------------------------------------- */
 
@@ -175,13 +187,16 @@ static struct fuse_session *new_session(struct server *server)
 		g_string_append(list, ",allow_other");
 	add_mount_flags(server, list);
 	if (server->uring)
-		g_string_append_printf(list, ",io_uring,io_uring_q_depth=%u", server->uring_depth);
+		g_string_append_printf(list, ",io_uring,io_uring_q_depth=%u",
+			server->uring_depth + (server->locks ? LOCK_WAIT_PER_QUEUE : 0));
 	g_string_append_printf(list, ",max_read=%u", max_read_of(server));
 	if (o->debug)
 		g_string_append(list, ",debug");
 	if (o->kernel_options && o->kernel_options->len)
 		g_string_append_printf(list, ",%s", o->kernel_options->str);
 	argv[2] = list->str;
+	if (!server->locks)
+		leave_locks_to_the_kernel(&ops);
 	control_route(&ops);
 	session = fuse_session_new(&args, &ops, sizeof(ops), server);
 	fuse_opt_free_args(&args);

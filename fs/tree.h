@@ -57,6 +57,7 @@ struct inode {
 	uint8_t outgrown : 1;   /* once grew while cached: not cached again */
 	uint8_t rule_lane : 2;  /* what the rules said when its path was last known, with priority and keep */
 	uint8_t rule_epoch : 3; /* and which rules those were; 0: none */
+	uint8_t locked : 1;     /* somebody has had a lock: closes are to be told */
 	uint8_t lingers : 1;    /* was tied to the backing file: a mapping of that may have stayed */
 
 	unsigned char handle[]; /* empty where the nodeid holds it */

@@ -101,6 +101,10 @@ static void each_row_takes_its_values(void **state)
 		{"write=around"},
 		{"coherence=open"},
 		{"coherence=exclusive"},
+		{"locks=shared"},
+		{"locks=local"},
+		{"coherence=exclusive", "coherence=exclusive,locks=local"},
+		{"locks=local,coherence=exclusive", "coherence=exclusive,locks=local"},
 		{"attr_timeout=0.25"},
 		{"attr_timeout=1000000000"},
 		{"entry_timeout=0"},
@@ -175,7 +179,7 @@ static void defaults_are_the_documented_ones(void **state)
 		"settle=2s,evict=%s,mid=plain,"
 		"large=stream,stream_after=256K,stream_gap=128K,direct_readahead=8M,direct_depth=8,direct_"
 		"memory=64M,write=around,coherence="
-		"open,"
+		"open,locks=shared,"
 		"attr_timeout=1,entry_timeout=1,negative_timeout=0,transport=auto,uring_depth=0,max_read="
 		"256K,"
 		"passthrough="
@@ -269,6 +273,7 @@ static const struct error_case bad_lists[] = {
 	{"direct_memory=1K", "direct_memory=1K: takes bytes with K, M, G or T, or % of memory, 1M or more"},
 	{"write=back", "write=back: takes around"},
 	{"coherence=none", "coherence=none: takes open or exclusive"},
+	{"locks=none", "locks=none: takes shared or local"},
 	{"attr_timeout=1s", "attr_timeout=1s: takes seconds"},
 	{"attr_timeout=inf", "attr_timeout=inf: takes seconds"},
 	{"attr_timeout=1e3", "attr_timeout=1e3: takes seconds"},
@@ -302,6 +307,9 @@ static const struct error_case bad_lists[] = {
 		"cache_min=33M and cache_size=32M: cache_min takes at most cache_size"},
 	{"direct_readahead=8M,direct_memory=4M",
 		"direct_readahead=8M and direct_memory=4M: direct_readahead takes at most direct_memory"},
+	{"coherence=exclusive,locks=shared",
+		"locks=shared and coherence=exclusive: locks=shared takes coherence=open, with exclusive "
+		"there is nobody to share them with"},
 	/* the first bad word of a list is the one named */
 	{"ro,admit=x,evict=y", "admit=x: takes a whole number"},
 };

@@ -187,7 +187,7 @@ static void what_comes_late_reaches_no_other_request(void **state)
 	for (int cpu = 0; cpu < CPU_SETSIZE && !CPU_COUNT(&one); cpu++)
 		if (CPU_ISSET(cpu, &all))
 			CPU_SET(cpu, &one);
-	start(&mount, "read:delay=3s@4M#1,write:delay=3s", ",uring_depth=1");
+	start(&mount, "read:delay=3s@4M#1,write:delay=3s", ",uring_depth=1,locks=local");
 	assert_return_code(sched_setaffinity(0, sizeof(one), &one), errno);
 	reader = start_reader();
 	kill(reader, SIGKILL);

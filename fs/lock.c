@@ -1,0 +1,274 @@
+#include "fs/lock_impl.h"
+
+#include <errno.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SETTLE_NS 100000000ll
+#define SETTLE_STEP_NS 1000000ll
+#define CLOSING_NS 500000000ll /* a file that was flushed longer ago is not being closed */
+#define RETRY_OPEN_US 10000
+
+static int64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static int apply(int fd, const struct lock_wish *wish, bool wait)
+{
+	static const int operations[] = {[F_RDLCK] = LOCK_SH, [F_WRLCK] = LOCK_EX, [F_UNLCK] = LOCK_UN};
+
+	if (wish->is_flock)
+		return flock(fd, operations[wish->type] | (wait ? 0 : LOCK_NB)) < 0 ? -errno : 0;
+	return lock_set_range(fd, wait ? F_OFD_SETLKW : F_OFD_SETLK, wish->type, wish->first, wish->last);
+}
+
+static int reserve(struct lock_table *table, struct holder *holder)
+{
+	int r;
+
+	pthread_mutex_lock(&table->lock);
+	r = lock_ranges_reserve(&holder->ranges);
+	pthread_mutex_unlock(&table->lock);
+	return r;
+}
+
+static void record(struct lock_table *table, struct holder *holder, const struct lock_wish *wish)
+{
+	pthread_mutex_lock(&table->lock);
+	lock_ranges_set(&holder->ranges, wish->first, wish->last, wish->type);
+	if (wish->type != F_UNLCK) {
+		holder->handle = wish->handle;
+		holder->pid = wish->pid;
+	}
+	pthread_mutex_unlock(&table->lock);
+}
+
+/* flock(2) gives the old lock up before it tries to get another kind. */
+static void record_refusal(struct lock_table *table, struct holder *holder, const struct lock_wish *wish)
+{
+	struct lock_wish none = *wish;
+
+	none.type = F_UNLCK;
+	if (wish->is_flock)
+		record(table, holder, &none);
+}
+
+static int holder_try(struct lock_table *table, struct holder *holder, const struct lock_wish *wish)
+{
+	int r;
+
+	pthread_mutex_lock(&holder->lock);
+	r = reserve(table, holder);
+	if (r == 0 && !wish->is_flock && wish->type == F_WRLCK && !holder->writable &&
+		lock_wants_write(wish->handle))
+		r = holder_make_writable(table, holder, wish->handle);
+	if (r == 0) {
+		r = apply(holder->fd, wish, false);
+		if (r == 0)
+			record(table, holder, wish);
+		else if (r == -EAGAIN)
+			record_refusal(table, holder, wish);
+	}
+	pthread_mutex_unlock(&holder->lock);
+	return r;
+}
+
+int lock_try(struct lock_table *table, const struct lock_wish *wish)
+{
+	struct holder *holder = holder_get(table, wish);
+	int r = 0;
+
+	if (!holder && wish->type == F_UNLCK)
+		return 0;
+	if (!holder)
+		r = holder_make(table, wish, &holder);
+	if (r < 0)
+		return r;
+	r = holder_try(table, holder, wish);
+	holder_put(table, holder);
+	return r;
+}
+
+/* --- waiting ---------------------------------------------------------------------------------- */
+
+/* Waits with a descriptor of its own, which the holder's exchange does not close. -EAGAIN: was exchanged. */
+static int holder_block(struct lock_table *table, struct holder *holder, const struct lock_wish *wish)
+{
+	unsigned generation;
+	int fd, r;
+
+	pthread_mutex_lock(&holder->lock);
+	generation = holder->generation;
+	fd = fcntl(holder->fd, F_DUPFD_CLOEXEC, 0);
+	r = fd < 0 ? -ENOLCK : 0;
+	pthread_mutex_unlock(&holder->lock);
+	if (r < 0)
+		return r;
+	r = apply(fd, wish, true);
+	pthread_mutex_lock(&holder->lock);
+	if (r == 0 && generation != holder->generation)
+		r = -EAGAIN;
+	if (r == 0)
+		record(table, holder, wish);
+	pthread_mutex_unlock(&holder->lock);
+	close(fd);
+	return r;
+}
+
+int lock_block(struct lock_table *table, const struct lock_wish *wish, const atomic_bool *interrupted)
+{
+	int r = -EAGAIN;
+
+	while (r == -EAGAIN || r == -EINTR) {
+		struct holder *holder;
+
+		if (atomic_load(interrupted))
+			return -EINTR;
+		r = lock_try(table, wish);
+		if (r != -EAGAIN)
+			continue;
+		holder = holder_get(table, wish);
+		if (!holder) { /* a lease keeps it from being opened */
+			usleep(RETRY_OPEN_US);
+			continue;
+		}
+		r = holder_block(table, holder, wish);
+		holder_put(table, holder);
+	}
+	return r;
+}
+
+/* (table's lock) */
+static bool is_closing(const struct handle *handle)
+{
+	return !handle || handle->closes_quietly || now_ns() - atomic_load(&handle->flushed_ns) < CLOSING_NS;
+}
+
+bool lock_may_settle(struct lock_table *table, const struct lock_wish *wish)
+{
+	const struct inode *inode = wish->handle->inode;
+	bool found;
+
+	pthread_mutex_lock(&table->lock);
+	found = table->dropping;
+	for (struct holder *holder = *lock_bucket(table, inode); holder && !found; holder = holder->next)
+		found = holder->inode == inode && holder->is_flock == wish->is_flock &&
+			holder->owner != wish->owner && holder->ranges.count && is_closing(holder->handle);
+	pthread_mutex_unlock(&table->lock);
+	return found;
+}
+
+static void wait_for_drop(struct lock_table *table, int64_t until_ns)
+{
+	const struct timespec until = {until_ns / 1000000000, until_ns % 1000000000};
+
+	pthread_mutex_lock(&table->lock);
+	pthread_cond_timedwait(&table->dropped, &table->lock, &until);
+	pthread_mutex_unlock(&table->lock);
+}
+
+int lock_settle(struct lock_table *table, const struct lock_wish *wish)
+{
+	int64_t end_ns = now_ns() + SETTLE_NS;
+	bool may;
+	int r;
+
+	do {
+		wait_for_drop(table, now_ns() + SETTLE_STEP_NS);
+		may = lock_may_settle(table, wish);
+		r = lock_try(table, wish);
+	} while (r == -EAGAIN && may && now_ns() < end_ns);
+	return r;
+}
+
+/* --- asking ----------------------------------------------------------------------------------- */
+
+static int query_fd(int fd, const struct lock_wish *wish, struct flock *lock)
+{
+	lock->l_type = wish->type;
+	lock->l_whence = SEEK_SET;
+	lock->l_start = wish->first;
+	lock->l_len = wish->last == LOCK_RANGE_LAST ? 0 : wish->last - wish->first + 1;
+	lock->l_pid = 0;
+	return fcntl(fd, F_OFD_GETLK, lock) < 0 ? -errno : 0;
+}
+
+/* (table's lock) The process that has this lock by this mount; 0: none. */
+static pid_t find_pid(struct lock_table *table, const struct lock_wish *wish, const struct flock *lock)
+{
+	int64_t last = lock->l_len ? lock->l_start + lock->l_len - 1 : LOCK_RANGE_LAST;
+
+	for (struct holder *holder = *lock_bucket(table, wish->handle->inode); holder;
+		holder = holder->next) {
+		const struct lock_range *range;
+
+		if (holder->inode != wish->handle->inode || holder->is_flock || holder->owner == wish->owner)
+			continue;
+		range = lock_ranges_conflict(&holder->ranges, lock->l_start, last, F_WRLCK);
+		if (range && range->type == lock->l_type)
+			return holder->pid;
+	}
+	return 0;
+}
+
+int lock_query(struct lock_table *table, const struct lock_wish *wish, struct flock *lock)
+{
+	struct holder *holder = holder_get(table, wish);
+	int fd, r;
+
+	if (holder) {
+		pthread_mutex_lock(&holder->lock);
+		r = query_fd(holder->fd, wish, lock);
+		pthread_mutex_unlock(&holder->lock);
+		holder_put(table, holder);
+	} else {
+		fd = handle_fd(table->server, wish->handle);
+		r = fd < 0 ? fd : query_fd(fd, wish, lock);
+	}
+	if (r == 0 && lock->l_type != F_UNLCK && lock->l_pid < 0) {
+		pthread_mutex_lock(&table->lock);
+		lock->l_pid = find_pid(table, wish, lock);
+		pthread_mutex_unlock(&table->lock);
+	}
+	return r;
+}
+
+/* --- closing ---------------------------------------------------------------------------------- */
+
+void lock_flush(struct lock_table *table, struct handle *handle, uint64_t owner)
+{
+	const struct lock_wish wish = {
+		.handle = handle, .owner = owner, .type = F_UNLCK, .last = LOCK_RANGE_LAST};
+	struct holder *holder;
+	bool is_out;
+
+	if (!handle->inode->locked)
+		return;
+	atomic_store(&handle->flushed_ns, now_ns());
+	holder = holder_take(table, &wish, &is_out);
+	if (!holder)
+		return;
+	if (is_out) {
+		holder_drop(table, holder);
+		return;
+	}
+	pthread_mutex_lock(&holder->lock);
+	apply(holder->fd, &wish, false);
+	pthread_mutex_unlock(&holder->lock);
+	holder_put(table, holder);
+}
+
+void lock_release(struct lock_table *table, struct handle *handle)
+{
+	struct holder *holder;
+
+	if (!handle->inode->locked)
+		return;
+	while ((holder = holder_take_closed(table, handle)))
+		holder_drop(table, holder);
+}

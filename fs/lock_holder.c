@@ -1,0 +1,264 @@
+#include "fs/lock_impl.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct lock_table *lock_table_new(struct server *server)
+{
+	struct lock_table *table = calloc(1, sizeof(*table));
+	pthread_condattr_t attr;
+
+	if (!table)
+		return NULL;
+	table->server = server;
+	pthread_mutex_init(&table->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&table->dropped, &attr);
+	pthread_condattr_destroy(&attr);
+	return table;
+}
+
+static void holder_free(struct holder *holder)
+{
+	close(holder->fd);
+	lock_ranges_deinit(&holder->ranges);
+	pthread_mutex_destroy(&holder->lock);
+	free(holder);
+}
+
+void lock_table_free(struct lock_table *table)
+{
+	if (!table)
+		return;
+	for (struct holder **bucket = table->buckets; bucket < table->buckets + LOCK_BUCKETS; bucket++) {
+		while (*bucket) {
+			struct holder *holder = *bucket;
+
+			*bucket = holder->next;
+			holder_free(holder);
+		}
+	}
+	pthread_cond_destroy(&table->dropped);
+	pthread_mutex_destroy(&table->lock);
+	free(table);
+}
+
+/* --- the backing file's descriptions ---------------------------------------------------------- */
+
+/*
+ * In the access that the locks need and no more: a descriptor that may write breaks leases, and makes a
+ * running program of the file.
+ */
+static int open_description(struct lock_table *table, struct handle *handle, bool write)
+{
+	struct tree *tree = table->server->tree;
+	int flags = write ? O_RDWR : O_RDONLY;
+	int fd = tree_open(tree, handle->inode, flags);
+
+	if (fd == -EMFILE && cache_yield_descriptors(table->server->cache) > 0)
+		fd = tree_open(tree, handle->inode, flags);
+	if (fd == -EPERM && write) /* chattr +a */
+		fd = tree_open(tree, handle->inode, flags | O_APPEND);
+	if (fd == -EACCES)
+		fd = tree_open(tree, handle->inode, handle->open_flags & O_ACCMODE);
+	return fd;
+}
+
+int lock_set_range(int fd, int command, short type, int64_t first, int64_t last)
+{
+	struct flock lock = {
+		.l_type = type,
+		.l_whence = SEEK_SET,
+		.l_start = first,
+		.l_len = last == LOCK_RANGE_LAST ? 0 : last - first + 1,
+	};
+
+	return fcntl(fd, command, &lock) < 0 ? -errno : 0;
+}
+
+/* --- the table; its lock must be held when you call a function below this line, up to the next -- */
+
+/* Where the owner's holder hangs. */
+static struct holder **find_link(struct lock_table *table, const struct lock_wish *wish)
+{
+	struct holder **link = lock_bucket(table, wish->handle->inode);
+
+	while (*link && ((*link)->inode != wish->handle->inode || (*link)->owner != wish->owner ||
+				(*link)->is_flock != wish->is_flock))
+		link = &(*link)->next;
+	return link;
+}
+
+static struct holder *find(struct lock_table *table, const struct lock_wish *wish)
+{
+	return *find_link(table, wish);
+}
+
+/* --- no lock is held from here on ------------------------------------------------------------- */
+
+struct holder *holder_get(struct lock_table *table, const struct lock_wish *wish)
+{
+	struct holder *holder;
+
+	pthread_mutex_lock(&table->lock);
+	holder = find(table, wish);
+	if (holder)
+		holder->users++;
+	pthread_mutex_unlock(&table->lock);
+	return holder;
+}
+
+void holder_put(struct lock_table *table, struct holder *holder)
+{
+	struct holder **link = lock_bucket(table, holder->inode);
+	bool last;
+
+	pthread_mutex_lock(&table->lock);
+	last = --holder->users == 0 && !holder->handle;
+	while (last && *link != holder)
+		link = &(*link)->next;
+	if (last)
+		*link = holder->next;
+	pthread_mutex_unlock(&table->lock);
+	if (last)
+		holder_free(holder);
+}
+
+/* Another thread of the owner may have been first. */
+static struct holder *insert(struct lock_table *table, const struct lock_wish *wish, struct holder *own)
+{
+	struct holder **bucket = lock_bucket(table, own->inode), *holder;
+
+	pthread_mutex_lock(&table->lock);
+	holder = find(table, wish);
+	if (!holder) {
+		own->next = *bucket;
+		*bucket = holder = own;
+	}
+	holder->users++;
+	pthread_mutex_unlock(&table->lock);
+	if (holder != own)
+		holder_free(own);
+	return holder;
+}
+
+static void mark_locked(struct tree *tree, struct inode *inode)
+{
+	tree_lock_inode(tree, inode);
+	inode->locked = true;
+	tree_unlock_inode(tree, inode);
+}
+
+int holder_make(struct lock_table *table, const struct lock_wish *wish, struct holder **ret)
+{
+	struct holder *own = calloc(1, sizeof(*own));
+	struct handle *handle = wish->handle;
+
+	if (!own)
+		return -ENOLCK;
+	own->writable = lock_wants_write(handle);
+	own->fd = open_description(table, handle, own->writable);
+	if (own->fd < 0) {
+		int r = own->fd;
+
+		free(own);
+		return r;
+	}
+	own->inode = handle->inode;
+	own->owner = wish->owner;
+	own->is_flock = wish->is_flock;
+	own->handle = handle;
+	pthread_mutex_init(&own->lock, NULL);
+	if (!handle->inode->locked)
+		mark_locked(table->server->tree, handle->inode);
+	*ret = insert(table, wish, own);
+	return 0;
+}
+
+struct holder *holder_take(struct lock_table *table, const struct lock_wish *wish, bool *is_out)
+{
+	struct holder **link, *holder;
+
+	pthread_mutex_lock(&table->lock);
+	link = find_link(table, wish);
+	holder = *link;
+	*is_out = holder && holder->users == 0;
+	if (*is_out) {
+		*link = holder->next;
+		table->dropping++;
+	} else if (holder) {
+		holder->users++;
+		holder->handle = NULL;
+		lock_ranges_set(&holder->ranges, 0, LOCK_RANGE_LAST, F_UNLCK);
+	}
+	pthread_mutex_unlock(&table->lock);
+	return holder;
+}
+
+struct holder *holder_take_closed(struct lock_table *table, const struct handle *handle)
+{
+	struct holder **link, *holder = NULL;
+
+	pthread_mutex_lock(&table->lock);
+	link = lock_bucket(table, handle->inode);
+	while (*link && !holder) {
+		if ((*link)->handle != handle) {
+			link = &(*link)->next;
+		} else if ((*link)->users) {
+			(*link)->handle = NULL; /* its process is getting a lock by another one */
+		} else {
+			holder = *link;
+			*link = holder->next;
+			table->dropping++;
+		}
+	}
+	pthread_mutex_unlock(&table->lock);
+	return holder;
+}
+
+void holder_drop(struct lock_table *table, struct holder *holder)
+{
+	holder_free(holder);
+	pthread_mutex_lock(&table->lock);
+	table->dropping--;
+	pthread_cond_broadcast(&table->dropped);
+	pthread_mutex_unlock(&table->lock);
+}
+
+/*
+ * A process that locked the file by a descriptor that only reads now does by one that writes. What is locked
+ * so far is for reading, so both descriptions can have it: there is no moment without.
+ */
+int holder_make_writable(struct lock_table *table, struct holder *holder, struct handle *handle)
+{
+	int fd = open_description(table, handle, true), r = fd < 0 ? fd : 0;
+	struct lock_range *copy = NULL;
+	unsigned count;
+
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&table->lock);
+	count = holder->ranges.count;
+	if (count)
+		copy = malloc(count * sizeof(*copy));
+	if (copy)
+		memcpy(copy, holder->ranges.items, count * sizeof(*copy));
+	pthread_mutex_unlock(&table->lock);
+	if (count && !copy)
+		r = -ENOLCK;
+	for (unsigned i = 0; r == 0 && i < count; i++)
+		r = lock_set_range(fd, F_OFD_SETLK, F_RDLCK, copy[i].first, copy[i].last);
+	free(copy);
+	if (r < 0) {
+		close(fd);
+		return r;
+	}
+	close(holder->fd);
+	holder->fd = fd;
+	holder->generation++;
+	holder->writable = true;
+	return 0;
+}

@@ -1,0 +1,319 @@
+#include "fs/lock_wait.h"
+
+#include <errno.h>
+#include <glib.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "fs/caller.h"
+#include "fs/io.h"
+#include "fs/log.h"
+#include "fs/server.h"
+
+#define WAKE_SIGNAL SIGRTMIN
+#define STACK_SIZE (256 << 10) /* sanitizers need it */
+#define WAITERS_MAX 1024
+#define LOOK_MS 100
+#define WAKE_AGAIN_MS 10 /* a signal that comes just before the thread begins to wait is lost */
+#define LOOK_FOR_KILLED_EVERY 10
+
+struct waiter {
+	struct lock_waiting *waiting;
+	fuse_req_t req;
+	struct lock_wish wish;
+	bool patient;
+	bool is_uring;
+	pid_t tid;               /* who waits */
+	_Atomic unsigned *count; /* in which it is counted */
+	atomic_bool interrupted;
+	int result;
+	pthread_t thread; /* it waits while the waiter is in the list */
+	struct waiter *next, **link;
+};
+
+struct lock_waiting {
+	struct server *server;
+	pthread_t thread;
+	_Atomic unsigned dev_count;
+	pthread_mutex_t lock; /* for what follows */
+	pthread_cond_t work;
+	struct waiter *waiters, *done;
+	unsigned count;
+	bool interrupts; /* somebody has been interrupted and has not noticed yet */
+	bool ending;
+};
+
+/* --- interrupting; the lock must be held when you call a function below this line, up to the next -- */
+
+static void interrupt(struct waiter *waiter)
+{
+	atomic_store(&waiter->interrupted, true);
+	if (!waiter->link)
+		return; /* has no thread, or does not wait any more */
+	waiter->waiting->interrupts = true;
+	pthread_kill(waiter->thread, WAKE_SIGNAL);
+	pthread_cond_signal(&waiter->waiting->work);
+}
+
+static void interrupt_all(struct lock_waiting *waiting)
+{
+	for (struct waiter *waiter = waiting->waiters; waiter; waiter = waiter->next)
+		interrupt(waiter);
+}
+
+static void interrupt_again(struct lock_waiting *waiting)
+{
+	waiting->interrupts = false;
+	for (struct waiter *waiter = waiting->waiters; waiter; waiter = waiter->next)
+		if (atomic_load(&waiter->interrupted))
+			interrupt(waiter);
+}
+
+/* The kernel may lose an interrupt over io_uring; who was killed must not wait for ever. */
+static void interrupt_killed(struct lock_waiting *waiting)
+{
+	for (struct waiter *waiter = waiting->waiters; waiter; waiter = waiter->next)
+		if (waiter->is_uring && !atomic_load(&waiter->interrupted) && caller_is_killed(waiter->tid))
+			interrupt(waiter);
+}
+
+static void link_waiter(struct lock_waiting *waiting, struct waiter *waiter)
+{
+	waiter->next = waiting->waiters;
+	waiter->link = &waiting->waiters;
+	if (waiter->next)
+		waiter->next->link = &waiter->next;
+	waiting->waiters = waiter;
+	waiting->count++;
+}
+
+static void unlink_waiter(struct lock_waiting *waiting, struct waiter *waiter)
+{
+	*waiter->link = waiter->next;
+	if (waiter->next)
+		waiter->next->link = waiter->link;
+	waiter->link = NULL;
+	waiting->count--;
+}
+
+/* --- a thread that waits ---------------------------------------------------------------------- */
+
+static void *wait_in_thread(void *arg)
+{
+	struct waiter *waiter = arg;
+	struct lock_waiting *waiting = waiter->waiting;
+	struct lock_table *locks = waiting->server->locks;
+
+	waiter->result = waiter->patient ? lock_block(locks, &waiter->wish, &waiter->interrupted)
+					 : lock_settle(locks, &waiter->wish);
+	pthread_mutex_lock(&waiting->lock);
+	unlink_waiter(waiting, waiter);
+	waiter->next = waiting->done;
+	waiting->done = waiter;
+	pthread_cond_signal(&waiting->work);
+	pthread_mutex_unlock(&waiting->lock);
+	return NULL;
+}
+
+static int start_thread(struct waiter *waiter)
+{
+	pthread_attr_t attr;
+	sigset_t signals;
+	int r;
+
+	sigfillset(&signals);
+	sigdelset(&signals, WAKE_SIGNAL);
+	pthread_attr_init(&attr);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	pthread_attr_setstacksize(&attr, STACK_SIZE);
+	pthread_attr_setsigmask_np(&attr, &signals);
+	r = pthread_create(&waiter->thread, &attr, wait_in_thread, waiter);
+	pthread_attr_destroy(&attr);
+	return r ? -ENOLCK : 0;
+}
+
+/* --- the thread that answers ------------------------------------------------------------------ */
+
+/* Over io_uring a reply also asks for the next request, which the kernel takes back when the thread ends: so
+ * those that wait don't reply themselves. */
+static void answer(struct waiter *waiter)
+{
+	fuse_req_interrupt_func(waiter->req, NULL, NULL);
+	fuse_reply_err(waiter->req, -waiter->result);
+	atomic_fetch_sub(waiter->count, 1);
+	io_work_ends();
+	free(waiter);
+}
+
+/* Takes and gives back the lock. */
+static void answer_all(struct lock_waiting *waiting)
+{
+	while (waiting->done) {
+		struct waiter *waiter = waiting->done;
+
+		waiting->done = waiter->next;
+		pthread_mutex_unlock(&waiting->lock);
+		answer(waiter);
+		pthread_mutex_lock(&waiting->lock);
+	}
+}
+
+static void sleep_for(struct lock_waiting *waiting, long ms)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += ms * 1000000;
+	until.tv_sec += until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	pthread_cond_timedwait(&waiting->work, &waiting->lock, &until);
+}
+
+static void look_after(struct lock_waiting *waiting, unsigned round)
+{
+	if (waiting->ending || fuse_session_exited(waiting->server->session))
+		interrupt_all(waiting);
+	else if (round % LOOK_FOR_KILLED_EVERY == 0)
+		interrupt_killed(waiting);
+	sleep_for(waiting, waiting->interrupts ? WAKE_AGAIN_MS : LOOK_MS);
+	interrupt_again(waiting);
+}
+
+static void *answer_in_thread(void *arg)
+{
+	struct lock_waiting *waiting = arg;
+
+	pthread_mutex_lock(&waiting->lock);
+	for (unsigned round = 1; !waiting->ending || waiting->count || waiting->done; round++) {
+		answer_all(waiting);
+		if (waiting->count)
+			look_after(waiting, round);
+		else if (!waiting->ending && !waiting->done)
+			pthread_cond_wait(&waiting->work, &waiting->lock);
+	}
+	pthread_mutex_unlock(&waiting->lock);
+	return NULL;
+}
+
+/* --- beginning to wait ------------------------------------------------------------------------ */
+
+static void was_interrupted(fuse_req_t req, void *arg)
+{
+	struct waiter *waiter = arg;
+
+	(void)req;
+	pthread_mutex_lock(&waiter->waiting->lock);
+	interrupt(waiter);
+	pthread_mutex_unlock(&waiter->waiting->lock);
+}
+
+/* What the waiter is counted in, and how many it may have. */
+static _Atomic unsigned *count_of(struct lock_waiting *waiting, fuse_req_t req, unsigned *max)
+{
+	static __thread _Atomic unsigned of_queue; /* its thread stays until all are answered */
+
+	*max = fuse_req_is_uring(req) ? LOCK_WAIT_PER_QUEUE : WAITERS_MAX;
+	return fuse_req_is_uring(req) ? &of_queue : &waiting->dev_count;
+}
+
+static int start(struct lock_waiting *waiting, struct waiter *waiter)
+{
+	int r;
+
+	/* before it has a thread: afterwards it may be answered and gone at any moment */
+	fuse_req_interrupt_func(waiter->req, was_interrupted, waiter);
+	pthread_mutex_lock(&waiting->lock);
+	r = start_thread(waiter);
+	if (r == 0) {
+		link_waiter(waiting, waiter);
+		pthread_cond_signal(&waiting->work);
+	}
+	pthread_mutex_unlock(&waiting->lock);
+	if (r < 0)
+		fuse_req_interrupt_func(waiter->req, NULL, NULL);
+	return r;
+}
+
+static void refuse(fuse_req_t req)
+{
+	log_once(LOG_LEVEL_WARNING,
+		"locks: more programs wait for locks than can; further ones get ENOLCK (transport=dev lets "
+		"%d wait)",
+		WAITERS_MAX);
+	fuse_reply_err(req, ENOLCK);
+}
+
+void lock_wait(struct lock_waiting *waiting, fuse_req_t req, const struct lock_wish *wish, bool patient)
+{
+	struct waiter *waiter = malloc(sizeof(*waiter));
+	unsigned max;
+	_Atomic unsigned *count = count_of(waiting, req, &max);
+	bool too_many = atomic_fetch_add(count, 1) >= max;
+
+	if (waiter && !too_many) {
+		*waiter = (struct waiter){
+			.waiting = waiting,
+			.req = req,
+			.wish = *wish,
+			.patient = patient,
+			.is_uring = fuse_req_is_uring(req),
+			.tid = fuse_req_ctx(req)->pid,
+			.count = count,
+		};
+		if (waiter->is_uring)
+			io_hold_thread(waiting->server);
+		io_work_begins();
+		if (start(waiting, waiter) == 0)
+			return;
+		io_work_ends();
+	}
+	free(waiter);
+	atomic_fetch_sub(count, 1);
+	refuse(req);
+}
+
+/* --- the whole -------------------------------------------------------------------------------- */
+
+static void do_nothing(int number)
+{
+	(void)number;
+}
+
+struct lock_waiting *lock_waiting_new(struct server *server)
+{
+	struct lock_waiting *waiting = calloc(1, sizeof(*waiting));
+	const struct sigaction action = {.sa_handler = do_nothing}; /* system calls are not restarted */
+	pthread_condattr_t attr;
+
+	if (!waiting)
+		return NULL;
+	waiting->server = server;
+	pthread_mutex_init(&waiting->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&waiting->work, &attr);
+	pthread_condattr_destroy(&attr);
+	sigaction(WAKE_SIGNAL, &action, NULL);
+	if (pthread_create(&waiting->thread, NULL, answer_in_thread, waiting) == 0)
+		return waiting;
+	pthread_cond_destroy(&waiting->work);
+	pthread_mutex_destroy(&waiting->lock);
+	free(waiting);
+	return NULL;
+}
+
+void lock_waiting_free(struct lock_waiting *waiting)
+{
+	if (!waiting)
+		return;
+	pthread_mutex_lock(&waiting->lock);
+	waiting->ending = true;
+	pthread_cond_signal(&waiting->work);
+	pthread_mutex_unlock(&waiting->lock);
+	pthread_join(waiting->thread, NULL);
+	pthread_cond_destroy(&waiting->work);
+	pthread_mutex_destroy(&waiting->lock);
+	free(waiting);
+}

@@ -1,0 +1,72 @@
+/* Locks: of ranges (fcntl) and of whole files (flock), by way of the backing file. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+
+#include "fs/lock.h"
+#include "fs/lock_ranges.h"
+#include "fs/lock_wait.h"
+#include "fs/ops.h"
+
+static struct lock_wish range_wish(const struct fuse_file_info *info, const struct flock *lock)
+{
+	return (struct lock_wish){
+		.handle = handle_of(info),
+		.owner = info->lock_owner,
+		.type = lock->l_type,
+		.first = lock->l_start,
+		.last = lock->l_len ? lock->l_start + lock->l_len - 1 : LOCK_RANGE_LAST,
+		.pid = lock->l_pid,
+	};
+}
+
+static void take(fuse_req_t req, const struct lock_wish *wish, bool wait)
+{
+	struct server *server = server_of(req);
+	int r = lock_try(server->locks, wish);
+
+	if (r == -EAGAIN && (wait || lock_may_settle(server->locks, wish))) {
+		lock_wait(server->lock_waiting, req, wish, wait);
+		return;
+	}
+	if (r == -EAGAIN) /* what was in the way may have gone in between */
+		r = lock_try(server->locks, wish);
+	op_reply(req, r);
+}
+
+void op_getlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, struct flock *lock)
+{
+	struct server *server = server_of(req);
+	const struct lock_wish wish = range_wish(info, lock);
+	int r = lock_query(server->locks, &wish, lock);
+
+	(void)ino;
+	if (r < 0)
+		op_reply(req, r);
+	else
+		fuse_reply_lock(req, lock);
+}
+
+void op_setlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, struct flock *lock, int sleep)
+{
+	const struct lock_wish wish = range_wish(info, lock);
+
+	(void)ino;
+	take(req, &wish, sleep);
+}
+
+void op_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, int op)
+{
+	const struct lock_wish wish = {
+		.handle = handle_of(info),
+		.owner = info->fh,
+		.is_flock = true,
+		.type = op & LOCK_UN   ? F_UNLCK
+			: op & LOCK_EX ? F_WRLCK
+				       : F_RDLCK,
+		.last = LOCK_RANGE_LAST,
+	};
+
+	(void)ino;
+	take(req, &wish, !(op & LOCK_NB));
+}
