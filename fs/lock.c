@@ -5,6 +5,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "fs/lane.h"
+
 #define SETTLE_NS 100000000ll
 #define SETTLE_STEP_NS 1000000ll
 #define CLOSING_NS 500000000ll /* a file that was flushed longer ago is not being closed */
@@ -91,6 +93,8 @@ int lock_try(struct lock_table *table, const struct lock_wish *wish)
 		return r;
 	r = holder_try(table, holder, wish);
 	holder_put(table, holder);
+	if (r == 0 && wish->type != F_UNLCK)
+		lane_follow(table->server, wish->handle);
 	return r;
 }
 
@@ -139,6 +143,8 @@ int lock_block(struct lock_table *table, const struct lock_wish *wish, const ato
 		}
 		r = holder_block(table, holder, wish);
 		holder_put(table, holder);
+		if (r == 0)
+			lane_follow(table->server, wish->handle);
 	}
 	return r;
 }

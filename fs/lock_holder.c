@@ -5,6 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#define FUSE_USE_VERSION FUSE_MAKE_VERSION(3, 18)
+#include <fuse_lowlevel.h>
+
 struct lock_table *lock_table_new(struct server *server)
 {
 	struct lock_table *table = calloc(1, sizeof(*table));
@@ -145,11 +148,28 @@ static struct holder *insert(struct lock_table *table, const struct lock_wish *w
 	return holder;
 }
 
-static void mark_locked(struct tree *tree, struct inode *inode)
+static void set_locks_inside(struct tree *tree, struct inode *dir)
 {
-	tree_lock_inode(tree, inode);
+	if (!dir)
+		return;
+	tree_lock_inode(tree, dir);
+	dir->locks_inside = true;
+	tree_unlock_inode(tree, dir);
+	tree_put(tree, dir, 1);
+}
+
+/*
+ * Who locks a file wants to see what others wrote before: to it, and to files beside it, whose mere presence
+ * means something to a database. The kernel keeps neither attributes nor names for long from here on.
+ */
+static void mark_locked(struct server *server, struct inode *inode)
+{
+	tree_lock_inode(server->tree, inode);
 	inode->locked = true;
-	tree_unlock_inode(tree, inode);
+	tree_unlock_inode(server->tree, inode);
+	set_locks_inside(server->tree, tree_parent(server->tree, server->options.source, inode));
+	/* only attributes are named: the kernel takes no lock for it that this request could hold */
+	fuse_lowlevel_notify_inval_inode(server->session, inode->nodeid, -1, 0);
 }
 
 int holder_make(struct lock_table *table, const struct lock_wish *wish, struct holder **ret)
@@ -173,7 +193,7 @@ int holder_make(struct lock_table *table, const struct lock_wish *wish, struct h
 	own->handle = handle;
 	pthread_mutex_init(&own->lock, NULL);
 	if (!handle->inode->locked)
-		mark_locked(table->server->tree, handle->inode);
+		mark_locked(table->server, handle->inode);
 	*ret = insert(table, wish, own);
 	return 0;
 }

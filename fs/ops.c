@@ -31,8 +31,8 @@ void op_reply(fuse_req_t req, int r)
 double op_attr_timeout(const struct server *server, const struct inode *inode)
 {
 	/* Writes through a mapping move the file's times without the daemon or FUSE seeing them. Of other
-	 * writes the kernel knows, whichever lane they take. */
-	return inode->mappable ? 0 : server->options.attr_timeout_s;
+	 * writes the kernel knows, whichever lane they take. Those who lock want to see what others wrote. */
+	return inode->mappable || inode->locked ? 0 : server->options.attr_timeout_s;
 }
 
 double op_mode_timeout(const struct inode *inode, const struct statx *stx, double timeout)
@@ -41,13 +41,13 @@ double op_mode_timeout(const struct inode *inode, const struct statx *stx, doubl
 	return inode->writer_count && stx->stx_mode & (S_ISUID | S_ISGID) ? 0 : timeout;
 }
 
-void op_fill_entry(const struct server *server, const struct inode *inode, const struct statx *stx,
-	struct fuse_entry_param *entry)
+void op_fill_entry(const struct server *server, const struct inode *dir, const struct inode *inode,
+	const struct statx *stx, struct fuse_entry_param *entry)
 {
 	*entry = (struct fuse_entry_param){
 		.ino = inode->nodeid,
 		.attr_timeout = op_mode_timeout(inode, stx, op_attr_timeout(server, inode)),
-		.entry_timeout = server->options.entry_timeout_s,
+		.entry_timeout = dir && dir->locks_inside ? 0 : server->options.entry_timeout_s,
 	};
 	tree_stat(inode, stx, &entry->attr);
 }

@@ -91,8 +91,9 @@ void op_reply(fuse_req_t req, int r);
 double op_attr_timeout(const struct server *server, const struct inode *inode);
 /* The same for attributes that hold this mode: it may be less. */
 double op_mode_timeout(const struct inode *inode, const struct statx *stx, double timeout);
-void op_fill_entry(const struct server *server, const struct inode *inode, const struct statx *stx,
-	struct fuse_entry_param *entry);
+/* dir: where its name is; NULL where that is not known. */
+void op_fill_entry(const struct server *server, const struct inode *dir, const struct inode *inode,
+	const struct statx *stx, struct fuse_entry_param *entry);
 /* For a change of a file that may have set-uid or set-gid bits. kill: the kernel says that the caller has no
  * CAP_FSETID (or OP_KILL_UNKNOWN where the request does not tell). */
 enum { OP_KEEP_BITS, OP_KILL_BITS, OP_KILL_UNKNOWN };

@@ -200,7 +200,7 @@ static size_t add_entry(struct listing *l, const struct dirent64 *d)
 		if (r == -ENOENT)
 			return 0;
 		if (r == 0)
-			op_fill_entry(l->server, child, &stx, &entry);
+			op_fill_entry(l->server, l->inode, child, &stx, &entry);
 	}
 	return fuse_add_direntry_plus(l->req, l->out + l->used, room, d->d_name, &entry, d->d_off);
 }

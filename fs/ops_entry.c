@@ -11,7 +11,7 @@
 #include "fs/durable.h"
 #include "fs/ops.h"
 
-static void reply_entry(fuse_req_t req, struct inode *inode, const struct statx *stx)
+static void reply_entry(fuse_req_t req, const struct inode *dir, struct inode *inode, const struct statx *stx)
 {
 	struct server *server = server_of(req);
 	struct fuse_entry_param entry;
@@ -20,17 +20,17 @@ static void reply_entry(fuse_req_t req, struct inode *inode, const struct statx 
 	if (inode->mappable && copy_before_reading(server, inode) == 0 &&
 		tree_statx(server->tree, inode, &newer) == 0)
 		stx = &newer; /* a mapping may have moved the times */
-	op_fill_entry(server, inode, stx, &entry);
+	op_fill_entry(server, dir, inode, stx, &entry);
 	if (fuse_reply_entry(req, &entry) < 0)
 		tree_put(server->tree, inode, 1); /* the kernel took no reference */
 }
 
-static void reply_negative(fuse_req_t req)
+static void reply_negative(fuse_req_t req, const struct inode *dir)
 {
 	struct server *server = server_of(req);
 	struct fuse_entry_param entry = {.entry_timeout = server->options.negative_timeout_s};
 
-	if (entry.entry_timeout > 0)
+	if (entry.entry_timeout > 0 && !(dir && dir->locks_inside))
 		fuse_reply_entry(req, &entry);
 	else
 		fuse_reply_err(req, ENOENT);
@@ -39,7 +39,7 @@ static void reply_negative(fuse_req_t req)
 void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct server *server = server_of(req);
-	struct inode *dir, *inode;
+	struct inode *dir = NULL, *inode;
 	struct statx stx;
 	int r;
 
@@ -53,9 +53,9 @@ void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 		r = tree_lookup(server->tree, dir, name, &inode, &stx);
 	}
 	if (r == 0)
-		reply_entry(req, inode, &stx);
+		reply_entry(req, dir, inode, &stx);
 	else if (r == -ENOENT)
-		reply_negative(req);
+		reply_negative(req, dir);
 	else
 		op_reply(req, r);
 }
@@ -135,7 +135,7 @@ static void make(fuse_req_t req, fuse_ino_t parent, const struct making *what)
 	if (r == 0)
 		r = tree_lookup(server->tree, dir, what->name, &inode, &stx);
 	if (r == 0)
-		reply_entry(req, inode, &stx);
+		reply_entry(req, dir, inode, &stx);
 	else
 		op_reply(req, r);
 }
@@ -195,7 +195,7 @@ void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *name
 	if (r == 0)
 		r = tree_lookup(server->tree, dir, name, &found, &stx);
 	if (r == 0)
-		reply_entry(req, found, &stx);
+		reply_entry(req, dir, found, &stx);
 	else
 		op_reply(req, r);
 }

@@ -169,7 +169,7 @@ static void reply_create(
 		return;
 	}
 	info->fh = (uintptr_t)handle;
-	op_fill_entry(server, inode, &stx, &entry);
+	op_fill_entry(server, dir, inode, &stx, &entry);
 	if (fuse_reply_create(req, &entry, info) < 0) {
 		lane_release(server, handle);
 		tree_put(server->tree, inode, 1);

@@ -114,28 +114,6 @@ unsigned ruling_count(struct ruling *ruling)
 	return count;
 }
 
-/* The file's path below SOURCE; false, and "", when the kernel knows none at the moment. */
-static bool path_of(struct tree *tree, const char *source, struct inode *inode, char path[PATH_MAX])
-{
-	char link[TREE_PATH_SIZE];
-	size_t prefix = strcmp(source, "/") == 0 ? 0 : strlen(source);
-	ssize_t n = -1;
-	int fd = tree_fd_get(tree, inode);
-
-	if (fd >= 0) {
-		tree_fd_path(fd, link);
-		n = readlink(link, path, PATH_MAX - 1);
-		tree_fd_put(tree, inode);
-	}
-	path[n < 0 ? 0 : n] = '\0';
-	if (n <= (ssize_t)prefix + 1 || strncmp(path, source, prefix) != 0 || path[prefix] != '/') {
-		path[0] = '\0';
-		return false;
-	}
-	memmove(path, path + prefix, (size_t)n - prefix + 1);
-	return true;
-}
-
 static void remember(const struct ruling *ruling, struct inode *inode, const struct rule_decision *decision)
 {
 	inode->rule_epoch = ruling->epoch & 7;
@@ -170,7 +148,7 @@ void ruling_ask(struct ruling *ruling, struct tree *tree, const char *source, st
 	*decision = (struct rule_decision){0};
 	lock_take_to_read(&ruling->lock, LOCK_RULING);
 	if (ruling->rules) {
-		bool known = path_of(tree, source, inode, path);
+		bool known = tree_path(tree, source, inode, path);
 
 		rules_match(ruling->rules, &facts, decision);
 		decision->section = NULL;

@@ -12,6 +12,7 @@
  */
 #pragma once
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -58,7 +59,8 @@ struct inode {
 	uint8_t rule_lane : 2;  /* what the rules said when its path was last known, with priority and keep */
 	uint8_t rule_epoch : 3; /* and which rules those were; 0: none */
 	uint8_t locked : 1;     /* somebody has had a lock: closes are to be told */
-	uint8_t lingers : 1;    /* was tied to the backing file: a mapping of that may have stayed */
+	uint8_t locks_inside : 1; /* a directory with files that have been locked: its names are not kept */
+	uint8_t lingers : 1;      /* was tied to the backing file: a mapping of that may have stayed */
 
 	unsigned char handle[]; /* empty where the nodeid holds it */
 };
@@ -134,6 +136,11 @@ void tree_fd_path(int fd, char path[TREE_PATH_SIZE]);
 void tree_close_idle(struct tree *tree);
 /* Drops the descriptor of a file that is about to lose its last name. */
 void tree_fd_drop(struct tree *tree, struct inode *inode);
+
+/* The file's path below SOURCE, source; false, and "", when the kernel knows none at the moment. */
+bool tree_path(struct tree *tree, const char *source, struct inode *inode, char path[PATH_MAX]);
+/* The directory in which that is, with a reference for the caller; NULL when there is none. */
+struct inode *tree_parent(struct tree *tree, const char *source, struct inode *inode);
 
 int tree_statx(struct tree *tree, struct inode *inode, struct statx *stx);
 /*

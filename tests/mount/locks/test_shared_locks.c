@@ -1,6 +1,7 @@
 /* Locks that hold between SOURCE, a mount of it and another mount of it, by each kind of lock and from each
  * side. */
 #include "tests/support/suite.h"
+#include "tests/support/tape.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -457,6 +458,41 @@ static void a_late_close_takes_no_later_lock(void **state)
 	}
 }
 
+/* Whoever has a lock sees what others did under theirs, though names and attributes are kept for a second. */
+static void a_lock_shows_what_others_did_before(void **state)
+{
+	char beside[PATH_MAX + 16], inside[PATH_MAX + 16], byte;
+	struct stat st;
+	int fd, writer, mode;
+
+	make_file();
+	snprintf(beside, sizeof(beside), "%.3000s/journal", mounted.point);
+	snprintf(inside, sizeof(inside), "%.3000s/journal", mounted.source);
+	warm(path_on(MOUNT));
+	for (mode = O_RDONLY; mode <= O_RDWR; mode += O_RDWR) {
+		fd = open_on(MOUNT, mode);
+		assert_int_equal(lock(fd, PROCESS, F_RDLCK, false) | lock(fd, PROCESS, F_UNLCK, false), 0);
+		close(open(beside, O_WRONLY | O_CREAT | O_CLOEXEC, 0666));
+		assert_int_equal(stat(beside, &st), 0);
+		assert_int_equal(pread(fd, &byte, 1, 0), 1); /* first: it makes the kernel forget the times */
+		assert_int_equal(fstat(fd, &st), 0);
+		writer = open_on(SOURCE, O_RDWR);
+		assert_int_equal(pwrite(writer, "new", 3, st.st_size), 3);
+		assert_int_equal(pwrite(writer, "x", 1, 0), 1);
+		close(writer);
+		unlink(inside);
+		assert_int_equal(lock(fd, PROCESS, F_RDLCK, false), 0);
+		assert_int_equal(stat(beside, &st), -1);
+		assert_int_equal(fstat(fd, &st), 0);
+		assert_int_equal(st.st_size, mode == O_RDONLY ? 7 : 10);
+		assert_int_equal(pread(fd, &byte, 1, 0), 1);
+		assert_int_equal(byte, 'x');
+		assert_int_equal(pread(fd, &byte, 1, st.st_size - 1), 1);
+		assert_int_equal(byte, 'w');
+		close(fd);
+	}
+}
+
 static int count_up(enum side side, int times)
 {
 	for (int i = 0; i < times; i++) {
@@ -611,6 +647,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(who_locked_by_a_read_only_descriptor_locks_by_a_writing_one),
 	cmocka_unit_test(a_lock_is_gone_when_close_returns),
 	cmocka_unit_test(a_late_close_takes_no_later_lock),
+	cmocka_unit_test(a_lock_shows_what_others_did_before),
 	cmocka_unit_test(counting_from_all_sides_loses_nothing),
 	cmocka_unit_test(many_who_wait_hold_nobody_up),
 	cmocka_unit_test(a_killed_daemon_leaves_no_lock),
