@@ -11,9 +11,9 @@ static const struct fstype fstypes[] = {
 	{F2FS_SUPER_MAGIC, "f2fs", .local = true},
 	{TMPFS_MAGIC, "tmpfs", .local = true, .in_memory = true, .fine_stamps = true},
 	{RAMFS_MAGIC, "ramfs", .local = true, .in_memory = true},
-	{FUSE_SUPER_MAGIC, "fuse", .forgets_handles = true, .may_be_stacked = true},
+	{FUSE_SUPER_MAGIC, "fuse", .forgets_handles = true, .may_be_stacked = true, .hides_mappings = true},
 	/* listed for their names, and for what they lie on */
-	{OVERLAYFS_SUPER_MAGIC, "overlay", .may_be_stacked = true},
+	{OVERLAYFS_SUPER_MAGIC, "overlay", .may_be_stacked = true, .hides_mappings = true},
 	{ECRYPTFS_SUPER_MAGIC, "ecryptfs", .may_be_stacked = true},
 	{EROFS_SUPER_MAGIC_V1, "erofs", .may_be_stacked = true},
 	{NFS_SUPER_MAGIC, "nfs"},

@@ -22,9 +22,11 @@ struct fstype {
 	/* A file handle (name_to_handle_at) may be good only while somebody remembers the file. A FUSE daemon
 	 * forgets most files with the kernel, and nothing tells those that do not. */
 	bool forgets_handles;
-	/* Where its device number is anonymous it may lie on another file system, as the kernel counts them:
-	 * of such layers there are at most two, and a FUSE mount that passes files through is one. */
+	/* With an anonymous device number it may be stacked on another file system. The kernel allows two
+	 * stacked layers in all, and a FUSE mount with passthrough is one of them. */
 	bool may_be_stacked;
+	/* A mapping may be one of the file below, so that leases do not tell whether a file is mapped. */
+	bool hides_mappings;
 };
 
 /* Never NULL: types that are not listed are known by one name and are not local. */

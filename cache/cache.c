@@ -128,7 +128,7 @@ int cache_make_room(struct cache *cache, uint64_t incoming)
 	unsigned refusals = 0;
 	int r = 0;
 
-	lock_may_take(LOCK_INODE); /* let_go() takes that of the victim's file */
+	lock_may_take(LOCK_INODE); /* let_go() takes the lock of the victim's inode */
 	lock_take(&cache->lock, LOCK_CACHE);
 	while (evict_must_shed(cache->evict, cache->reserved + incoming) ||
 		(incoming && store_is_full(cache->store))) {
@@ -163,7 +163,7 @@ void cache_shed(struct cache *cache)
 {
 	bool over;
 
-	lock_may_take(LOCK_INODE); /* each time, whether or not it will be needed */
+	lock_may_take(LOCK_INODE); /* checked even when nothing has to be evicted */
 	lock_take(&cache->lock, LOCK_CACHE);
 	over = evict_must_shed(cache->evict, cache->reserved);
 	lock_drop(&cache->lock, LOCK_CACHE);

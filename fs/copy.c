@@ -74,9 +74,12 @@ bool copy_is_fresh(struct server *server, struct inode *inode, const struct stat
 
 static bool prove_unwritten(struct server *server, struct inode *inode)
 {
-	int fd = tree_open(server->tree, inode, O_RDONLY);
 	bool written;
+	int fd;
 
+	if (inode->mappable && tree_hides_mappings(inode))
+		return false;
+	fd = tree_open(server->tree, inode, O_RDONLY);
 	if (fd < 0)
 		return false;
 	written = stamp_file_is_written(fd);

@@ -116,7 +116,8 @@ static bool may_fill(struct server *server, struct inode *inode, int fd, uint16_
 
 	tree_lock_inode(server->tree, inode);
 	*seq = inode->change_seq;
-	may = !inode->object && !inode->writer_count && !stamp_file_is_written(fd);
+	may = !inode->object && !inode->writer_count && !(inode->mappable && tree_hides_mappings(inode)) &&
+	      !stamp_file_is_written(fd);
 	tree_unlock_inode(server->tree, inode);
 	return may;
 }

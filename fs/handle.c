@@ -15,7 +15,7 @@ int handle_fd(struct server *server, struct handle *handle)
 
 	if (fd >= 0)
 		return fd;
-	lock_may_take(LOCK_INODE); /* copies may have to leave for it */
+	lock_may_take(LOCK_INODE); /* if descriptors run out, copies are evicted */
 	fd = tree_open(server->tree, handle->inode, handle->open_flags & ~O_APPEND);
 	if (fd == -EPERM && handle->open_flags & O_APPEND)
 		fd = tree_open(server->tree, handle->inode, handle->open_flags);

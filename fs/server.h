@@ -38,7 +38,7 @@ struct server {
 	struct lock_waiting *lock_waiting;
 	bool privileged;      /* runs as root: many users, handles, passthrough */
 	bool passthrough;     /* the kernel offers it and it may be used */
-	bool stacked;         /* SOURCE lies on another file system */
+	bool stacked;         /* SOURCE is a stacked file system (overlayfs, FUSE, ...) */
 	bool uring;           /* requests come over io_uring */
 	unsigned uring_depth; /* as many on each queue */
 	char *transport_why;  /* and why, or why not; owned */

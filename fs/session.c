@@ -89,7 +89,8 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 	}
 	if (server->passthrough) {
 		want(conn, FUSE_CAP_PASSTHROUGH);
-		/* of the two layers that the kernel allows, the one that SOURCE does not need is for others
+		/* the kernel allows two stacked layers; leave the second to overlayfs above unless SOURCE
+		 * needs it
 		 */
 		conn->max_backing_stack_depth =
 			server->stacked ? FUSE_BACKING_STACKED_OVER : FUSE_BACKING_STACKED_UNDER;

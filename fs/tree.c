@@ -38,7 +38,7 @@ int tree_adopt(struct tree *tree, int fd, struct inode *parent, const char *name
 		}
 	}
 	if (parent && name && id.mount != parent->mount && id.mount != tree->root->mount) {
-		/* how to find the file system again; without that it is found by the next who looks it up */
+		/* remember where it is mounted; if that fails, the next lookup tries again */
 		(void)tree_route_set(tree, &id.mount->route, parent, name);
 	}
 	*ret = inode;
@@ -66,7 +66,7 @@ int tree_lookup(
 	tree_fd_put(tree, parent);
 	if (r < 0)
 		return r;
-	/* no way down leads up again */
+	/* ".." must not become a route: it would lead in a circle */
 	r = tree_adopt(tree, fd, parent, strcmp(name, "..") == 0 ? NULL : name, ret, stx);
 	if (*ret)
 		tree_fd_donate(tree, *ret, fd);

@@ -69,7 +69,7 @@ struct inode {
  * most O_PATH descriptors to keep. Returns 0 or -errno. */
 int tree_new(struct tree **ret, int source_fd, unsigned fd_limit);
 void tree_free(struct tree *tree);
-/* For tests: from now on no descriptor is kept between operations. */
+/* For tests: close each descriptor as soon as the operation that used it ends. */
 void tree_keep_no_descriptors(struct tree *tree);
 
 /*
@@ -158,6 +158,8 @@ bool tree_has_fine_stamps(const struct inode *inode);
 /* Whether close(2) can bring no error of an earlier write: true of local file systems, which have no flush.
  */
 bool tree_close_is_silent(const struct inode *inode);
+/* Whether a file may be mapped without a lease's telling. */
+bool tree_hides_mappings(const struct inode *inode);
 /* An inode number of the file system that inode lies on, as the mount reports it. */
 uint64_t tree_ino(const struct inode *inode, uint64_t ino);
 

@@ -32,6 +32,11 @@ bool tree_close_is_silent(const struct inode *inode)
 	return inode->mount->local;
 }
 
+bool tree_hides_mappings(const struct inode *inode)
+{
+	return inode->mount->hides_mappings;
+}
+
 static struct timespec to_timespec(struct statx_timestamp t)
 {
 	return (struct timespec){.tv_sec = t.tv_sec, .tv_nsec = t.tv_nsec};

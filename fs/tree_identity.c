@@ -80,7 +80,7 @@ int tree_identify(
 	dev_t dev = makedev(stx->stx_dev_major, stx->stx_dev_minor);
 	int mount_id, r;
 
-	/* a file system whose directory is at hand is there */
+	/* the parent's descriptor pins its file system, so the device number is still its own */
 	id->mount = parent && parent->mount->dev == dev ? parent->mount : tree_mount_find(tree, fd, stx);
 	if (!id->mount)
 		return -ENOMEM;

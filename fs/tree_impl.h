@@ -24,25 +24,25 @@ struct tree_route {
 };
 
 /*
- * A file system of SOURCE, which may span several. Those below the root may be unmounted when nobody uses
- * them: no descriptor stays open for long that is not in use.
+ * A file system of SOURCE, which may span several. One below the root can be unmounted when it is not in use:
+ * idle descriptors are closed after a few seconds.
  */
 struct tree_mount {
 	struct tree_mount *next;
-	dev_t dev;       /* another may have the number once this one is gone */
-	uint64_t fsid;   /* tells them apart, as far as file systems have one */
-	uint32_t type;   /* of statfs(2) */
-	uint32_t serial; /* among the tree's */
+	dev_t dev;       /* may be reused after this file system is unmounted */
+	uint64_t fsid;   /* distinguishes file systems that reuse a device number; 0 if unknown */
+	uint32_t type;   /* f_type of statfs(2) */
+	uint32_t serial; /* unique within the tree */
 	bool has_handles;
 	_Atomic bool gone;
 	uint64_t ino_mix; /* 0 for the root's file system */
 	bool fine_stamps;
+	bool hides_mappings;
 	bool local;                 /* a close has nothing to report */
 	_Atomic bool nosuid, nodev; /* of a file system below the root's; that one's are the mount's own */
-	struct tree_route
-		*route; /* to the directory that it is mounted on, under routes_lock; NULL: the root's */
+	struct tree_route *route;   /* to its mount point, under routes_lock; NULL for the root's */
 	/* under mounts_lock */
-	int fd; /* any file of it, for open_by_handle_at; -1 where handles do not work or nobody uses it */
+	int fd;       /* any file of it, for open_by_handle_at; -1 if handles do not work or while idle */
 	int quiet_fd; /* the same on a mount that leaves access times alone; else negative */
 	uint32_t users;
 	bool recent; /* used since the last sweep */
@@ -115,11 +115,11 @@ struct tree {
 	int proc_fd; /* /proc/self/fd */
 	bool by_handle;
 	bool quiet;      /* access times are to be left alone */
-	bool keeps_none; /* no descriptor that is not in use */
+	bool keeps_none; /* close descriptors at once after use (tests) */
 	int packed_type; /* the handle type that a nodeid can hold, or 0 */
 	pthread_mutex_t mounts_lock;
 	struct tree_mount *mounts;   /* the root's is the last */
-	pthread_mutex_t routes_lock; /* taken before a shard's, as is the next */
+	pthread_mutex_t routes_lock; /* taken before a shard's lock, as is named_lock */
 	pthread_mutex_t named_lock;
 	GHashTable *named; /* those inodes without a handle that are not gone, by tree_named_id */
 	struct tree_shard shards[TREE_SHARDS];
@@ -164,39 +164,41 @@ struct inode *tree_inode_new(
 void tree_inode_free_memory(struct inode *inode);
 /* Takes a reference on the inode of this identity, making it where it is new. */
 struct inode *tree_get(struct tree *tree, const struct identity *id, uint32_t type);
-/* The same of a nodeid that the kernel may have forgotten; NULL: the table has, too. */
+/* Takes a reference on the inode with this nodeid, even if the kernel has forgotten it. NULL if the table
+ * has, too. */
 struct inode *tree_recall(struct tree *tree, uint64_t nodeid);
-/* (named_lock) From now on another file may have its identity. */
+/* (named_lock) Another file may have this identity from now on. */
 void tree_named_remove(struct tree *tree, struct inode *inode);
 
-/* File systems. The one of the file behind fd; NULL: no memory. */
+/* Returns the file system of the file behind fd; NULL if out of memory. */
 struct tree_mount *tree_mount_find(struct tree *tree, int fd, const struct statx *stx);
-/* A descriptor for open_by_handle_at, until the matching put; -ESTALE where it is not mounted any more. */
+/* Returns a descriptor for open_by_handle_at, valid until the matching put; -ESTALE if it is no longer
+ * mounted. */
 int tree_mount_get(struct tree *tree, struct tree_mount *mount, bool quiet);
 void tree_mount_put(struct tree *tree, struct tree_mount *mount);
 void tree_mounts_close_idle(struct tree *tree);
-/* Before a directory is listed or a name is looked up in it: -ESTALE where an automounter has mounted
- * something over it, so that the kernel looks up its name again. Waits for the automounter. */
+/* To be called before listing a directory or looking up a name in it. Triggers and waits for the automounter;
+ * -ESTALE if something is mounted there now, which makes the kernel look up the directory again. */
 int tree_automount(struct tree *tree, struct inode *dir);
 void tree_mounts_free(struct tree *tree);
 
-/* Routes. A place is where one is kept, NULL while there is none. */
+/* Routes. `place` points to the owner's pointer, which is NULL while there is no route. */
 int tree_route_set(struct tree *tree, struct tree_route **place, struct inode *parent, const char *name);
-/* Returns the parent, whose reference is the caller's now, or NULL. */
+/* Returns the parent or NULL; the caller takes over its reference. */
 struct inode *tree_route_free(struct tree_route *route);
-/* An O_PATH descriptor of what lies at the route's end now, or -errno. */
+/* Opens what is at the end of the route now, with O_PATH | flags. Returns the descriptor or -errno. */
 int tree_walk(struct tree *tree, struct tree_route *const *place, int flags);
 int tree_reach_by_name(struct tree *tree, struct inode *inode);
 
 int tree_fds_init(struct tree *tree, unsigned limit);
 void tree_fds_free(struct tree *tree);
 bool tree_fd_is_there(struct tree *tree, struct inode *inode);
-/* The inode's descriptor stays until the inode is freed. */
+/* Keeps the inode's descriptor until the inode is freed. */
 void tree_fd_keep(struct tree *tree, struct inode *inode);
 /* Gives fd to the set if there is room for it, else closes it. */
 void tree_fd_donate(struct tree *tree, struct inode *inode, int fd);
-/* An O_PATH descriptor of what has the name, or -errno: never anything of our own mount. O_DIRECTORY waits
- * for an automounter. */
+/* Opens the name with O_PATH | flags, but never anything of our own mount. O_DIRECTORY triggers automounts.
+ * Returns the descriptor or -errno. */
 int tree_open_child(struct tree *tree, int dir_fd, const char *name, int flags);
 /*
  * The result of a call on a descriptor of the file. There ENOENT is a file system's whose own daemon knows
@@ -212,7 +214,7 @@ int tree_open_quietly(int fd, int flags);
 int tree_reach_quietly(struct tree *tree, const struct inode *inode);
 /* The quiet_fd beside fd, or -1 where there is to be none. */
 int tree_mount_quietly(const struct tree *tree, int fd);
-/* The same, making room where descriptors have run out. */
+/* As tree_reach(), but closes idle descriptors and retries if descriptors run out. */
 int tree_reach_with_room(struct tree *tree, struct inode *inode, int flags);
 int tree_identify(
 	struct tree *tree, int fd, const struct statx *stx, struct inode *parent, struct identity *id);

@@ -86,6 +86,7 @@ static struct tree_mount *mount_new(const struct tree *tree, dev_t dev, int fd, 
 	mount->has_handles = mount->fd >= 0;
 	mount->recent = true;
 	mount->local = type->local;
+	mount->hides_mappings = type->hides_mappings;
 	mount->fine_stamps = type->fine_stamps && kernel_has_fine_stamps();
 	if (below) {
 		/* the file system's own id stays the same when device numbers move */
@@ -109,7 +110,7 @@ static bool is_same(const struct tree_mount *mount, const struct statfs *fs)
 	return mount->fsid == fsid_of(fs) && mount->type == (uint32_t)fs->f_type;
 }
 
-/* (locked) Who has the device number now, as far as is known. */
+/* (locked) The current file system with this device number, as far as is known. */
 static struct tree_mount *holder(struct tree *tree, dev_t dev)
 {
 	struct tree_mount *mount = tree->mounts;
@@ -119,7 +120,7 @@ static struct tree_mount *holder(struct tree *tree, dev_t dev)
 	return mount;
 }
 
-/* (locked) The one that this is, which may have been away; or NULL. */
+/* (locked) This file system if it was seen before, even if unmounted since; or NULL. */
 static struct tree_mount *known(struct tree *tree, dev_t dev, const struct statfs *fs)
 {
 	struct tree_mount *mount = tree->mounts;
@@ -129,7 +130,7 @@ static struct tree_mount *known(struct tree *tree, dev_t dev, const struct statf
 	return mount;
 }
 
-/* (locked) It is there, so that who had its number is not. */
+/* (locked) Marks it as mounted, and the previous owner of its device number as gone. */
 static void has_come(struct tree *tree, struct tree_mount *mount, const struct statfs *fs)
 {
 	struct tree_mount *before = holder(tree, mount->dev);
@@ -138,10 +139,10 @@ static void has_come(struct tree *tree, struct tree_mount *mount, const struct s
 		before->gone = true;
 	mount->gone = false;
 	if (is_below_root(mount))
-		note_flags(mount, fs); /* it may have been mounted anew */
+		note_flags(mount, fs); /* the flags may differ after a remount */
 }
 
-/* Puts fresh into the list, unless another thread was first; returns the one that is there. */
+/* Adds it to the list unless another thread did so first; returns the one in the list. */
 static struct tree_mount *add(struct tree *tree, struct tree_mount *fresh, const struct statfs *fs)
 {
 	struct tree_mount *mount;
@@ -172,7 +173,7 @@ struct tree_mount *tree_mount_find(struct tree *tree, int fd, const struct statx
 	lock_take(&tree->mounts_lock, LOCK_MOUNTS);
 	mount = holder(tree, dev);
 	if (mount && mount->fd < 0)
-		mount = NULL; /* nothing keeps it there: another may have its number */
+		mount = NULL; /* nothing pins it: the device number may have been reused */
 	lock_drop(&tree->mounts_lock, LOCK_MOUNTS);
 	if (mount)
 		return mount;
@@ -189,7 +190,7 @@ struct tree_mount *tree_mount_find(struct tree *tree, int fd, const struct statx
 	return mount ? add(tree, mount, &fs) : NULL;
 }
 
-/* Opened by the way to it, if it is still at its end. */
+/* Opens it through its route, if it is still mounted there. */
 static int reopen(struct tree *tree, struct tree_mount *mount)
 {
 	int at = tree_walk(tree, &mount->route, 0), fd = -ESTALE;
@@ -294,7 +295,7 @@ void tree_mounts_close_idle(struct tree *tree)
 	lock_take(&tree->mounts_lock, LOCK_MOUNTS);
 	mount = tree->mounts;
 	lock_drop(&tree->mounts_lock, LOCK_MOUNTS);
-	/* none leaves the list */
+	/* entries are never removed from the list */
 	for (; mount; mount = mount->next) {
 		lock_take(&tree->mounts_lock, LOCK_MOUNTS);
 		closing = let_go(mount, false);

@@ -1,4 +1,4 @@
-/* The ways to files that have no handle: a directory, and the name in it. */
+/* Routes: files without a handle are reached by parent directory and name. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,7 +56,7 @@ int tree_route_set(struct tree *tree, struct tree_route **place, struct inode *p
 	return 0;
 }
 
-/* A reference on the parent and, where name is not NULL, a copy of the name. */
+/* Returns a referenced parent and, if name is not NULL, a copy of the name. */
 static int route_read(struct tree *tree, struct tree_route *const *place, struct inode **parent, char **name)
 {
 	const struct tree_route *route;
@@ -78,13 +78,13 @@ static int route_read(struct tree *tree, struct tree_route *const *place, struct
 
 /* --- walking ---------------------------------------------------------------------------------- */
 
-/* Directories from one without a descriptor upwards, each referenced. */
+/* A directory and its ancestors that have no open descriptor, each referenced. */
 struct way {
 	struct inode **dirs;
 	size_t count, size;
 };
 
-#define WAY_MAX 65536 /* where names are moved below meanwhile, routes may lead in a circle */
+#define WAY_MAX 65536 /* renames in SOURCE can make routes circular */
 
 static int way_add(struct way *way, struct inode *dir)
 {
@@ -129,9 +129,9 @@ static int way_up(struct tree *tree, struct inode *dir, struct way *way)
 }
 
 /*
- * tree_fd_get() of a directory whose own directories may have no descriptors, either. They may be more than a
- * thread's stack has room for calls: so not one by the other, but each noted on the way up, and opened on the
- * way down, while the one above is in use.
+ * tree_fd_get() for a directory whose ancestors may have no descriptors either. Iterative, since a deep path
+ * would overflow the stack: collects the ancestors on the way up, then opens each from its parent on the way
+ * down.
  */
 static int get_dir(struct tree *tree, struct inode *dir)
 {

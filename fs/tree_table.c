@@ -67,7 +67,7 @@ void tree_inode_free_memory(struct inode *inode)
 		free(inode);
 }
 
-/* Returns the directory that it is reached by, whose reference is the caller's now, or NULL. */
+/* Returns the parent of its route or NULL; the caller takes over the reference. */
 static struct inode *inode_free(struct tree *tree, struct inode *inode)
 {
 	struct inode *parent = NULL;
@@ -207,7 +207,7 @@ void tree_put(struct tree *tree, struct inode *inode, uint64_t count)
 {
 	struct inode *gone;
 
-	/* a file may have been the last that needed its directory, and that one the last in its own */
+	/* freeing an inode releases its parent, which may be freed in turn */
 	for (; inode; count = 1) {
 		gone = drop_references(tree, inode, count);
 		inode = gone ? inode_free(tree, gone) : NULL;

@@ -1,15 +1,15 @@
 /*
- * order - the order in which the daemon takes its locks, and its check.
+ * order - the lock hierarchy of the daemon, and its run-time check.
  *
- * A thread takes a lock only while all that it holds come before it in the list below, and never two of one
- * kind. Builds with -Dlock_checks=enabled, which those with tests are by themselves, abort with both names
- * where a thread does otherwise, whether or not that led to a deadlock; in others nothing is left of the
- * check.
+ * A thread may take a lock only if every lock it already holds comes earlier in the list below, and never two
+ * locks of the same rank. With -Dlock_checks (on by default in builds with tests, off in release builds) a
+ * violation aborts the daemon and names both locks, even if no deadlock happened. Without it the check
+ * compiles to nothing.
  *
- * Before all of them comes libfuse's: over io_uring a queue's thread holds its queue's lock while it runs an
- * operation, and whoever answers a request of that queue takes it. So an operation waits for no thread that
- * answers another queue, and nobody answers while he holds a lock that an operation takes. session.c's own
- * lock is held for nothing but waiting.
+ * libfuse's queue lock comes before all of these: over io_uring a queue thread holds it while it runs an
+ * operation, and any thread that replies to a request of that queue takes it. So an operation must never wait
+ * for a thread that replies on another queue, and no thread may reply while it holds a lock that an operation
+ * takes. The lock in session.c is a leaf, used only to sleep.
  */
 #pragma once
 
@@ -18,42 +18,41 @@
 
 enum lock_rank {
 	/* fs/ */
-	LOCK_CONTROL,   /* an open control file's: its command runs under it */
-	LOCK_DIRECTORY, /* an open directory's: its files are looked up under it */
+	LOCK_CONTROL,   /* an open control file; its command runs under this lock */
+	LOCK_DIRECTORY, /* an open directory; its entries are looked up under this lock */
 	LOCK_RULING,    /* the rules */
-	LOCK_INODE, /* tree_lock_inode(): what a file is tied to, and its copy. Never two, since several files
-		       share one */
+	LOCK_INODE, /* tree_lock_inode(): binding and cached copy. Never two at once: inodes share a lock */
 	/* cache/ */
 	LOCK_CACHE,
-	/* fs/tree*: no function of the tree takes an inode's lock */
-	LOCK_NAMED,  /* who has which identity where there are no handles */
-	LOCK_ROUTES, /* the ways to files without handles, and to file systems below SOURCE */
-	LOCK_SHARD,  /* a part of the table of inodes, and their references */
-	LOCK_MOUNTS, /* the file systems below SOURCE */
-	LOCK_FDS,    /* the set of descriptors */
-	/* fs/: each alone */
+	/* fs/tree*: functions of the tree never take LOCK_INODE */
+	LOCK_NAMED,  /* identities of files without handles */
+	LOCK_ROUTES, /* routes to files without handles and to file systems below SOURCE */
+	LOCK_SHARD,  /* a shard of the inode table, and reference counts */
+	LOCK_MOUNTS, /* the list of file systems below SOURCE */
+	LOCK_FDS,    /* the set of O_PATH descriptors */
+	/* fs/: leaves, except that LOCK_PAYLOAD is taken under LOCK_IO */
 	LOCK_RELIEF,
 	LOCK_HANDLES,     /* the list of open files */
 	LOCK_DIRECTORIES, /* the list of open directories */
 	LOCK_IO,          /* a pool of requests in flight */
-	LOCK_PAYLOAD, /* known buffers of libfuse: readers who were killed get theirs exchanged under LOCK_IO
-		       */
+	LOCK_PAYLOAD,     /* libfuse's buffers and their second mappings */
 	/* backends/ */
-	LOCK_FILE,   /* what is known of a handle's reads and writes */
-	LOCK_CHOICE, /* a volume's trials */
-	LOCK_WINDOW, /* others' windows are only tried under LOCK_HOST */
-	LOCK_HOST,   /* all windows */
+	LOCK_FILE,   /* the read and write patterns of an open file */
+	LOCK_CHOICE, /* a volume's choice of read mode */
+	LOCK_WINDOW, /* a readahead window; under LOCK_HOST only lock_try() */
+	LOCK_HOST,   /* the list of all windows */
 	LOCK_NODES,
 	LOCK_VOLUMES,
 	LOCK_BUFFERS,
-	LOCK_ENGINE, /* the queue to the disk */
-	LOCK_REAP,   /* what came back from it */
+	LOCK_ENGINE, /* the submission queue */
+	LOCK_REAP,   /* the completion queue */
 	LOCK_FAULT,
 	LOCK_RANKS,
 };
 
 #ifdef LOCK_CHECKS
-/* Aborts unless this thread may take a lock of that kind: for what takes one only now and then. */
+/* Aborts unless this thread may take a lock of that rank now. For code that takes the lock only in rare
+ * cases. */
 void lock_may_take(enum lock_rank rank);
 void lock_order_taken(enum lock_rank rank);
 void lock_order_dropped(enum lock_rank rank);
@@ -81,7 +80,7 @@ static inline void lock_take(pthread_mutex_t *lock, enum lock_rank rank)
 	lock_order_taken(rank);
 }
 
-/* In any order, since it does not wait. */
+/* Allowed in any order, since it never blocks. */
 static inline bool lock_try(pthread_mutex_t *lock, enum lock_rank rank)
 {
 	if (pthread_mutex_trylock(lock) != 0)

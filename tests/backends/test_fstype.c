@@ -22,6 +22,8 @@ static void what_others_may_change_or_hold_up_is_not_local(void **state)
 static void what_may_lie_on_another_file_system_is_known(void **state)
 {
 	assert_true(fstype_find(OVERLAYFS_SUPER_MAGIC)->may_be_stacked);
+	assert_true(fstype_find(OVERLAYFS_SUPER_MAGIC)->hides_mappings);
+	assert_false(fstype_find(EXT4_SUPER_MAGIC)->hides_mappings);
 	assert_true(fstype_find(FUSE_SUPER_MAGIC)->may_be_stacked);
 	assert_true(fstype_find(EROFS_SUPER_MAGIC_V1)->may_be_stacked);
 	assert_false(fstype_find(EXT4_SUPER_MAGIC)->may_be_stacked);

@@ -15,7 +15,7 @@
 static pthread_mutex_t first = PTHREAD_MUTEX_INITIALIZER, second = PTHREAD_MUTEX_INITIALIZER;
 static pthread_rwlock_t rules = PTHREAD_RWLOCK_INITIALIZER;
 
-/* What the thread says that does this and aborts; "" where it lives. */
+/* Runs act() in a child; returns what it prints before it aborts, "" if it does not abort. */
 static void last_words(void (*act)(void), char *words, size_t size)
 {
 	const struct rlimit no_core = {0};

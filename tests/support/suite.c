@@ -185,7 +185,7 @@ static int private_namespace(void)
 	return 0;
 }
 
-/* All of the run goes into a directory of its base. */
+/* Moves the base of this run into a subdirectory. */
 static int move_base(const char *name)
 {
 	char path[PATH_MAX];
@@ -197,7 +197,7 @@ static int move_base(const char *name)
 	return 0;
 }
 
-/* overlayfs opens nothing by handle: the daemon finds files by their names there. */
+/* On overlayfs nothing can be opened by handle: the daemon reaches files by their names. */
 static int move_onto_overlay(void)
 {
 	char options[3 * PATH_MAX], upper[PATH_MAX], work[PATH_MAX];

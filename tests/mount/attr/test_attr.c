@@ -273,12 +273,34 @@ static void inode_flags_are_passed_down(void)
 	NOTE(close(fd));
 }
 
+/* Each stat must ask the daemon while the file may be mapped. */
+static void a_mapping_without_a_descriptor_moves_mtime(void)
+{
+	char *map;
+	int fd;
+
+	if (!config.passthrough)
+		return; /* the kernel tells the daemon when it writes the page back */
+	fd = NOTE_FD(open("m", O_CREAT | O_RDWR, 0644));
+	NOTE(put(fd, 8192, 0, 1));
+	map = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	NOTE(map == MAP_FAILED);
+	NOTE(close(fd));
+	poll(NULL, 0, 50); /* RELEASE comes some time after close(2) */
+	make_old("m");
+	note_mtime_moved("before the store", "m");
+	map[5000] = 1;
+	note_mtime_moved("after it", "m");
+	NOTE(munmap(map, 8192));
+	NOTE(unlink("m"));
+}
+
 static void append_only_and_immutable_files_refuse(void)
 {
 	int fd = NOTE_FD(open("f", O_CREAT | O_RDWR, 0644)), kept = 0, flags;
 
 	NOTE(put(fd, 100, 0, 1));
-	NOTE(ioctl(fd, FS_IOC_GETFLAGS, &kept)); /* without the others ext4 would convert the file, or not */
+	NOTE(ioctl(fd, FS_IOC_GETFLAGS, &kept)); /* without FS_EXTENT_FL ext4 would try to convert the file */
 	flags = kept | FS_IMMUTABLE_FL;
 	NOTE(ioctl(fd, FS_IOC_SETFLAGS, &flags));
 	NOTE(close(fd));
@@ -309,6 +331,7 @@ static const struct CMUnitTest tests[] = {
 	SAME(statx_answers),
 	SAME(statfs_speaks_of_the_file_system_below),
 	SAME(inode_flags_are_passed_down),
+	SAME(a_mapping_without_a_descriptor_moves_mtime),
 	SAME_AS_ROOT(append_only_and_immutable_files_refuse),
 };
 

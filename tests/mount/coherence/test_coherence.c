@@ -343,7 +343,7 @@ static void a_mapping_that_stayed_sees_what_later_ones_store(void **state)
 		assert_int_equal(early[5000], late[5000]);
 	close(fd);
 	close(reader);
-	/* nothing tells that a file of overlayfs is mapped: see LIMITS in sievefs(8) */
+	/* mappings of overlayfs files cannot be detected: see LIMITS in sievefs(8) */
 	for (int ms = 0; early[5000] != late[5000] && ms < 5000; ms += 10)
 		usleep(10000);
 	assert_int_equal(early[5000], late[5000]);
@@ -376,6 +376,30 @@ static void times_asked_for_with_the_birth_time_are_those_of_the_last_store(void
 	munmap(map, 9000);
 	close(fd);
 	close(reader);
+}
+
+/* No copy is made of a file that a mapping may still write. */
+static void what_a_mapping_without_a_descriptor_stores_is_read(void **state)
+{
+	char *map, byte = 0;
+	int fd, reader;
+
+	name_file("mapped_on");
+	assert_return_code(put_file(above, 9000, 1), errno);
+	fd = open(above, O_RDWR | O_CLOEXEC);
+	assert_return_code(fd, errno);
+	map = mmap(NULL, 9000, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_ptr_not_equal(map, MAP_FAILED);
+	close(fd);
+	poll(NULL, 0, 100); /* RELEASE comes some time after close(2) */
+	warm(above);
+	reader = open(above, O_RDONLY | O_CLOEXEC);
+	assert_return_code(reader, errno);
+	map[5000] = 0x5a;
+	assert_int_equal(pread(reader, &byte, 1, 5000), 1);
+	assert_int_equal(byte, 0x5a);
+	close(reader);
+	munmap(map, 9000);
 }
 
 /* A new name changes ctime alone; the mapping and its descriptor are gone when the file is opened next. */
@@ -432,7 +456,7 @@ static void two_mounts_over_one_source_are_close_to_open(void **state)
 	mount_stop(&second, MOUNT_END_UMOUNT);
 }
 
-/* The kernel believes that there is no such name, and sends the request to make it. */
+/* With a cached negative dentry the kernel sends CREATE for a name that exists in SOURCE. */
 static void what_was_made_behind_the_mount_meanwhile_is_opened_not_made(void **state)
 {
 	struct mount believing;
@@ -457,7 +481,7 @@ static void what_was_made_behind_the_mount_meanwhile_is_opened_not_made(void **s
 	assert_int_equal(st.st_size, 1000);
 	close(fd);
 
-	/* which the kernel must open for itself */
+	/* a FIFO must be opened by the kernel */
 	assert_return_code(unlink(above), errno);
 	assert_int_equal(stat(above, &st), -1);
 	assert_return_code(mkfifo(below, 0600), errno);
@@ -483,6 +507,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_change_behind_the_mount_in_the_middle_of_its_own_is_seen),
 	cmocka_unit_test(a_mapping_that_stayed_sees_what_later_ones_store),
 	cmocka_unit_test(times_asked_for_with_the_birth_time_are_those_of_the_last_store),
+	cmocka_unit_test(what_a_mapping_without_a_descriptor_stores_is_read),
 	cmocka_unit_test(the_last_stores_of_a_mapping_survive_a_new_name),
 	cmocka_unit_test(two_mounts_over_one_source_are_close_to_open),
 	cmocka_unit_test(what_was_made_behind_the_mount_meanwhile_is_opened_not_made),

@@ -237,7 +237,7 @@ static void a_handle_of_a_removed_file_is_stale(void **state)
 	close(dir);
 }
 
-/* A listing looks up each name; every such reference must be given back for what the kernel takes or refuses.
+/* A listing looks up each name, and takes a reference that FORGET must give back.
  */
 static void what_listings_looked_up_is_forgotten(void **state)
 {

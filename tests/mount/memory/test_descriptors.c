@@ -1,5 +1,5 @@
-/* Where no tmpfs may be mounted each cached file costs a descriptor: the cache leaves enough to others. Where
- * files are reached by their names, each looks for its own. */
+/* Where no tmpfs may be mounted each cached file costs a descriptor: the cache leaves enough to others. Files
+ * reached by their names survive the loss of their descriptors. */
 #include "tests/support/suite.h"
 #include "tests/support/tape.h"
 #include <fcntl.h>
@@ -12,7 +12,7 @@
 
 #define DESCRIPTORS 256
 #define FILES 120
-#define OPEN_FILES 160 /* more than are left beside the descriptors of as many as may be looked at */
+#define OPEN_FILES 160 /* more than the limit leaves once the O_PATH set is full */
 
 static void path_of(char path[PATH_MAX], const struct mount *mount, unsigned number)
 {
@@ -67,7 +67,7 @@ static void close_tells_no_lack_of_descriptors(void **state)
 	mount_stop(&mount, MOUNT_END_UMOUNT);
 }
 
-/* Descriptors of files that were looked at give way to those of open files. */
+/* Idle O_PATH descriptors are closed when open files need theirs. */
 static void descriptors_that_nobody_uses_go_to_open_files(void **state)
 {
 	const struct rlimit few = {DESCRIPTORS, DESCRIPTORS};

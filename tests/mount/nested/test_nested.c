@@ -414,7 +414,7 @@ static void use_disk(const char *point)
 		errno);
 }
 
-/* What was looked at, read, written and cached keeps nothing of it busy. */
+/* Neither lookups, reads, writes nor cached copies keep it busy. */
 static void a_disk_below_can_be_unmounted_and_comes_back(void **state)
 {
 	static struct mount host;
@@ -455,7 +455,7 @@ static void a_disk_below_can_be_unmounted_and_comes_back(void **state)
 	assert_int_equal(fstat(known, &after), -1);
 	assert_int_equal(errno, ESTALE);
 
-	/* another disk, most likely with the number of the first */
+	/* another disk, usually with the device number of the first */
 	volume_make(other, disk, "ext4", "16M");
 	assert_return_code(shell(NULL, 0, "echo others > '%s/file'", disk), errno);
 	assert_return_code(shell(output, sizeof(output), "cat '%s/file'", point), errno);
@@ -468,7 +468,7 @@ static void a_disk_below_can_be_unmounted_and_comes_back(void **state)
 
 	assert_return_code(shell(NULL, 0, "mount -o loop,nosuid '%s/image' '%s'", images, disk), errno);
 	assert_return_code(stat(disk, &there), errno);
-	if (there.st_dev == device) /* others may have taken that loop device */
+	if (there.st_dev == device) /* the loop device may differ */
 		assert_return_code(fstat(known, &after), errno);
 	assert_return_code(stat(deep, &after), errno);
 	assert_int_equal(before.st_ino, after.st_ino);
@@ -480,7 +480,7 @@ static void a_disk_below_can_be_unmounted_and_comes_back(void **state)
 	mount_stop(&host, MOUNT_END_UMOUNT);
 }
 
-/* The automounter of one direct mount: puts a tmpfs with a file over `dir` whenever it is asked to. */
+/* An automounter for one direct mount: mounts a tmpfs with a file on `dir` on each request. */
 static void run_automounter(const char *dir, int ready)
 {
 	struct autofs_v5_packet packet;
@@ -541,14 +541,14 @@ static void an_automount_point_below_is_mounted_when_it_is_entered(void **state)
 	automounter = start_automounter(dir);
 	mount_start(&host, "automounted", "attr_timeout=0,entry_timeout=0");
 
-	/* as without sievefs, looking at its name mounts nothing */
+	/* stat of the automount point does not trigger it, as without sievefs */
 	assert_return_code(lstat(point, &st), errno);
 	assert_int_equal(shell(NULL, 0, "grep -q ' %s tmpfs ' /proc/self/mounts", dir), 1);
 	assert_lists(point, "file ");
 	assert_return_code(stat(file, &st), errno);
 	assert_int_equal(st.st_size, 100);
 
-	/* and again once it has expired; this time by a name in it */
+	/* again after expiry, this time by a lookup inside */
 	assert_true(unmounts_within(dir, 10000));
 	assert_return_code(stat(file, &st), errno);
 	assert_int_equal(st.st_size, 100);

@@ -69,8 +69,8 @@ static void let_all_be_forgotten(void)
 		drop_caches();
 }
 
-/* Each of its directories is reached by the one above, and not in a call inside a call: the daemon's threads
- * have no stack for that many. Returns the deepest. */
+/* Too deep for the daemon's stack if each directory were reached by a recursive call. Returns the deepest
+ * one. */
 static int make_deep_path(const char *top)
 {
 	int at = open(top, O_PATH | O_CLOEXEC), next;
@@ -113,7 +113,7 @@ static void open_files_and_a_working_directory_stay_good_through_a_pause(void **
 	assert_return_code(chdir(".."), errno);
 }
 
-/* Who reaches a file by its name keeps that one's directory, and that one its own. */
+/* A file reached by its name holds a reference on its directory, which holds one on its own. */
 static void directories_are_forgotten_with_the_last_file_in_them(void **state)
 {
 	if (!above.daemon)
@@ -209,8 +209,8 @@ static void the_daemon_over_bindfs_ends_cleanly(void **state)
 	assert_return_code(umount2(below.point, 0), errno);
 }
 
-/* Of the layers that the kernel allows, the mount takes no more than it needs: container engines put one over
- * it. */
+/* Container engines use the mount as a layer of overlayfs: it must not take the second stacking layer without
+ * need. */
 static void an_overlay_lies_over_the_mount(void **state)
 {
 	static struct mount plain;
