@@ -14,6 +14,5 @@
  * capable_wrt_inode_uidgid() has it: false where the thread can't be seen. */
 bool caller_is_capable(pid_t pid, int capability, uid_t uid, gid_t gid);
 
-/* SIGKILL waits for the thread: it was sent, or the kernel made it of another signal that ends the process.
- */
+/* Whether SIGKILL is pending: sent, or made by the kernel of another fatal signal. */
 bool caller_is_killed(pid_t pid);

@@ -26,8 +26,8 @@ struct handle {
 	uint16_t sync_told;          /* of failed write-backs of the copy, see copy_sync_mapping() */
 	atomic_uint holders;         /* besides the one who opened it */
 	bool random_buffered;        /* small reads out of order go through the page cache */
-	bool closes_quietly;         /* the daemon hears only of the last close */
-	_Atomic int64_t flushed_ns;  /* when it last heard of one, where the file has been locked */
+	bool closes_quietly;         /* only the last close is announced */
+	_Atomic int64_t flushed_ns;  /* the last FLUSH of a file that has been locked */
 	bool privileged_bits;        /* set-uid or set-gid when it was opened */
 	bool executes;               /* the kernel's own, of a program for as long as it runs */
 	struct handle *next, **link; /* in the list of all */

@@ -277,8 +277,8 @@ static int tie_and_count(struct opening *o)
 }
 
 /*
- * A flush is a request that close(2) waits for: only where it can bring an error, a mapping must be written
- * back, or locks may have to go.
+ * close(2) waits for FLUSH: ask for it only where it can report an error, write a mapping back, or drop
+ * locks.
  */
 static bool may_close_quietly(const struct server *server, const struct handle *handle, int flags)
 {

@@ -19,7 +19,7 @@ struct fuse_file_info;
 int lane_open(struct server *server, struct inode *inode, int open_flags, int fd, struct fuse_file_info *info,
 	struct handle **ret);
 
-/* The handle's copy, where it has one, becomes what the file is now. */
+/* Refreshes the handle's copy, if it has one, from the backing file. */
 void lane_follow(struct server *server, struct handle *handle);
 
 /* At the mount's end: what the kernel never released. */

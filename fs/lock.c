@@ -9,7 +9,7 @@
 
 #define SETTLE_NS 100000000ll
 #define SETTLE_STEP_NS 1000000ll
-#define CLOSING_NS 500000000ll /* a file that was flushed longer ago is not being closed */
+#define CLOSING_NS 500000000ll /* a handle flushed longer ago is not closing */
 #define RETRY_OPEN_US 10000
 
 static int64_t now_ns(void)
@@ -50,7 +50,7 @@ static void record(struct lock_table *table, struct holder *holder, const struct
 	pthread_mutex_unlock(&table->lock);
 }
 
-/* flock(2) gives the old lock up before it tries to get another kind. */
+/* flock(2) drops the old lock before it tries to convert it. */
 static void record_refusal(struct lock_table *table, struct holder *holder, const struct lock_wish *wish)
 {
 	struct lock_wish none = *wish;
@@ -100,7 +100,7 @@ int lock_try(struct lock_table *table, const struct lock_wish *wish)
 
 /* --- waiting ---------------------------------------------------------------------------------- */
 
-/* Waits with a descriptor of its own, which the holder's exchange does not close. -EAGAIN: was exchanged. */
+/* Waits on a duplicate, which stays open if the holder's descriptor is replaced: then -EAGAIN. */
 static int holder_block(struct lock_table *table, struct holder *holder, const struct lock_wish *wish)
 {
 	unsigned generation;
@@ -137,7 +137,7 @@ int lock_block(struct lock_table *table, const struct lock_wish *wish, const ato
 		if (r != -EAGAIN)
 			continue;
 		holder = holder_get(table, wish);
-		if (!holder) { /* a lease keeps it from being opened */
+		if (!holder) { /* a lease in SOURCE prevents the open */
 			usleep(RETRY_OPEN_US);
 			continue;
 		}
@@ -204,7 +204,7 @@ static int query_fd(int fd, const struct lock_wish *wish, struct flock *lock)
 	return fcntl(fd, F_OFD_GETLK, lock) < 0 ? -errno : 0;
 }
 
-/* (table's lock) The process that has this lock by this mount; 0: none. */
+/* (table's lock) The process that holds this lock through the mount; 0: none. */
 static pid_t find_pid(struct lock_table *table, const struct lock_wish *wish, const struct flock *lock)
 {
 	int64_t last = lock->l_len ? lock->l_start + lock->l_len - 1 : LOCK_RANGE_LAST;
@@ -251,15 +251,15 @@ void lock_flush(struct lock_table *table, struct handle *handle, uint64_t owner)
 	const struct lock_wish wish = {
 		.handle = handle, .owner = owner, .type = F_UNLCK, .last = LOCK_RANGE_LAST};
 	struct holder *holder;
-	bool is_out;
+	bool removed;
 
 	if (!handle->inode->locked)
 		return;
 	atomic_store(&handle->flushed_ns, now_ns());
-	holder = holder_take(table, &wish, &is_out);
+	holder = holder_take(table, &wish, &removed);
 	if (!holder)
 		return;
-	if (is_out) {
+	if (removed) {
 		holder_drop(table, holder);
 		return;
 	}

@@ -52,8 +52,8 @@ void lock_table_free(struct lock_table *table)
 /* --- the backing file's descriptions ---------------------------------------------------------- */
 
 /*
- * In the access that the locks need and no more: a descriptor that may write breaks leases, and makes a
- * running program of the file.
+ * Opens with no more access than the locks need: a writable descriptor breaks leases and makes execve(2)
+ * fail.
  */
 static int open_description(struct lock_table *table, struct handle *handle, bool write)
 {
@@ -84,7 +84,7 @@ int lock_set_range(int fd, int command, short type, int64_t first, int64_t last)
 
 /* --- the table; its lock must be held when you call a function below this line, up to the next -- */
 
-/* Where the owner's holder hangs. */
+/* The link to the owner's holder. */
 static struct holder **find_link(struct lock_table *table, const struct lock_wish *wish)
 {
 	struct holder **link = lock_bucket(table, wish->handle->inode);
@@ -130,7 +130,7 @@ void holder_put(struct lock_table *table, struct holder *holder)
 		holder_free(holder);
 }
 
-/* Another thread of the owner may have been first. */
+/* Another thread of the owner may have inserted its own first. */
 static struct holder *insert(struct lock_table *table, const struct lock_wish *wish, struct holder *own)
 {
 	struct holder **bucket = lock_bucket(table, own->inode), *holder;
@@ -159,8 +159,9 @@ static void set_locks_inside(struct tree *tree, struct inode *dir)
 }
 
 /*
- * Who locks a file wants to see what others wrote before: to it, and to files beside it, whose mere presence
- * means something to a database. The kernel keeps neither attributes nor names for long from here on.
+ * A lock owner must see what other processes wrote under their locks: to the file, and to files in its
+ * directory, such as a database's journal. From now on the kernel caches neither the file's attributes nor
+ * those names.
  */
 static void mark_locked(struct server *server, struct inode *inode)
 {
@@ -168,7 +169,7 @@ static void mark_locked(struct server *server, struct inode *inode)
 	inode->locked = true;
 	tree_unlock_inode(server->tree, inode);
 	set_locks_inside(server->tree, tree_parent(server->tree, server->options.source, inode));
-	/* only attributes are named: the kernel takes no lock for it that this request could hold */
+	/* attributes only: the kernel takes no lock for it that this request could hold */
 	fuse_lowlevel_notify_inval_inode(server->session, inode->nodeid, -1, 0);
 }
 
@@ -198,15 +199,15 @@ int holder_make(struct lock_table *table, const struct lock_wish *wish, struct h
 	return 0;
 }
 
-struct holder *holder_take(struct lock_table *table, const struct lock_wish *wish, bool *is_out)
+struct holder *holder_take(struct lock_table *table, const struct lock_wish *wish, bool *removed)
 {
 	struct holder **link, *holder;
 
 	pthread_mutex_lock(&table->lock);
 	link = find_link(table, wish);
 	holder = *link;
-	*is_out = holder && holder->users == 0;
-	if (*is_out) {
+	*removed = holder && holder->users == 0;
+	if (*removed) {
 		*link = holder->next;
 		table->dropping++;
 	} else if (holder) {
@@ -228,7 +229,7 @@ struct holder *holder_take_closed(struct lock_table *table, const struct handle 
 		if ((*link)->handle != handle) {
 			link = &(*link)->next;
 		} else if ((*link)->users) {
-			(*link)->handle = NULL; /* its process is getting a lock by another one */
+			(*link)->handle = NULL; /* its process is locking through another handle */
 		} else {
 			holder = *link;
 			*link = holder->next;
@@ -249,8 +250,8 @@ void holder_drop(struct lock_table *table, struct holder *holder)
 }
 
 /*
- * A process that locked the file by a descriptor that only reads now does by one that writes. What is locked
- * so far is for reading, so both descriptions can have it: there is no moment without.
+ * The process holds locks through a read-only descriptor and now locks through a writable one. All locks so
+ * far are read locks, so the new description takes them before the old one is closed: they never lapse.
  */
 int holder_make_writable(struct lock_table *table, struct holder *holder, struct handle *handle)
 {

@@ -1,8 +1,8 @@
 /*
- * lock_impl - holders of locks: what lock.c and lock_holder.c share.
+ * lock_impl - lock holders: what lock.c and lock_holder.c share.
  *
- * A holder's description is worked with under its own lock, which is held while nobody waits for other
- * programs; the table's lock, under which everything else is, is held for no system call and taken second.
+ * The holder's own lock protects its descriptor and is never held while waiting for other processes. The
+ * table's lock protects everything else, is never held across a system call, and is taken second.
  */
 #pragma once
 
@@ -16,20 +16,20 @@
 #define LOCK_BUCKETS 1024
 
 struct holder {
-	struct inode *inode; /* the handle's reference, or that of a request in flight, keeps it */
+	struct inode *inode; /* referenced by the handle, or by a request in flight */
 	uint64_t owner;
 	bool is_flock;
 
 	/* under the table's lock */
 	struct holder *next;
-	struct handle *handle; /* by which it got its last lock; NULL: closed */
+	struct handle *handle; /* through which it got its last lock; NULL: closed */
 	pid_t pid;
 	unsigned users;
 	struct lock_ranges ranges;
 
-	pthread_mutex_t lock; /* for the description; not held while waiting for other programs */
+	pthread_mutex_t lock; /* for the fields below */
 	int fd;
-	unsigned generation; /* moves when fd is exchanged */
+	unsigned generation; /* counts replacements of fd */
 	bool writable;
 };
 
@@ -37,17 +37,17 @@ struct lock_table {
 	struct server *server;
 	pthread_mutex_t lock; /* held for no system call */
 	pthread_cond_t dropped;
-	unsigned dropping; /* holders that were taken out and are not closed yet */
+	unsigned dropping; /* holders removed from the table but not closed yet */
 	struct holder *buckets[LOCK_BUCKETS];
 };
 
-/* Of the inode's holders and some others. The table's lock must be held, also to follow it. */
+/* The bucket of the inode's holders; hold the table's lock. */
 static inline struct holder **lock_bucket(struct lock_table *table, const struct inode *inode)
 {
 	return &table->buckets[(inode->nodeid ^ inode->nodeid >> 32) % LOCK_BUCKETS];
 }
 
-/* Whether locks for writing can be had by this handle. */
+/* Whether the handle permits write locks. */
 static inline bool lock_wants_write(const struct handle *handle)
 {
 	return (handle->open_flags & O_ACCMODE) != O_RDONLY;
@@ -56,15 +56,15 @@ static inline bool lock_wants_write(const struct handle *handle)
 /* command: F_OFD_SETLK or F_OFD_SETLKW. 0 or -errno. */
 int lock_set_range(int fd, int command, short type, int64_t first, int64_t last);
 
-/* The holder of the wish's owner, to be given back; NULL: none. */
+/* The owner's holder, referenced until holder_put(); NULL: none. */
 struct holder *holder_get(struct lock_table *table, const struct lock_wish *wish);
 void holder_put(struct lock_table *table, struct holder *holder);
-/* The same where there is none yet. 0 or -errno. */
+/* Creates it. 0 or -errno. */
 int holder_make(struct lock_table *table, const struct lock_wish *wish, struct holder **ret);
-/* The owner's, whose locks go. With *is_out it is for holder_drop(); else somebody still works with it, and
- * it is to be given back. NULL: none. */
-struct holder *holder_take(struct lock_table *table, const struct lock_wish *wish, bool *is_out);
-/* One that got its last lock by the handle, for holder_drop(). NULL: none. */
+/* The owner's holder, whose locks are to be dropped. *removed: it left the table, pass it to holder_drop();
+ * otherwise another request uses it, unlock it and pass it to holder_put(). NULL: none. */
+struct holder *holder_take(struct lock_table *table, const struct lock_wish *wish, bool *removed);
+/* Removes a holder that got its last lock through the handle, for holder_drop(). NULL: none. */
 struct holder *holder_take_closed(struct lock_table *table, const struct handle *handle);
 void holder_drop(struct lock_table *table, struct holder *holder);
 /* Under the holder's lock. 0 or -errno. */

@@ -12,7 +12,7 @@ void lock_ranges_deinit(struct lock_ranges *ranges)
 	*ranges = (struct lock_ranges){0};
 }
 
-/* A change adds two at most: what it sets, and the second half of what it splits. */
+/* A change adds at most two ranges: the new one, and the second half of the one that it splits. */
 int lock_ranges_reserve(struct lock_ranges *ranges)
 {
 	unsigned room = ranges->count + 2;
@@ -31,7 +31,7 @@ int lock_ranges_reserve(struct lock_ranges *ranges)
 	return 0;
 }
 
-/* The first that ends at this byte or behind it. */
+/* The first range that ends at this byte or after it. */
 static unsigned find(const struct lock_ranges *ranges, int64_t byte)
 {
 	unsigned low = 0, high = ranges->count;
@@ -47,7 +47,7 @@ static unsigned find(const struct lock_ranges *ranges, int64_t byte)
 	return low;
 }
 
-/* Puts these in place of the ranges from..to-1. */
+/* Replaces the ranges from..to-1. */
 static void replace(
 	struct lock_ranges *ranges, unsigned from, unsigned to, const struct lock_range *by, unsigned count)
 {
@@ -67,7 +67,7 @@ int lock_ranges_set(struct lock_ranges *ranges, int64_t first, int64_t last, sho
 	if (lock_ranges_reserve(ranges) < 0)
 		return -ENOLCK;
 	items = ranges->items;
-	/* whoever touches the new range, so that equals melt into one */
+	/* including adjacent ranges, so that equal types merge */
 	from = find(ranges, first > 0 ? first - 1 : 0);
 	for (to = from; to < ranges->count && (last == INT64_MAX || items[to].first <= last + 1); to++) {
 		if (items[to].type != type)

@@ -1,15 +1,13 @@
 /*
- * lock_ranges - which bytes of a file one owner has locked, and how.
+ * lock_ranges - the byte ranges of a file that one owner has locked.
  *
- * Pure: what fcntl(2) says of splitting, merging and converting, without any file.
+ * Pure: splits, merges and converts ranges as fcntl(2) does. No I/O, no locks.
  */
 #pragma once
 
 #include <stdint.h>
 
-#define LOCK_RANGE_LAST                                                                    \
-	INT64_MAX /* last of a range that reaches to the end of the file, wherever that is \
-		   */
+#define LOCK_RANGE_LAST INT64_MAX /* the last byte of a range without an end */
 #define LOCK_RANGES_MAX 65536
 
 struct lock_range {
@@ -17,7 +15,7 @@ struct lock_range {
 	short type;          /* F_RDLCK or F_WRLCK */
 };
 
-/* In order, disjoint; neighbours that touch differ in their type. Zeroed, it is empty. */
+/* Sorted and disjoint; adjacent ranges differ in type. Zeroed: empty. */
 struct lock_ranges {
 	struct lock_range *items;
 	unsigned count, room;
@@ -25,11 +23,11 @@ struct lock_ranges {
 
 void lock_ranges_deinit(struct lock_ranges *ranges);
 
-/* type: F_UNLCK too. 0, or -ENOLCK (no memory, or too many ranges), with nothing changed; never that after
- * lock_ranges_reserve(). */
+/* Sets the type of a range, F_UNLCK removes it. 0, or -ENOLCK (no memory, too many ranges) without a change;
+ * cannot fail after lock_ranges_reserve(). */
 int lock_ranges_reserve(struct lock_ranges *ranges);
 int lock_ranges_set(struct lock_ranges *ranges, int64_t first, int64_t last, short type);
 
-/* The first range that keeps others from a lock of this type there; NULL: none. */
+/* The first range that conflicts with another owner's lock of this type; NULL: none. */
 const struct lock_range *lock_ranges_conflict(
 	const struct lock_ranges *ranges, int64_t first, int64_t last, short type);

@@ -16,7 +16,7 @@
 #define STACK_SIZE (256 << 10) /* sanitizers need it */
 #define WAITERS_MAX 1024
 #define LOOK_MS 100
-#define WAKE_AGAIN_MS 10 /* a signal that comes just before the thread begins to wait is lost */
+#define WAKE_AGAIN_MS 10 /* a signal just before the thread begins to wait is lost */
 #define LOOK_FOR_KILLED_EVERY 10
 
 struct waiter {
@@ -25,11 +25,11 @@ struct waiter {
 	struct lock_wish wish;
 	bool patient;
 	bool is_uring;
-	pid_t tid;               /* who waits */
-	_Atomic unsigned *count; /* in which it is counted */
+	pid_t tid;               /* the caller */
+	_Atomic unsigned *count; /* of waiters, which includes it */
 	atomic_bool interrupted;
 	int result;
-	pthread_t thread; /* it waits while the waiter is in the list */
+	pthread_t thread; /* runs while the waiter is in the list */
 	struct waiter *next, **link;
 };
 
@@ -41,7 +41,7 @@ struct lock_waiting {
 	pthread_cond_t work;
 	struct waiter *waiters, *done;
 	unsigned count;
-	bool interrupts; /* somebody has been interrupted and has not noticed yet */
+	bool interrupts; /* an interrupted waiter has not left yet */
 	bool ending;
 };
 
@@ -51,7 +51,7 @@ static void interrupt(struct waiter *waiter)
 {
 	atomic_store(&waiter->interrupted, true);
 	if (!waiter->link)
-		return; /* has no thread, or does not wait any more */
+		return; /* has no thread yet, or left already */
 	waiter->waiting->interrupts = true;
 	pthread_kill(waiter->thread, WAKE_SIGNAL);
 	pthread_cond_signal(&waiter->waiting->work);
@@ -71,7 +71,7 @@ static void interrupt_again(struct lock_waiting *waiting)
 			interrupt(waiter);
 }
 
-/* The kernel may lose an interrupt over io_uring; who was killed must not wait for ever. */
+/* The kernel may lose an interrupt over io_uring; a killed process must not wait for ever. */
 static void interrupt_killed(struct lock_waiting *waiting)
 {
 	for (struct waiter *waiter = waiting->waiters; waiter; waiter = waiter->next)
@@ -136,8 +136,8 @@ static int start_thread(struct waiter *waiter)
 
 /* --- the thread that answers ------------------------------------------------------------------ */
 
-/* Over io_uring a reply also asks for the next request, which the kernel takes back when the thread ends: so
- * those that wait don't reply themselves. */
+/* Over io_uring a reply also fetches the next request, which the kernel cancels when the thread exits: so
+ * waiting threads don't reply. */
 static void answer(struct waiter *waiter)
 {
 	fuse_req_interrupt_func(waiter->req, NULL, NULL);
@@ -147,7 +147,7 @@ static void answer(struct waiter *waiter)
 	free(waiter);
 }
 
-/* Takes and gives back the lock. */
+/* Releases the lock while it replies. */
 static void answer_all(struct lock_waiting *waiting)
 {
 	while (waiting->done) {
@@ -209,10 +209,10 @@ static void was_interrupted(fuse_req_t req, void *arg)
 	pthread_mutex_unlock(&waiter->waiting->lock);
 }
 
-/* What the waiter is counted in, and how many it may have. */
+/* The counter that includes the waiter, and its limit. */
 static _Atomic unsigned *count_of(struct lock_waiting *waiting, fuse_req_t req, unsigned *max)
 {
-	static __thread _Atomic unsigned of_queue; /* its thread stays until all are answered */
+	static __thread _Atomic unsigned of_queue; /* the queue's thread lives until all are answered */
 
 	*max = fuse_req_is_uring(req) ? LOCK_WAIT_PER_QUEUE : WAITERS_MAX;
 	return fuse_req_is_uring(req) ? &of_queue : &waiting->dev_count;
@@ -222,7 +222,7 @@ static int start(struct lock_waiting *waiting, struct waiter *waiter)
 {
 	int r;
 
-	/* before it has a thread: afterwards it may be answered and gone at any moment */
+	/* before the thread starts: from then on the waiter may be freed at any moment */
 	fuse_req_interrupt_func(waiter->req, was_interrupted, waiter);
 	pthread_mutex_lock(&waiting->lock);
 	r = start_thread(waiter);

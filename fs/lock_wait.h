@@ -1,9 +1,9 @@
 /*
- * lock_wait - requests for locks that somebody else has.
+ * lock_wait - lock requests that wait for another process.
  *
- * Each waits in a thread of its own, which is made for it: none that others need is held. One thread that
- * lives as long as the mount answers them, wakes those that are interrupted, and looks for those that were
- * killed.
+ * Each waits in a thread of its own, so that it blocks no thread that serves other requests. One further
+ * thread, which lives as long as the mount, sends the replies, wakes interrupted waiters and looks for killed
+ * ones.
  */
 #pragma once
 
@@ -13,18 +13,18 @@
 
 #include "fs/lock.h"
 
-/* Over io_uring each keeps one of its CPU's requests from others: so many more of them are asked for. */
+/* Over io_uring each waiter occupies a ring entry of its CPU: the mount asks for so many additional ones. */
 #define LOCK_WAIT_PER_QUEUE 32
 
 struct lock_waiting;
 
 /* NULL without memory or threads. */
 struct lock_waiting *lock_waiting_new(struct server *server);
-/* Interrupts who waits, and returns once all are answered. */
+/* Interrupts all waiters and returns once they are answered. */
 void lock_waiting_free(struct lock_waiting *waiting);
 
 /*
- * Answers the request when the wish is granted, or a signal for its caller has come; with patient false after
- * some milliseconds at the latest. Where too many wait, the answer is ENOLCK at once.
+ * Replies when the lock is granted or the caller is interrupted; with patient false, after lock_settle().
+ * Replies ENOLCK at once if there are too many waiters.
  */
 void lock_wait(struct lock_waiting *waiting, fuse_req_t req, const struct lock_wish *wish, bool patient);

@@ -31,7 +31,8 @@ void op_reply(fuse_req_t req, int r)
 double op_attr_timeout(const struct server *server, const struct inode *inode)
 {
 	/* Writes through a mapping move the file's times without the daemon or FUSE seeing them. Of other
-	 * writes the kernel knows, whichever lane they take. Those who lock want to see what others wrote. */
+	 * writes the kernel knows, whichever lane they take. A lock owner must see what other processes
+	 * wrote. */
 	return inode->mappable || inode->locked ? 0 : server->options.attr_timeout_s;
 }
 

@@ -1,4 +1,4 @@
-/* Locks: of ranges (fcntl) and of whole files (flock), by way of the backing file. */
+/* Locks: byte ranges (fcntl) and whole files (flock). */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
@@ -29,7 +29,7 @@ static void take(fuse_req_t req, const struct lock_wish *wish, bool wait)
 		lock_wait(server->lock_waiting, req, wish, wait);
 		return;
 	}
-	if (r == -EAGAIN) /* what was in the way may have gone in between */
+	if (r == -EAGAIN) /* the conflicting lock may have been dropped meanwhile */
 		r = lock_try(server->locks, wish);
 	op_reply(req, r);
 }

@@ -83,7 +83,7 @@ static const struct option_row rows[] = {
 	OPTION("coherence", CHOICE, coherence, .choices = coherence_names, .fallback = "open",
 		.help = "who else may change SOURCE"),
 	OPTION("locks", CHOICE, locks, .choices = locks_names, .fallback = "shared",
-		.help = "whom locks through the mount exclude"),
+		.help = "who shares the locks of files"),
 	OPTION("attr_timeout", SECONDS, attr_timeout_s, .max = FOREVER_S, .fallback = "1",
 		.help = "how long the kernel may keep attributes"),
 	OPTION("entry_timeout", SECONDS, entry_timeout_s, .max = FOREVER_S, .fallback = "1",

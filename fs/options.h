@@ -70,7 +70,7 @@ struct options {
 	uint64_t direct_memory;    /* bytes for all streams */
 	enum option_write write;
 	enum option_coherence coherence;
-	enum option_locks locks; /* local wherever coherence=exclusive */
+	enum option_locks locks; /* coherence=exclusive implies LOCKS_LOCAL */
 
 	/*
 	 * Seconds, as FUSE replies carry them. coherence=exclusive makes those very long that were not given:

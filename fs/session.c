@@ -74,7 +74,7 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 	conn->max_background = 64;
 	conn->congestion_threshold = 48;
 	conn->time_gran = 1;
-	/* only locks that wait can be given up half-way; over io_uring libfuse sees to it by itself */
+	/* only waiting locks can be interrupted; over io_uring libfuse delivers those without this */
 	conn->no_interrupt = !server->locks || server->uring;
 	if (server->passthrough && !(conn->capable_ext & FUSE_CAP_PASSTHROUGH)) {
 		server->passthrough = false;

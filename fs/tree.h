@@ -58,8 +58,8 @@ struct inode {
 	uint8_t outgrown : 1;   /* once grew while cached: not cached again */
 	uint8_t rule_lane : 2;  /* what the rules said when its path was last known, with priority and keep */
 	uint8_t rule_epoch : 3; /* and which rules those were; 0: none */
-	uint8_t locked : 1;     /* somebody has had a lock: closes are to be told */
-	uint8_t locks_inside : 1; /* a directory with files that have been locked: its names are not kept */
+	uint8_t locked : 1;     /* has been locked: closes are announced, attributes not cached */
+	uint8_t locks_inside : 1; /* a directory of files that have been locked: its names are not cached */
 	uint8_t lingers : 1;      /* was tied to the backing file: a mapping of that may have stayed */
 
 	unsigned char handle[]; /* empty where the nodeid holds it */

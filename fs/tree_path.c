@@ -7,22 +7,21 @@
 
 bool tree_path(struct tree *tree, const char *source, struct inode *inode, char path[PATH_MAX])
 {
-	char link[TREE_PATH_SIZE];
+	char link[TREE_PATH_SIZE], target[PATH_MAX];
 	size_t prefix = strcmp(source, "/") == 0 ? 0 : strlen(source);
 	ssize_t n = -1;
 	int fd = tree_fd_get(tree, inode);
 
 	if (fd >= 0) {
 		tree_fd_path(fd, link);
-		n = readlink(link, path, PATH_MAX - 1);
+		n = readlink(link, target, sizeof(target) - 1);
 		tree_fd_put(tree, inode);
 	}
-	path[n < 0 ? 0 : n] = '\0';
-	if (n <= (ssize_t)prefix + 1 || strncmp(path, source, prefix) != 0 || path[prefix] != '/') {
-		path[0] = '\0';
+	path[0] = '\0';
+	if (n <= (ssize_t)prefix + 1 || strncmp(target, source, prefix) != 0 || target[prefix] != '/')
 		return false;
-	}
-	memmove(path, path + prefix, (size_t)n - prefix + 1);
+	target[n] = '\0';
+	strcpy(path, target + prefix);
 	return true;
 }
 

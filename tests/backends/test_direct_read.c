@@ -1,6 +1,7 @@
 #include "backends/resident.h"
 #include "tests/backends/fixture.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -191,6 +192,22 @@ static void resident_data_is_not_read_from_the_device(void **state)
 	free(buf);
 }
 
+static void a_read_that_is_resident_in_part_is_not_short(void **state)
+{
+	struct fixture *fixture = *state;
+	struct backend_open how = {.fd = fixture->fd, .flags = BACKEND_RANDOM_BUFFERED};
+	unsigned char *buf = buffer_new(8192);
+	struct backend_file *file;
+
+	posix_fadvise(fixture->fd, 0, 0, POSIX_FADV_RANDOM);
+	assert_int_equal(pread(fixture->fd, buf, 4096, 1 << 20), 4096);
+	assert_int_equal(backend_open(fixture->backend, &how, &file), 0);
+	assert_int_equal(read_and_wait(file, buf, 8192, 1 << 20), 8192);
+	assert_pattern(buf, 8192, 1 << 20);
+	backend_close(file);
+	free(buf);
+}
+
 static void many_requests_may_be_in_flight(void **state)
 {
 	enum { COUNT = 48 };
@@ -311,6 +328,7 @@ int main(void)
 		ON(cold_file, holes_read_as_zeros),
 		ON(cold_file, cold_reads_leave_no_page_cache),
 		ON(cold_file, resident_data_is_not_read_from_the_device),
+		ON(cold_file, a_read_that_is_resident_in_part_is_not_short),
 		ON(cold_file, many_requests_may_be_in_flight),
 		ON(cold_file_without_uring, many_requests_may_be_in_flight),
 		cmocka_unit_test(bounces_without_memory_go_through_the_page_cache),

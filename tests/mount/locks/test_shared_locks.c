@@ -1,5 +1,4 @@
-/* Locks that hold between SOURCE, a mount of it and another mount of it, by each kind of lock and from each
- * side. */
+/* Locks between SOURCE, a mount of it and a second mount, for each kind of lock and in each direction. */
 #include "tests/support/suite.h"
 #include "tests/support/tape.h"
 #include <errno.h>
@@ -48,7 +47,7 @@ static void make_file(void)
 	assert_return_code(fd, errno);
 	assert_int_equal(write(fd, "\0\0\0\0", 4), 4);
 	close(fd);
-	/* what the mounts know of the one before must be forgotten */
+	/* wait until the mounts have forgotten the file that it replaces */
 	for (int side = MOUNT; side < SIDES; side++) {
 		struct stat st, real;
 
@@ -117,7 +116,7 @@ static int wait_for_word(struct peer *peer, int ms)
 	return result;
 }
 
-/* Says once that it has the lock, and keeps it until it is told to go. */
+/* Reports its lock once, and keeps it until it is told to exit. */
 static struct peer peer_start(enum side side, enum kind kind, short type, bool wait)
 {
 	struct peer peer;
@@ -159,7 +158,7 @@ static void peer_end(struct peer *peer)
 {
 	int status;
 
-	/* not its end: others that were forked since have that open too */
+	/* not EOF: peers forked later have the pipe open too */
 	assert_int_equal(write(peer->tell, "x", 1), 1);
 	close(peer->tell);
 	assert_int_equal(waitpid(peer->pid, &status, 0), peer->pid);
@@ -178,7 +177,7 @@ static bool ends_within(pid_t pid, int ms)
 	return false;
 }
 
-/* Of a peer whose end may be any, as long as it ends. */
+/* For a peer that may exit with any status. */
 static void peer_forget(struct peer *peer)
 {
 	(void)!write(peer->tell, "x", 1);
@@ -218,7 +217,7 @@ static void locks_hold_between_source_and_all_mounts(void **state)
 				check_pair(pair / SIDES, pair % SIDES, kind, types[i / 2], types[i % 2]);
 }
 
-static void waiting_ends_when_the_other_side_gives_the_lock_up(void **state)
+static void a_waiter_gets_the_lock_when_the_other_side_closes(void **state)
 {
 	for (int kind = 0; kind < KINDS; kind++) {
 		for (int pair = 0; pair < SIDES * SIDES; pair++) {
@@ -265,7 +264,7 @@ static int wait_interrupted(enum kind kind, int flags, struct peer *holder)
 	return result;
 }
 
-static void a_signal_interrupts_who_waits(void **state)
+static void a_signal_interrupts_a_waiter(void **state)
 {
 	for (int kind = 0; kind < KINDS; kind++) {
 		struct peer holder = peer_with_lock(SOURCE, kind, F_WRLCK);
@@ -279,7 +278,7 @@ static void a_signal_interrupts_who_waits(void **state)
 	}
 }
 
-static void who_is_killed_while_he_waits_ends_and_gets_no_lock(void **state)
+static void a_killed_waiter_exits_and_gets_no_lock(void **state)
 {
 	for (int kind = 0; kind < KINDS; kind++) {
 		struct peer holder = peer_with_lock(SOURCE, kind, F_WRLCK);
@@ -313,7 +312,7 @@ static void closing_any_descriptor_drops_the_locks_of_a_process(void **state)
 	close(judge);
 }
 
-static void a_child_that_closes_takes_no_lock_of_its_parent(void **state)
+static void a_child_that_closes_keeps_the_locks_of_its_parent(void **state)
 {
 	int judge = open_on(SOURCE, O_RDWR), fd = open_on(MOUNT, O_RDWR), copy;
 
@@ -392,7 +391,7 @@ static void getlk_names_the_process(void **state)
 	}
 }
 
-static void who_locked_by_a_read_only_descriptor_locks_by_a_writing_one(void **state)
+static void read_locks_survive_a_lock_through_a_writable_descriptor(void **state)
 {
 	int judge = open_on(SOURCE, O_RDWR), reads = open_on(MOUNT, O_RDONLY), writes;
 
@@ -404,7 +403,7 @@ static void who_locked_by_a_read_only_descriptor_locks_by_a_writing_one(void **s
 	assert_int_equal(range_lock(judge, F_OFD_SETLK, F_WRLCK, 0, 1), -EAGAIN);
 	assert_int_equal(range_lock(judge, F_OFD_SETLK, F_RDLCK, 0, 25), 0);
 	assert_int_equal(range_lock(judge, F_OFD_SETLK, F_RDLCK, 30, 1), -EAGAIN);
-	/* with a reader there it can't be had for writing, and stays what it was */
+	/* a reader prevents the conversion, which leaves the lock unchanged */
 	assert_int_equal(range_lock(writes, F_SETLK, F_WRLCK, 0, 0), -EAGAIN);
 	assert_int_equal(range_lock(writes, F_SETLK, F_RDLCK, 25, 10), 0);
 	assert_int_equal(range_lock(judge, F_OFD_SETLK, F_RDLCK, 30, 1), 0);
@@ -415,7 +414,7 @@ static void who_locked_by_a_read_only_descriptor_locks_by_a_writing_one(void **s
 	close(judge);
 }
 
-/* The first lock of a file is told of only by the last close, which comes after close(2). */
+/* The close of the first file to be locked is announced after close(2) has returned. */
 static void a_lock_is_gone_when_close_returns(void **state)
 {
 	for (int i = 0; i < 3 * 20; i++) {
@@ -433,7 +432,7 @@ static void a_lock_is_gone_when_close_returns(void **state)
 	}
 }
 
-/* The daemon hears of the first close after the second lock, or at the same time. */
+/* The first close is announced after the second lock, or at the same time. */
 static void a_late_close_takes_no_later_lock(void **state)
 {
 	for (int i = 0; i < 50; i++) {
@@ -458,8 +457,8 @@ static void a_late_close_takes_no_later_lock(void **state)
 	}
 }
 
-/* Whoever has a lock sees what others did under theirs, though names and attributes are kept for a second. */
-static void a_lock_shows_what_others_did_before(void **state)
+/* Although names and attributes are cached for a second. */
+static void a_lock_shows_earlier_changes_of_other_processes(void **state)
 {
 	char beside[PATH_MAX + 16], inside[PATH_MAX + 16], byte;
 	struct stat st;
@@ -544,8 +543,8 @@ static bool is_uring(void)
 	return config.transport && strcmp(config.transport, "uring") == 0;
 }
 
-/* As many as a CPU may have over io_uring; one more is refused there. */
-static void many_who_wait_hold_nobody_up(void **state)
+/* As many as a CPU permits over io_uring, where one more is refused. */
+static void many_waiters_do_not_block_other_requests(void **state)
 {
 	struct peer holder = peer_with_lock(SOURCE, FLOCK, F_WRLCK), waiters[32], late;
 	cpu_set_t all;
@@ -591,7 +590,7 @@ static void a_killed_daemon_leaves_no_lock(void **state)
 	assert_int_equal(mount_umount(second.point), 0);
 }
 
-static void a_mount_ends_while_somebody_waits(void **state)
+static void a_mount_ends_while_a_process_waits(void **state)
 {
 	struct peer holder = peer_with_lock(SOURCE, FLOCK, F_WRLCK), waiter;
 
@@ -637,21 +636,21 @@ static int start_second(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup(locks_hold_between_source_and_all_mounts, start_second),
-	cmocka_unit_test(waiting_ends_when_the_other_side_gives_the_lock_up),
-	cmocka_unit_test(a_signal_interrupts_who_waits),
-	cmocka_unit_test(who_is_killed_while_he_waits_ends_and_gets_no_lock),
+	cmocka_unit_test(a_waiter_gets_the_lock_when_the_other_side_closes),
+	cmocka_unit_test(a_signal_interrupts_a_waiter),
+	cmocka_unit_test(a_killed_waiter_exits_and_gets_no_lock),
 	cmocka_unit_test(closing_any_descriptor_drops_the_locks_of_a_process),
-	cmocka_unit_test(a_child_that_closes_takes_no_lock_of_its_parent),
+	cmocka_unit_test(a_child_that_closes_keeps_the_locks_of_its_parent),
 	cmocka_unit_test(ranges_are_split_and_merged_and_told),
 	cmocka_unit_test(getlk_names_the_process),
-	cmocka_unit_test(who_locked_by_a_read_only_descriptor_locks_by_a_writing_one),
+	cmocka_unit_test(read_locks_survive_a_lock_through_a_writable_descriptor),
 	cmocka_unit_test(a_lock_is_gone_when_close_returns),
 	cmocka_unit_test(a_late_close_takes_no_later_lock),
-	cmocka_unit_test(a_lock_shows_what_others_did_before),
+	cmocka_unit_test(a_lock_shows_earlier_changes_of_other_processes),
 	cmocka_unit_test(counting_from_all_sides_loses_nothing),
-	cmocka_unit_test(many_who_wait_hold_nobody_up),
+	cmocka_unit_test(many_waiters_do_not_block_other_requests),
 	cmocka_unit_test(a_killed_daemon_leaves_no_lock),
-	cmocka_unit_test(a_mount_ends_while_somebody_waits),
+	cmocka_unit_test(a_mount_ends_while_a_process_waits),
 	cmocka_unit_test(local_locks_stay_in_the_mount),
 };
 
