@@ -63,7 +63,7 @@ static int worker_start(unsigned limit_ms)
 {
 	struct __kernel_timespec limit = {limit_ms / 1000, limit_ms % 1000 * 1000000L};
 	struct io_uring_sqe *sqe;
-	struct io_uring_cqe *cqe;
+	struct io_uring_cqe *cqe = NULL;
 	struct io_uring uring;
 	int r = io_uring_queue_init(1, &uring, IORING_SETUP_CLAMP);
 
@@ -76,15 +76,27 @@ static int worker_start(unsigned limit_ms)
 	if (r > 0)
 		r = io_uring_wait_cqe_timeout(&uring, &cqe, &limit);
 	if (r == 0)
-		r = cqe->res;
+		r = cqe ? cqe->res : -EAGAIN;
 	io_uring_queue_exit(&uring);
 	return r == -ETIME || r == -ECANCELED ? -EAGAIN : r;
+}
+
+static int own_worker_start(unsigned limit_ms)
+{
+	static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
+	int r;
+
+	pthread_mutex_lock(&one_at_a_time);
+	r = worker_start(limit_ms);
+	pthread_mutex_unlock(&one_at_a_time);
+	own_worker = r == 0 ? WORKER_THERE : WORKER_NONE;
+	return r;
 }
 
 static bool has_own_worker(void)
 {
 	if (own_worker == WORKER_UNTRIED)
-		own_worker = worker_start(WORKER_TRY_MS) == 0 ? WORKER_THERE : WORKER_NONE;
+		own_worker_start(WORKER_TRY_MS);
 	return own_worker == WORKER_THERE;
 }
 
@@ -288,8 +300,7 @@ static void *ring_run(void *context)
 	struct ring *ring = context;
 	bool settled;
 
-	ring->start_result = worker_start(WORKER_START_MS);
-	own_worker = ring->start_result == 0 ? WORKER_THERE : WORKER_NONE;
+	ring->start_result = own_worker_start(WORKER_START_MS);
 	sem_post(&ring->started);
 	if (own_worker == WORKER_NONE)
 		return NULL;

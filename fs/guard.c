@@ -31,7 +31,7 @@ static int read_mark(const char *mountpoint, struct guard_mark *mark)
 
 static bool is_there(const char *mountpoint, const struct guard_mark *mark)
 {
-	struct guard_mark now;
+	struct guard_mark now = {0};
 
 	return mark->mount_id != 0 && read_mark(mountpoint, &now) == 0 && now.mount_id == mark->mount_id &&
 	       now.major == mark->major && now.minor == mark->minor;

@@ -172,8 +172,6 @@ int server_start(struct server *server, unsigned descriptors)
 		r = start_backends(server);
 	if (r == 0)
 		r = start_locks(server);
-	if (r == 0)
-		kernel_say_what_is_missing(server);
 	return r;
 }
 

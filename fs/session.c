@@ -349,6 +349,7 @@ static int mount_and_serve(struct session *session)
 	if (r < 0)
 		return r;
 	guard_mounted(&session->guard);
+	kernel_say_what_is_missing(server);
 	r = serve(session);
 	session->failed = session->failed || r < 0;
 	/* else it is unmounted already: what lies at that path by now is not ours to unmount */

@@ -67,6 +67,17 @@ pid_t suite_fork(void);
 /* Whether a mount with transport=uring would not be refused. */
 bool suite_uring_can_be_had(void);
 
+/* Sanitizers take memory and tasks of their own: limits of the daemon's can't be tested with them. */
+#ifndef __has_feature
+#define __has_feature(name) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || __has_feature(address_sanitizer) || \
+	__has_feature(thread_sanitizer)
+#define SUITE_IS_SANITIZED 1
+#else
+#define SUITE_IS_SANITIZED 0
+#endif
+
 /* Ends one test as skipped, saying why. */
 #define SKIP_TEST(...)                                      \
 	do {                                                \

@@ -218,6 +218,8 @@ static void with_few_tasks_it_is_refused_in_one_line_or_serves(void **state)
 
 	if (geteuid())
 		SKIP_TEST("needs root");
+	if (SUITE_IS_SANITIZED)
+		SKIP_TEST("sanitizers take what is limited here");
 	if (!group_begin("pids"))
 		SKIP_TEST("no pids controller");
 	command_prepare(&mount, "tasks");

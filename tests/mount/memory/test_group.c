@@ -105,6 +105,8 @@ static void streams_fit_into(const char *limit, const char *options)
 	char path[PATH_MAX];
 	struct mount mount;
 
+	if (SUITE_IS_SANITIZED)
+		SKIP_TEST("sanitizers take what is limited here");
 	if (!group_begin("memory"))
 		SKIP_TEST("no memory controller");
 	group_set("memory.limit_in_bytes", "memory.max", limit);
