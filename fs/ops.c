@@ -36,10 +36,14 @@ double op_attr_timeout(const struct server *server, const struct inode *inode)
 	return inode->mappable || inode->locked ? 0 : server->options.attr_timeout_s;
 }
 
-double op_mode_timeout(const struct inode *inode, const struct statx *stx, double timeout)
+double op_mode_timeout(const struct statx *stx, double timeout)
 {
-	/* set-uid and set-gid go with a write that the daemon may not see, and must not outlast it */
-	return inode->writer_count && stx->stx_mode & (S_ISUID | S_ISGID) ? 0 : timeout;
+	/*
+	 * A change of the file takes set-uid and set-gid away below the kernel's cached attributes, which
+	 * must not give a program's rights to who wrote it. Whoever makes the change, here, in SOURCE or
+	 * through another mount, and whichever reply comes last: the kernel asks for these bits each time.
+	 */
+	return S_ISREG(stx->stx_mode) && stx->stx_mode & (S_ISUID | S_ISGID) ? 0 : timeout;
 }
 
 void op_fill_entry(const struct server *server, const struct inode *dir, const struct inode *inode,
@@ -47,7 +51,7 @@ void op_fill_entry(const struct server *server, const struct inode *dir, const s
 {
 	*entry = (struct fuse_entry_param){
 		.ino = inode->nodeid,
-		.attr_timeout = op_mode_timeout(inode, stx, op_attr_timeout(server, inode)),
+		.attr_timeout = op_mode_timeout(stx, op_attr_timeout(server, inode)),
 		.entry_timeout = dir && dir->locks_inside ? 0 : server->options.entry_timeout_s,
 	};
 	tree_stat(inode, stx, &entry->attr);

@@ -90,7 +90,7 @@ void op_reply(fuse_req_t req, int r);
 /* How long the kernel may keep the inode's attributes, in seconds. */
 double op_attr_timeout(const struct server *server, const struct inode *inode);
 /* The same for attributes that hold this mode: it may be less. */
-double op_mode_timeout(const struct inode *inode, const struct statx *stx, double timeout);
+double op_mode_timeout(const struct statx *stx, double timeout);
 /* dir: where its name is; NULL where that is not known. */
 void op_fill_entry(const struct server *server, const struct inode *dir, const struct inode *inode,
 	const struct statx *stx, struct fuse_entry_param *entry);

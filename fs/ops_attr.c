@@ -27,7 +27,7 @@ static bool read_attributes(fuse_req_t req, struct inode *inode, struct statx *s
 	if (r < 0)
 		op_reply(req, r);
 	else
-		*timeout = op_mode_timeout(inode, stx, *timeout);
+		*timeout = op_mode_timeout(stx, *timeout);
 	return r == 0;
 }
 

@@ -1,0 +1,445 @@
+/*
+ * A set-uid program whose contents somebody else changes gives its owner's rights to nobody, from that moment
+ * on: each way to change it, and then it is run at once. The program is this one.
+ */
+#include "tests/support/suite.h"
+#include "tests/support/tape.h"
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#define WHO "--who"
+#define PAGE 4096
+
+enum who { WHO_OWNER = 1, WHO_GROUP = 2 };
+
+static int say_who(void)
+{
+	return (geteuid() != getuid() ? WHO_OWNER : 0) | (getegid() != getgid() ? WHO_GROUP : 0);
+}
+
+/* What the program gives to who runs it. */
+static int run(const char *name, int fd)
+{
+	pid_t child = suite_fork();
+	int status = 0;
+
+	if (!child) {
+		char path[PATH_MAX], who[] = WHO, *argv[] = {path, who, NULL};
+
+		snprintf(path, sizeof(path), "./%s", name);
+		if (fd >= 0)
+			fexecve(fd, argv, environ);
+		else
+			execv(path, argv);
+		_exit(64 + (errno & 63));
+	}
+	waitpid(child, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -status;
+}
+
+/* The path in SOURCE of a file in the current directory. */
+static const char *behind(const char *name)
+{
+	static char path[PATH_MAX];
+	char here[PATH_MAX];
+	size_t point = strlen(mounted.point);
+
+	if (!getcwd(here, sizeof(here)) || strncmp(here, mounted.point, point) != 0)
+		return name;
+	snprintf(path, sizeof(path), "%.2000s%.1000s/%s", mounted.source, here + point, name);
+	return path;
+}
+
+/* --- the ways --------------------------------------------------------------------------------- */
+
+struct model {
+	int fd;
+	char *data;
+	size_t size;
+};
+
+static struct model model;
+
+static void write_only(int fd)
+{
+	NOTE(pwrite(fd, model.data, model.size, 0) == (ssize_t)model.size);
+}
+
+static void write_first_byte(int fd)
+{
+	NOTE(pwrite(fd, model.data, 1, 0));
+}
+
+static void append_byte(int fd)
+{
+	NOTE(write(fd, "", 1));
+}
+
+static void truncate_open(int fd)
+{
+	NOTE(ftruncate(fd, (off_t)model.size + 100));
+}
+
+static void truncate_to_same(int fd)
+{
+	NOTE(ftruncate(fd, (off_t)model.size));
+}
+
+static void allocate(int fd)
+{
+	NOTE(fallocate(fd, 0, (off_t)model.size, PAGE));
+}
+
+static void allocate_behind_the_end(int fd)
+{
+	NOTE(fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)model.size, PAGE));
+}
+
+static void punch_behind_the_end(int fd)
+{
+	NOTE(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)model.size + PAGE, PAGE));
+}
+
+static void copy_range(int fd)
+{
+	off_t from = 0, to = 0;
+
+	NOTE(copy_file_range(model.fd, &from, fd, &to, model.size, 0) > 0);
+}
+
+static void send_file(int fd)
+{
+	off_t from = 0;
+
+	NOTE(sendfile(fd, model.fd, &from, model.size) > 0);
+}
+
+static void splice_in(int fd)
+{
+	int ends[2];
+	off_t to = 0;
+
+	NOTE(pipe(ends) | (write(ends[1], model.data, PAGE) - PAGE));
+	NOTE(splice(ends[0], NULL, fd, &to, PAGE, 0));
+	close(ends[0]);
+	close(ends[1]);
+}
+
+static void write_directly(int fd)
+{
+	char *buf = aligned_alloc(PAGE, PAGE);
+
+	memcpy(buf, model.data, PAGE);
+	NOTE(pwrite(fd, buf, PAGE, 0));
+	free(buf);
+}
+
+static void store(int fd)
+{
+	char *map = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	NOTE(map == MAP_FAILED);
+	memcpy(map, model.data, 100);
+	munmap(map, PAGE);
+}
+
+static void write_and_store(int fd)
+{
+	store(fd);
+	write_first_byte(fd);
+}
+
+static void set_attribute(int fd)
+{
+	NOTE(fsetxattr(fd, "user.x", "x", 1, 0));
+}
+
+static void set_access(int fd)
+{
+	/* user::rwx group::rwx other::r-x */
+	static const uint32_t acl[] = {2, 0x70001, -1, 0x70004, -1, 0x50020, -1};
+
+	NOTE(fsetxattr(fd, "system.posix_acl_access", acl, sizeof(acl), 0));
+}
+
+static void touch(int fd)
+{
+	NOTE(futimens(fd, NULL));
+}
+
+static void change_owner(int fd)
+{
+	NOTE(fchown(fd, (uid_t)-1, TEST_GID));
+	NOTE(fchown(fd, TEST_UID, (gid_t)-1));
+}
+
+static void read_byte(int fd)
+{
+	note_pread(fd, 1, 0);
+}
+
+static void nothing(int fd)
+{
+	(void)fd;
+}
+
+static const struct way {
+	const char *name;
+	int flags;
+	void (*change)(int fd);
+} ways[] = {
+	{"write", O_WRONLY, write_only}, {"write-byte", O_WRONLY, write_first_byte},
+	{"write-both", O_RDWR, write_only}, {"append", O_WRONLY | O_APPEND, append_byte},
+	{"empty", O_WRONLY | O_TRUNC, write_only}, {"empty-both", O_RDWR | O_TRUNC, write_only},
+	{"synchronous", O_WRONLY | O_SYNC, write_first_byte}, {"direct", O_WRONLY | O_DIRECT, write_directly},
+	{"ftruncate", O_WRONLY, truncate_open}, {"ftruncate-same", O_RDWR, truncate_to_same},
+	{"fallocate", O_WRONLY, allocate}, {"fallocate-keep", O_RDWR, allocate_behind_the_end},
+	{"punch", O_WRONLY, punch_behind_the_end}, {"copy", O_WRONLY, copy_range},
+	{"sendfile", O_WRONLY, send_file}, {"splice", O_WRONLY, splice_in}, {"store", O_RDWR, store},
+	{"store-write", O_RDWR, write_and_store}, {"xattr", O_WRONLY, set_attribute},
+	{"acl", O_WRONLY, set_access}, {"touch", O_WRONLY, touch}, {"chown", O_RDONLY, change_owner},
+	{"read", O_RDONLY, read_byte}, {"empty-reader", O_RDONLY | O_TRUNC, nothing},
+	{"truncate", O_PATH, NULL}, /* by its name */
+};
+
+/* --- programs and those who change them ------------------------------------------------------- */
+
+/* Through SOURCE: a stream into a new file is written past the page cache on some lanes, which is not the
+ * point. */
+static int put_program(const char *name)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s", behind(name));
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0755);
+	if (fd < 0 || write(fd, model.data, model.size) != (ssize_t)model.size)
+		return -1;
+	return close(fd);
+}
+
+static void make_model(void)
+{
+	struct stat st;
+
+	model.fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	if (model.fd < 0 || fstat(model.fd, &st))
+		fail_msg("this program: %s", strerror(errno));
+	model.size = (size_t)st.st_size;
+	model.data = mmap(NULL, model.size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, model.fd, 0);
+	close(model.fd);
+	NOTE(put_program("model"));
+	model.fd = NOTE_FD(open("model", O_RDONLY));
+}
+
+static bool change_begin(void)
+{
+	return user_begin_with_group(TEST_UID, TEST_GID, EXTRA_GID);
+}
+
+/* The kernel knows it, and it was run. */
+static void make_program(const char *name, uid_t uid, mode_t mode)
+{
+	NOTE(put_program(name));
+	NOTE(chown(name, uid, EXTRA_GID) | chmod(name, mode));
+	warm(name);
+	if (user_begin(OTHER_UID, OTHER_GID)) {
+		tape_text("before: %d\n", run(name, -1));
+		user_end();
+	}
+}
+
+static void note_rights(const char *name)
+{
+	tape_text("rights: %d\n", run(name, -1));
+	note_stat(name);
+}
+
+static void change_and_run(const struct way *way, const char *changed, const char *name)
+{
+	int fd = NOTE_FD(open(changed, way->flags));
+
+	if (way->change)
+		way->change(fd);
+	else
+		NOTE(truncate(changed, (off_t)model.size + 100));
+	close(fd);
+	note_rights(name);
+}
+
+#define EACH_WAY(way)                              \
+	const struct way *way = ways;              \
+	way < ways + sizeof(ways) / sizeof(*ways); \
+	way++
+
+static void who_changes_a_program_does_not_get_its_owners_rights(void)
+{
+	make_model();
+	for (EACH_WAY(way)) {
+		tape_text("%s\n", way->name);
+		make_program(way->name, 0, 06775);
+		if (change_begin()) {
+			change_and_run(way, way->name, way->name);
+			user_end();
+		}
+	}
+}
+
+/* The owner, who is no member of the group. */
+static void who_changes_his_program_does_not_get_its_groups_rights(void)
+{
+	make_model();
+	for (EACH_WAY(way)) {
+		tape_text("%s\n", way->name);
+		make_program(way->name, TEST_UID, 02775);
+		if (user_begin(TEST_UID, TEST_GID)) {
+			change_and_run(way, way->name, way->name);
+			user_end();
+		}
+	}
+}
+
+static void a_program_that_others_have_open_gives_no_rights_either(void)
+{
+	make_model();
+	for (EACH_WAY(way)) {
+		int fd;
+
+		tape_text("%s\n", way->name);
+		make_program(way->name, 0, 06775);
+		fd = NOTE_FD(open(way->name, O_RDONLY));
+		if (change_begin()) {
+			change_and_run(way, way->name, way->name);
+			tape_text("by descriptor: %d\n", run(way->name, fd));
+			user_end();
+		}
+		close(fd);
+	}
+}
+
+static void other_names_of_the_program_give_no_rights(void)
+{
+	char other[64];
+
+	make_model();
+	for (EACH_WAY(way)) {
+		tape_text("%s\n", way->name);
+		make_program(way->name, 0, 06775);
+		snprintf(other, sizeof(other), "%s.link", way->name);
+		NOTE(link(way->name, other));
+		note_stat(other);
+		if (change_begin()) {
+			change_and_run(way, other, way->name);
+			note_rights(other);
+			user_end();
+		}
+	}
+}
+
+static void a_program_changed_in_source_gives_no_rights(void)
+{
+	make_model();
+	close(model.fd);
+	model.fd = NOTE_FD(open(behind("model"), O_RDONLY)); /* what is copied is of the same mount */
+	for (EACH_WAY(way)) {
+		tape_text("%s\n", way->name);
+		make_program(way->name, 0, 06775);
+		if (change_begin()) {
+			change_and_run(way, behind(way->name), way->name);
+			user_end();
+		}
+	}
+}
+
+/* Root gives the bits to a file that is open for writing. */
+static void change_kept(const struct way *way, const char *name, const char *given)
+{
+	int fd;
+
+	make_program(name, 0, 0775);
+	fd = NOTE_FD(open(name, way->flags));
+	NOTE(chmod(given, 06775));
+	note_fstat(fd);
+	if (change_begin()) {
+		way->change(fd);
+		close(fd);
+		user_end();
+	}
+	close(fd);
+	if (change_begin()) {
+		note_rights(name);
+		user_end();
+	}
+}
+
+static void a_descriptor_from_before_gives_no_rights(void)
+{
+	char name[64];
+
+	make_model();
+	for (EACH_WAY(way)) {
+		if (!way->change || way->flags & O_TRUNC)
+			continue;
+		tape_text("%s\n", way->name);
+		change_kept(way, way->name, way->name);
+		snprintf(name, sizeof(name), "%s.source", way->name);
+		change_kept(way, name, behind(name));
+	}
+}
+
+/* --- other mounts ----------------------------------------------------------------------------- */
+
+static void same_with(const char *name, const char *options, sequence_function *sequence)
+{
+	struct mount first = mounted;
+	void *state = (void *)sequence;
+
+	mount_start(&mounted, name, options);
+	tape_same(&state);
+	mount_stop(&mounted, MOUNT_END_UMOUNT);
+	mounted = first;
+}
+
+static void nor_does_he_where_attributes_are_kept_for_ever(void **state)
+{
+	same_with("exclusive", "coherence=exclusive", who_changes_a_program_does_not_get_its_owners_rights);
+}
+
+static void nor_does_he_where_large_files_are_plain(void **state)
+{
+	same_with("large", "small_max=4K,large_min=4K,large=plain",
+		who_changes_a_program_does_not_get_its_owners_rights);
+}
+
+static const struct CMUnitTest tests[] = {
+	SAME(who_changes_a_program_does_not_get_its_owners_rights),
+	SAME(who_changes_his_program_does_not_get_its_groups_rights),
+	SAME(a_program_that_others_have_open_gives_no_rights_either),
+	SAME(other_names_of_the_program_give_no_rights),
+	SAME(a_program_changed_in_source_gives_no_rights),
+	SAME(a_descriptor_from_before_gives_no_rights),
+	cmocka_unit_test(nor_does_he_where_attributes_are_kept_for_ever),
+	cmocka_unit_test(nor_does_he_where_large_files_are_plain),
+};
+
+static const struct suite suite = {.name = "setuid",
+	.tests = tests,
+	.test_count = sizeof(tests) / sizeof(*tests),
+	.mounts = true,
+	.needs_root = true};
+
+int main(int argc, char **argv)
+{
+	if (argc == 2 && !strcmp(argv[1], WHO))
+		_exit(say_who());
+	return suite_run(&suite, argc, argv);
+}
