@@ -1,6 +1,7 @@
 #include "fs/creds.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <sched.h>
 #include <sys/capability.h>
 #include <sys/fsuid.h>
@@ -46,6 +47,8 @@ int creds_init(void)
 	caps_full[CAP_TO_INDEX(CAP_SYS_RESOURCE)].effective &= ~CAP_TO_MASK(CAP_SYS_RESOURCE);
 	__builtin_memcpy(caps_base, caps_full, sizeof(caps_base));
 	caps_base[CAP_TO_INDEX(CAP_FSETID)].effective &= ~CAP_TO_MASK(CAP_FSETID);
+	if (privileged && setgroups(0, NULL) < 0)
+		return -errno;
 	return caps_set(caps_base);
 }
 
@@ -95,14 +98,16 @@ void creds_bits_begin(const struct creds_bits *bits)
 		caps_set(caps_full);
 	else if (privileged && bits->member)
 		setfsgid(bits->group);
+	else if (privileged && bits->stranger && !as_owner)
+		setfsgid(CREDS_NOBODY);
 }
 
 void creds_bits_end(const struct creds_bits *bits)
 {
 	if (privileged && (bits->keep || (bits->member && as_owner)))
 		caps_set(caps_base);
-	else if (privileged && bits->member)
-		setfsgid(getegid());
+	else if (privileged && (bits->member || bits->stranger) && !as_owner)
+		setfsgid(0);
 }
 
 void creds_owner_begin(uid_t uid, gid_t gid)

@@ -11,8 +11,12 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+/* A user and a group that nobody is, the last number that can be one. */
+#define CREDS_NOBODY 0xfffffffeu
+
 /* Once, in the main thread, before any other thread starts: remembers what is there, drops CAP_FSETID and
- * CAP_SYS_RESOURCE (so that quotas and reserved blocks hold for users' writes). Returns 0 or -errno. */
+ * CAP_SYS_RESOURCE (so that quotas hold for users' writes) and the supplementary groups, which would count as
+ * those of users. Returns 0 or -errno. */
 int creds_init(void);
 
 /* Whether files can be made in other users' names. */
@@ -25,8 +29,9 @@ void creds_leave(uid_t uid, gid_t gid);
 
 /* What becomes of set-uid and set-gid bits when this thread changes a file. */
 struct creds_bits {
-	bool keep;   /* all stay, as for a caller with CAP_FSETID */
-	bool member; /* the caller is in group: set-gid without group execute stays */
+	bool keep;     /* all stay, as for a caller with CAP_FSETID */
+	bool member;   /* the caller is in group: set-gid without group execute stays */
+	bool stranger; /* group is root's, thus the daemon's, and not the caller's: it goes */
 	gid_t group;
 };
 void creds_bits_begin(const struct creds_bits *bits);

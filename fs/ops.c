@@ -90,9 +90,11 @@ void op_bits(fuse_req_t req, struct inode *inode, int kill, struct creds_bits *b
 	}
 	if (tree_statx(server_of(req)->tree, inode, &stx) < 0)
 		return;
+	if ((stx.stx_mode & (S_ISGID | S_IXGRP)) != S_ISGID)
+		return;
 	bits->group = stx.stx_gid;
-	bits->member =
-		(stx.stx_mode & (S_ISGID | S_IXGRP)) == S_ISGID && op_caller_is_in_group(req, stx.stx_gid);
+	bits->member = op_caller_is_in_group(req, stx.stx_gid);
+	bits->stranger = !bits->member && stx.stx_gid == 0;
 }
 
 int op_as_owner(fuse_req_t req, const struct op_owned *what)

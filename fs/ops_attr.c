@@ -1,4 +1,5 @@
 /* Attributes. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -116,6 +117,16 @@ static int set_mode(void *arg)
 	return r;
 }
 
+/* Handles that were opened before look at the bits from now on, too. */
+static void note_bits(struct server *server, struct inode *inode, mode_t mode)
+{
+	if (inode->type != DT_REG || !(mode & (S_ISUID | S_ISGID)))
+		return;
+	tree_lock_inode(server->tree, inode);
+	inode->privileged = true;
+	tree_unlock_inode(server->tree, inode);
+}
+
 static int set_owner(void *arg)
 {
 	const struct attr_change *change = arg;
@@ -129,6 +140,37 @@ static int set_owner(void *arg)
 	r = fchownat(change->fd, "", uid, gid, AT_EMPTY_PATH) < 0 ? -errno : 0;
 	creds_bits_end(&bits);
 	return r;
+}
+
+/*
+ * A request that names no attribute comes before a write that the kernel makes by itself and that takes bits
+ * away, and from chown(-1, -1), which does the same for who owns the file.
+ */
+static int change_nothing(struct attr_change *change)
+{
+	struct op_owned owned = {
+		.inode = change->inode,
+		.capability = CAP_CHOWN,
+		.gid = (gid_t)-1,
+		.change = set_owner,
+		.arg = change,
+	};
+	struct creds_bits bits;
+	struct stat attr = {0};
+	struct statx stx;
+	int r;
+
+	if (!change->inode->writer_count)
+		return op_as_owner(change->req, &owned);
+	op_bits(change->req, change->inode, OP_KILL_UNKNOWN, &bits);
+	if (!bits.stranger)
+		return 0; /* the write sees to it */
+	r = tree_statx(server_of(change->req)->tree, change->inode, &stx);
+	if (r < 0)
+		return r;
+	attr.st_mode = stx.stx_mode & 07777 & ~(mode_t)S_ISGID;
+	change->attr = &attr;
+	return set_mode(change);
 }
 
 /* By the handle where there is one: whoever has a file open for writing may truncate it whatever its mode
@@ -181,7 +223,10 @@ static int set_attributes(struct attr_change *change, struct handle *handle)
 	int to_set = change->to_set, r = 0;
 	struct creds_bits bits;
 
+	if (to_set == 0)
+		return change_nothing(change);
 	if (to_set & FUSE_SET_ATTR_MODE) {
+		note_bits(server_of(change->req), change->inode, change->attr->st_mode);
 		owned.capability = CAP_FOWNER;
 		owned.change = set_mode;
 		r = op_as_owner(change->req, &owned);

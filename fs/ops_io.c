@@ -276,10 +276,11 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_
 {
 	struct handle *handle = handle_of(info);
 	bool append = (info->flags & O_APPEND) && !info->writepage;
+	bool privileged = handle->privileged_bits || handle->inode->privileged;
 	int sync = sync_of(handle, info);
 	struct plain_write *w;
 
-	if (handle->lane == LANE_DIRECT && !append && !handle->privileged_bits) {
+	if (handle->lane == LANE_DIRECT && !append && !privileged) {
 		write_direct(req, handle, buf, size, offset, sync);
 		return;
 	}
@@ -298,7 +299,7 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_
 		.writepage = info->writepage,
 		.bits.keep = info->writepage,
 	};
-	if (handle->privileged_bits && !info->writepage)
+	if (privileged && !info->writepage)
 		op_bits(req, handle->inode, info->kill_suidgid ? OP_KILL_BITS : OP_KEEP_BITS, &w->bits);
 	op_work_run(&w->work);
 }

@@ -61,6 +61,7 @@ struct inode {
 	uint8_t locked : 1;     /* has been locked: closes are announced, attributes not cached */
 	uint8_t locks_inside : 1; /* a directory of files that have been locked: its names are not cached */
 	uint8_t lingers : 1;      /* was tied to the backing file: a mapping of that may have stayed */
+	uint8_t privileged : 1;   /* was given set-uid or set-gid by this mount: perhaps while it was open */
 
 	unsigned char handle[]; /* empty where the nodeid holds it */
 };

@@ -396,6 +396,79 @@ static void a_descriptor_from_before_gives_no_rights(void)
 	}
 }
 
+/* --- set-gid without group execute ------------------------------------------------------------ */
+
+static void note_bits(const struct way *way, gid_t file, uid_t uid, gid_t group)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "%s-%u-%u", way->name, file, group);
+	tape_text("%s\n", name);
+	NOTE(put_program(name));
+	NOTE(chown(name, OTHER_UID, file) | chmod(name, 02666));
+	warm(name);
+	if (user_begin_with_group(uid, TEST_GID, group)) {
+		change_and_run(way, name, name);
+		user_end();
+	}
+	note_stat(name);
+}
+
+/* It was given while the file was open. */
+static void note_bits_given_late(const struct way *way)
+{
+	char name[64];
+	int fd;
+
+	snprintf(name, sizeof(name), "%s-late", way->name);
+	tape_text("%s\n", name);
+	NOTE(put_program(name));
+	NOTE(chown(name, OTHER_UID, 0) | chmod(name, 0666));
+	fd = NOTE_FD(open(name, way->flags));
+	NOTE(chmod(name, 02666));
+	if (user_begin_with_group(TEST_UID, TEST_GID, EXTRA_GID)) {
+		way->change(fd);
+		note_stat(name);
+		user_end();
+	}
+	close(fd);
+}
+
+static void set_gid_of_a_group_goes_with_the_change_of_a_stranger(void)
+{
+	make_model();
+	for (EACH_WAY(way)) {
+		note_bits(way, 0, TEST_UID, 0);
+		note_bits(way, EXTRA_GID, TEST_UID, EXTRA_GID);
+		if (way->change && !(way->flags & O_TRUNC))
+			note_bits_given_late(way);
+	}
+}
+
+static void note_owner_named(const char *name)
+{
+	NOTE(chown(name, (uid_t)-1, (gid_t)-1));
+	note_stat(name);
+}
+
+/* Which chown(2) of no owner does, too. */
+static void only_the_owner_takes_the_bits_away_by_naming_no_owner(void)
+{
+	make_model();
+	for (int who = 0; who < 3; who++) {
+		char name[64];
+
+		snprintf(name, sizeof(name), "f%d", who);
+		make_program(name, TEST_UID, 06775);
+		if (who == 0) {
+			note_owner_named(name);
+		} else if (user_begin(who == 1 ? TEST_UID : OTHER_UID, OTHER_GID)) {
+			note_owner_named(name);
+			user_end();
+		}
+	}
+}
+
 /* --- other mounts ----------------------------------------------------------------------------- */
 
 static void same_with(const char *name, const char *options, sequence_function *sequence)
@@ -427,6 +500,8 @@ static const struct CMUnitTest tests[] = {
 	SAME(other_names_of_the_program_give_no_rights),
 	SAME(a_program_changed_in_source_gives_no_rights),
 	SAME(a_descriptor_from_before_gives_no_rights),
+	SAME(set_gid_of_a_group_goes_with_the_change_of_a_stranger),
+	SAME(only_the_owner_takes_the_bits_away_by_naming_no_owner),
 	cmocka_unit_test(nor_does_he_where_attributes_are_kept_for_ever),
 	cmocka_unit_test(nor_does_he_where_large_files_are_plain),
 };
