@@ -65,18 +65,11 @@ void op_bytes_changed(struct server *server, struct handle *handle)
 		backend_changed(server->direct, makedev(stx.stx_dev_major, stx.stx_dev_minor), stx.stx_ino);
 }
 
-bool op_caller_is_in_group(fuse_req_t req, gid_t gid)
+bool op_caller_is_in_group(fuse_req_t req, gid_t gid, bool unseen)
 {
-	gid_t groups[256];
-	int n;
+	const struct fuse_ctx *ctx = fuse_req_ctx(req);
 
-	if (fuse_req_ctx(req)->gid == gid)
-		return true;
-	n = fuse_req_getgroups(req, 256, groups);
-	for (int i = 0; i < n && i < 256; i++)
-		if (groups[i] == gid)
-			return true;
-	return false;
+	return ctx->gid == gid || caller_has_group(ctx->pid, gid, unseen);
 }
 
 void op_bits(fuse_req_t req, struct inode *inode, int kill, struct creds_bits *bits)
@@ -93,7 +86,8 @@ void op_bits(fuse_req_t req, struct inode *inode, int kill, struct creds_bits *b
 	if ((stx.stx_mode & (S_ISGID | S_IXGRP)) != S_ISGID)
 		return;
 	bits->group = stx.stx_gid;
-	bits->member = op_caller_is_in_group(req, stx.stx_gid);
+	/* gives nobody the group's rights: where the caller can't be seen it stays, as FUSE itself has it */
+	bits->member = op_caller_is_in_group(req, stx.stx_gid, true);
 	bits->stranger = !bits->member && stx.stx_gid == 0;
 }
 

@@ -98,7 +98,8 @@ void op_fill_entry(const struct server *server, const struct inode *dir, const s
  * CAP_FSETID (or OP_KILL_UNKNOWN where the request does not tell). */
 enum { OP_KEEP_BITS, OP_KILL_BITS, OP_KILL_UNKNOWN };
 void op_bits(fuse_req_t req, struct inode *inode, int kill, struct creds_bits *bits);
-bool op_caller_is_in_group(fuse_req_t req, gid_t gid);
+/* unseen: what to say of a caller whose supplementary groups can't be known. */
+bool op_caller_is_in_group(fuse_req_t req, gid_t gid, bool unseen);
 /*
  * For a change that only the file's owner may make, or who has the capability. The kernel compared the caller
  * with the owner that it was told of last; somebody may have given the file away behind the mount since. So

@@ -45,7 +45,7 @@ static bool acl_keeps_sgid(fuse_req_t req, struct inode *inode, const char *name
 	if (strcmp(name, ACL_ACCESS) != 0 || tree_statx(server_of(req)->tree, inode, &stx) < 0 ||
 		!(stx.stx_mode & S_ISGID))
 		return false;
-	return fuse_req_ctx(req)->uid == 0 || op_caller_is_in_group(req, stx.stx_gid);
+	return fuse_req_ctx(req)->uid == 0 || op_caller_is_in_group(req, stx.stx_gid, false);
 }
 
 static bool is_acl(const char *name)

@@ -3,6 +3,7 @@
 #include "tests/support/suite.h"
 #include "tests/support/tape.h"
 #include <fcntl.h>
+#include <glib.h>
 #include <grp.h>
 #include <linux/fs.h>
 #include <sched.h>
@@ -167,6 +168,85 @@ static void the_root_of_a_container_owns_what_its_users_own(void)
 	note_stat("foreign");
 }
 
+/* --- groups of callers ------------------------------------------------------------------------ */
+
+#define MANY_GROUPS 5000
+
+static void make_group_file(const char *name)
+{
+	NOTE(put_file(name, 20000, 1) | chown(name, OTHER_UID, EXTRA_GID) | chmod(name, 02666));
+	warm(name);
+}
+
+/* The caller is a member of the group, or not. */
+static void change_group_files(bool member)
+{
+	static const char *const names[] = {"written", "cut", "allocated"};
+	gid_t groups[MANY_GROUPS];
+
+	for (size_t i = 0; i < 3; i++)
+		make_group_file(names[i]);
+	for (gid_t i = 0; i < MANY_GROUPS; i++)
+		groups[i] = 1000 + i; /* the kernel sorts them */
+	groups[MANY_GROUPS - 1] = member ? EXTRA_GID : OTHER_GID;
+	if (user_begin(0, 0)) {
+		int fd;
+
+		NOTE(setgroups(MANY_GROUPS, groups) | setresgid(TEST_GID, TEST_GID, TEST_GID) |
+			setresuid(TEST_UID, TEST_UID, TEST_UID));
+		fd = NOTE_FD(open("written", O_WRONLY));
+		NOTE(put(fd, 100, 0, 2));
+		NOTE(truncate("cut", 100));
+		fd = NOTE_FD(open("allocated", O_WRONLY));
+		NOTE(fallocate(fd, 0, 0, 30000));
+		user_end();
+	}
+	for (size_t i = 0; i < 3; i++)
+		note_stat(names[i]);
+}
+
+static void members_keep_set_gid(void)
+{
+	change_group_files(true);
+}
+
+static void strangers_do_not_keep_set_gid(void)
+{
+	change_group_files(false);
+}
+
+/* A program that starts the daemon in a PID namespace of its own. */
+static void make_starter(char path[PATH_MAX])
+{
+	FILE *file;
+
+	snprintf(path, PATH_MAX, "%.3000s/starter", config.base);
+	file = fopen(path, "we");
+	if (!file)
+		fail_msg("%s: %s", path, strerror(errno));
+	fprintf(file, "#!/bin/sh\nexec unshare --pid --fork --kill-child '%s' \"$@\"\n", getenv("SIEVEFS"));
+	fclose(file);
+	assert_return_code(chmod(path, 0755), errno);
+}
+
+static void members_outside_of_the_daemons_pid_namespace_keep_set_gid(void **state)
+{
+	struct mount first = mounted;
+	void *sequence = (void *)members_keep_set_gid;
+	g_autofree char *sievefs = g_strdup(getenv("SIEVEFS"));
+	char starter[PATH_MAX];
+
+	if (config.bare)
+		SKIP_TEST("a bare directory has no daemon");
+	make_starter(starter);
+	setenv("SIEVEFS", starter, 1);
+	mount_start(&mounted, "inside", NULL);
+	setenv("SIEVEFS", sievefs, 1);
+	tape_same(&sequence);
+	mount_stop(&mounted, MOUNT_END_UMOUNT);
+	mounted = first;
+}
+
 /* Binds `from` to `to` with the user and group 0 of `from` as FIRST_ID. */
 static int bind_idmapped(const char *from, const char *to)
 {
@@ -276,6 +356,9 @@ static const struct CMUnitTest tests[] = {
 	SAME(who_was_given_a_file_changes_all_of_it),
 	SAME(the_root_of_a_container_owns_what_its_users_own),
 	cmocka_unit_test(the_users_of_an_idmapped_source_own_what_is_theirs),
+	SAME(members_keep_set_gid),
+	SAME(strangers_do_not_keep_set_gid),
+	cmocka_unit_test(members_outside_of_the_daemons_pid_namespace_keep_set_gid),
 	cmocka_unit_test(the_shell_that_mounts_does_not_limit_the_size_of_files),
 };
 
