@@ -5,10 +5,11 @@
 #define LUSTRE_SUPER_MAGIC 0x0bd00bd0 /* not in linux/magic.h */
 
 static const struct fstype fstypes[] = {
-	{EXT4_SUPER_MAGIC, "ext4", .local = true, .fine_stamps = true}, /* ext2 and ext3 too */
+	{EXT4_SUPER_MAGIC, "ext4", .local = true, .fine_stamps = true,
+		.keeps_reserve = true}, /* ext2 and ext3 too */
 	{XFS_SUPER_MAGIC, "xfs", .local = true, .fine_stamps = true},
 	{BTRFS_SUPER_MAGIC, "btrfs", .local = true, .fine_stamps = true},
-	{F2FS_SUPER_MAGIC, "f2fs", .local = true},
+	{F2FS_SUPER_MAGIC, "f2fs", .local = true, .keeps_reserve = true},
 	{TMPFS_MAGIC, "tmpfs", .local = true, .in_memory = true, .fine_stamps = true},
 	{RAMFS_MAGIC, "ramfs", .local = true, .in_memory = true},
 	{FUSE_SUPER_MAGIC, "fuse", .forgets_handles = true, .may_be_stacked = true, .hides_mappings = true},

@@ -17,8 +17,9 @@ struct fstype {
 	 * otherwise, as overlayfs, which may lie on anything.
 	 */
 	bool local;
-	bool in_memory;   /* the page cache is the file */
-	bool fine_stamps; /* has multigrain timestamps on Linux 6.13 and newer */
+	bool in_memory;     /* the page cache is the file */
+	bool fine_stamps;   /* has multigrain timestamps on Linux 6.13 and newer */
+	bool keeps_reserve; /* has blocks that only root, or a user chosen by him, may take */
 	/* A file handle (name_to_handle_at) may be good only while somebody remembers the file. A FUSE daemon
 	 * forgets most files with the kernel, and nothing tells those that do not. */
 	bool forgets_handles;

@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include "fs/copy_impl.h"
+#include "fs/creds.h"
 #include "fs/log.h"
+#include "fs/space.h"
 
 #define SYNC_STEP (64 * 1024)
 #define SYNC_PAGE 4096
@@ -87,6 +89,7 @@ bool copy_is_ahead(struct server *server, struct inode *inode)
 
 int copy_sync_if_ahead(struct server *server, struct inode *inode, struct object *object)
 {
+	bool as_user;
 	int fd, r;
 
 	/* a copy that is stale, or that the file was not tied to meanwhile, must not be written over newer
@@ -96,7 +99,10 @@ int copy_sync_if_ahead(struct server *server, struct inode *inode, struct object
 	fd = tree_open(server->tree, inode, O_RDWR | O_NOATIME);
 	if (fd < 0)
 		return note_attempt(server, object, fd);
+	/* who stored is not known: not root */
+	as_user = space_begin(tree_space(inode), CREDS_NOBODY, fd, object->entry.size);
 	r = write_back(server, object, fd);
+	space_end(as_user);
 	close(fd);
 	/* whether or not all could be written: where the two differ the copy is right */
 	copy_restamp(server, inode, object, true, false);

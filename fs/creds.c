@@ -110,6 +110,28 @@ void creds_bits_end(const struct creds_bits *bits)
 		setfsgid(0);
 }
 
+void creds_nobody_begin(void)
+{
+	if (privileged)
+		setfsuid(CREDS_NOBODY);
+}
+
+void creds_user_begin(uid_t uid)
+{
+	if (!privileged)
+		return;
+	setfsuid(uid);
+	caps_set(caps_base);
+}
+
+void creds_user_end(void)
+{
+	if (!privileged)
+		return;
+	setfsuid(0);
+	caps_set(caps_base);
+}
+
 void creds_owner_begin(uid_t uid, gid_t gid)
 {
 	if (!privileged)

@@ -37,6 +37,12 @@ struct creds_bits {
 void creds_bits_begin(const struct creds_bits *bits);
 void creds_bits_end(const struct creds_bits *bits);
 
+/* Makes this thread a user, with the daemon's capabilities: what it takes of a file system's space is as he
+ * may. The second: a user that nobody is, without the capabilities over files, for calls that need none. */
+void creds_user_begin(uid_t uid);
+void creds_nobody_begin(void);
+void creds_user_end(void);
+
 /*
  * Makes this thread a user without rights over the files of others, for what only a file's owner may do: the
  * backing file system then knows at the moment of the change whether he is. It may be a file of his with

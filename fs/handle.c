@@ -32,8 +32,8 @@ int handle_fd(struct server *server, struct handle *handle)
 int handle_bytes(struct server *server, struct handle *handle, struct backend_file **ret)
 {
 	struct backend_file *file = handle->bytes, *none = NULL;
-	struct backend *backend =
-		handle->lane == LANE_DIRECT && !handle->privileged_bits ? server->direct : server->buffered;
+	bool direct = handle->lane == LANE_DIRECT && !handle->privileged_bits && !handle->through_cache;
+	struct backend *backend = direct ? server->direct : server->buffered;
 	struct backend_open how = {0};
 	int r;
 

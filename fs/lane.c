@@ -11,9 +11,11 @@
 #include "backends/backend.h"
 #include "fs/backing_id.h"
 #include "fs/copy.h"
+#include "fs/creds.h"
 #include "fs/generic_options.h"
 #include "fs/handle.h"
 #include "fs/lock.h"
+#include "fs/space.h"
 #include "fs/threads.h"
 
 /* Not an errno: the backing file must be opened first, outside the inode's lock. */
@@ -31,7 +33,8 @@ struct opening {
 	struct rule_decision rule;
 	enum lane wish;
 	bool writes;
-	bool refreshed; /* a copy, which may have grown */
+	bool writes_as_user; /* and must not take what the file system keeps for root */
+	bool refreshed;      /* a copy, which may have grown */
 };
 
 static bool may_write(int open_flags)
@@ -57,6 +60,22 @@ static int tie_served(struct opening *o)
 	return 0;
 }
 
+/*
+ * The kernel writes with the rights of the thread that registers the file, for all who open it. Those of root
+ * where nobody else is to write: who only reads takes no space, and changing the user takes time.
+ */
+static int32_t register_backing(const struct opening *o)
+{
+	int32_t id;
+
+	if (o->writes_as_user)
+		creds_nobody_begin();
+	id = backing_id_open(o->server->session, o->handle->fd);
+	if (o->writes_as_user)
+		creds_user_end();
+	return id;
+}
+
 static int tie_backing(struct opening *o)
 {
 	struct inode *inode = o->handle->inode;
@@ -64,7 +83,8 @@ static int tie_backing(struct opening *o)
 	if (inode->binding == UNBOUND) {
 		if (o->handle->fd < 0)
 			return NEEDS_FD;
-		inode->backing_id = backing_id_open(o->server->session, o->handle->fd);
+		inode->for_root = !o->writes_as_user;
+		inode->backing_id = register_backing(o);
 		if (inode->backing_id < 0) {
 			/* a stacked file system, or one without read_iter: this file is served */
 			log_once(LOG_LEVEL_WARNING,
@@ -78,6 +98,11 @@ static int tie_backing(struct opening *o)
 	}
 	o->info->backing_id = inode->backing_id;
 	o->handle->lane = o->wish == LANE_DIRECT ? LANE_DIRECT : LANE_PLAIN;
+	if (o->handle->lane == LANE_PLAIN && o->writes_as_user && inode->for_root) {
+		/* the daemon writes for him, as he may */
+		o->handle->lane = LANE_DIRECT;
+		o->handle->through_cache = true;
+	}
 	o->info->direct_io = o->handle->lane == LANE_DIRECT;
 	return 0;
 }
@@ -290,8 +315,8 @@ static bool may_close_quietly(const struct server *server, const struct handle *
 	       ((handle->lane == LANE_PLAIN || handle->lane == LANE_DIRECT) && tree_close_is_silent(inode));
 }
 
-int lane_open(struct server *server, struct inode *inode, int open_flags, int fd, struct fuse_file_info *info,
-	struct handle **ret)
+int lane_open(struct server *server, struct inode *inode, uid_t uid, int open_flags, int fd,
+	struct fuse_file_info *info, struct handle **ret)
 {
 	struct handle *handle = calloc(1, sizeof(*handle));
 	struct opening o = {
@@ -307,6 +332,7 @@ int lane_open(struct server *server, struct inode *inode, int open_flags, int fd
 	handle->open_flags = open_flags;
 	handle->executes = info->flags & FMODE_EXEC;
 	handle->inode = tree_hold(server->tree, inode);
+	o.writes_as_user = o.writes && uid != 0 && creds_privileged() && tree_space(inode)->kept;
 	r = tree_statx(server->tree, inode, &o.stx);
 	if (r == 0) {
 		o.wish = wish_of(server, handle, info->flags, &o.stx);

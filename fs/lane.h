@@ -16,8 +16,8 @@ struct fuse_file_info;
  * Decides the lane, ties the inode and fills in info. fd: the backing file if the caller opened it already
  * (create), else -1; it is the handle's from here on, also after a failure. Returns 0 or -errno.
  */
-int lane_open(struct server *server, struct inode *inode, int open_flags, int fd, struct fuse_file_info *info,
-	struct handle **ret);
+int lane_open(struct server *server, struct inode *inode, uid_t uid, int open_flags, int fd,
+	struct fuse_file_info *info, struct handle **ret);
 
 /* Refreshes the handle's copy, if it has one, from the backing file. */
 void lane_follow(struct server *server, struct handle *handle);

@@ -10,6 +10,7 @@
 #include "fs/creds.h"
 #include "fs/handle.h"
 #include "fs/server.h"
+#include "fs/space.h"
 
 /* ops_entry.c: names */
 void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);

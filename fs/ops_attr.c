@@ -197,18 +197,23 @@ static int truncate_file(struct server *server, struct inode *inode, struct hand
 	return r;
 }
 
-static int set_size(struct server *server, struct inode *inode, struct handle *handle, off_t size,
-	const struct creds_bits *bits)
+static int set_size(const struct attr_change *change, struct handle *handle, const struct creds_bits *bits)
 {
+	struct server *server = server_of(change->req);
+	struct inode *inode = change->inode;
+	off_t size = change->attr->st_size;
+	bool fresh = false, as_user;
 	struct object *copy;
 	struct statx stx;
-	bool fresh = false;
 	int r;
 
 	copy = copy_change_begin(server, inode, &fresh);
+	/* a block's rest is zeroed, and data that lay in the inode moves out */
+	as_user = space_begin(tree_space(inode), fuse_req_ctx(change->req)->uid, change->fd, 1);
 	creds_bits_begin(bits);
 	r = truncate_file(server, inode, handle, size);
 	creds_bits_end(bits);
+	space_end(as_user);
 	if (r == 0 && copy)
 		cache_truncate(server->cache, copy, (uint64_t)size);
 	copy_change_end(server, inode, copy, fresh);
@@ -242,7 +247,7 @@ static int set_attributes(struct attr_change *change, struct handle *handle)
 		/* libfuse hands FATTR_KILL_SUIDGID through under this name */
 		op_bits(change->req, change->inode,
 			to_set & FUSE_SET_ATTR_KILL_SUID ? OP_KILL_BITS : OP_KEEP_BITS, &bits);
-		r = set_size(server_of(change->req), change->inode, handle, change->attr->st_size, &bits);
+		r = set_size(change, handle, &bits);
 	}
 	if (r == 0 && to_set & (FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME)) {
 		owned.capability = CAP_FOWNER;

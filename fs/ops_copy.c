@@ -48,12 +48,14 @@ static void follow_in_cache(
 
 static ssize_t copy_step(struct range_copy *copy, int from, int to, off_t in, off_t out, size_t size)
 {
+	bool as_user = space_begin(tree_space(copy->to->inode), fuse_req_ctx(copy->work.req)->uid, to, size);
 	ssize_t n;
 
 	creds_bits_begin(&copy->bits);
 	n = copy_file_range(from, &in, to, &out, size, 0);
 	n = n < 0 ? -errno : n;
 	creds_bits_end(&copy->bits);
+	space_end(as_user);
 	return n;
 }
 

@@ -11,6 +11,8 @@
 #include "fs/durable.h"
 #include "fs/ops.h"
 
+#define DIR_BLOCK 4096 /* that a directory may take for a further name */
+
 static void reply_entry(fuse_req_t req, const struct inode *dir, struct inode *inode, const struct statx *stx)
 {
 	struct server *server = server_of(req);
@@ -155,10 +157,12 @@ void op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const cha
 	make(req, parent, &(struct making){.name = name, .target = target, .mode = S_IFLNK});
 }
 
-static int link_to(struct server *server, struct inode *inode, struct inode *dir, const char *name)
+static int link_to(fuse_req_t req, struct inode *inode, struct inode *dir, const char *name)
 {
+	struct server *server = server_of(req);
 	char path[TREE_PATH_SIZE];
 	int fd, dir_fd, r;
+	bool as_user;
 
 	fd = tree_fd_get(server->tree, inode);
 	if (fd < 0)
@@ -167,7 +171,9 @@ static int link_to(struct server *server, struct inode *inode, struct inode *dir
 	r = dir_fd;
 	if (dir_fd >= 0) {
 		tree_fd_path(fd, path);
+		as_user = space_begin(tree_space(dir), fuse_req_ctx(req)->uid, dir_fd, DIR_BLOCK);
 		r = linkat(AT_FDCWD, path, dir_fd, name, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
+		space_end(as_user);
 		tree_fd_put(server->tree, dir);
 	}
 	tree_fd_put(server->tree, inode);
@@ -188,7 +194,7 @@ void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *name
 	if (!dir)
 		return;
 	fresh = copy_attributes_begin(server, inode);
-	r = link_to(server, inode, dir, name);
+	r = link_to(req, inode, dir, name);
 	copy_attributes_end(server, inode, fresh && r == 0);
 	if (r == 0)
 		r = durable_names(server, dir);
@@ -231,10 +237,12 @@ void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 	remove_name(req, parent, name, AT_REMOVEDIR);
 }
 
-static int rename_at(struct server *server, struct inode *dir, const char *name, struct inode *new_dir,
+static int rename_at(fuse_req_t req, struct inode *dir, const char *name, struct inode *new_dir,
 	const char *new_name, unsigned flags)
 {
+	struct server *server = server_of(req);
 	int from, to, r;
+	bool as_user;
 
 	from = tree_fd_get(server->tree, dir);
 	if (from < 0)
@@ -242,7 +250,9 @@ static int rename_at(struct server *server, struct inode *dir, const char *name,
 	to = tree_fd_get(server->tree, new_dir);
 	r = to;
 	if (to >= 0) {
+		as_user = space_begin(tree_space(new_dir), fuse_req_ctx(req)->uid, to, DIR_BLOCK);
 		r = renameat2(from, name, to, new_name, flags) < 0 ? -errno : 0;
+		space_end(as_user);
 		tree_fd_put(server->tree, new_dir);
 	}
 	tree_fd_put(server->tree, dir);
@@ -263,7 +273,7 @@ void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t n
 		return;
 	if (!(flags & (RENAME_NOREPLACE | RENAME_EXCHANGE)))
 		leaving = tree_before_unlink(server->tree, new_dir, new_name);
-	r = rename_at(server, dir, name, new_dir, new_name, flags);
+	r = rename_at(req, dir, name, new_dir, new_name, flags);
 	tree_after_unlink(server->tree, leaving, r == 0);
 	if (r == 0) {
 		tree_note_name(server->tree, new_dir, new_name);

@@ -88,7 +88,8 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 	if (info->flags & O_TRUNC)
 		r = truncate_on_open(req, inode, info, &fd);
 	if (r >= 0)
-		r = lane_open(server, inode, info->flags & HANDLE_FLAGS, fd, info, &handle);
+		r = lane_open(
+			server, inode, fuse_req_ctx(req)->uid, info->flags & HANDLE_FLAGS, fd, info, &handle);
 	else if (fd >= 0)
 		close(fd);
 	if (r < 0) {
@@ -162,7 +163,7 @@ static void reply_create(
 	if (!name)
 		tree_keep(server->tree, inode, fd);
 	fd = with_its_times(server, inode, fd, info->flags);
-	r = lane_open(server, inode, info->flags & HANDLE_FLAGS, fd, info, &handle);
+	r = lane_open(server, inode, fuse_req_ctx(req)->uid, info->flags & HANDLE_FLAGS, fd, info, &handle);
 	if (r < 0) {
 		tree_put(server->tree, inode, 1);
 		op_reply(req, r);
@@ -324,13 +325,16 @@ static void fallocate_run(struct op_work *op)
 	struct server *server = server_of(op->req);
 	int fd = handle_fd(server, work->handle), r = fd;
 	struct object *copy;
-	bool fresh = false;
+	bool fresh = false, as_user;
 
 	if (fd >= 0) {
 		copy = copy_change_begin(server, work->handle->inode, &fresh);
+		as_user = space_begin(tree_space(work->handle->inode), fuse_req_ctx(op->req)->uid, fd,
+			(uint64_t)work->length);
 		creds_bits_begin(&work->bits);
 		r = fallocate(fd, work->mode, work->offset, work->length) < 0 ? -errno : 0;
 		creds_bits_end(&work->bits);
+		space_end(as_user);
 		if (r == 0 && copy)
 			fallocate_copy(server, copy, work);
 		if (r == 0)

@@ -116,6 +116,7 @@ struct plain_write {
 	const char *buf;
 	size_t size;
 	off_t offset;
+	uid_t uid; /* whose space is taken */
 	struct creds_bits bits;
 	int flags; /* RWF_APPEND, RWF_DSYNC, RWF_SYNC */
 	bool writepage;
@@ -172,15 +173,17 @@ static ssize_t write_both(struct server *server, struct plain_write *w)
 	struct inode *inode = w->handle->inode;
 	int fd = handle_fd(server, w->handle);
 	struct object *copy;
-	bool fresh = false;
+	bool fresh = false, as_user;
 	ssize_t n;
 
 	if (fd < 0)
 		return fd;
 	copy = copy_change_begin(server, inode, &fresh);
+	as_user = space_begin(tree_space(inode), w->uid, fd, w->size);
 	creds_bits_begin(&w->bits);
 	n = w->writepage ? write_mapped(fd, w) : write_all(fd, w->buf, w->size, w->offset, w->flags);
 	creds_bits_end(&w->bits);
+	space_end(as_user);
 	if (w->flags & RWF_APPEND && n > 0)
 		w->offset = offset_of_append(fd, n);
 	if (copy && n > 0)
@@ -280,7 +283,8 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_
 	int sync = sync_of(handle, info);
 	struct plain_write *w;
 
-	if (handle->lane == LANE_DIRECT && !append && !privileged) {
+	if (handle->lane == LANE_DIRECT && !append && !privileged &&
+		!space_is_short(tree_space(handle->inode), fuse_req_ctx(req)->uid, handle->fd, size)) {
 		write_direct(req, handle, buf, size, offset, sync);
 		return;
 	}
@@ -295,6 +299,8 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_
 		.buf = buf,
 		.size = size,
 		.offset = offset,
+		/* who stored is not known: not root */
+		.uid = info->writepage ? CREDS_NOBODY : fuse_req_ctx(req)->uid,
 		.flags = (append ? RWF_APPEND : 0) | sync,
 		.writepage = info->writepage,
 		.bits.keep = info->writepage,

@@ -73,21 +73,31 @@ static int set_xattr(void *arg)
 	return r;
 }
 
+static int set_xattr_in_space(fuse_req_t req, struct inode *inode, int fd, struct xattr_change *what)
+{
+	bool as_user = space_begin(tree_space(inode), fuse_req_ctx(req)->uid, fd, what->size);
+	int r = set_xattr(what);
+
+	space_end(as_user);
+	return r;
+}
+
 static void change(fuse_req_t req, fuse_ino_t ino, struct xattr_change *what)
 {
 	struct server *server = server_of(req);
 	struct inode *inode = op_inode(req, ino);
 	char path[TREE_PATH_SIZE];
 	bool fresh;
-	int r;
+	int fd, r;
 
 	if (!inode)
 		return;
-	r = path_get(req, inode, path);
-	if (r < 0) {
-		op_reply(req, r);
+	fd = tree_fd_get(server->tree, inode);
+	if (fd < 0) {
+		op_reply(req, fd);
 		return;
 	}
+	tree_fd_path(fd, path);
 	what->path = path;
 	what->bits.keep = what->value && acl_keeps_sgid(req, inode, what->name);
 	fresh = copy_attributes_begin(server, inode);
@@ -98,7 +108,7 @@ static void change(fuse_req_t req, fuse_ino_t ino, struct xattr_change *what)
 					     .change = set_xattr,
 					     .arg = what});
 	else
-		r = set_xattr(what);
+		r = set_xattr_in_space(req, inode, fd, what);
 	copy_attributes_end(server, inode, fresh);
 	path_put(req, inode);
 	op_reply(req, r == 0 ? durable_inode(server, inode) : r);

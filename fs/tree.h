@@ -22,6 +22,7 @@
 struct tree;
 struct object;
 struct tree_mount;
+struct space;
 
 /* To what the kernel has tied an inode while it is open; see fs/lane.h. */
 enum binding {
@@ -62,6 +63,7 @@ struct inode {
 	uint8_t locks_inside : 1; /* a directory of files that have been locked: its names are not cached */
 	uint8_t lingers : 1;      /* was tied to the backing file: a mapping of that may have stayed */
 	uint8_t privileged : 1;   /* was given set-uid or set-gid by this mount: perhaps while it was open */
+	uint8_t for_root : 1; /* tied to the backing file with root's rights to its file system's reserve */
 
 	unsigned char handle[]; /* empty where the nodeid holds it */
 };
@@ -161,6 +163,8 @@ bool tree_has_fine_stamps(const struct inode *inode);
 bool tree_close_is_silent(const struct inode *inode);
 /* Whether a file may be mapped without a lease's telling. */
 bool tree_hides_mappings(const struct inode *inode);
+/* The space of the file system that inode lies on. */
+struct space *tree_space(const struct inode *inode);
 /* An inode number of the file system that inode lies on, as the mount reports it. */
 uint64_t tree_ino(const struct inode *inode, uint64_t ino);
 

@@ -27,6 +27,11 @@ bool tree_has_fine_stamps(const struct inode *inode)
 	return inode->mount->fine_stamps;
 }
 
+struct space *tree_space(const struct inode *inode)
+{
+	return &inode->mount->space;
+}
+
 bool tree_close_is_silent(const struct inode *inode)
 {
 	return inode->mount->local;

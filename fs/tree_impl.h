@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <sys/stat.h>
 
+#include "fs/space.h"
 #include "fs/tree.h"
 
 #define STATX_WANTED (STATX_BASIC_STATS | STATX_BTIME)
@@ -41,6 +42,7 @@ struct tree_mount {
 	bool local;                 /* a close has nothing to report */
 	_Atomic bool nosuid, nodev; /* of a file system below the root's; that one's are the mount's own */
 	struct tree_route *route;   /* to its mount point, under routes_lock; NULL for the root's */
+	struct space space;
 	/* under mounts_lock */
 	int fd;       /* any file of it, for open_by_handle_at; -1 if handles do not work or while idle */
 	int quiet_fd; /* the same on a mount that leaves access times alone; else negative */

@@ -86,6 +86,7 @@ static struct tree_mount *mount_new(const struct tree *tree, dev_t dev, int fd, 
 	mount->has_handles = mount->fd >= 0;
 	mount->recent = true;
 	mount->local = type->local;
+	mount->space.kept = type->keeps_reserve;
 	mount->hides_mappings = type->hides_mappings;
 	mount->fine_stamps = type->fine_stamps && kernel_has_fine_stamps();
 	if (below) {

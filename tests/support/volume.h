@@ -7,6 +7,9 @@
  * `dir`/image, mounted on `point`; both are made. Skips the test where there is none. The suite unmounts what
  * is left. */
 void volume_make(const char *dir, const char *point, const char *type, const char *size);
+/* The same with options of mkfs's. */
+void volume_make_with(
+	const char *dir, const char *point, const char *type, const char *size, const char *mkfs);
 
 /* Of an ext4 volume: what is not on its disk by now is lost, and nothing works any more until it is mounted
  * again. */
