@@ -2,22 +2,18 @@
  * A set-uid program whose contents somebody else changes gives its owner's rights to nobody, from that moment
  * on: each way to change it, and then it is run at once. The program is this one.
  */
+#include "tests/mount/users/ways.h"
 #include "tests/support/suite.h"
 #include "tests/support/tape.h"
 #include <fcntl.h>
-#include <linux/falloc.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #define WHO "--who"
-#define PAGE 4096
 
 enum who { WHO_OWNER = 1, WHO_GROUP = 2 };
 
@@ -46,6 +42,8 @@ static int run(const char *name, int fd)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -status;
 }
 
+static const char *other_way; /* to SOURCE: NULL for itself */
+
 /* The path in SOURCE of a file in the current directory. */
 static const char *behind(const char *name)
 {
@@ -55,166 +53,14 @@ static const char *behind(const char *name)
 
 	if (!getcwd(here, sizeof(here)) || strncmp(here, mounted.point, point) != 0)
 		return name;
-	snprintf(path, sizeof(path), "%.2000s%.1000s/%s", mounted.source, here + point, name);
+	snprintf(path, sizeof(path), "%.2000s%.1000s/%s", other_way ? other_way : mounted.source,
+		here + point, name);
 	return path;
 }
 
-/* --- the ways --------------------------------------------------------------------------------- */
-
-struct model {
-	int fd;
-	char *data;
-	size_t size;
-};
-
-static struct model model;
-
-static void write_only(int fd)
-{
-	NOTE(pwrite(fd, model.data, model.size, 0) == (ssize_t)model.size);
-}
-
-static void write_first_byte(int fd)
-{
-	NOTE(pwrite(fd, model.data, 1, 0));
-}
-
-static void append_byte(int fd)
-{
-	NOTE(write(fd, "", 1));
-}
-
-static void truncate_open(int fd)
-{
-	NOTE(ftruncate(fd, (off_t)model.size + 100));
-}
-
-static void truncate_to_same(int fd)
-{
-	NOTE(ftruncate(fd, (off_t)model.size));
-}
-
-static void allocate(int fd)
-{
-	NOTE(fallocate(fd, 0, (off_t)model.size, PAGE));
-}
-
-static void allocate_behind_the_end(int fd)
-{
-	NOTE(fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)model.size, PAGE));
-}
-
-static void punch_behind_the_end(int fd)
-{
-	NOTE(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)model.size + PAGE, PAGE));
-}
-
-static void copy_range(int fd)
-{
-	off_t from = 0, to = 0;
-
-	NOTE(copy_file_range(model.fd, &from, fd, &to, model.size, 0) > 0);
-}
-
-static void send_file(int fd)
-{
-	off_t from = 0;
-
-	NOTE(sendfile(fd, model.fd, &from, model.size) > 0);
-}
-
-static void splice_in(int fd)
-{
-	int ends[2];
-	off_t to = 0;
-
-	NOTE(pipe(ends) | (write(ends[1], model.data, PAGE) - PAGE));
-	NOTE(splice(ends[0], NULL, fd, &to, PAGE, 0));
-	close(ends[0]);
-	close(ends[1]);
-}
-
-static void write_directly(int fd)
-{
-	char *buf = aligned_alloc(PAGE, PAGE);
-
-	memcpy(buf, model.data, PAGE);
-	NOTE(pwrite(fd, buf, PAGE, 0));
-	free(buf);
-}
-
-static void store(int fd)
-{
-	char *map = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-
-	NOTE(map == MAP_FAILED);
-	memcpy(map, model.data, 100);
-	munmap(map, PAGE);
-}
-
-static void write_and_store(int fd)
-{
-	store(fd);
-	write_first_byte(fd);
-}
-
-static void set_attribute(int fd)
-{
-	NOTE(fsetxattr(fd, "user.x", "x", 1, 0));
-}
-
-static void set_access(int fd)
-{
-	/* user::rwx group::rwx other::r-x */
-	static const uint32_t acl[] = {2, 0x70001, -1, 0x70004, -1, 0x50020, -1};
-
-	NOTE(fsetxattr(fd, "system.posix_acl_access", acl, sizeof(acl), 0));
-}
-
-static void touch(int fd)
-{
-	NOTE(futimens(fd, NULL));
-}
-
-static void change_owner(int fd)
-{
-	NOTE(fchown(fd, (uid_t)-1, TEST_GID));
-	NOTE(fchown(fd, TEST_UID, (gid_t)-1));
-}
-
-static void read_byte(int fd)
-{
-	note_pread(fd, 1, 0);
-}
-
-static void nothing(int fd)
-{
-	(void)fd;
-}
-
-static const struct way {
-	const char *name;
-	int flags;
-	void (*change)(int fd);
-} ways[] = {
-	{"write", O_WRONLY, write_only}, {"write-byte", O_WRONLY, write_first_byte},
-	{"write-both", O_RDWR, write_only}, {"append", O_WRONLY | O_APPEND, append_byte},
-	{"empty", O_WRONLY | O_TRUNC, write_only}, {"empty-both", O_RDWR | O_TRUNC, write_only},
-	{"synchronous", O_WRONLY | O_SYNC, write_first_byte}, {"direct", O_WRONLY | O_DIRECT, write_directly},
-	{"ftruncate", O_WRONLY, truncate_open}, {"ftruncate-same", O_RDWR, truncate_to_same},
-	{"fallocate", O_WRONLY, allocate}, {"fallocate-keep", O_RDWR, allocate_behind_the_end},
-	{"punch", O_WRONLY, punch_behind_the_end}, {"copy", O_WRONLY, copy_range},
-	{"sendfile", O_WRONLY, send_file}, {"splice", O_WRONLY, splice_in}, {"store", O_RDWR, store},
-	{"store-write", O_RDWR, write_and_store}, {"xattr", O_WRONLY, set_attribute},
-	{"acl", O_WRONLY, set_access}, {"touch", O_WRONLY, touch}, {"chown", O_RDONLY, change_owner},
-	{"read", O_RDONLY, read_byte}, {"empty-reader", O_RDONLY | O_TRUNC, nothing},
-	{"truncate", O_PATH, NULL}, /* by its name */
-};
-
 /* --- programs and those who change them ------------------------------------------------------- */
 
-/* Through SOURCE: a stream into a new file is written past the page cache on some lanes, which is not the
- * point. */
+/* In SOURCE: the mount has seen nobody write it. */
 static int put_program(const char *name)
 {
 	char path[PATH_MAX];
@@ -275,11 +121,6 @@ static void change_and_run(const struct way *way, const char *changed, const cha
 	close(fd);
 	note_rights(name);
 }
-
-#define EACH_WAY(way)                              \
-	const struct way *way = ways;              \
-	way < ways + sizeof(ways) / sizeof(*ways); \
-	way++
 
 static void who_changes_a_program_does_not_get_its_owners_rights(void)
 {
@@ -487,6 +328,23 @@ static void nor_does_he_where_attributes_are_kept_for_ever(void **state)
 	same_with("exclusive", "coherence=exclusive", who_changes_a_program_does_not_get_its_owners_rights);
 }
 
+static void nor_does_he_through_a_second_mount(void **state)
+{
+	void *sequence = (void *)a_program_changed_in_source_gives_no_rights;
+	static struct mount second;
+	char source[PATH_MAX];
+
+	if (config.bare)
+		SKIP_TEST("a bare directory has no second mount");
+	snprintf(source, sizeof(source), "%.3000s/second.source", config.base);
+	assert_return_code(symlink(mounted.source, source), errno);
+	mount_start(&second, "second", "coherence=exclusive");
+	other_way = second.point;
+	tape_same(&sequence);
+	other_way = NULL;
+	mount_stop(&second, MOUNT_END_UMOUNT);
+}
+
 static void nor_does_he_where_large_files_are_plain(void **state)
 {
 	same_with("large", "small_max=4K,large_min=4K,large=plain",
@@ -503,6 +361,7 @@ static const struct CMUnitTest tests[] = {
 	SAME(set_gid_of_a_group_goes_with_the_change_of_a_stranger),
 	SAME(only_the_owner_takes_the_bits_away_by_naming_no_owner),
 	cmocka_unit_test(nor_does_he_where_attributes_are_kept_for_ever),
+	cmocka_unit_test(nor_does_he_through_a_second_mount),
 	cmocka_unit_test(nor_does_he_where_large_files_are_plain),
 };
 
