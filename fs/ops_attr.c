@@ -155,6 +155,7 @@ static int change_nothing(struct attr_change *change)
 		.change = set_owner,
 		.arg = change,
 	};
+	struct attr_change only_mode = *change;
 	struct creds_bits bits;
 	struct stat attr = {0};
 	struct statx stx;
@@ -169,8 +170,8 @@ static int change_nothing(struct attr_change *change)
 	if (r < 0)
 		return r;
 	attr.st_mode = stx.stx_mode & 07777 & ~(mode_t)S_ISGID;
-	change->attr = &attr;
-	return set_mode(change);
+	only_mode.attr = &attr;
+	return set_mode(&only_mode);
 }
 
 /* By the handle where there is one: whoever has a file open for writing may truncate it whatever its mode
