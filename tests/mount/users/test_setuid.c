@@ -8,18 +8,23 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/capability.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #define WHO "--who"
 
-enum who { WHO_OWNER = 1, WHO_GROUP = 2 };
+enum who { WHO_OWNER = 1, WHO_GROUP = 2, WHO_CAPABLE = 4 };
 
 static int say_who(void)
 {
-	return (geteuid() != getuid() ? WHO_OWNER : 0) | (getegid() != getgid() ? WHO_GROUP : 0);
+	cap_t none = cap_init(), own = cap_get_proc();
+
+	return (geteuid() != getuid() ? WHO_OWNER : 0) | (getegid() != getgid() ? WHO_GROUP : 0) |
+	       (geteuid() && cap_compare(none, own) ? WHO_CAPABLE : 0);
 }
 
 /* What the program gives to who runs it. */
@@ -143,6 +148,24 @@ static void who_changes_his_program_does_not_get_its_groups_rights(void)
 		tape_text("%s\n", way->name);
 		make_program(way->name, TEST_UID, 02775);
 		if (user_begin(TEST_UID, TEST_GID)) {
+			change_and_run(way, way->name, way->name);
+			user_end();
+		}
+	}
+}
+
+static void who_changes_a_program_does_not_get_its_capabilities(void)
+{
+	/* effective and permitted cap_net_raw, revision 2 */
+	static const unsigned char capability[20] = {1, 0, 0, 2, 0, 0x20};
+
+	make_model();
+	for (EACH_WAY(way)) {
+		tape_text("%s\n", way->name);
+		make_program(way->name, 0, 0775);
+		NOTE(setxattr(way->name, "security.capability", capability, sizeof(capability), 0));
+		if (change_begin()) {
+			tape_text("before: %d\n", run(way->name, -1));
 			change_and_run(way, way->name, way->name);
 			user_end();
 		}
@@ -354,6 +377,7 @@ static void nor_does_he_where_large_files_are_plain(void **state)
 static const struct CMUnitTest tests[] = {
 	SAME(who_changes_a_program_does_not_get_its_owners_rights),
 	SAME(who_changes_his_program_does_not_get_its_groups_rights),
+	SAME(who_changes_a_program_does_not_get_its_capabilities),
 	SAME(a_program_that_others_have_open_gives_no_rights_either),
 	SAME(other_names_of_the_program_give_no_rights),
 	SAME(a_program_changed_in_source_gives_no_rights),
