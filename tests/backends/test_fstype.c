@@ -57,6 +57,14 @@ static void only_fuse_forgets_the_handles_that_it_gave(void **state)
 	assert_false(fstype_find(0x12345678)->forgets_handles);
 }
 
+static void ext4_and_f2fs_keep_blocks_for_root(void **state)
+{
+	assert_true(fstype_find(EXT4_SUPER_MAGIC)->keeps_reserve);
+	assert_true(fstype_find(F2FS_SUPER_MAGIC)->keeps_reserve);
+	assert_false(fstype_find(XFS_SUPER_MAGIC)->keeps_reserve);
+	assert_false(fstype_find(0x12345678)->keeps_reserve);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -65,6 +73,7 @@ int main(void)
 		cmocka_unit_test(disks_and_memory_are_local),
 		cmocka_unit_test(an_unknown_type_is_not_local),
 		cmocka_unit_test(only_fuse_forgets_the_handles_that_it_gave),
+		cmocka_unit_test(ext4_and_f2fs_keep_blocks_for_root),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

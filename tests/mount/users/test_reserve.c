@@ -14,7 +14,8 @@
 #include <sys/statfs.h>
 #include <unistd.h>
 
-#define VOLUME "48M"
+#define SMALL "48M"
+#define LARGE "160M" /* enough that the daemon need not look at each write at first */
 #define STEP (256 << 10)
 #define TOLERANCE (512 << 10) /* bytes: metadata, and what the journal has not given back yet */
 
@@ -134,6 +135,8 @@ static const struct way {
 	{"small files", take_by_small_files},
 };
 
+#define WAYS (sizeof(ways) / sizeof(*ways))
+
 /* --- and how much that is --------------------------------------------------------------------- */
 
 static uint64_t free_bytes(void)
@@ -185,14 +188,14 @@ static uint64_t left_by(const char *where, const struct way *way, uid_t uid)
 	return left;
 }
 
-static void start(struct mount *mount)
+static void start(struct mount *mount, const char *size)
 {
 	char dir[PATH_MAX];
 
 	mount_prepare(mount, "reserve");
 	strcpy(volume, mount->source);
 	snprintf(dir, sizeof(dir), "%.3000s/image", config.base);
-	volume_make_with(dir, volume, "ext4", VOLUME, "-F -m 30 -b 4096 -E lazy_itable_init=0");
+	volume_make_with(dir, volume, "ext4", size, "-F -m 30 -b 4096 -E lazy_itable_init=0");
 	mount_start(mount, "reserve", NULL);
 }
 
@@ -202,13 +205,13 @@ static void stop(struct mount *mount)
 	assert_return_code(umount2(volume, MNT_DETACH), errno);
 }
 
-static void as_natively(uid_t uid)
+static void as_natively(uid_t uid, const char *size, size_t way_count)
 {
 	struct mount mount;
 	unsigned different = 0;
 
-	start(&mount);
-	for (const struct way *way = ways; way < ways + sizeof(ways) / sizeof(*ways); way++) {
+	start(&mount, size);
+	for (const struct way *way = ways; way < ways + way_count; way++) {
 		uint64_t bare = left_by(volume, way, uid), left = left_by(mount.point, way, uid);
 
 		print_message("%s: %llu KiB left natively, %llu through the mount\n", way->name,
@@ -221,16 +224,22 @@ static void as_natively(uid_t uid)
 
 static void users_get_nothing_of_what_is_kept_for_root(void **state)
 {
-	as_natively(TEST_UID);
+	as_natively(TEST_UID, SMALL, WAYS);
 }
 
 static void root_gets_what_is_kept_for_root(void **state)
 {
-	as_natively(0);
+	as_natively(0, SMALL, WAYS);
+}
+
+static void users_get_nothing_of_it_where_there_was_plenty_before(void **state)
+{
+	as_natively(TEST_UID, LARGE, 2);
 }
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(users_get_nothing_of_what_is_kept_for_root),
+	cmocka_unit_test(users_get_nothing_of_it_where_there_was_plenty_before),
 	cmocka_unit_test(root_gets_what_is_kept_for_root),
 };
 
