@@ -11,6 +11,7 @@
 #include "fs/io.h"
 #include "fs/log.h"
 #include "fs/server.h"
+#include "fs/threads.h"
 
 #define WAKE_SIGNAL SIGRTMIN
 #define STACK_SIZE (256 << 10) /* sanitizers need it */
@@ -281,14 +282,15 @@ static void do_nothing(int number)
 	(void)number;
 }
 
-struct lock_waiting *lock_waiting_new(struct server *server)
+int lock_waiting_new(struct server *server, struct lock_waiting **out)
 {
 	struct lock_waiting *waiting = calloc(1, sizeof(*waiting));
 	const struct sigaction action = {.sa_handler = do_nothing}; /* system calls are not restarted */
 	pthread_condattr_t attr;
+	int r;
 
 	if (!waiting)
-		return NULL;
+		return -ENOMEM;
 	waiting->server = server;
 	pthread_mutex_init(&waiting->lock, NULL);
 	pthread_condattr_init(&attr);
@@ -296,12 +298,15 @@ struct lock_waiting *lock_waiting_new(struct server *server)
 	pthread_cond_init(&waiting->work, &attr);
 	pthread_condattr_destroy(&attr);
 	sigaction(WAKE_SIGNAL, &action, NULL);
-	if (pthread_create(&waiting->thread, NULL, answer_in_thread, waiting) == 0)
-		return waiting;
+	r = thread_start(&waiting->thread, "sieve-lock", answer_in_thread, waiting);
+	if (r == 0) {
+		*out = waiting;
+		return 0;
+	}
 	pthread_cond_destroy(&waiting->work);
 	pthread_mutex_destroy(&waiting->lock);
 	free(waiting);
-	return NULL;
+	return r;
 }
 
 void lock_waiting_free(struct lock_waiting *waiting)

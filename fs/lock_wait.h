@@ -18,8 +18,8 @@
 
 struct lock_waiting;
 
-/* NULL without memory or threads. */
-struct lock_waiting *lock_waiting_new(struct server *server);
+/* 0 or -errno. After signals_hold(): its thread must see no signal that ends the mount. */
+int lock_waiting_new(struct server *server, struct lock_waiting **out);
 /* Interrupts all waiters and returns once they are answered. */
 void lock_waiting_free(struct lock_waiting *waiting);
 

@@ -115,8 +115,7 @@ static int start_locks(struct server *server)
 	if (server->options.locks == LOCKS_LOCAL)
 		return 0;
 	server->locks = lock_table_new(server);
-	server->lock_waiting = server->locks ? lock_waiting_new(server) : NULL;
-	if (server->lock_waiting)
+	if (server->locks)
 		return 0;
 	log_error("locks=shared: %s", strerror(ENOMEM));
 	return -ENOMEM;
@@ -188,6 +187,8 @@ int server_start_pools(struct server *server)
 		r = pool_new(&work, &server->workers);
 	if (r == 0)
 		r = pool_new(&wait, &server->waiters);
+	if (r == 0 && server->locks)
+		r = lock_waiting_new(server, &server->lock_waiting);
 	/* over io_uring each keeps one of its CPU's requests from others */
 	server->waiting_max = server->uring ? MAX(1, server->uring_depth / 2) : UINT_MAX;
 	return r;
