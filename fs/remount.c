@@ -62,6 +62,27 @@ static const struct {
 	{ST_NOSYMFOLLOW, MS_NOSYMFOLLOW},
 };
 
+/* statvfs(2) does not tell of dirsync; the mount table does, behind " - ". */
+static bool is_dirsync(const char *mountpoint)
+{
+	g_autofree char *table = NULL, *start = NULL;
+	g_auto(GStrv) lines = NULL;
+	struct statx stx;
+
+	if (statx(AT_FDCWD, mountpoint, AT_STATX_DONT_SYNC, STATX_MNT_ID, &stx) < 0 ||
+		!g_file_get_contents("/proc/self/mountinfo", &table, NULL, NULL))
+		return false;
+	start = g_strdup_printf("%llu ", (unsigned long long)stx.stx_mnt_id);
+	lines = g_strsplit(table, "\n", -1);
+	for (char **line = lines; *line; line++) {
+		const char *tail = g_str_has_prefix(*line, start) ? strstr(*line, " - ") : NULL;
+
+		if (tail && strstr(tail, ",dirsync"))
+			return true;
+	}
+	return false;
+}
+
 static int read_flags(const char *mountpoint, unsigned long *flags)
 {
 	struct statvfs fs;
@@ -74,6 +95,8 @@ static int read_flags(const char *mountpoint, unsigned long *flags)
 	for (size_t i = 0; i < G_N_ELEMENTS(statvfs_flags); i++)
 		if (fs.f_flag & statvfs_flags[i].seen)
 			*flags |= statvfs_flags[i].flag;
+	if (is_dirsync(mountpoint))
+		*flags |= MS_DIRSYNC;
 	return 0;
 }
 
@@ -158,10 +181,11 @@ static int refuse_word(const char *word)
 static int apply_words(const struct options *asked, unsigned long *flags)
 {
 	g_auto(GStrv) words = g_strsplit(asked->generic->str, ",", -1);
-	bool is_sync = *flags & MS_SYNCHRONOUS;
+	bool is_sync = *flags & MS_SYNCHRONOUS, dirs_are = *flags & MS_DIRSYNC;
 
 	for (char **word = words; *word; word++) {
-		if ((strcmp(*word, "sync") == 0 && !is_sync) || (strcmp(*word, "async") == 0 && is_sync))
+		if ((strcmp(*word, "sync") == 0 && !is_sync) || (strcmp(*word, "async") == 0 && is_sync) ||
+			(strcmp(*word, "dirsync") == 0 && !dirs_are))
 			return refuse_word(*word);
 		for (size_t i = 0; i < G_N_ELEMENTS(flag_words); i++) {
 			if (strcmp(flag_words[i].word, *word) == 0)

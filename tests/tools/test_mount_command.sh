@@ -93,7 +93,12 @@ try_remount() {
 	grep -q 'cache_size=65M: it is mounted with 64M' "$work/error" || fail "$1: $(cat "$work/error")"
 	if mount -o remount,sync "$work/mnt" 2>"$work/error"; then fail "$1: sync"; fi
 	grep -q 'sync: takes a new mount' "$work/error" || fail "$1: $(cat "$work/error")"
-	has rw !sync
+	if mount -o remount,dirsync "$work/mnt" 2>"$work/error"; then fail "$1: dirsync"; fi
+	has rw !sync !dirsync
+	umount "$work/mnt"
+	mount -t fuse.sievefs "$work/src" "$work/mnt" -o dirsync || fail "$1: mount with dirsync"
+	mount -o remount,ro "$work/mnt" || fail "$1: remount with dirsync"
+	has ro dirsync
 	umount "$work/mnt"
 	if "$sievefs" -o remount,ro "$work/src" "$work/mnt" 2>"$work/error"; then fail "$1: nothing to remount"; fi
 	grep -qx "sievefs: remount: MOUNTPOINT $work/mnt: no sievefs that answers is mounted there" "$work/error" ||
