@@ -4,9 +4,9 @@
 #include "tests/support/tape.h"
 #include "tests/support/volume.h"
 #include <fcntl.h>
+#include <linux/auto_fs.h>
 #include <poll.h>
 #include <sched.h>
-#include <linux/auto_fs.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
