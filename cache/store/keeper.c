@@ -1,0 +1,195 @@
+#include "cache/store/keeper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#endif
+
+#define NOBODY 65534
+
+static void *at(uint64_t address)
+{
+	return (void *)(uintptr_t)address;
+}
+
+static size_t bytes_of(uint32_t pages)
+{
+	return (size_t)pages * KEEPER_PAGE;
+}
+
+/* --- one message ------------------------------------------------------------------------------ */
+
+/* MLOCK_ONFAULT and populating in two steps, since mlock(2) says ENOMEM both for pages that the file does not
+ * have and for a limit. */
+static int lock_pages(void *memory, uint32_t pages)
+{
+	if (syscall(SYS_mlock2, memory, bytes_of(pages), MLOCK_ONFAULT) < 0)
+		return -errno;
+	return 0;
+}
+
+static int populate(void *memory, uint32_t pages)
+{
+	int r;
+
+	do
+		r = madvise(memory, bytes_of(pages), MADV_POPULATE_READ);
+	while (r < 0 && (errno == EINTR || errno == EAGAIN));
+	return r < 0 ? -EFAULT : 0;
+}
+
+static int pin(const struct keeper_request *request, int fd, uint64_t *address)
+{
+	void *memory;
+	int r;
+
+	if (fd < 0)
+		return -EBADF;
+	memory = mmap(NULL, bytes_of(request->pages), PROT_READ, MAP_SHARED, fd, 0);
+	if (memory == MAP_FAILED)
+		return -errno;
+	r = lock_pages(memory, request->pages);
+	if (r < 0) {
+		munmap(memory, bytes_of(request->pages));
+		return r;
+	}
+	*address = (uintptr_t)memory;
+	return populate(memory, request->pages);
+}
+
+static int resize(const struct keeper_request *request, uint64_t *address)
+{
+	void *memory = at(request->address);
+
+	*address = request->address;
+	if (request->new_pages != request->pages) {
+		memory = mremap(
+			memory, bytes_of(request->pages), bytes_of(request->new_pages), MREMAP_MAYMOVE);
+		if (memory == MAP_FAILED)
+			return -errno;
+		*address = (uintptr_t)memory;
+	}
+	return populate(memory, request->new_pages);
+}
+
+/* Returns whether there is an answer. */
+static bool obey(const struct keeper_request *request, int fd, struct keeper_reply *reply)
+{
+	switch (request->verb) {
+	case KEEPER_PIN:
+		reply->error = pin(request, fd, &reply->address);
+		return true;
+	case KEEPER_RESIZE:
+		reply->error = resize(request, &reply->address);
+		return true;
+	case KEEPER_UNPIN:
+		munmap(at(request->address), bytes_of(request->pages));
+		return false;
+	default:
+		reply->error = -EINVAL;
+		return true;
+	}
+}
+
+/* *fd: the descriptor that came along, or -1. Returns the message's size, 0 at the end, or -errno. */
+static ssize_t receive(int socket, struct keeper_request *request, int *fd)
+{
+	char control[CMSG_SPACE(sizeof(int))] = {0};
+	struct iovec part = {.iov_base = request, .iov_len = sizeof(*request)};
+	struct msghdr message = {
+		.msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *header;
+	ssize_t n;
+
+	*fd = -1;
+	do
+		n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	header = CMSG_FIRSTHDR(&message);
+	if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS)
+		memcpy(fd, CMSG_DATA(header), sizeof(*fd));
+	return n;
+}
+
+/* --- its life --------------------------------------------------------------------------------- */
+
+static void be_the_first_to_go(void)
+{
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (write(fd, "1000", 4) < 0) {
+		/* then it is weighed by its size, as others are */
+	}
+	close(fd);
+}
+
+/* Anything that can't be given up is not held against it: an ordinary user's keeper has nothing to give. */
+static void drop_privileges(void)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct caps[2] = {{0}};
+
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0);
+	if (geteuid() == 0 && setgroups(0, NULL) == 0 && setresgid(NOBODY, NOBODY, NOBODY) == 0 &&
+		setresuid(NOBODY, NOBODY, NOBODY) == 0)
+		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	caps[CAP_TO_INDEX(CAP_IPC_LOCK)].permitted = CAP_TO_MASK(CAP_IPC_LOCK);
+	caps[CAP_TO_INDEX(CAP_IPC_LOCK)].effective = CAP_TO_MASK(CAP_IPC_LOCK);
+	if (syscall(SYS_capset, &header, caps) < 0) {
+		memset(caps, 0, sizeof(caps));
+		syscall(SYS_capset, &header, caps);
+	}
+}
+
+static void close_all_but(int socket)
+{
+	if (syscall(SYS_close_range, socket + 1, ~0U, 0) < 0)
+		for (int fd = socket + 1; fd < 1024; fd++)
+			close(fd);
+	for (int fd = 0; fd < socket; fd++)
+		close(fd);
+}
+
+int keeper_main(int socket)
+{
+	struct keeper_request request;
+	ssize_t n;
+	int fd;
+
+	prctl(PR_SET_NAME, KEEPER_NAME, 0, 0, 0);
+	be_the_first_to_go();
+	drop_privileges();
+	close_all_but(socket);
+	while ((n = receive(socket, &request, &fd)) > 0) {
+		struct keeper_reply reply = {.error = -EINVAL};
+		bool answers = true;
+
+		if (n == sizeof(request))
+			answers = obey(&request, fd, &reply);
+		if (fd >= 0)
+			close(fd);
+		if (answers && send(socket, &reply, sizeof(reply), MSG_NOSIGNAL) < 0)
+			break;
+	}
+	return n < 0;
+}
