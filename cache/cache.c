@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "cache/store/store_copy.h"
+
 /* REFUSALS_MAX: victims that turn out to be mapped are kept and watched; a fill asks no more than so many. */
 enum { YIELDED_AT_ONCE = 16, REFUSALS_MAX = 64 };
 
@@ -29,7 +31,7 @@ static struct object *object_of(struct evict_entry *entry)
 /* Finer than the clock that the kernel stamps reads with; that it goes round after 49 days does no harm. */
 uint32_t cache_atime_ms(struct cache *cache, struct object *object)
 {
-	return (uint32_t)(store_atime(cache->store, &object->file) / 1000000);
+	return (uint32_t)(store_atime(cache->store, &object->place) / 1000000);
 }
 
 static bool host_used(void *ctx, struct evict_entry *entry)
@@ -71,9 +73,9 @@ int cache_new(struct cache **ret, const struct cache_options *options, const str
 	cache->owner = *owner;
 	cache->growth = options->growth;
 	cache->evict = evict_new(&evict, &host);
-	r = cache->evict
-		    ? store_new(&cache->store, options->budget + 2 * options->growth, options->descriptors)
-		    : -ENOMEM;
+	r = cache->evict ? store_copy_new(
+				   &cache->store, options->budget + 2 * options->growth, options->descriptors)
+			 : -ENOMEM;
 	if (r < 0) {
 		cache_free(cache);
 		return r;
@@ -107,7 +109,7 @@ struct store *cache_store(struct cache *cache)
 void cache_free_object(struct cache *cache, struct object *object)
 {
 	cache->grown_bytes -= object->growth_pages * PAGE;
-	store_remove(cache->store, &object->file);
+	store_drop(cache->store, &object->place);
 	free(object);
 }
 

@@ -1,9 +1,10 @@
 /*
  * cache - keeps whole small files in memory, within a budget, as the policy says.
  *
- * Mechanism only: the policy (cache/policy/evict.h) decides who enters and leaves, the store (cache/store.h)
- * holds the bytes, the owner (fs/lane.c) ties objects to files and knows whether a copy is fresh. Functions
- * may be called from any thread; none holds the cache's lock across reading or writing of files.
+ * Mechanism only: the policy (cache/policy/evict.h) decides who enters and leaves, the store
+ * (cache/store/store.h) keeps the bytes, the owner (fs/lane.c) ties objects to files and knows whether a copy
+ * is fresh. Functions may be called from any thread; none holds the cache's lock across reading or writing of
+ * files.
  *
  * An object is open while it is pinned; the eviction claims only unpinned ones, in one atomic step, and then
  * asks the owner to let go. A claimed object can no longer be pinned.
@@ -17,7 +18,7 @@
 #include <stdint.h>
 
 #include "cache/policy/evict.h"
-#include "cache/store.h"
+#include "cache/store/store.h"
 
 struct cache;
 
@@ -28,7 +29,7 @@ struct object {
 	uint64_t stamp;           /* of the version that it copies; see cache_stamp() */
 	int32_t backing_id;       /* the owner's: what the kernel knows it by, or 0 */
 	_Atomic uint32_t pins;
-	struct store_file file;
+	union store_place place;
 	uint32_t atime_seen_ms;
 	uint32_t content;      /* the owner's: of the version's size and mtime alone */
 	uint32_t growth_pages; /* charged beyond what was admitted, while it was open; under the cache's lock
@@ -65,12 +66,6 @@ struct cache_owner {
 	void *ctx;
 };
 
-/* The file to copy: as pread(2), but -errno. */
-struct cache_source {
-	ssize_t (*read)(void *ctx, void *buf, size_t size, uint64_t offset);
-	void *ctx;
-};
-
 struct cache_options {
 	uint64_t budget; /* hard for what is kept by choice */
 	uint64_t growth; /* how far objects that grow while open may take it beyond */
@@ -92,7 +87,7 @@ bool cache_ask(struct cache *cache, uint64_t id, uint64_t size);
  * the policy until cache_publish(). -ENOSPC: nothing can leave, which is counted; -ENOMEM: there is no memory
  * for it. -ESTALE: the file had not size bytes.
  */
-int cache_fill(struct cache *cache, const struct cache_source *source, uint64_t id, uint64_t size,
+int cache_fill(struct cache *cache, const struct store_source *source, uint64_t id, uint64_t size,
 	struct object **ret);
 
 /* The object may be used, and leave. -ENOMEM: it stays claimed and unknown, and cache_drop() takes it. */
@@ -130,7 +125,7 @@ int cache_zero(struct cache *cache, struct object *object, uint64_t offset, uint
 /* Copies the file again, in place: those who have the object open or mapped see the new contents. What there
  * is no growth for is left out, and the object freezes. */
 int cache_refresh(
-	struct cache *cache, struct object *object, const struct cache_source *source, uint64_t size);
+	struct cache *cache, struct object *object, const struct store_source *source, uint64_t size);
 
 void cache_set_budget(struct cache *cache, uint64_t budget);
 /* Evicts until the budget holds. */

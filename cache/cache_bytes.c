@@ -7,47 +7,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static ssize_t pwrite_all(int fd, const char *buf, size_t size, off_t offset)
-{
-	size_t done = 0;
-
-	while (done < size) {
-		ssize_t n = pwrite(fd, buf + done, size - done, offset + (off_t)done);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		done += (size_t)n;
-	}
-	return (ssize_t)done;
-}
-
-#define COPY_STEP (256 * 1024)
-
-int64_t cache_copy_file(const struct cache_source *from, int to, uint64_t size)
-{
-	size_t step = MIN(size, COPY_STEP);
-	char *buf = malloc(step ? step : 1);
-	uint64_t done = 0;
-	ssize_t n = buf ? 0 : -ENOMEM;
-
-	while (n >= 0 && done < size) {
-		n = from->read(from->ctx, buf, MIN(size - done, step), done);
-		if (n == 0)
-			break;
-		if (n > 0)
-			n = pwrite_all(to, buf, (size_t)n, (off_t)done);
-		if (n > 0)
-			done += (uint64_t)n;
-	}
-	free(buf);
-	return n < 0 ? n : (ssize_t)done;
-}
+#include "cache/store/store_copy.h"
 
 int64_t cache_read(struct cache *cache, struct object *object, void *buf, size_t size, uint64_t offset)
 {
-	int fd = store_open(cache->store, &object->file, O_RDONLY | O_NOATIME);
+	int fd = store_copy_open(cache->store, &object->place, O_RDONLY | O_NOATIME);
 	ssize_t n;
 
 	if (fd < 0)
@@ -56,7 +20,7 @@ int64_t cache_read(struct cache *cache, struct object *object, void *buf, size_t
 		n = pread(fd, buf, size, (off_t)offset);
 	while (n < 0 && errno == EINTR);
 	n = n < 0 ? -errno : n;
-	store_close(cache->store, fd);
+	store_copy_close(cache->store, fd);
 	return n;
 }
 
@@ -116,9 +80,9 @@ int cache_write(struct cache *cache, struct object *object, const void *buf, siz
 	}
 	if (offset >= limit)
 		return 0;
-	fd = store_open(cache->store, &object->file, O_WRONLY);
-	n = fd < 0 ? fd : pwrite_all(fd, buf, end > limit ? limit - offset : size, (off_t)offset);
-	store_close(cache->store, fd);
+	fd = store_copy_open(cache->store, &object->place, O_WRONLY);
+	n = fd < 0 ? fd : store_copy_write(fd, buf, end > limit ? limit - offset : size, (off_t)offset);
+	store_copy_close(cache->store, fd);
 	if (n < 0)
 		cache_damage(cache, object);
 	return n < 0 ? (int)n : 0;
@@ -132,9 +96,9 @@ int cache_truncate(struct cache *cache, struct object *object, uint64_t size)
 		freeze(cache, object);
 		return 0;
 	}
-	fd = store_open(cache->store, &object->file, O_WRONLY);
+	fd = store_copy_open(cache->store, &object->place, O_WRONLY);
 	r = fd < 0 ? fd : ftruncate(fd, (off_t)size) < 0 ? -errno : 0;
-	store_close(cache->store, fd);
+	store_copy_close(cache->store, fd);
 	if (r < 0)
 		cache_damage(cache, object);
 	else if (size < object->entry.size)
@@ -156,31 +120,31 @@ int cache_zero(struct cache *cache, struct object *object, uint64_t offset, uint
 
 	if (offset >= size)
 		return 0;
-	fd = store_open(cache->store, &object->file, O_WRONLY);
+	fd = store_copy_open(cache->store, &object->place, O_WRONLY);
 	r = fd < 0 ? fd : punch(fd, offset, MIN(length, size - offset));
-	store_close(cache->store, fd);
+	store_copy_close(cache->store, fd);
 	if (r < 0)
 		cache_damage(cache, object);
 	return r;
 }
 
 int cache_refresh(
-	struct cache *cache, struct object *object, const struct cache_source *source, uint64_t size)
+	struct cache *cache, struct object *object, const struct store_source *source, uint64_t size)
 {
 	uint64_t old = object->entry.size;
 	bool fits = size <= old || charge_size(cache, object, size);
 	ssize_t n;
 	int fd, r = 0;
 
-	fd = store_open(cache->store, &object->file, O_RDWR);
+	fd = store_copy_open(cache->store, &object->place, O_RDWR);
 	if (fd < 0)
 		return fd;
-	n = cache_copy_file(source, fd, fits ? size : old);
+	n = store_copy_bytes(source, fd, fits ? size : old);
 	if (n < 0)
 		r = (int)n;
 	else if (ftruncate(fd, n) < 0)
 		r = -errno;
-	store_close(cache->store, fd);
+	store_copy_close(cache->store, fd);
 	if (r == 0 && (uint64_t)n != object->entry.size)
 		charge_size(cache, object, (uint64_t)n);
 	if (r < 0)

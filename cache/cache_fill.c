@@ -26,13 +26,13 @@ static void unreserve(struct cache *cache, uint64_t bytes)
 	lock_drop(&cache->lock, LOCK_CACHE);
 }
 
-int cache_fill(struct cache *cache, const struct cache_source *source, uint64_t id, uint64_t size,
+int cache_fill(struct cache *cache, const struct store_source *source, uint64_t id, uint64_t size,
 	struct object **ret)
 {
 	uint64_t charge = charge_of(size);
 	struct object *object;
-	ssize_t n;
-	int fd, r;
+	int64_t n;
+	int r;
 
 	r = cache_make_room(cache, charge);
 	if (r < 0) {
@@ -48,13 +48,9 @@ int cache_fill(struct cache *cache, const struct cache_source *source, uint64_t 
 	object->entry.size = size;
 	object->entry.charge = charge;
 	object->pins = PIN_CLAIMED;
-	fd = store_create(cache->store, &object->file);
-	n = fd < 0 ? fd : cache_copy_file(source, fd, size);
-	store_close(cache->store, fd);
-	if (n != (ssize_t)size) {
+	n = store_fill(cache->store, &object->place, source, size);
+	if (n != (int64_t)size) {
 		unreserve(cache, charge);
-		if (fd < 0)
-			object->file.id = 0;
 		cache_free_object(cache, object);
 		if (n == -ENOSPC) /* of the store's: the backstop above the budget */
 			return -ENOMEM;

@@ -40,6 +40,3 @@ int cache_make_room(struct cache *cache, uint64_t incoming);
 /* Under the lock. */
 void cache_unwatch(struct cache *cache, struct object *object);
 uint32_t cache_atime_ms(struct cache *cache, struct object *object);
-
-/* The whole file from its beginning. Returns bytes copied, or -errno. */
-int64_t cache_copy_file(const struct cache_source *from, int to, uint64_t size);

@@ -1,4 +1,5 @@
 #include "fs/copy.h"
+#include "cache/store/store_copy.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -202,7 +203,7 @@ bool copy_is_unwanted(const struct server *server, const struct inode *inode, co
 bool copy_is_mapped(struct server *server, struct object *object)
 {
 	forget_backing_id(server, object);
-	return store_in_use(cache_store(server->cache), &object->file);
+	return store_copy_in_use(cache_store(server->cache), &object->place);
 }
 
 enum copy_state copy_examine(
@@ -283,11 +284,11 @@ int copy_backing_id(struct server *server, struct object *object)
 
 	if (object->backing_id > 0)
 		return 0;
-	fd = store_open(cache_store(server->cache), &object->file, O_RDONLY);
+	fd = store_copy_open(cache_store(server->cache), &object->place, O_RDONLY);
 	if (fd < 0)
 		return fd;
 	object->backing_id = backing_id_open(server->session, fd);
-	store_close(cache_store(server->cache), fd);
+	store_copy_close(cache_store(server->cache), fd);
 	return object->backing_id < 0 ? object->backing_id : 0;
 }
 

@@ -11,7 +11,7 @@
 
 /* A file that is being copied. */
 struct reading {
-	struct cache_source source;
+	struct store_source source;
 	struct backend_file *file;
 };
 
@@ -26,7 +26,7 @@ static int reading_begin(struct server *server, struct reading *reading, int fd)
 {
 	const struct backend_open how = {.fd = fd};
 
-	reading->source = (struct cache_source){.read = read_source, .ctx = reading};
+	reading->source = (struct store_source){.read = read_source, .ctx = reading};
 	return backend_open(server->buffered, &how, &reading->file);
 }
 
@@ -52,7 +52,7 @@ static ssize_t read_descriptor(void *ctx, void *buf, size_t size, uint64_t offse
 int copy_refresh_from(struct server *server, struct inode *inode, struct object *object, int fd)
 {
 	struct statx before = {0}, after = {0};
-	const struct cache_source source = {.read = read_descriptor, .ctx = (void *)(intptr_t)fd};
+	const struct store_source source = {.read = read_descriptor, .ctx = (void *)(intptr_t)fd};
 	int r;
 
 	for (int tries = 0; tries < 3; tries++) {

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cache/store/store_copy.h"
 #include "fs/copy_impl.h"
 #include "fs/creds.h"
 #include "fs/log.h"
@@ -113,7 +114,7 @@ int copy_sync_if_ahead(struct server *server, struct inode *inode, struct object
 static bool may_be_stored_into(struct server *server, const struct inode *inode, const struct object *object)
 {
 	return object->ahead && ((inode->binding == BOUND_STORE && inode->writer_count) ||
-					store_is_written(cache_store(server->cache), &object->file));
+					store_copy_is_written(cache_store(server->cache), &object->place));
 }
 
 int copy_settle_stores(struct server *server, struct inode *inode, struct object *object)

@@ -1,4 +1,5 @@
 #include "fs/server.h"
+#include "cache/store/store_copy.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -76,9 +77,9 @@ static int start_cache(struct server *server, unsigned descriptors)
 
 	if (r < 0)
 		log_error("the cache: %s", strerror(-r));
-	else if (server->passthrough && store_mount_error(cache_store(server->cache)))
+	else if (server->passthrough && store_copy_mount_error(cache_store(server->cache)))
 		log_warning("the store: no tmpfs (%s), memfds instead, for at most %u files",
-			strerror(-store_mount_error(cache_store(server->cache))), descriptors / 4);
+			strerror(-store_copy_mount_error(cache_store(server->cache))), descriptors / 4);
 	return r;
 }
 

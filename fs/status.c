@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "backends/backend.h"
+#include "cache/store/store_copy.h"
 #include "fs/copy.h"
 #include "fs/report.h"
 #include "fs/server.h"
@@ -39,7 +40,7 @@ static void collect(struct server *server)
 
 const char *status_store_name(struct server *server)
 {
-	return store_mount_error(cache_store(server->cache)) ? "memfd" : "tmpfs";
+	return store_copy_mount_error(cache_store(server->cache)) ? "memfd" : "tmpfs";
 }
 
 static int answer_stat(void *context, int argc, char *const *argv, GString *reply)

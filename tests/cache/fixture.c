@@ -69,7 +69,7 @@ struct object *add(struct fixture *f, uint64_t id, size_t size)
 
 	memcpy(bytes, &id, 8);
 	fd = file_of(bytes, size);
-	r = cache_fill(f->cache, &(struct cache_source){read_fd, (void *)(intptr_t)fd}, id, size, &object);
+	r = cache_fill(f->cache, &(struct store_source){read_fd, (void *)(intptr_t)fd}, id, size, &object);
 	close(fd);
 	free(bytes);
 	if (r < 0)

@@ -34,7 +34,7 @@ static void an_object_holds_the_bytes_of_its_file(void **state)
 	start_with(&f, BUDGET, 0);
 	fd = file_of("hello, cache", 12);
 	assert_int_equal(
-		cache_fill(f.cache, &(struct cache_source){read_fd, (void *)(intptr_t)fd}, 1, 12, &object),
+		cache_fill(f.cache, &(struct store_source){read_fd, (void *)(intptr_t)fd}, 1, 12, &object),
 		0);
 	assert_int_equal(cache_read(f.cache, object, buf, sizeof(buf), 0), 12);
 	assert_memory_equal(buf, "hello, cache", 12);
@@ -58,7 +58,7 @@ static void an_object_that_the_policy_has_no_memory_for_gives_its_own_back(void 
 	/* as many as there is room for without asking for more */
 	for (uint64_t id = 1; r == 0; id++) {
 		before = figures_of(&f);
-		assert_int_equal(cache_fill(f.cache, &(struct cache_source){read_fd, (void *)(intptr_t)fd},
+		assert_int_equal(cache_fill(f.cache, &(struct store_source){read_fd, (void *)(intptr_t)fd},
 					 id, 1, &object),
 			0);
 		r = cache_publish(f.cache, object);
@@ -80,7 +80,7 @@ static void a_file_that_shrank_while_it_was_copied_is_not_kept(void **state)
 
 	start_with(&f, BUDGET, 0);
 	assert_int_equal(
-		cache_fill(f.cache, &(struct cache_source){read_fd, (void *)(intptr_t)fd}, 1, 500, &object),
+		cache_fill(f.cache, &(struct store_source){read_fd, (void *)(intptr_t)fd}, 1, 500, &object),
 		-ESTALE);
 	assert_int_equal(figures_of(&f).object_count, 0);
 	assert_int_equal(figures_of(&f).reserved, 0);
@@ -251,7 +251,7 @@ static void a_file_that_is_being_copied_takes_its_room_already(void **state)
 		assert_non_null(add(&f, figures_of(&f).object_count, PAGE));
 	before = figures_of(&f).bytes;
 	onlooker.budget = BUDGET / 2; /* what is there fits, and what comes does not */
-	assert_int_equal(cache_fill(f.cache, &(struct cache_source){read_and_look, &onlooker}, 1000, 8 * PAGE,
+	assert_int_equal(cache_fill(f.cache, &(struct store_source){read_and_look, &onlooker}, 1000, 8 * PAGE,
 				 &object),
 		0);
 	assert_in_range(onlooker.figures.reserved, 8 * PAGE, 9 * PAGE);
@@ -274,7 +274,7 @@ static void what_is_being_copied_leaves_no_room_to_grow_into(void **state)
 	onlooker.f = &f;
 	onlooker.grows = add(&f, 1, BUDGET / 2);
 	assert_true(object_pin(onlooker.grows));
-	assert_int_equal(cache_fill(f.cache, &(struct cache_source){read_and_look, &onlooker}, 2,
+	assert_int_equal(cache_fill(f.cache, &(struct store_source){read_and_look, &onlooker}, 2,
 				 BUDGET - figures_of(&f).bytes - 2 * PAGE, &object),
 		0);
 	assert_true(onlooker.grows->frozen);
@@ -299,7 +299,7 @@ static void every_fill_is_counted_as_it_ended(void **state)
 	assert_non_null(add(&f, 2, 100));
 	assert_int_equal(figures_of(&f).fills, 2);
 	assert_int_equal(figures_of(&f).fill_bytes, 5100);
-	assert_int_equal(cache_fill(f.cache, &(struct cache_source){read_fails}, 3, size, &object), -EIO);
+	assert_int_equal(cache_fill(f.cache, &(struct store_source){read_fails}, 3, size, &object), -EIO);
 	assert_int_equal(figures_of(&f).fills, 2);
 	assert_int_equal(figures_of(&f).reserved, 0);
 	stop(&f);

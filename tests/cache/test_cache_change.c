@@ -69,7 +69,7 @@ static void a_refresh_beyond_the_allowance_renews_what_there_is_and_freezes(void
 	assert_true(object_pin(object));
 	memset(bytes, 'n', sizeof(bytes));
 	fd = file_of(bytes, sizeof(bytes));
-	assert_int_equal(cache_refresh(f.cache, object, &(struct cache_source){read_fd, (void *)(intptr_t)fd},
+	assert_int_equal(cache_refresh(f.cache, object, &(struct store_source){read_fd, (void *)(intptr_t)fd},
 				 sizeof(bytes)),
 		0);
 	assert_true(object->frozen);
@@ -93,7 +93,7 @@ static void a_refresh_replaces_the_contents_in_place(void **state)
 	object = add(&f, 1, 5000);
 	assert_true(object_pin(object));
 	assert_int_equal(
-		cache_refresh(f.cache, object, &(struct cache_source){read_fd, (void *)(intptr_t)fd}, 12), 0);
+		cache_refresh(f.cache, object, &(struct store_source){read_fd, (void *)(intptr_t)fd}, 12), 0);
 	assert_int_equal(cache_read(f.cache, object, buf, sizeof(buf), 0), 12);
 	assert_memory_equal(buf, "new contents", 12);
 	assert_int_equal(object->entry.size, 12);
@@ -193,7 +193,7 @@ static void a_frozen_object_is_whole_again_once_it_was_copied_anew(void **state)
 	assert_true(object_pin(object));
 	fill_until_frozen(&f, object);
 	cache_set_budget(f.cache, 4 * BUDGET);
-	assert_int_equal(cache_refresh(f.cache, object, &(struct cache_source){read_fd, (void *)(intptr_t)fd},
+	assert_int_equal(cache_refresh(f.cache, object, &(struct store_source){read_fd, (void *)(intptr_t)fd},
 				 sizeof(bytes)),
 		0);
 	assert_false(object->frozen);
@@ -284,7 +284,7 @@ static void limit_files(rlim_t size)
 static int refresh(struct fixture *f, struct object *object, const char *bytes, size_t size)
 {
 	int fd = file_of(bytes, size);
-	int r = cache_refresh(f->cache, object, &(struct cache_source){read_fd, (void *)(intptr_t)fd}, size);
+	int r = cache_refresh(f->cache, object, &(struct store_source){read_fd, (void *)(intptr_t)fd}, size);
 
 	close(fd);
 	return r;
@@ -308,7 +308,7 @@ static void an_object_that_could_not_follow_is_damaged(void **state)
 	assert_int_equal(cache_truncate(f.cache, truncated, 3 * PAGE), -EFBIG);
 	limit_files(RLIM_INFINITY);
 	assert_int_equal(cache_refresh(f.cache, refreshed,
-				 &(struct cache_source){read_fd, (void *)(intptr_t)-1}, PAGE),
+				 &(struct store_source){read_fd, (void *)(intptr_t)-1}, PAGE),
 		-1);
 	assert_true(written->damaged && truncated->damaged && refreshed->damaged);
 	assert_true(written->frozen && truncated->frozen && refreshed->frozen);

@@ -33,7 +33,7 @@ static void fill_slot(unsigned slot, uint64_t id)
 
 	memcpy(bytes, &id, 8);
 	fd = file_of(bytes, sizeof(bytes));
-	if (cache_fill(shared.cache, &(struct cache_source){read_fd, (void *)(intptr_t)fd}, id, sizeof(bytes),
+	if (cache_fill(shared.cache, &(struct store_source){read_fd, (void *)(intptr_t)fd}, id, sizeof(bytes),
 		    &object) == 0) {
 		pthread_mutex_lock(&slot_locks[slot]);
 		attached = !slots[slot];

@@ -1,6 +1,8 @@
 /* What counts as a use of a cached file: who was used leaves later. */
 #include "tests/cache/fixture.h"
 
+#include "cache/store/store_copy.h"
+
 #include <fcntl.h>
 #include <poll.h>
 
@@ -17,12 +19,12 @@ static void start_policy(struct fixture *f, const char *policy)
 static void read_by_kernel(struct fixture *f, struct object *object)
 {
 	struct store *store = cache_store(f->cache);
-	int fd = store_open(store, &object->file, O_RDONLY);
+	int fd = store_copy_open(store, &object->place, O_RDONLY);
 	char byte;
 
 	poll(NULL, 0, 20); /* the clock that reads are stamped with has moved */
 	assert_int_equal(pread(fd, &byte, 1, 0), 1);
-	store_close(store, fd);
+	store_copy_close(store, fd);
 }
 
 static void assert_order(struct fixture *f, uint64_t first, uint64_t second, uint64_t third)

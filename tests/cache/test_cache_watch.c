@@ -1,4 +1,5 @@
 /* Objects that somebody uses or maps when they are to leave, and those that hold descriptors. */
+#include "cache/store/store_copy.h"
 #include "tests/cache/fixture.h"
 
 static void an_unwanted_object_leaves_with_its_last_user(void **state)
@@ -163,7 +164,7 @@ static void start_with_descriptors(struct fixture *f, unsigned descriptors)
 	assert_int_equal(cache_new(&f->cache, &options, &owner), 0);
 	if (user == 0)
 		assert_return_code(seteuid(0), errno);
-	assert_int_not_equal(store_mount_error(cache_store(f->cache)), 0);
+	assert_int_not_equal(store_copy_mount_error(cache_store(f->cache)), 0);
 }
 
 static void objects_that_hold_descriptors_are_bounded_by_them(void **state)
@@ -200,7 +201,7 @@ static void objects_give_descriptors_to_those_who_lack_them(void **state)
 	assert_true(figures_of(&f).descriptors > 0);
 	stop(&f);
 	start_with(&f, BUDGET, 0);
-	if (store_mount_error(cache_store(f.cache)) == 0) {
+	if (store_copy_mount_error(cache_store(f.cache)) == 0) {
 		assert_non_null(add(&f, 1, 100));
 		assert_int_equal(cache_yield_descriptors(f.cache), 0); /* they hold none */
 		assert_int_equal(figures_of(&f).object_count, 1);

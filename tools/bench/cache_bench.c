@@ -75,7 +75,7 @@ static bool enter(struct cache *cache, int source, struct object **slots, uint64
 {
 	struct object *object;
 
-	if (cache_fill(cache, &(struct cache_source){read_fd, (void *)(intptr_t)source}, id, PAGE, &object) <
+	if (cache_fill(cache, &(struct store_source){read_fd, (void *)(intptr_t)source}, id, PAGE, &object) <
 		0)
 		return false;
 	object->owner = (void *)(uintptr_t)slot;

@@ -1,0 +1,82 @@
+#include "cache/store/store_pin.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "cache/store/store_impl.h"
+
+struct store_pin {
+	struct store store;
+	struct keepers *keepers;
+};
+
+static struct keepers *keepers_of(struct store *store)
+{
+	return ((struct store_pin *)store)->keepers;
+}
+
+static void pin_free(struct store *store)
+{
+	keepers_free(keepers_of(store));
+	free(store);
+}
+
+static int64_t pin_fill(
+	struct store *store, union store_place *place, const struct store_source *source, uint64_t size)
+{
+	int r = keepers_pin(keepers_of(store), source->fd, size, &place->pin);
+
+	if (r == -EFAULT) /* it became shorter meanwhile, or can't be read */
+		keepers_unpin(keepers_of(store), &place->pin);
+	return r < 0 ? r : (int64_t)size;
+}
+
+static int pin_resize(struct store *store, union store_place *place, uint64_t size)
+{
+	return keepers_resize(keepers_of(store), &place->pin, size);
+}
+
+static void pin_drop(struct store *store, union store_place *place)
+{
+	keepers_unpin(keepers_of(store), &place->pin);
+}
+
+static bool pin_holds(struct store *store, const union store_place *place)
+{
+	return !place->pin.keeper || keepers_holds(keepers_of(store), &place->pin);
+}
+
+static unsigned pin_check(struct store *store)
+{
+	return keepers_check(keepers_of(store));
+}
+
+static const struct store_kind kind = {
+	.name = "pin",
+	.is_the_file = true,
+	.free = pin_free,
+	.fill = pin_fill,
+	.drop = pin_drop,
+	.resize = pin_resize,
+	.holds = pin_holds,
+	.check = pin_check,
+};
+
+int store_pin_new(struct store **ret, const struct keepers_options *options)
+{
+	struct store_pin *store = calloc(1, sizeof(*store));
+	int r = store ? keepers_new(&store->keepers, options) : -ENOMEM;
+
+	if (r < 0) {
+		free(store);
+		return r;
+	}
+	store->store.kind = &kind;
+	*ret = &store->store;
+	return 0;
+}
+
+void store_pin_figures(struct store *store, struct keepers_figures *figures)
+{
+	keepers_read_figures(keepers_of(store), figures);
+}
