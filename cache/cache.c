@@ -56,7 +56,9 @@ static bool host_take(void *ctx, struct evict_entry *entry)
 int cache_new(struct cache **ret, const struct cache_options *options, const struct cache_owner *owner)
 {
 	struct cache *cache = calloc(1, sizeof(*cache));
-	const struct evict_host host = {.used = host_used, .take = host_take, .ctx = cache};
+	bool opens_tell = options->store && store_is_the_file(options->store);
+	const struct evict_host host = {
+		.used = opens_tell ? NULL : host_used, .take = host_take, .ctx = cache};
 	const struct evict_options evict = {
 		.policy = options->policy,
 		.budget = options->budget,
@@ -67,15 +69,19 @@ int cache_new(struct cache **ret, const struct cache_options *options, const str
 	struct evict_stats stats;
 	int r;
 
-	if (!cache)
+	if (!cache) {
+		store_free(options->store);
 		return -ENOMEM;
+	}
+	cache->store = options->store;
 	pthread_mutex_init(&cache->lock, NULL);
 	cache->owner = *owner;
 	cache->growth = options->growth;
 	cache->evict = evict_new(&evict, &host);
-	r = cache->evict ? store_copy_new(
-				   &cache->store, options->budget + 2 * options->growth, options->descriptors)
-			 : -ENOMEM;
+	r = cache->evict ? 0 : -ENOMEM;
+	if (r == 0 && !cache->store)
+		r = store_copy_new(
+			&cache->store, options->budget + 2 * options->growth, options->descriptors);
 	if (r < 0) {
 		cache_free(cache);
 		return r;
@@ -102,6 +108,11 @@ void cache_free(struct cache *cache)
 struct store *cache_store(struct cache *cache)
 {
 	return cache->store;
+}
+
+bool cache_holds(struct cache *cache, const struct object *object)
+{
+	return store_holds(cache->store, &object->place);
 }
 
 /* --- steering --------------------------------------------------------------------------------- */

@@ -67,10 +67,11 @@ struct cache_owner {
 };
 
 struct cache_options {
-	uint64_t budget; /* hard for what is kept by choice */
-	uint64_t growth; /* how far objects that grow while open may take it beyond */
+	struct store *store; /* the cache's from here on, also after a failure; NULL: copies */
+	uint64_t budget;     /* hard for what is kept by choice */
+	uint64_t growth;     /* how far objects that grow while open may take it beyond */
 	unsigned admit;
-	unsigned descriptors; /* how many objects may cost one each, where the store has no tmpfs; 0: any */
+	unsigned descriptors; /* of copies: how many may cost one each, where there is no tmpfs; 0: any */
 	const struct evict_policy *policy;
 };
 
@@ -126,6 +127,15 @@ int cache_zero(struct cache *cache, struct object *object, uint64_t offset, uint
  * is no growth for is left out, and the object freezes. */
 int cache_refresh(
 	struct cache *cache, struct object *object, const struct store_source *source, uint64_t size);
+
+/*
+ * Where the store keeps the file itself: a file that the caller has pinned has size bytes now, or pages of it
+ * went. Makes room first, so that the budget holds. -ENOSPC: what was kept before is. -EOWNERDEAD: nothing
+ * is.
+ */
+int cache_mend(struct cache *cache, struct object *object, const struct store_source *source, uint64_t size);
+/* False: what the store kept of it is lost. */
+bool cache_holds(struct cache *cache, const struct object *object);
 
 void cache_set_budget(struct cache *cache, uint64_t budget);
 /* Evicts until the budget holds. */

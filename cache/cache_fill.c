@@ -63,6 +63,29 @@ int cache_fill(struct cache *cache, const struct store_source *source, uint64_t 
 	return 0;
 }
 
+int cache_mend(struct cache *cache, struct object *object, const struct store_source *source, uint64_t size)
+{
+	uint64_t charge = charge_of(size), old = object->entry.charge;
+	uint64_t more = charge > old ? charge - old : 0;
+	int r = more ? cache_make_room(cache, more) : 0;
+
+	if (r < 0) {
+		cache->no_room++;
+		return r;
+	}
+	r = store_resize(cache->store, &object->place, source, size);
+	pthread_mutex_lock(&cache->lock);
+	cache->reserved -= more;
+	if (r == 0 || r == -EFAULT) { /* shorter by now: that has another mend coming */
+		if (object->settled)
+			evict_resize(cache->evict, &object->entry, size, charge);
+		object->entry.size = size;
+		object->entry.charge = charge;
+	}
+	pthread_mutex_unlock(&cache->lock);
+	return r;
+}
+
 int cache_publish(struct cache *cache, struct object *object)
 {
 	bool over;

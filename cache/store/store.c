@@ -19,9 +19,10 @@ int64_t store_fill(
 	return store->kind->fill(store, place, source, size);
 }
 
-int store_resize(struct store *store, union store_place *place, uint64_t size)
+int store_resize(
+	struct store *store, union store_place *place, const struct store_source *source, uint64_t size)
 {
-	return store->kind->resize ? store->kind->resize(store, place, size) : -EOPNOTSUPP;
+	return store->kind->resize ? store->kind->resize(store, place, source, size) : -EOPNOTSUPP;
 }
 
 void store_drop(struct store *store, union store_place *place)

@@ -42,7 +42,8 @@ int64_t store_fill(
 	struct store *store, union store_place *place, const struct store_source *source, uint64_t size);
 /* For kinds that keep the file itself: it has another size, or pages of it went. 0 or -errno: what was kept
  * before is. -EOWNERDEAD: nothing is any more. */
-int store_resize(struct store *store, union store_place *place, uint64_t size);
+int store_resize(
+	struct store *store, union store_place *place, const struct store_source *source, uint64_t size);
 /* The file is kept no longer. */
 void store_drop(struct store *store, union store_place *place);
 

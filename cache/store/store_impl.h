@@ -12,7 +12,8 @@ struct store_kind {
 	void (*drop)(struct store *store, union store_place *place);
 
 	/* The rest may be NULL: it is never so, or never happens. */
-	int (*resize)(struct store *store, union store_place *place, uint64_t size);
+	int (*resize)(struct store *store, union store_place *place, const struct store_source *source,
+		uint64_t size);
 	bool (*holds)(struct store *store, const union store_place *place);
 	unsigned (*check)(struct store *store);
 	uint64_t (*atime)(struct store *store, const union store_place *place);

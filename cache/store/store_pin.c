@@ -31,9 +31,17 @@ static int64_t pin_fill(
 	return r < 0 ? r : (int64_t)size;
 }
 
-static int pin_resize(struct store *store, union store_place *place, uint64_t size)
+/* A file without pages has no keeper. */
+static int pin_resize(
+	struct store *store, union store_place *place, const struct store_source *source, uint64_t size)
 {
-	return keepers_resize(keepers_of(store), &place->pin, size);
+	struct pin *pin = &place->pin;
+
+	if (size == 0)
+		keepers_unpin(keepers_of(store), pin);
+	if (size == 0 || pin->keeper)
+		return size ? keepers_resize(keepers_of(store), pin, size) : 0;
+	return keepers_pin(keepers_of(store), source->fd, size, pin);
 }
 
 static void pin_drop(struct store *store, union store_place *place)
