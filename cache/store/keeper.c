@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -142,6 +143,15 @@ static void be_the_first_to_go(void)
 	close(fd);
 }
 
+/* What ends the daemon is sent to all of its group or unit: a keeper ends with it, not before. */
+static void leave_signals_to_the_daemon(void)
+{
+	static const int signals[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGPIPE};
+
+	for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++)
+		signal(signals[i], SIG_IGN);
+}
+
 /* Anything that can't be given up is not held against it: an ordinary user's keeper has nothing to give. */
 static void drop_privileges(void)
 {
@@ -177,6 +187,7 @@ int keeper_main(int socket)
 	int fd;
 
 	prctl(PR_SET_NAME, KEEPER_NAME, 0, 0, 0);
+	leave_signals_to_the_daemon();
 	be_the_first_to_go();
 	drop_privileges();
 	close_all_but(socket);
