@@ -68,7 +68,8 @@ void window_reclaim(struct window *window)
 	if (now - host->reclaimed_ns >= RECLAIM_NS) {
 		host->reclaimed_ns = now;
 		for (struct window *other = host->first; other; other = other->host_next) {
-			if (other == window || !other->active || !lock_try(&other->lock, LOCK_WINDOW))
+			if (other == window || !other->active ||
+				!lock_take_if_free(&other->lock, LOCK_WINDOW))
 				continue;
 			if (now - other->used_ns >= REST_NS) {
 				window_retire_all(other);

@@ -12,7 +12,8 @@
 static struct window *next_locked(const struct window *window, struct window *from)
 {
 	for (; from; from = from->host_next) {
-		if (from != window && from->node == window->node && lock_try(&from->lock, LOCK_WINDOW))
+		if (from != window && from->node == window->node &&
+			lock_take_if_free(&from->lock, LOCK_WINDOW))
 			return from;
 	}
 	return NULL;

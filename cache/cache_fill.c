@@ -74,7 +74,7 @@ int cache_mend(struct cache *cache, struct object *object, const struct store_so
 		return r;
 	}
 	r = store_resize(cache->store, &object->place, source, size);
-	pthread_mutex_lock(&cache->lock);
+	lock_take(&cache->lock, LOCK_CACHE);
 	cache->reserved -= more;
 	if (r == 0 || r == -EFAULT) { /* shorter by now: that has another mend coming */
 		if (object->settled)
@@ -82,7 +82,7 @@ int cache_mend(struct cache *cache, struct object *object, const struct store_so
 		object->entry.size = size;
 		object->entry.charge = charge;
 	}
-	pthread_mutex_unlock(&cache->lock);
+	lock_drop(&cache->lock, LOCK_CACHE);
 	return r;
 }
 

@@ -84,11 +84,11 @@ bool handle_is_executed(struct server *server, const struct inode *inode)
 {
 	const struct handle *handle;
 
-	pthread_mutex_lock(&server->handles.lock);
+	lock_take(&server->handles.lock, LOCK_HANDLES);
 	for (handle = server->handles.first; handle; handle = handle->next)
 		if (handle->executes && handle->inode == inode)
 			break;
-	pthread_mutex_unlock(&server->handles.lock);
+	lock_drop(&server->handles.lock, LOCK_HANDLES);
 	return handle != NULL;
 }
 

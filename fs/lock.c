@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "fs/lane.h"
+#include "locks/order.h"
 
 #define SETTLE_NS 100000000ll
 #define SETTLE_STEP_NS 1000000ll
@@ -33,21 +34,21 @@ static int reserve(struct lock_table *table, struct holder *holder)
 {
 	int r;
 
-	pthread_mutex_lock(&table->lock);
+	lock_take(&table->lock, LOCK_HOLDERS);
 	r = lock_ranges_reserve(&holder->ranges);
-	pthread_mutex_unlock(&table->lock);
+	lock_drop(&table->lock, LOCK_HOLDERS);
 	return r;
 }
 
 static void record(struct lock_table *table, struct holder *holder, const struct lock_wish *wish)
 {
-	pthread_mutex_lock(&table->lock);
+	lock_take(&table->lock, LOCK_HOLDERS);
 	lock_ranges_set(&holder->ranges, wish->first, wish->last, wish->type);
 	if (wish->type != F_UNLCK) {
 		holder->handle = wish->handle;
 		holder->pid = wish->pid;
 	}
-	pthread_mutex_unlock(&table->lock);
+	lock_drop(&table->lock, LOCK_HOLDERS);
 }
 
 /* flock(2) drops the old lock before it tries to convert it. */
@@ -64,7 +65,7 @@ static int holder_try(struct lock_table *table, struct holder *holder, const str
 {
 	int r;
 
-	pthread_mutex_lock(&holder->lock);
+	lock_take(&holder->lock, LOCK_HOLDER);
 	r = reserve(table, holder);
 	if (r == 0 && !wish->is_flock && wish->type == F_WRLCK && !holder->writable &&
 		lock_wants_write(wish->handle))
@@ -76,7 +77,7 @@ static int holder_try(struct lock_table *table, struct holder *holder, const str
 		else if (r == -EAGAIN)
 			record_refusal(table, holder, wish);
 	}
-	pthread_mutex_unlock(&holder->lock);
+	lock_drop(&holder->lock, LOCK_HOLDER);
 	return r;
 }
 
@@ -106,20 +107,20 @@ static int holder_block(struct lock_table *table, struct holder *holder, const s
 	unsigned generation;
 	int fd, r;
 
-	pthread_mutex_lock(&holder->lock);
+	lock_take(&holder->lock, LOCK_HOLDER);
 	generation = holder->generation;
 	fd = fcntl(holder->fd, F_DUPFD_CLOEXEC, 0);
 	r = fd < 0 ? -ENOLCK : 0;
-	pthread_mutex_unlock(&holder->lock);
+	lock_drop(&holder->lock, LOCK_HOLDER);
 	if (r < 0)
 		return r;
 	r = apply(fd, wish, true);
-	pthread_mutex_lock(&holder->lock);
+	lock_take(&holder->lock, LOCK_HOLDER);
 	if (r == 0 && generation != holder->generation)
 		r = -EAGAIN;
 	if (r == 0)
 		record(table, holder, wish);
-	pthread_mutex_unlock(&holder->lock);
+	lock_drop(&holder->lock, LOCK_HOLDER);
 	close(fd);
 	return r;
 }
@@ -160,12 +161,12 @@ bool lock_may_settle(struct lock_table *table, const struct lock_wish *wish)
 	const struct inode *inode = wish->handle->inode;
 	bool found;
 
-	pthread_mutex_lock(&table->lock);
+	lock_take(&table->lock, LOCK_HOLDERS);
 	found = table->dropping;
 	for (struct holder *holder = *lock_bucket(table, inode); holder && !found; holder = holder->next)
 		found = holder->inode == inode && holder->is_flock == wish->is_flock &&
 			holder->owner != wish->owner && holder->ranges.count && is_closing(holder->handle);
-	pthread_mutex_unlock(&table->lock);
+	lock_drop(&table->lock, LOCK_HOLDERS);
 	return found;
 }
 
@@ -173,9 +174,9 @@ static void wait_for_drop(struct lock_table *table, int64_t until_ns)
 {
 	const struct timespec until = {until_ns / 1000000000, until_ns % 1000000000};
 
-	pthread_mutex_lock(&table->lock);
+	lock_take(&table->lock, LOCK_HOLDERS);
 	pthread_cond_timedwait(&table->dropped, &table->lock, &until);
-	pthread_mutex_unlock(&table->lock);
+	lock_drop(&table->lock, LOCK_HOLDERS);
 }
 
 int lock_settle(struct lock_table *table, const struct lock_wish *wish)
@@ -228,18 +229,18 @@ int lock_query(struct lock_table *table, const struct lock_wish *wish, struct fl
 	int fd, r;
 
 	if (holder) {
-		pthread_mutex_lock(&holder->lock);
+		lock_take(&holder->lock, LOCK_HOLDER);
 		r = query_fd(holder->fd, wish, lock);
-		pthread_mutex_unlock(&holder->lock);
+		lock_drop(&holder->lock, LOCK_HOLDER);
 		holder_put(table, holder);
 	} else {
 		fd = handle_fd(table->server, wish->handle);
 		r = fd < 0 ? fd : query_fd(fd, wish, lock);
 	}
 	if (r == 0 && lock->l_type != F_UNLCK && lock->l_pid < 0) {
-		pthread_mutex_lock(&table->lock);
+		lock_take(&table->lock, LOCK_HOLDERS);
 		lock->l_pid = find_pid(table, wish, lock);
-		pthread_mutex_unlock(&table->lock);
+		lock_drop(&table->lock, LOCK_HOLDERS);
 	}
 	return r;
 }
@@ -263,9 +264,9 @@ void lock_flush(struct lock_table *table, struct handle *handle, uint64_t owner)
 		holder_drop(table, holder);
 		return;
 	}
-	pthread_mutex_lock(&holder->lock);
+	lock_take(&holder->lock, LOCK_HOLDER);
 	apply(holder->fd, &wish, false);
-	pthread_mutex_unlock(&holder->lock);
+	lock_drop(&holder->lock, LOCK_HOLDER);
 	holder_put(table, holder);
 }
 

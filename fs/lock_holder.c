@@ -1,4 +1,5 @@
 #include "fs/lock_impl.h"
+#include "locks/order.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -106,11 +107,11 @@ struct holder *holder_get(struct lock_table *table, const struct lock_wish *wish
 {
 	struct holder *holder;
 
-	pthread_mutex_lock(&table->lock);
+	lock_take(&table->lock, LOCK_HOLDERS);
 	holder = find(table, wish);
 	if (holder)
 		holder->users++;
-	pthread_mutex_unlock(&table->lock);
+	lock_drop(&table->lock, LOCK_HOLDERS);
 	return holder;
 }
 
@@ -119,13 +120,13 @@ void holder_put(struct lock_table *table, struct holder *holder)
 	struct holder **link = lock_bucket(table, holder->inode);
 	bool last;
 
-	pthread_mutex_lock(&table->lock);
+	lock_take(&table->lock, LOCK_HOLDERS);
 	last = --holder->users == 0 && !holder->handle;
 	while (last && *link != holder)
 		link = &(*link)->next;
 	if (last)
 		*link = holder->next;
-	pthread_mutex_unlock(&table->lock);
+	lock_drop(&table->lock, LOCK_HOLDERS);
 	if (last)
 		holder_free(holder);
 }
@@ -135,14 +136,14 @@ static struct holder *insert(struct lock_table *table, const struct lock_wish *w
 {
 	struct holder **bucket = lock_bucket(table, own->inode), *holder;
 
-	pthread_mutex_lock(&table->lock);
+	lock_take(&table->lock, LOCK_HOLDERS);
 	holder = find(table, wish);
 	if (!holder) {
 		own->next = *bucket;
 		*bucket = holder = own;
 	}
 	holder->users++;
-	pthread_mutex_unlock(&table->lock);
+	lock_drop(&table->lock, LOCK_HOLDERS);
 	if (holder != own)
 		holder_free(own);
 	return holder;
@@ -203,7 +204,7 @@ struct holder *holder_take(struct lock_table *table, const struct lock_wish *wis
 {
 	struct holder **link, *holder;
 
-	pthread_mutex_lock(&table->lock);
+	lock_take(&table->lock, LOCK_HOLDERS);
 	link = find_link(table, wish);
 	holder = *link;
 	*removed = holder && holder->users == 0;
@@ -215,7 +216,7 @@ struct holder *holder_take(struct lock_table *table, const struct lock_wish *wis
 		holder->handle = NULL;
 		lock_ranges_set(&holder->ranges, 0, LOCK_RANGE_LAST, F_UNLCK);
 	}
-	pthread_mutex_unlock(&table->lock);
+	lock_drop(&table->lock, LOCK_HOLDERS);
 	return holder;
 }
 
@@ -223,7 +224,7 @@ struct holder *holder_take_closed(struct lock_table *table, const struct handle 
 {
 	struct holder **link, *holder = NULL;
 
-	pthread_mutex_lock(&table->lock);
+	lock_take(&table->lock, LOCK_HOLDERS);
 	link = lock_bucket(table, handle->inode);
 	while (*link && !holder) {
 		if ((*link)->handle != handle) {
@@ -236,17 +237,17 @@ struct holder *holder_take_closed(struct lock_table *table, const struct handle 
 			table->dropping++;
 		}
 	}
-	pthread_mutex_unlock(&table->lock);
+	lock_drop(&table->lock, LOCK_HOLDERS);
 	return holder;
 }
 
 void holder_drop(struct lock_table *table, struct holder *holder)
 {
 	holder_free(holder);
-	pthread_mutex_lock(&table->lock);
+	lock_take(&table->lock, LOCK_HOLDERS);
 	table->dropping--;
 	pthread_cond_broadcast(&table->dropped);
-	pthread_mutex_unlock(&table->lock);
+	lock_drop(&table->lock, LOCK_HOLDERS);
 }
 
 /*
@@ -261,13 +262,13 @@ int holder_make_writable(struct lock_table *table, struct holder *holder, struct
 
 	if (r < 0)
 		return r;
-	pthread_mutex_lock(&table->lock);
+	lock_take(&table->lock, LOCK_HOLDERS);
 	count = holder->ranges.count;
 	if (count)
 		copy = malloc(count * sizeof(*copy));
 	if (copy)
 		memcpy(copy, holder->ranges.items, count * sizeof(*copy));
-	pthread_mutex_unlock(&table->lock);
+	lock_drop(&table->lock, LOCK_HOLDERS);
 	if (count && !copy)
 		r = -ENOLCK;
 	for (unsigned i = 0; r == 0 && i < count; i++)

@@ -12,6 +12,7 @@
 #include "fs/log.h"
 #include "fs/server.h"
 #include "fs/threads.h"
+#include "locks/order.h"
 
 #define WAKE_SIGNAL SIGRTMIN
 #define STACK_SIZE (256 << 10) /* sanitizers need it */
@@ -109,12 +110,12 @@ static void *wait_in_thread(void *arg)
 
 	waiter->result = waiter->patient ? lock_block(locks, &waiter->wish, &waiter->interrupted)
 					 : lock_settle(locks, &waiter->wish);
-	pthread_mutex_lock(&waiting->lock);
+	lock_take(&waiting->lock, LOCK_WAITERS);
 	unlink_waiter(waiting, waiter);
 	waiter->next = waiting->done;
 	waiting->done = waiter;
 	pthread_cond_signal(&waiting->work);
-	pthread_mutex_unlock(&waiting->lock);
+	lock_drop(&waiting->lock, LOCK_WAITERS);
 	return NULL;
 }
 
@@ -155,9 +156,9 @@ static void answer_all(struct lock_waiting *waiting)
 		struct waiter *waiter = waiting->done;
 
 		waiting->done = waiter->next;
-		pthread_mutex_unlock(&waiting->lock);
+		lock_drop(&waiting->lock, LOCK_WAITERS);
 		answer(waiter);
-		pthread_mutex_lock(&waiting->lock);
+		lock_take(&waiting->lock, LOCK_WAITERS);
 	}
 }
 
@@ -186,7 +187,7 @@ static void *answer_in_thread(void *arg)
 {
 	struct lock_waiting *waiting = arg;
 
-	pthread_mutex_lock(&waiting->lock);
+	lock_take(&waiting->lock, LOCK_WAITERS);
 	for (unsigned round = 1; !waiting->ending || waiting->count || waiting->done; round++) {
 		answer_all(waiting);
 		if (waiting->count)
@@ -194,7 +195,7 @@ static void *answer_in_thread(void *arg)
 		else if (!waiting->ending && !waiting->done)
 			pthread_cond_wait(&waiting->work, &waiting->lock);
 	}
-	pthread_mutex_unlock(&waiting->lock);
+	lock_drop(&waiting->lock, LOCK_WAITERS);
 	return NULL;
 }
 
@@ -205,9 +206,9 @@ static void was_interrupted(fuse_req_t req, void *arg)
 	struct waiter *waiter = arg;
 
 	(void)req;
-	pthread_mutex_lock(&waiter->waiting->lock);
+	lock_take(&waiter->waiting->lock, LOCK_WAITERS);
 	interrupt(waiter);
-	pthread_mutex_unlock(&waiter->waiting->lock);
+	lock_drop(&waiter->waiting->lock, LOCK_WAITERS);
 }
 
 /* The counter that includes the waiter, and its limit. */
@@ -225,13 +226,13 @@ static int start(struct lock_waiting *waiting, struct waiter *waiter)
 
 	/* before the thread starts: from then on the waiter may be freed at any moment */
 	fuse_req_interrupt_func(waiter->req, was_interrupted, waiter);
-	pthread_mutex_lock(&waiting->lock);
+	lock_take(&waiting->lock, LOCK_WAITERS);
 	r = start_thread(waiter);
 	if (r == 0) {
 		link_waiter(waiting, waiter);
 		pthread_cond_signal(&waiting->work);
 	}
-	pthread_mutex_unlock(&waiting->lock);
+	lock_drop(&waiting->lock, LOCK_WAITERS);
 	if (r < 0)
 		fuse_req_interrupt_func(waiter->req, NULL, NULL);
 	return r;
@@ -313,10 +314,10 @@ void lock_waiting_free(struct lock_waiting *waiting)
 {
 	if (!waiting)
 		return;
-	pthread_mutex_lock(&waiting->lock);
+	lock_take(&waiting->lock, LOCK_WAITERS);
 	waiting->ending = true;
 	pthread_cond_signal(&waiting->work);
-	pthread_mutex_unlock(&waiting->lock);
+	lock_drop(&waiting->lock, LOCK_WAITERS);
 	pthread_join(waiting->thread, NULL);
 	pthread_cond_destroy(&waiting->work);
 	pthread_mutex_destroy(&waiting->lock);

@@ -1,4 +1,5 @@
 #include "fs/threads.h"
+#include "locks/order.h"
 
 #include <errno.h>
 #include <glib.h>
@@ -92,18 +93,18 @@ static void *pool_run(void *data)
 {
 	struct pool *pool = data;
 
-	pthread_mutex_lock(&pool->lock);
+	lock_take(&pool->lock, LOCK_POOL);
 	while (wait_for_job(pool)) {
 		void *job = g_queue_pop_head(&pool->jobs);
 
 		/* not by who pushes: a thread begins with the credentials of the one that starts it */
 		if (pool->idle_count == 0 && pool->thread_count < pool->settings.most)
 			add_thread(pool);
-		pthread_mutex_unlock(&pool->lock);
+		lock_drop(&pool->lock, LOCK_POOL);
 		pool->settings.run(job, pool->settings.context);
-		pthread_mutex_lock(&pool->lock);
+		lock_take(&pool->lock, LOCK_POOL);
 	}
-	pthread_mutex_unlock(&pool->lock);
+	lock_drop(&pool->lock, LOCK_POOL);
 	return NULL;
 }
 
@@ -126,9 +127,9 @@ int pool_new(const struct pool_settings *settings, struct pool **out)
 	pool->settings = *settings;
 	pthread_mutex_init(&pool->lock, NULL);
 	pthread_cond_init(&pool->filled, NULL);
-	pthread_mutex_lock(&pool->lock);
+	lock_take(&pool->lock, LOCK_POOL);
 	r = add_thread(pool);
-	pthread_mutex_unlock(&pool->lock);
+	lock_drop(&pool->lock, LOCK_POOL);
 	if (r == 0)
 		*out = pool;
 	else
@@ -138,20 +139,20 @@ int pool_new(const struct pool_settings *settings, struct pool **out)
 
 void pool_push(struct pool *pool, void *job)
 {
-	pthread_mutex_lock(&pool->lock);
+	lock_take(&pool->lock, LOCK_POOL);
 	g_queue_push_tail(&pool->jobs, job);
 	pthread_cond_signal(&pool->filled);
-	pthread_mutex_unlock(&pool->lock);
+	lock_drop(&pool->lock, LOCK_POOL);
 }
 
 void pool_free(struct pool *pool)
 {
 	if (!pool)
 		return;
-	pthread_mutex_lock(&pool->lock);
+	lock_take(&pool->lock, LOCK_POOL);
 	pool->ending = true;
 	pthread_cond_broadcast(&pool->filled);
-	pthread_mutex_unlock(&pool->lock);
+	lock_drop(&pool->lock, LOCK_POOL);
 	for (unsigned i = 0; i < pool->thread_count; i++)
 		pthread_join(pool->threads[i], NULL);
 	pthread_cond_destroy(&pool->filled);

@@ -24,6 +24,13 @@ enum lock_rank {
 	LOCK_INODE, /* tree_lock_inode(): binding and cached copy. Never two at once: inodes share a lock */
 	/* cache/ */
 	LOCK_CACHE,
+	/* cache/store/ */
+	LOCK_KEEPERS, /* the list of keepers; starting one */
+	LOCK_KEEPER,  /* a request to one of them */
+	LOCK_CHARGED,
+	/* fs/lock*: locks=shared */
+	LOCK_HOLDER,  /* an owner's open file description; not held while waiting for other processes */
+	LOCK_HOLDERS, /* the table of owners */
 	/* fs/tree*: functions of the tree never take LOCK_INODE */
 	LOCK_NAMED,  /* identities of files without handles */
 	LOCK_ROUTES, /* routes to files without handles and to file systems below SOURCE */
@@ -32,6 +39,8 @@ enum lock_rank {
 	LOCK_FDS,    /* the set of O_PATH descriptors */
 	/* fs/: leaves, except that LOCK_PAYLOAD is taken under LOCK_IO */
 	LOCK_RELIEF,
+	LOCK_WAITERS,     /* requests that wait for locks */
+	LOCK_POOL,        /* a queue of jobs */
 	LOCK_HANDLES,     /* the list of open files */
 	LOCK_DIRECTORIES, /* the list of open directories */
 	LOCK_IO,          /* a pool of requests in flight */
@@ -81,7 +90,7 @@ static inline void lock_take(pthread_mutex_t *lock, enum lock_rank rank)
 }
 
 /* Allowed in any order, since it never blocks. */
-static inline bool lock_try(pthread_mutex_t *lock, enum lock_rank rank)
+static inline bool lock_take_if_free(pthread_mutex_t *lock, enum lock_rank rank)
 {
 	if (pthread_mutex_trylock(lock) != 0)
 		return false;

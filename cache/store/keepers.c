@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "cache/store/keeper.h"
+#include "locks/order.h"
 
 #define KEEPERS_MAX 256
 #define MAPPINGS_MAX 60000 /* of the 65,530 that vm.max_map_count allows by default: libraries have some */
@@ -161,12 +162,12 @@ static struct keeper *find_room(struct keepers *keepers, int *error)
 	for (unsigned i = 0; i < keepers->count; i++) {
 		struct keeper *keeper = &keepers->places[i];
 
-		pthread_mutex_lock(&keeper->lock);
+		lock_take(&keeper->lock, LOCK_KEEPER);
 		if (keeper->pid && !keeper->full && keeper->mappings < keepers->mappings_max)
 			return keeper;
 		if (!keeper->pid && !unused)
 			unused = keeper;
-		pthread_mutex_unlock(&keeper->lock);
+		lock_drop(&keeper->lock, LOCK_KEEPER);
 	}
 	*error = -ENOMEM;
 	if (!unused && keepers->count < KEEPERS_MAX)
@@ -177,11 +178,11 @@ static struct keeper *find_room(struct keepers *keepers, int *error)
 		*error = -EAGAIN;
 		return NULL;
 	}
-	pthread_mutex_lock(&unused->lock);
+	lock_take(&unused->lock, LOCK_KEEPER);
 	*error = start(keepers, unused);
 	if (*error == 0)
 		return unused;
-	pthread_mutex_unlock(&unused->lock);
+	lock_drop(&unused->lock, LOCK_KEEPER);
 	return NULL;
 }
 
@@ -189,9 +190,9 @@ static struct keeper *keeper_with_room(struct keepers *keepers, int *error)
 {
 	struct keeper *keeper;
 
-	pthread_mutex_lock(&keepers->lock);
+	lock_take(&keepers->lock, LOCK_KEEPERS);
 	keeper = find_room(keepers, error);
-	pthread_mutex_unlock(&keepers->lock);
+	lock_drop(&keepers->lock, LOCK_KEEPERS);
 	return keeper;
 }
 
@@ -209,9 +210,9 @@ static struct keeper *keeper_of(struct keepers *keepers, const struct pin *pin)
 
 static void note_death(struct keepers *keepers)
 {
-	pthread_mutex_lock(&keepers->lock);
+	lock_take(&keepers->lock, LOCK_KEEPERS);
 	keepers->not_before_ms = now_ms() + keepers->retry_ms;
-	pthread_mutex_unlock(&keepers->lock);
+	lock_drop(&keepers->lock, LOCK_KEEPERS);
 }
 
 /* The keeper is locked. */
@@ -256,7 +257,7 @@ int keepers_pin(struct keepers *keepers, int fd, uint64_t size, struct pin *pin)
 			return r;
 		r = pin_in(keepers, keeper, fd, pages_of(size), pin);
 		full = keeper->full;
-		pthread_mutex_unlock(&keeper->lock);
+		lock_drop(&keeper->lock, LOCK_KEEPER);
 	} while (full && r == -ENOMEM);
 	if (r == -EOWNERDEAD) {
 		note_death(keepers);
@@ -280,7 +281,7 @@ int keepers_resize(struct keepers *keepers, struct pin *pin, uint64_t size)
 	if (!pin->keeper || !request.new_pages)
 		return -EINVAL;
 	keeper = keeper_of(keepers, pin);
-	pthread_mutex_lock(&keeper->lock);
+	lock_take(&keeper->lock, LOCK_KEEPER);
 	if (keeper->pid && keeper->generation == pin->generation)
 		r = ask(keepers, keeper, &request, -1, &address);
 	if (r == 0 || r == -EFAULT) {
@@ -288,7 +289,7 @@ int keepers_resize(struct keepers *keepers, struct pin *pin, uint64_t size)
 		pin->pages = request.new_pages;
 		pin->address = address;
 	}
-	pthread_mutex_unlock(&keeper->lock);
+	lock_drop(&keeper->lock, LOCK_KEEPER);
 	if (r == -EOWNERDEAD)
 		note_death(keepers);
 	return r;
@@ -303,7 +304,7 @@ void keepers_unpin(struct keepers *keepers, struct pin *pin)
 	if (!pin->keeper)
 		return;
 	keeper = keeper_of(keepers, pin);
-	pthread_mutex_lock(&keeper->lock);
+	lock_take(&keeper->lock, LOCK_KEEPER);
 	if (keeper->pid && keeper->generation == pin->generation) {
 		keeper->mappings--;
 		keeper->pages -= pin->pages;
@@ -311,7 +312,7 @@ void keepers_unpin(struct keepers *keepers, struct pin *pin)
 		/* if it can't be told, it is dead, which the next check notices */
 		send_request(keeper->socket, &request, -1);
 	}
-	pthread_mutex_unlock(&keeper->lock);
+	lock_drop(&keeper->lock, LOCK_KEEPER);
 	*pin = (struct pin){0};
 }
 
@@ -323,9 +324,9 @@ bool keepers_holds(struct keepers *keepers, const struct pin *pin)
 	if (!pin->keeper)
 		return false;
 	keeper = keeper_of(keepers, pin);
-	pthread_mutex_lock(&keeper->lock);
+	lock_take(&keeper->lock, LOCK_KEEPER);
 	holds = keeper->pid && keeper->generation == pin->generation;
-	pthread_mutex_unlock(&keeper->lock);
+	lock_drop(&keeper->lock, LOCK_KEEPER);
 	return holds;
 }
 
@@ -336,19 +337,19 @@ unsigned keepers_check(struct keepers *keepers)
 	for (unsigned i = 0; i < keepers->count; i++) {
 		struct keeper *keeper = &keepers->places[i];
 
-		pthread_mutex_lock(&keeper->lock);
+		lock_take(&keeper->lock, LOCK_KEEPER);
 		if (keeper->pid && is_dead(keeper)) {
 			bury(keepers, keeper);
 			died++;
 		}
-		pthread_mutex_unlock(&keeper->lock);
+		lock_drop(&keeper->lock, LOCK_KEEPER);
 	}
 	if (died)
 		note_death(keepers);
-	pthread_mutex_lock(&keepers->lock);
+	lock_take(&keepers->lock, LOCK_KEEPERS);
 	deaths = (unsigned)(keepers->deaths - keepers->deaths_told);
 	keepers->deaths_told = keepers->deaths;
-	pthread_mutex_unlock(&keepers->lock);
+	lock_drop(&keepers->lock, LOCK_KEEPERS);
 	return deaths;
 }
 
@@ -358,11 +359,11 @@ void keepers_read_figures(struct keepers *keepers, struct keepers_figures *figur
 	for (unsigned i = 0; i < keepers->count; i++) {
 		struct keeper *keeper = &keepers->places[i];
 
-		pthread_mutex_lock(&keeper->lock);
+		lock_take(&keeper->lock, LOCK_KEEPER);
 		figures->keepers += keeper->pid != 0;
 		figures->pins += keeper->mappings;
 		figures->pages += keeper->pages;
-		pthread_mutex_unlock(&keeper->lock);
+		lock_drop(&keeper->lock, LOCK_KEEPER);
 	}
 }
 

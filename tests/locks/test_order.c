@@ -92,7 +92,7 @@ static void now_and_then(void)
 static void tried_against_it(void)
 {
 	lock_take(&first, LOCK_HOST);
-	if (lock_try(&second, LOCK_WINDOW))
+	if (lock_take_if_free(&second, LOCK_WINDOW))
 		lock_drop(&second, LOCK_WINDOW);
 	lock_drop(&first, LOCK_HOST);
 	in_order();
