@@ -1,0 +1,146 @@
+#include "cache/store/charged.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "locks/order.h"
+
+#define PAGE 4096
+#define AT_ONCE 256 /* pages */
+#define PRESENT (1ull << 63)
+#define PFN ((1ull << 55) - 1)
+#define ROOT_GROUP 1 /* kernfs numbers its root so; pages of no group bear 0 */
+
+struct charged {
+	int pagemap, groups; /* /proc/self/pagemap, /proc/kpagecgroup */
+	pthread_mutex_t lock;
+	char *own_page; /* one that this process is charged for; under the lock */
+};
+
+/* count numbers of 64 bits from place on. */
+static bool read_numbers(int fd, uint64_t place, uint64_t *numbers, size_t count)
+{
+	size_t bytes = count * sizeof(*numbers);
+
+	return pread(fd, numbers, bytes, (off_t)(place * sizeof(*numbers))) == (ssize_t)bytes;
+}
+
+/* How many of the first entries lie on pages that follow each other in memory. */
+static size_t run_length(const uint64_t *entries, size_t count)
+{
+	size_t n = 1;
+
+	while (n < count && (entries[n] & PFN) == (entries[0] & PFN) + n)
+		n++;
+	return n;
+}
+
+static bool run_is_of(const struct charged *charged, uint64_t pfn, size_t count, uint64_t group)
+{
+	uint64_t groups[AT_ONCE];
+
+	if (!read_numbers(charged->groups, pfn, groups, count))
+		return false;
+	for (size_t i = 0; i < count; i++)
+		if (groups[i] > ROOT_GROUP && groups[i] != group)
+			return false;
+	return true;
+}
+
+static bool pages_are_of(const struct charged *charged, const char *memory, size_t count, uint64_t group)
+{
+	uint64_t entries[AT_ONCE];
+
+	if (!read_numbers(charged->pagemap, (uintptr_t)memory / PAGE, entries, count))
+		return false;
+	for (size_t at = 0; at < count;) {
+		size_t n = run_length(entries + at, count - at);
+
+		/* one that is not mapped is not known; without the right to know it, all bear 0 */
+		if (!(entries[at] & PRESENT) || !(entries[at] & PFN))
+			return false;
+		if (!run_is_of(charged, entries[at] & PFN, n, group))
+			return false;
+		at += n;
+	}
+	return true;
+}
+
+/* (locked) The process may have been moved since it was charged for the page it had: it takes another. 0: not
+ * known. */
+static uint64_t own_group_now(struct charged *charged)
+{
+	uint64_t entry, group;
+
+	madvise(charged->own_page, PAGE, MADV_DONTNEED);
+	*(volatile char *)charged->own_page = 1;
+	if (!read_numbers(charged->pagemap, (uintptr_t)charged->own_page / PAGE, &entry, 1) || !(entry & PFN))
+		return 0;
+	return read_numbers(charged->groups, entry & PFN, &group, 1) ? group : 0;
+}
+
+static uint64_t own_group(struct charged *charged)
+{
+	uint64_t group;
+
+	lock_take(&charged->lock, LOCK_CHARGED);
+	group = own_group_now(charged);
+	lock_drop(&charged->lock, LOCK_CHARGED);
+	return group;
+}
+
+bool charged_to_us(struct charged *charged, const void *memory, size_t size)
+{
+	size_t pages = (size + PAGE - 1) / PAGE;
+	uint64_t group = own_group(charged);
+
+	for (size_t at = 0; at < pages; at += AT_ONCE) {
+		size_t count = pages - at < AT_ONCE ? pages - at : AT_ONCE;
+
+		if (!pages_are_of(charged, (const char *)memory + at * PAGE, count, group))
+			return false;
+	}
+	return true;
+}
+
+int charged_new(struct charged **ret)
+{
+	struct charged *charged = calloc(1, sizeof(*charged));
+	int r = 0;
+
+	if (!charged)
+		return -ENOMEM;
+	pthread_mutex_init(&charged->lock, NULL);
+	charged->own_page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	charged->pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	charged->groups = open("/proc/kpagecgroup", O_RDONLY | O_CLOEXEC);
+	if (charged->own_page == MAP_FAILED)
+		r = -ENOMEM;
+	else if (charged->groups < 0 || charged->pagemap < 0)
+		r = -errno;
+	if (r < 0) {
+		charged_free(charged);
+		return r;
+	}
+	*ret = charged;
+	return 0;
+}
+
+void charged_free(struct charged *charged)
+{
+	if (!charged)
+		return;
+	if (charged->pagemap >= 0)
+		close(charged->pagemap);
+	if (charged->groups >= 0)
+		close(charged->groups);
+	if (charged->own_page != MAP_FAILED)
+		munmap(charged->own_page, PAGE);
+	pthread_mutex_destroy(&charged->lock);
+	free(charged);
+}

@@ -1,0 +1,136 @@
+#include "cache/store/charged.h"
+
+#include "tests/support/check.h"
+#include "tests/support/group.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PAGE 4096
+
+static struct charged *charged;
+static char directory[] = "test_charged.XXXXXX";
+
+static int make_file(unsigned pages)
+{
+	int fd = open(directory, O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+	char bytes[PAGE] = "x";
+
+	assert_return_code(fd, errno);
+	for (unsigned i = 0; i < pages; i++)
+		assert_int_equal(write(fd, bytes, PAGE), PAGE);
+	assert_return_code(fsync(fd), errno);
+	return fd;
+}
+
+static void drop(int fd)
+{
+	assert_int_equal(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+}
+
+static bool is_ours(int fd, unsigned pages)
+{
+	char *memory = mmap(NULL, (size_t)pages * PAGE, PROT_READ, MAP_SHARED | MAP_POPULATE, fd, 0);
+	bool ours;
+
+	assert_true(memory != MAP_FAILED);
+	ours = charged_to_us(charged, memory, (size_t)pages * PAGE);
+	munmap(memory, (size_t)pages * PAGE);
+	return ours;
+}
+
+/* Reads pages of the file in another group, which pays for those that were not there. */
+static void read_in_group(int fd, off_t from, unsigned pages)
+{
+	char bytes[PAGE];
+	int status;
+	pid_t child;
+
+	/* no page more than it asks for */
+	assert_int_equal(posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM), 0);
+	fflush(NULL);
+	child = fork();
+	if (!child) {
+		group_enter();
+		for (unsigned i = 0; i < pages; i++)
+			if (pread(fd, bytes, PAGE, from + (off_t)i * PAGE) != PAGE)
+				_exit(2);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	posix_fadvise(fd, 0, 0, POSIX_FADV_NORMAL);
+}
+
+static void what_was_read_here_is_ours(void **state)
+{
+	int fd = make_file(700);
+
+	assert_true(is_ours(fd, 700)); /* written here */
+	drop(fd);
+	assert_true(is_ours(fd, 700));
+	close(fd);
+}
+
+static void a_page_that_another_group_read_is_not(void **state)
+{
+	static const off_t places[] = {0, 299, 699};
+
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
+		int fd = make_file(700);
+
+		assert_true(group_begin("memory"));
+		drop(fd);
+		read_in_group(fd, places[i] * PAGE, 1);
+		assert_false(is_ours(fd, 700));
+		drop(fd);
+		assert_true(is_ours(fd, 700));
+		close(fd);
+		group_end(NULL);
+	}
+}
+
+static void pages_of_nobody_are_not_known(void **state)
+{
+	char *memory = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	assert_true(memory != MAP_FAILED);
+	assert_false(charged_to_us(charged, memory, PAGE));
+	munmap(memory, PAGE);
+}
+
+static int skip_all(const char *why, int error)
+{
+	printf("SKIP: %s: %s\n", why, strerror(error));
+	rmdir(directory);
+	return 77;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_was_read_here_is_ours),
+		cmocka_unit_test_teardown(a_page_that_another_group_read_is_not, group_end),
+		cmocka_unit_test(pages_of_nobody_are_not_known),
+	};
+	int r;
+
+	if (!mkdtemp(directory))
+		return skip_all("a directory", errno);
+	r = charged_new(&charged);
+	if (r < 0)
+		return skip_all("which group pays for a page can't be asked", -r);
+	if (!group_begin("memory"))
+		return skip_all("a memory cgroup can't be made", EPERM);
+	group_end(NULL);
+	r = cmocka_run_group_tests(tests, NULL, NULL);
+	charged_free(charged);
+	rmdir(directory);
+	return r;
+}
