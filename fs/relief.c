@@ -31,6 +31,13 @@ uint64_t relief_tick(struct relief *relief, uint64_t used)
 	return target;
 }
 
+void relief_lost(struct relief *relief)
+{
+	lock_take(&relief->lock, LOCK_RELIEF);
+	pressure_lost(&relief->pressure, &relief->limits);
+	lock_drop(&relief->lock, LOCK_RELIEF);
+}
+
 bool relief_allows(struct relief *relief, uint64_t bytes)
 {
 	bool allowed;

@@ -24,6 +24,9 @@ void relief_init(struct relief *relief, const struct pressure_limits *limits, co
 /* Once a second. used: bytes that the cache takes. Returns its budget from now on. */
 uint64_t relief_tick(struct relief *relief, uint64_t used);
 
+/* Memory was so short that the kernel took what the cache held: it is to come back smaller. */
+void relief_lost(struct relief *relief);
+
 /*
  * Whether bytes more may be copied into the cache. Where nothing is left above the floor the cache does not
  * grow, until it has shrunk to cache_min: there files may take the place of others again.

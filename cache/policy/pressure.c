@@ -38,14 +38,18 @@ static uint64_t grown(const struct pressure *p, const struct pressure_limits *li
 	return p->target + least(step, available - spare);
 }
 
+void pressure_lost(struct pressure *p, const struct pressure_limits *limits)
+{
+	p->target = most(p->target / 2, limits->cache_min);
+	p->calm = 0;
+}
+
 uint64_t pressure_measured(
 	struct pressure *p, const struct pressure_limits *limits, uint64_t available, uint64_t cache_used)
 {
 	uint64_t target = p->target;
 
-	if (!limits->floor) {
-		target = limits->cache_size;
-	} else if (available < limits->floor) {
+	if (available < limits->floor) {
 		p->calm = 0;
 		target = shrunk(p, limits, available, cache_used);
 	} else if (p->calm < PRESSURE_CALM) {

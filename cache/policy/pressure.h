@@ -34,6 +34,10 @@ enum {
 
 void pressure_init(struct pressure *p, const struct pressure_limits *limits);
 
+/* What the cache held was taken from it: half of its target is the new one, from which it grows as after any
+ * shortage, whether there is a floor or not. */
+void pressure_lost(struct pressure *p, const struct pressure_limits *limits);
+
 /*
  * One measurement: available memory of the machine, and what the cache uses. Returns the new target, which is
  * also p->target. Limits may change between calls.

@@ -164,6 +164,28 @@ static void a_cache_of_less_than_lacks_ends_at_its_minimum(void **state)
 	assert_int_equal(pressure_measured(&p, &none, 10 * M, 100 * M), 0);
 }
 
+static void what_was_taken_comes_back_slowly_whether_there_is_a_floor_or_not(void **state)
+{
+	static const uint64_t floors[] = {0, 100};
+
+	for (size_t i = 0; i < sizeof(floors) / sizeof(*floors); i++) {
+		const struct pressure_limits small = {
+			.floor = floors[i], .cache_min = 10, .cache_size = 6400};
+		struct pressure p;
+
+		pressure_init(&p, &small);
+		pressure_lost(&p, &small);
+		assert_int_equal(p.target, 3200);
+		for (unsigned calm = 0; calm < PRESSURE_CALM; calm++)
+			assert_int_equal(pressure_measured(&p, &small, 1 << 20, 3000), 3200);
+		assert_int_equal(pressure_measured(&p, &small, 1 << 20, 3000), 3300);
+		assert_int_equal(pressure_measured(&p, &small, 1 << 20, 3000), 3400);
+		for (unsigned lost = 0; lost < 20; lost++)
+			pressure_lost(&p, &small);
+		assert_int_equal(p.target, 10);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -180,6 +202,7 @@ int main(void)
 		cmocka_unit_test(dire_need_begins_below_its_part_of_the_floor),
 		cmocka_unit_test(it_grows_by_no_more_than_is_spare),
 		cmocka_unit_test(a_cache_of_less_than_lacks_ends_at_its_minimum),
+		cmocka_unit_test(what_was_taken_comes_back_slowly_whether_there_is_a_floor_or_not),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
