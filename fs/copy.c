@@ -16,11 +16,6 @@ static int64_t ns_of(struct statx_timestamp t)
 	return t.tv_sec * 1000000000LL + t.tv_nsec;
 }
 
-uint64_t copy_stamp_of(const struct statx *stx)
-{
-	return cache_stamp(stx->stx_size, ns_of(stx->stx_mtime), ns_of(stx->stx_ctime));
-}
-
 /* Without ctime: renaming, linking and changing attributes leave it alone. */
 uint32_t copy_content_of(const struct statx *stx)
 {
@@ -29,18 +24,13 @@ uint32_t copy_content_of(const struct statx *stx)
 
 void copy_set_stamp(struct object *object, const struct statx *stx)
 {
-	object->stamp = copy_stamp_of(stx);
+	object->stamp = cached_stamp_of(stx);
 	object->content = copy_content_of(stx);
-}
-
-int copy_fd_statx(int fd, struct statx *stx)
-{
-	return statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, stx) < 0 ? -errno : 0;
 }
 
 uint64_t copy_id(const struct inode *inode, const struct statx *stx)
 {
-	uint64_t id = (inode->nodeid ^ copy_stamp_of(stx)) * 0x9e3779b97f4a7c15ULL;
+	uint64_t id = (inode->nodeid ^ cached_stamp_of(stx)) * 0x9e3779b97f4a7c15ULL;
 
 	return id ^ (id >> 32);
 }
@@ -70,7 +60,7 @@ bool copy_is_fresh(struct server *server, struct inode *inode, const struct stat
 {
 	if (server->options.coherence == COHERENCE_EXCLUSIVE && !inode->suspect)
 		return true;
-	return !inode->object->frozen && inode->object->stamp == copy_stamp_of(stx);
+	return !inode->object->frozen && inode->object->stamp == cached_stamp_of(stx);
 }
 
 static bool prove_unwritten(struct server *server, struct inode *inode)
@@ -122,58 +112,6 @@ bool copy_may_be_mapped(struct server *server, struct inode *inode)
 	return mapped;
 }
 
-/* (locked) The largest file that may have a copy. A copy may take an eighth of the budget at most
- * (cache/policy/evict.h). */
-uint64_t copy_size_limit(const struct server *server, const struct inode *inode)
-{
-	return inode->oversize ? server->options.cache_size / EVICT_LARGEST_PART : server->limits.small_max;
-}
-
-void copy_recount_begin(struct server *server, const struct object *object)
-{
-	if (object->kept)
-		server->kept_bytes -= object->entry.charge;
-}
-
-/* Never more than half of the cache: the rest must be able to turn over. */
-static bool count_kept(struct server *server, const struct object *object)
-{
-	if (atomic_fetch_add(&server->kept_bytes, object->entry.charge) + object->entry.charge <=
-		server->options.cache_size / 2)
-		return true;
-	server->kept_bytes -= object->entry.charge;
-	log_once(LOG_LEVEL_WARNING, "rules: the pinned files take half of cache_size; further ones "
-				    "are cached without being pinned");
-	return false;
-}
-
-void copy_recount_end(struct server *server, struct object *object)
-{
-	if (!object->kept || count_kept(server, object))
-		return;
-	object->kept = false;
-	cache_unpin(server->cache, object);
-}
-
-/* (locked) Pins the copy as a rule wants it. */
-void copy_keep(struct server *server, struct inode *inode, struct object *object)
-{
-	if (!inode->keep || object->kept || !object_pin(object))
-		return;
-	object->kept = count_kept(server, object);
-	if (!object->kept)
-		cache_unpin(server->cache, object);
-}
-
-void copy_unkeep(struct server *server, struct object *object)
-{
-	if (!object->kept)
-		return;
-	object->kept = false;
-	server->kept_bytes -= object->entry.charge;
-	cache_unpin(server->cache, object);
-}
-
 static void forget_backing_id(struct server *server, struct object *object)
 {
 	backing_id_close(server->session, object->backing_id);
@@ -197,7 +135,7 @@ static void drop(struct server *server, struct inode *inode, struct object *obje
 bool copy_is_unwanted(const struct server *server, const struct inode *inode, const struct object *object)
 {
 	return inode->object == object &&
-	       (object->frozen || (inode->outgrown && object->entry.size > copy_size_limit(server, inode)));
+	       (object->frozen || (inode->outgrown && object->entry.size > cached_size_limit(server, inode)));
 }
 
 bool copy_is_mapped(struct server *server, struct object *object)
@@ -230,9 +168,9 @@ enum copy_state copy_examine(
 	if (copy_settle_stores(server, inode, object) < 0)
 		return COPY_MAPPED;
 	cache_unpin(server->cache, object);
-	if (!fresh || object->entry.size > copy_size_limit(server, inode))
-		copy_unkeep(server, object);
-	if ((!fresh || object->entry.size > copy_size_limit(server, inode)) && object_claim(object)) {
+	if (!fresh || object->entry.size > cached_size_limit(server, inode))
+		cached_unkeep(server, object);
+	if ((!fresh || object->entry.size > cached_size_limit(server, inode)) && object_claim(object)) {
 		stats_add(&server->stats, STATS_STALE, 1);
 		drop(server, inode, object);
 	}
@@ -247,7 +185,7 @@ struct object *copy_pin_fresh(struct server *server, struct inode *inode, const 
 		return NULL;
 	if (copy_is_fresh(server, inode, stx) && object_pin(object))
 		return object;
-	copy_unkeep(server, object);
+	cached_unkeep(server, object);
 	if (object_claim(object)) {
 		stats_add(&server->stats, STATS_STALE, 1);
 		drop(server, inode, object);
@@ -271,9 +209,8 @@ int copy_refresh(struct server *server, struct inode *inode)
 	if (fd < 0)
 		return fd;
 	stats_add(&server->stats, STATS_REFRESHES, 1);
-	copy_recount_begin(server, object);
 	r = copy_refresh_from(server, inode, object, fd);
-	copy_recount_end(server, object);
+	cached_recount(server, object);
 	close(fd);
 	return r;
 }
@@ -318,7 +255,7 @@ static void dismiss(struct server *server, struct inode *inode)
 
 	tree_lock_inode(server->tree, inode);
 	if (inode->object)
-		copy_unkeep(server, inode->object);
+		cached_unkeep(server, inode->object);
 	if (inode->object && object_claim(inode->object)) {
 		gone = inode->object;
 		if (copy_is_mapped(server, gone)) {
@@ -354,35 +291,6 @@ void copy_exclude(struct server *server, struct inode *inode)
 		dismiss(server, inode);
 }
 
-void copy_follow_rule(struct server *server, struct object *object, bool pin, int priority)
-{
-	struct inode *inode = object->owner;
-
-	tree_lock_inode(server->tree, inode);
-	cache_set_priority(server->cache, object, priority);
-	inode->priority = (int8_t)priority;
-	inode->keep = pin;
-	if (!pin)
-		copy_unkeep(server, object);
-	copy_keep(server, inode, object);
-	tree_unlock_inode(server->tree, inode);
-}
-
-static void unkeep_one(struct inode *inode, void *ctx)
-{
-	struct server *server = ctx;
-
-	tree_lock_inode(server->tree, inode);
-	if (inode->object)
-		copy_unkeep(server, inode->object);
-	tree_unlock_inode(server->tree, inode);
-}
-
-void copy_unkeep_all(struct server *server)
-{
-	tree_each(server->tree, unkeep_one, server);
-}
-
 static void drop_at_exit(struct inode *inode, void *ctx)
 {
 	struct server *server = ctx;
@@ -391,7 +299,7 @@ static void drop_at_exit(struct inode *inode, void *ctx)
 
 	if (!inode->object)
 		return;
-	copy_unkeep(server, inode->object);
+	cached_unkeep(server, inode->object);
 	for (int tries = 0; tries < 100; tries++) {
 		r = copy_sync_mapping(server, inode, inode->object, NULL);
 		if (r != -EAGAIN)
@@ -399,7 +307,7 @@ static void drop_at_exit(struct inode *inode, void *ctx)
 		g_usleep(10000); /* who has a lease on the file was asked to go */
 	}
 	if (r < 0) {
-		copy_path(server, inode, path);
+		cached_path(server, inode, path);
 		log_error("what a mapping stored is lost: %s: %s", g_strerror(-r), path);
 	}
 	cache_drop(server->cache, inode->object);

@@ -62,13 +62,8 @@ void copy_attributes_end(struct server *server, struct inode *inode, bool fresh)
 /* (locked) The copy outgrew its file's right to one, or follows it no more: it leaves with its last user. */
 bool copy_is_unwanted(const struct server *server, const struct inode *inode, const struct object *object);
 
-/* What the rules say at an open for reading. The first: of a copy that it uses, and has pinned. The second:
- * the file is not to be cached, and a copy that nobody uses goes. */
-void copy_follow_rule(struct server *server, struct object *object, bool pin, int priority);
+/* A rule says that the file is not to be cached: a copy that nobody uses goes. */
 void copy_exclude(struct server *server, struct inode *inode);
-
-/* The rules changed: copies are pinned again as files are opened. */
-void copy_unkeep_all(struct server *server);
 
 /* The kernel forgot the inode: a copy of a deleted file need not stay. */
 void copy_forgotten(struct server *server, struct inode *inode);

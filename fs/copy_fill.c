@@ -56,12 +56,12 @@ int copy_refresh_from(struct server *server, struct inode *inode, struct object 
 	int r;
 
 	for (int tries = 0; tries < 3; tries++) {
-		r = copy_fd_statx(fd, &before);
+		r = cached_fd_statx(fd, &before);
 		if (r == 0)
 			r = cache_refresh(server->cache, object, &source, before.stx_size);
 		if (r == 0)
-			r = copy_fd_statx(fd, &after);
-		if (r < 0 || copy_stamp_of(&before) == copy_stamp_of(&after))
+			r = cached_fd_statx(fd, &after);
+		if (r < 0 || cached_stamp_of(&before) == cached_stamp_of(&after))
 			break;
 	}
 	if (r < 0)
@@ -70,42 +70,6 @@ int copy_refresh_from(struct server *server, struct inode *inode, struct object 
 	if (!copy_stamp_is_unique(server, inode, &after))
 		object->stamp = 0; /* an unsettled version is looked at again by the next open */
 	return 0;
-}
-
-/* --- what went wrong --------------------------------------------------------------------------- */
-
-#define SAY_AGAIN_US (60 * G_TIME_SPAN_SECOND)
-
-/* A new reason is a change of state; the same one is told once a minute. */
-static bool is_news(struct server *server, int error)
-{
-	int64_t now_us = g_get_monotonic_time();
-
-	if (atomic_exchange(&server->fill_error, error) == error &&
-		now_us - server->fill_error_us < SAY_AGAIN_US)
-		return false;
-	server->fill_error_us = now_us;
-	return true;
-}
-
-static void note_failure(struct server *server, struct inode *inode, int error)
-{
-	char path[PATH_MAX];
-
-	switch (error) {
-	case -ENOSPC: /* counted by the cache */
-	case -EAGAIN: /* somebody in SOURCE has a lease on it */
-		return;
-	case -ESTALE: /* it changed, or is gone */
-	case -ENOENT:
-		stats_add(&server->stats, STATS_FILL_RACES, 1);
-		return;
-	}
-	stats_add(&server->stats, STATS_FILL_FAILURES, 1);
-	if (!is_news(server, error))
-		return;
-	copy_path(server, inode, path);
-	log_warning("a file can't be cached: %s: %s", g_strerror(-error), path);
 }
 
 /* --- a file enters ------------------------------------------------------------------------------ */
@@ -148,7 +112,7 @@ static int publish(struct server *server, struct inode *inode, struct object *ob
 	if (r < 0)
 		inode->object = NULL;
 	else if (inode->object == object)
-		copy_keep(server, inode, object);
+		cached_keep(server, inode, object);
 	tree_unlock_inode(server->tree, inode);
 	if (r < 0) {
 		cache_drop(server->cache, object);
@@ -169,8 +133,8 @@ static int fill(struct server *server, struct inode *inode, int fd)
 	uint16_t seq;
 	int r;
 
-	r = copy_fd_statx(fd, &before);
-	if (r < 0 || before.stx_size > copy_size_limit(server, inode) || !copy_is_quiet(server, &before))
+	r = cached_fd_statx(fd, &before);
+	if (r < 0 || before.stx_size > cached_size_limit(server, inode) || !copy_is_quiet(server, &before))
 		return r;
 	if (!may_fill(server, inode, fd, &seq))
 		return 0;
@@ -186,7 +150,7 @@ static int fill(struct server *server, struct inode *inode, int fd)
 	if (r < 0)
 		return r;
 	copy_set_stamp(object, &before);
-	if (copy_fd_statx(fd, &after) == 0 && copy_stamp_of(&after) == object->stamp &&
+	if (cached_fd_statx(fd, &after) == 0 && cached_stamp_of(&after) == object->stamp &&
 		attach(server, inode, object, seq))
 		return publish(server, inode, object, fd);
 	cache_drop(server->cache, object);
@@ -197,15 +161,14 @@ void copy_fill(gpointer data, gpointer user_data)
 {
 	struct inode *inode = data;
 	struct server *server = user_data;
-	/* the daemon's own reading is no use of the file */
-	int fd = tree_open(server->tree, inode, O_RDONLY | O_NOATIME), r = fd;
+	int fd = cached_open_source(server, inode), r = fd;
 
 	if (fd >= 0) {
 		r = fill(server, inode, fd);
 		close(fd);
 	}
 	if (r < 0)
-		note_failure(server, inode, r);
+		cached_note_failure(server, inode, r);
 	tree_lock_inode(server->tree, inode);
 	inode->filling = false;
 	tree_unlock_inode(server->tree, inode);

@@ -5,12 +5,13 @@ struct object *copy_change_begin(struct server *server, struct inode *inode, boo
 {
 	struct object *object;
 
+	if (server->pins)
+		return NULL;
 	tree_lock_inode(server->tree, inode);
 	inode->change_seq++;
 	object = inode->object;
 	if (object && inode->binding != BOUND_BACKING && object_pin(object)) {
 		*fresh = copy_is_whole(server, inode);
-		copy_recount_begin(server, object);
 		return object;
 	}
 	inode->suspect = true;
@@ -49,11 +50,11 @@ void copy_change_end(struct server *server, struct inode *inode, struct object *
 {
 	if (!object)
 		return;
-	copy_recount_end(server, object);
+	cached_recount(server, object);
 	copy_restamp(server, inode, object, fresh, false);
-	if (object->frozen || object->entry.size > copy_size_limit(server, inode)) {
+	if (object->frozen || object->entry.size > cached_size_limit(server, inode)) {
 		inode->outgrown = true;
-		copy_unkeep(server, object);
+		cached_unkeep(server, object);
 	}
 	tree_unlock_inode(server->tree, inode);
 	cache_unpin(server->cache, object);
@@ -72,7 +73,7 @@ bool copy_is_whole(struct server *server, struct inode *inode)
 
 	if (!object || object->damaged || tree_statx(server->tree, inode, &stx) < 0)
 		return false;
-	if (object->stamp == copy_stamp_of(&stx))
+	if (object->stamp == cached_stamp_of(&stx))
 		return true;
 	return (inode->writer_count || object->mapped) && object->content == copy_content_of(&stx);
 }
@@ -81,6 +82,8 @@ bool copy_attributes_begin(struct server *server, struct inode *inode)
 {
 	bool fresh;
 
+	if (server->pins)
+		return false;
 	tree_lock_inode(server->tree, inode);
 	fresh = copy_is_whole(server, inode);
 	tree_unlock_inode(server->tree, inode);

@@ -2,35 +2,22 @@
  */
 #pragma once
 
+#include "fs/cached.h"
 #include "fs/copy.h"
 
-#include <limits.h>
-
-/* Of a version of the file: stamp of size, mtime and ctime; content without ctime, which new names and
- * attributes move. */
-uint64_t copy_stamp_of(const struct statx *stx);
+/* Of a version of the file, without ctime, which new names and attributes move. */
 uint32_t copy_content_of(const struct statx *stx);
 void copy_set_stamp(struct object *object, const struct statx *stx);
-int copy_fd_statx(int fd, struct statx *stx);
 /* Whether its last change is long enough ago to be told from another (-o settle). */
 bool copy_is_quiet(const struct server *server, const struct statx *stx);
 /* Whether a change that came now would give the file another stamp: the file system's are fine, or its last
  * change is long enough ago. */
 bool copy_stamp_is_unique(const struct server *server, const struct inode *inode, const struct statx *stx);
-/* The largest size that may be cached. */
-uint64_t copy_size_limit(const struct server *server, const struct inode *inode);
 
 /* Whether anybody has the copy open or mapped; it is then unknown to the kernel. */
 bool copy_is_mapped(struct server *server, struct object *object);
 /* Whether the copy is the file, but for what mappings stored into it. */
 bool copy_is_whole(struct server *server, struct inode *inode);
-/* Around whatever may change what the copy, pinned, is charged for: what rules pin is counted in bytes, and
- * one that takes it beyond its bound is pinned by a rule no more. */
-void copy_recount_begin(struct server *server, const struct object *object);
-void copy_recount_end(struct server *server, struct object *object);
-/* Pins the copy if a rule wants it; the second ends that. */
-void copy_keep(struct server *server, struct inode *inode, struct object *object);
-void copy_unkeep(struct server *server, struct object *object);
 int copy_refresh_from(struct server *server, struct inode *inode, struct object *object, int fd);
 /* After a change to both: no stamp where it could hide somebody else's, and the next open looks again. */
 void copy_restamp(
@@ -46,6 +33,3 @@ int copy_sync_if_ahead(struct server *server, struct inode *inode, struct object
 /* The same, and finds out whether there may be more to come: then, or after an error, the copy stays ahead.
  */
 int copy_settle_stores(struct server *server, struct inode *inode, struct object *object);
-
-/* Not locked: what the log calls the file. */
-void copy_path(struct server *server, struct inode *inode, char path[PATH_MAX]);

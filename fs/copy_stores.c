@@ -146,7 +146,7 @@ int copy_before_reading(struct server *server, struct inode *inode)
 {
 	int r = 0;
 
-	if (!inode->object)
+	if (server->pins || !inode->object)
 		return 0;
 	tree_lock_inode(server->tree, inode);
 	/* watched, and so pinned */
@@ -172,29 +172,13 @@ static void log_state(struct server *server, struct inode *inode, int error)
 {
 	char path[PATH_MAX];
 
-	copy_path(server, inode, path);
+	cached_path(server, inode, path);
 	if (error)
 		log_warning("what a mapping stored can't be written to SOURCE: %s; tried again each "
 			    "second: %s",
 			g_strerror(-error), path);
 	else
 		log_info("what mappings store reaches SOURCE again: %s", path);
-}
-
-void copy_path(struct server *server, struct inode *inode, char path[PATH_MAX])
-{
-	int fd = tree_fd_get(server->tree, inode);
-	char link[TREE_PATH_SIZE];
-	ssize_t n = -1;
-
-	if (fd >= 0) {
-		tree_fd_path(fd, link);
-		n = readlink(link, path, PATH_MAX - 1);
-		tree_fd_put(server->tree, inode);
-	}
-	path[n < 0 ? 0 : n] = '\0';
-	if (n < 2) /* reached by its handle alone */
-		snprintf(path, PATH_MAX, "the file that the mount numbers %" G_GUINT64_FORMAT, inode->nodeid);
 }
 
 static enum cache_mapping watch_locked(struct server *server, struct inode *inode, struct object *object)

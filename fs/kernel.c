@@ -12,9 +12,12 @@
 
 #include "backends/backend.h"
 #include "backends/fstype.h"
+#include "cache/store/charged.h"
+#include "cache/store/store_pin.h"
 #include "fs/log.h"
 #include "fs/server.h"
 #include "fs/status.h"
+#include "fs/store_choice.h"
 #include "fs/transport.h"
 
 static bool uring_is_on(void)
@@ -56,14 +59,14 @@ int kernel_choose_transport(struct server *server)
 	return r;
 }
 
-static bool is_mount_admin(void)
+static bool has_capability(cap_value_t capability)
 {
 	cap_t caps = cap_get_proc();
 	cap_flag_value_t value = CAP_CLEAR;
 
 	if (!caps)
 		return false;
-	cap_get_flag(caps, CAP_SYS_ADMIN, CAP_EFFECTIVE, &value);
+	cap_get_flag(caps, capability, CAP_EFFECTIVE, &value);
 	cap_free(caps);
 	return value == CAP_SET;
 }
@@ -80,7 +83,7 @@ static bool is_stacked(const char *source)
 int kernel_choose_passthrough(struct server *server)
 {
 	server->stacked = is_stacked(server->options.source);
-	server->passthrough = server->options.passthrough != PASSTHROUGH_OFF && is_mount_admin();
+	server->passthrough = server->options.passthrough != PASSTHROUGH_OFF && has_capability(CAP_SYS_ADMIN);
 	if (server->passthrough || server->options.passthrough == PASSTHROUGH_OFF)
 		return 0;
 	if (server->options.passthrough == PASSTHROUGH_ON) {
@@ -89,6 +92,34 @@ int kernel_choose_passthrough(struct server *server)
 		return -EPERM;
 	}
 	return 0;
+}
+
+/* The keepers' program is this one: see main(). */
+int kernel_choose_store(struct server *server, struct store **store)
+{
+	const struct keepers_options keepers = {.program = "/proc/self/exe"};
+	struct store_facts facts = {.wish = server->options.store, .may_lock = has_capability(CAP_IPC_LOCK)};
+	struct statfs fs;
+	int r;
+
+	*store = NULL;
+	if (statfs(server->options.source, &fs) < 0)
+		return -errno;
+	facts.source = fstype_find((uint32_t)fs.f_type);
+	server->source_in_memory = facts.source->in_memory;
+	r = store_choose(&facts, &server->pins, &server->store_why);
+	if (r == 0 && server->pins) {
+		facts.keepers_error = store_pin_new(store, &keepers);
+		g_free(server->store_why);
+		r = store_choose(&facts, &server->pins, &server->store_why);
+	}
+	if (r < 0)
+		log_error("store=pin: %s", server->store_why);
+	if (r == 0 && server->pins && charged_new(&server->charged) < 0)
+		log_info("store: which memory cgroup pays for a page can't be known here: files are read "
+			 "anew before "
+			 "they are pinned");
+	return r;
 }
 
 /* Once it is sure that there will be a mount: a refusal is one line. */
@@ -101,6 +132,8 @@ void kernel_say_what_is_missing(const struct server *server)
 	if (o->transport == TRANSPORT_AUTO)
 		log_write(server->uring ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, "transport: %s; %s",
 			server->uring ? "io_uring" : "/dev/fuse", server->transport_why);
+	if (o->store == STORE_AUTO && !server->pins)
+		log_info("store: copy; %s", server->store_why);
 	if (!server->passthrough && o->passthrough == PASSTHROUGH_AUTO)
 		log_info("passthrough: not without CAP_SYS_ADMIN; all files are served by the daemon, "
 			 "several times slower "
@@ -121,7 +154,9 @@ void kernel_say_what_was_chosen(struct server *server)
 	option_format(option_find(options_table(), "direct_memory"), o, streams);
 	log_info("sievefs %s: %s is mounted at %s, pid %d", SIEVEFS_VERSION, o->source, o->mountpoint,
 		(int)getpid());
-	log_info("chosen: transport %s, passthrough %s, store %s, cache_size %s, direct_memory %s, engine %s",
+	log_info("chosen: transport %s, passthrough %s, store %s in %s, cache_size %s, direct_memory %s, "
+		 "engine %s",
 		server->uring ? "uring" : "dev", server->passthrough ? "on" : "off",
-		status_store_name(server), size->str, streams->str, backend_engine_name(server->direct));
+		store_name(cache_store(server->cache)), status_store_name(server), size->str, streams->str,
+		backend_engine_name(server->direct));
 }

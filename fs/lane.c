@@ -10,11 +10,13 @@
 
 #include "backends/backend.h"
 #include "fs/backing_id.h"
+#include "fs/cached.h"
 #include "fs/copy.h"
 #include "fs/creds.h"
 #include "fs/generic_options.h"
 #include "fs/handle.h"
 #include "fs/lock.h"
+#include "fs/pinned.h"
 #include "fs/space.h"
 #include "fs/threads.h"
 
@@ -35,6 +37,7 @@ struct opening {
 	bool writes;
 	bool writes_as_user; /* and must not take what the file system keeps for root */
 	bool refreshed;      /* a copy, which may have grown */
+	bool pinned;         /* the file was found pinned */
 };
 
 static bool may_write(int open_flags)
@@ -55,7 +58,8 @@ static int tie_served(struct opening *o)
 
 	inode->binding = BOUND_SERVED;
 	o->handle->lane = LANE_SERVED;
-	o->handle->object = copy_pin_fresh(o->server, inode, &o->stx);
+	if (!o->server->pins)
+		o->handle->object = copy_pin_fresh(o->server, inode, &o->stx);
 	o->info->direct_io = 1;
 	return 0;
 }
@@ -80,7 +84,9 @@ static int tie_backing(struct opening *o)
 {
 	struct inode *inode = o->handle->inode;
 
-	if (inode->binding == UNBOUND) {
+	if (inode->binding == UNBOUND && inode->backing_id > 0) {
+		inode->binding = BOUND_BACKING; /* a pinned file keeps its own */
+	} else if (inode->binding == UNBOUND) {
 		if (o->handle->fd < 0)
 			return NEEDS_FD;
 		inode->for_root = !o->writes_as_user;
@@ -134,10 +140,34 @@ static int tie_store(struct opening *o, struct object *object)
 	return 0;
 }
 
+static bool may_be_cached(const struct server *server, const struct opening *o)
+{
+	if (o->writes)
+		return false;
+	return o->rule.has_lane ? o->rule.lane == LANE_CACHED : o->stx.stx_size <= server->limits.small_max;
+}
+
+/* What is pinned is the backing file: any open is bound to that, or served. */
+static int tie_file(struct opening *o)
+{
+	struct inode *inode = o->handle->inode;
+	bool served = inode->binding == BOUND_SERVED || (inode->binding == UNBOUND && o->wish == LANE_SERVED);
+	int r = served ? tie_served(o) : tie_backing(o);
+
+	if (r != 0 || !may_be_cached(o->server, o))
+		return r;
+	o->pinned = pinned_found(o->server, inode, &o->stx);
+	if (o->pinned && o->handle->lane == LANE_PLAIN)
+		o->handle->lane = LANE_CACHED;
+	return 0;
+}
+
 static int tie(struct opening *o)
 {
 	struct inode *inode = o->handle->inode;
 
+	if (o->server->pins)
+		return tie_file(o);
 	switch (inode->binding) {
 	case BOUND_BACKING:
 		return tie_backing(o);
@@ -227,22 +257,17 @@ static void see_each_write(const struct server *server, struct opening *o)
 		o->wish = LANE_DIRECT;
 }
 
-static bool may_be_cached(const struct server *server, const struct opening *o)
-{
-	if (o->writes)
-		return false;
-	return o->rule.has_lane ? o->rule.lane == LANE_CACHED : o->stx.stx_size <= server->limits.small_max;
-}
-
 /* The rules may have changed since the copy was made. */
 static void follow_rules(struct server *server, const struct opening *o)
 {
 	if (!server->options.rules || o->writes)
 		return;
-	if (!may_be_cached(server, o))
+	if (!may_be_cached(server, o) && server->pins)
+		pinned_dismiss(server, o->handle->inode);
+	else if (!may_be_cached(server, o))
 		copy_exclude(server, o->handle->inode);
-	else if (o->handle->object)
-		copy_follow_rule(server, o->handle->object, o->rule.pin, o->rule.priority);
+	else if (o->pinned || o->handle->object)
+		cached_follow_rule(server, o->handle->inode, o->rule.pin, o->rule.priority);
 }
 
 /* A file was opened that may be cached and is not: is it time to copy it? */
@@ -250,19 +275,27 @@ static void consider_filling(struct server *server, struct opening *o)
 {
 	struct inode *inode = o->handle->inode;
 	bool start = false;
+	uint64_t id;
 
-	if (o->handle->object || !may_be_cached(server, o))
+	if (o->handle->object || o->pinned || !may_be_cached(server, o))
 		return;
 	stats_add(&server->stats, STATS_MISSES, 1);
 	if (server->options.admit == 0 || inode->outgrown)
 		return;
-	if (!cache_ask(server->cache, copy_id(inode, &o->stx), o->stx.stx_size) && !o->rule.pin)
+	/* a file system below is to stay one that can be unmounted */
+	if (server->pins && tree_is_mounted_below(inode) && !o->rule.pin && !o->rule.has_lane)
+		return;
+	id = server->pins ? pinned_id(inode) : copy_id(inode, &o->stx);
+	if (!cache_ask(server->cache, id, o->stx.stx_size) && !o->rule.pin)
 		return;
 	tree_lock_inode(server->tree, inode);
 	inode->keep = o->rule.pin;
 	inode->priority = (int8_t)o->rule.priority;
 	inode->oversize = o->stx.stx_size > server->limits.small_max;
-	if (!inode->filling && !inode->object && !inode->writer_count) {
+	if (server->pins) {
+		if (!inode->object)
+			pinned_later(server, inode);
+	} else if (!inode->filling && !inode->object && !inode->writer_count) {
 		inode->filling = true;
 		start = true;
 	}
@@ -353,10 +386,12 @@ int lane_open(struct server *server, struct inode *inode, uid_t uid, int open_fl
 	consider_filling(server, &o);
 	if (o.refreshed)
 		cache_shed(server->cache);
-	if (handle->object && !o.writes) {
+	if ((handle->object || o.pinned) && !o.writes)
 		stats_add(&server->stats, STATS_HITS, 1);
+	if (handle->object && !o.writes) {
 		cache_used(server->cache, handle->object);
-	} else if (handle->lane == LANE_PLAIN && !o.writes && handle->fd >= 0) {
+	} else if ((handle->lane == LANE_PLAIN || handle->lane == LANE_CACHED) && !o.writes &&
+		   handle->fd >= 0) {
 		/* the kernel has its own now; an open file of this lane costs the daemon no descriptor */
 		close(handle->fd);
 		handle->fd = -1;
@@ -420,9 +455,11 @@ void lane_release(struct server *server, struct handle *handle)
 	inode->writer_count -= writes;
 	if (--inode->open_count == 0) {
 		inode->lingers |= inode->binding == BOUND_BACKING;
-		untied = inode->backing_id;
-		inode->backing_id = 0;
 		inode->binding = UNBOUND;
+		if (!server->pins || !inode->object) {
+			untied = inode->backing_id;
+			inode->backing_id = 0;
+		}
 	}
 	if (writes)
 		inode->change_seq++;

@@ -3,10 +3,12 @@
 #include <glib.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/standard_fds.h"
+#include "cache/store/keeper.h"
 #include "fs/log.h"
 #include "fs/options.h"
 #include "fs/remount.h"
@@ -77,6 +79,8 @@ int main(int argc, char **argv)
 	g_autofree char *error = NULL, *text = NULL;
 	int status = 0;
 
+	if (strcmp(argv[0], KEEPER_NAME) == 0)
+		return keeper_main(KEEPER_SOCKET);
 	standard_fds_take();
 	options_init(&options);
 	if (options_parse(&options, argc, argv, &error) < 0) {

@@ -10,6 +10,7 @@
 #include "fs/creds.h"
 #include "fs/durable.h"
 #include "fs/ops.h"
+#include "fs/pinned.h"
 
 #define DIR_BLOCK 4096 /* that a directory may take for a further name */
 
@@ -70,7 +71,10 @@ static void forget(struct server *server, fuse_ino_t ino, uint64_t count)
 		return;
 	tree_hold(server->tree, inode);
 	tree_put(server->tree, inode, count);
-	copy_forgotten(server, inode);
+	if (server->pins)
+		pinned_forgotten(server, inode);
+	else
+		copy_forgotten(server, inode);
 	tree_put(server->tree, inode, 1);
 }
 
@@ -211,19 +215,22 @@ void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *name
 static void remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, int flags)
 {
 	struct server *server = server_of(req);
-	struct inode *dir = op_inode(req, parent), *leaving;
+	struct inode *dir = op_inode(req, parent);
+	struct tree_leaving leaving;
 	int fd, r;
 
 	if (!dir)
 		return;
-	leaving = tree_before_unlink(server->tree, dir, name);
+	tree_before_unlink(server->tree, dir, name, &leaving);
 	fd = tree_fd_get(server->tree, dir);
 	r = fd;
 	if (fd >= 0) {
 		r = unlinkat(fd, name, flags) < 0 ? -errno : 0;
 		tree_fd_put(server->tree, dir);
 	}
-	tree_after_unlink(server->tree, leaving, r == 0);
+	if (r == 0 && leaving.last)
+		pinned_dismiss(server, leaving.inode);
+	tree_after_unlink(server->tree, &leaving, r == 0);
 	op_reply(req, r == 0 ? durable_names(server, dir) : r);
 }
 
@@ -263,7 +270,8 @@ void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t n
 	const char *new_name, unsigned flags)
 {
 	struct server *server = server_of(req);
-	struct inode *dir = op_inode(req, parent), *new_dir, *leaving = NULL;
+	struct inode *dir = op_inode(req, parent), *new_dir;
+	struct tree_leaving leaving = {0};
 	int r;
 
 	if (!dir)
@@ -272,9 +280,11 @@ void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t n
 	if (!new_dir)
 		return;
 	if (!(flags & (RENAME_NOREPLACE | RENAME_EXCHANGE)))
-		leaving = tree_before_unlink(server->tree, new_dir, new_name);
+		tree_before_unlink(server->tree, new_dir, new_name, &leaving);
 	r = rename_at(req, dir, name, new_dir, new_name, flags);
-	tree_after_unlink(server->tree, leaving, r == 0);
+	if (r == 0 && leaving.inode)
+		pinned_replaced(server, &leaving, new_dir, new_name);
+	tree_after_unlink(server->tree, &leaving, r == 0);
 	if (r == 0) {
 		tree_note_name(server->tree, new_dir, new_name);
 		if (flags & RENAME_EXCHANGE)

@@ -19,6 +19,8 @@
 static const char *const mid_names[] = {[OPT_MID_PLAIN] = "plain", [OPT_MID_DIRECT] = "direct", NULL};
 static const char *const large_names[] = {
 	[OPT_LARGE_STREAM] = "stream", [OPT_LARGE_DIRECT] = "direct", [OPT_LARGE_PLAIN] = "plain", NULL};
+static const char *const store_names[] = {
+	[STORE_AUTO] = "auto", [STORE_PIN] = "pin", [STORE_COPY] = "copy", NULL};
 static const char *const write_names[] = {[WRITE_AROUND] = "around", NULL};
 static const char *const coherence_names[] = {
 	[COHERENCE_OPEN] = "open", [COHERENCE_EXCLUSIVE] = "exclusive", NULL};
@@ -61,6 +63,8 @@ static const struct option_row rows[] = {
 	OPTION("rules", PATH, rules, .help = "file with rules for particular files"),
 	OPTION("admit", UINT, admit, .max = 15, .fallback = "2", /* the ghost list counts no further */
 		.help = "opens before a file is cached; 0 = never"),
+	OPTION("store", CHOICE, store, .choices = store_names, .fallback = "auto",
+		.help = "how cached files are kept: their pages pinned, or copied"),
 	OPTION("settle", DURATION, settle_ms, .max = 86400000, .fallback = "2s",
 		.help = "how long a file must have been unchanged to be cached"),
 	OPTION("evict", CHOICE, evict, .choice_at = evict_name, .help = "which file leaves a full cache"),

@@ -25,6 +25,7 @@ enum options_action {
 /* Each enum's names stand in options.c, in this order. */
 enum option_mid { OPT_MID_PLAIN, OPT_MID_DIRECT };
 enum option_large { OPT_LARGE_STREAM, OPT_LARGE_DIRECT, OPT_LARGE_PLAIN };
+enum option_store { STORE_AUTO, STORE_PIN, STORE_COPY };
 enum option_write { WRITE_AROUND };
 enum option_coherence { COHERENCE_OPEN, COHERENCE_EXCLUSIVE };
 enum option_locks { LOCKS_SHARED, LOCKS_LOCAL };
@@ -59,6 +60,7 @@ struct options {
 	uint64_t large_min;    /* bytes; files from here on are large */
 	char *rules;           /* the rules file, absolute once options_parse() has read it; NULL: none */
 	unsigned int admit;    /* opens within the ghost's horizon; 0: never */
+	enum option_store store;
 	uint64_t settle_ms;
 	int evict; /* index into evict_catalogue */
 	enum option_mid mid;

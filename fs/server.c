@@ -1,4 +1,5 @@
 #include "fs/server.h"
+#include "cache/store/charged.h"
 #include "cache/store/store_copy.h"
 
 #include <errno.h>
@@ -20,6 +21,7 @@
 #include "fs/lock_wait.h"
 #include "fs/log.h"
 #include "fs/ops.h"
+#include "fs/pinned.h"
 #include "fs/status.h"
 #include "fs/threads.h"
 
@@ -65,19 +67,25 @@ static int start_tree(struct server *server, unsigned descriptors)
 static int start_cache(struct server *server, unsigned descriptors)
 {
 	const struct options *o = &server->options;
-	const struct cache_options options = {
+	struct cache_options options = {
 		.budget = o->cache_size,
 		.growth = MAX(o->cache_size / 4, 8 * o->small_max),
 		.admit = o->admit,
 		.descriptors = descriptors / 4,
 		.policy = evict_catalogue[o->evict],
 	};
-	const struct cache_owner owner = {.let_go = copy_let_go, .watch = copy_watch, .ctx = server};
-	int r = cache_new(&server->cache, &options, &owner);
+	struct cache_owner owner = {.let_go = copy_let_go, .watch = copy_watch, .ctx = server};
+	int r = kernel_choose_store(server, &options.store);
+
+	if (r < 0)
+		return r;
+	if (server->pins)
+		owner.let_go = pinned_let_go;
+	r = cache_new(&server->cache, &options, &owner);
 
 	if (r < 0)
 		log_error("the cache: %s", strerror(-r));
-	else if (server->passthrough && store_copy_mount_error(cache_store(server->cache)))
+	else if (!server->pins && server->passthrough && store_copy_mount_error(cache_store(server->cache)))
 		log_warning("the store: no tmpfs (%s), memfds instead, for at most %u files",
 			strerror(-store_copy_mount_error(cache_store(server->cache))), descriptors / 4);
 	return r;
@@ -179,7 +187,7 @@ int server_start(struct server *server, unsigned descriptors)
  * thread that leaves has asked for. */
 int server_start_pools(struct server *server)
 {
-	const struct pool_settings fill = {"sieve-fill", 2, copy_fill, server};
+	const struct pool_settings fill = {"sieve-fill", 2, server->pins ? pinned_fill : copy_fill, server};
 	const struct pool_settings work = {"sieve-work", 16, op_work_in_pool, server};
 	const struct pool_settings wait = {"sieve-wait", 8, op_work_in_pool, server};
 	int r = pool_new(&fill, &server->fillers);
@@ -214,6 +222,8 @@ void server_stop(struct server *server)
 	backend_free(server->direct);
 	backend_free(server->buffered);
 	g_free(server->transport_why);
+	g_free(server->store_why);
+	charged_free(server->charged);
 	io_drain();
 	payload_forget_all();
 }

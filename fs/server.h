@@ -16,6 +16,7 @@
 
 struct fuse_session;
 struct backend;
+struct charged;
 struct lock_table;
 struct lock_waiting;
 struct pool;
@@ -36,12 +37,17 @@ struct server {
 	_Atomic unsigned waiting;
 	struct lock_table *locks; /* NULL: the kernel keeps the locks of the mount's programs */
 	struct lock_waiting *lock_waiting;
-	bool privileged;      /* runs as root: many users, handles, passthrough */
-	bool passthrough;     /* the kernel offers it and it may be used */
-	bool stacked;         /* SOURCE is a stacked file system (overlayfs, FUSE, ...) */
-	bool uring;           /* requests come over io_uring */
-	unsigned uring_depth; /* as many on each queue */
-	char *transport_why;  /* and why, or why not; owned */
+	bool privileged;         /* runs as root: many users, handles, passthrough */
+	bool passthrough;        /* the kernel offers it and it may be used */
+	bool stacked;            /* SOURCE is a stacked file system (overlayfs, FUSE, ...) */
+	bool uring;              /* requests come over io_uring */
+	unsigned uring_depth;    /* as many on each queue */
+	bool pins;               /* cached files are pinned, not copied */
+	unsigned looked_at;      /* slices of pinned files that were looked at; upkeep's */
+	bool source_in_memory;   /* SOURCE is on tmpfs or the like */
+	struct charged *charged; /* whose pages may be held; NULL: not known */
+	char *store_why;         /* pinned or copied: why; owned */
+	char *transport_why;     /* and why, or why not; owned */
 	struct control control;
 	struct handle_list handles;
 	struct ruling ruling;

@@ -4,7 +4,10 @@
 #include <unistd.h>
 
 #include "backends/backend.h"
+#include "cache/store/keeper.h"
 #include "cache/store/store_copy.h"
+#include "cache/store/store_pin.h"
+#include "fs/cached.h"
 #include "fs/copy.h"
 #include "fs/report.h"
 #include "fs/server.h"
@@ -34,12 +37,21 @@ static void collect(struct server *server)
 	stats_set(stats, STATS_PARKED_OBJECTS, f.policy.parked_count);
 	stats_set(stats, STATS_GHOSTS, f.policy.ghost_count);
 	stats_set(stats, STATS_KEPT_BYTES, server->kept_bytes);
+	if (store_is_the_file(cache_store(server->cache))) {
+		struct keepers_figures keepers;
+
+		store_pin_figures(cache_store(server->cache), &keepers);
+		stats_set(stats, STATS_KEEPERS, keepers.keepers);
+		stats_set(stats, STATS_LOCKED_BYTES, keepers.pages * KEEPER_PAGE);
+	}
 	stats_set(stats, STATS_INODES, tree_inode_count(server->tree));
 	stats_set(stats, STATS_INODE_BYTES, tree_bytes(server->tree));
 }
 
 const char *status_store_name(struct server *server)
 {
+	if (server->pins)
+		return "page cache";
 	return store_copy_mount_error(cache_store(server->cache)) ? "memfd" : "tmpfs";
 }
 
@@ -49,10 +61,12 @@ static int answer_stat(void *context, int argc, char *const *argv, GString *repl
 	const struct report_fact facts[] = {
 		{"transport_used", server->uring ? "uring" : "dev"},
 		{"transport_why", server->transport_why},
+		{"store_used", store_name(cache_store(server->cache))},
+		{"store_why", server->store_why},
 		{"passthrough_used", server->passthrough ? "on" : "off"},
 		{"handles", tree_has_handles(server->tree) ? "yes" : "no"},
 		{"engine", backend_engine_name(server->direct)},
-		{"store", status_store_name(server)},
+		{"store_memory", status_store_name(server)},
 		{NULL, NULL},
 	};
 	const struct report report = {
@@ -78,7 +92,7 @@ int status_reload(struct server *server, GString *reply)
 		g_string_append(reply, error);
 		return r;
 	}
-	copy_unkeep_all(server);
+	cached_unkeep_all(server);
 	g_string_append_printf(reply, "%u rules in force\n", ruling_count(&server->ruling));
 	return 0;
 }

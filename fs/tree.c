@@ -119,30 +119,30 @@ static bool is_told_by_number(const struct inode *inode)
 	return id.birth_ns == 0;
 }
 
-struct inode *tree_before_unlink(struct tree *tree, struct inode *parent, const char *name)
+void tree_before_unlink(
+	struct tree *tree, struct inode *parent, const char *name, struct tree_leaving *leaving)
 {
 	struct inode *inode = NULL;
 	struct statx stx;
-	bool last;
 
+	*leaving = (struct tree_leaving){0};
 	tree_lookup(tree, parent, name, &inode, &stx);
 	if (!inode)
-		return NULL;
-	last = stx.stx_nlink < 2 || S_ISDIR(stx.stx_mode);
+		return;
+	leaving->inode = inode;
+	leaving->last = stx.stx_nlink < 2 || S_ISDIR(stx.stx_mode);
 	/* somebody may have it as his working directory, mapped, or by O_PATH */
-	if (inode->refs > 1 && (last || tree_is_named(inode)))
+	if (inode->refs > 1 && (leaving->last || tree_is_named(inode)))
 		tree_fd_keep(tree, inode);
-	if (last && is_told_by_number(inode))
-		return inode;
-	tree_put(tree, inode, 1);
-	return NULL;
 }
 
-void tree_after_unlink(struct tree *tree, struct inode *inode, bool done)
+void tree_after_unlink(struct tree *tree, const struct tree_leaving *leaving, bool done)
 {
+	struct inode *inode = leaving->inode;
+
 	if (!inode)
 		return;
-	if (done) {
+	if (done && leaving->last && is_told_by_number(inode)) {
 		lock_take(&tree->named_lock, LOCK_NAMED);
 		tree_named(inode)->gone = true;
 		tree_named_remove(tree, inode);
@@ -150,6 +150,7 @@ void tree_after_unlink(struct tree *tree, struct inode *inode, bool done)
 	}
 	tree_put(tree, inode, 1);
 }
+
 void tree_note_name(struct tree *tree, struct inode *parent, const char *name)
 {
 	struct inode *inode;
@@ -159,6 +160,7 @@ void tree_note_name(struct tree *tree, struct inode *parent, const char *name)
 	if (!tree->by_handle && tree_lookup(tree, parent, name, &inode, &stx) == 0)
 		tree_put(tree, inode, 1);
 }
+
 /* --- life ------------------------------------------------------------------------------------- */
 
 void tree_lock_inode(struct tree *tree, struct inode *inode)

@@ -100,12 +100,17 @@ int tree_lookup_nodeid(struct tree *tree, uint64_t nodeid, struct inode **ret, s
 struct inode *tree_hold(struct tree *tree, struct inode *inode);
 void tree_put(struct tree *tree, struct inode *inode, uint64_t count);
 
+/* What a name stands for that an unlink or rename is about to take. */
+struct tree_leaving {
+	struct inode *inode; /* referenced until tree_after_unlink(); NULL if there is none */
+	bool last;           /* it is the last name */
+};
 /* Before an unlink or rename that may take an inode's last name: it stays reachable while the kernel knows
- * it. The result (may be NULL) goes to tree_after_unlink(). */
-struct inode *tree_before_unlink(struct tree *tree, struct inode *parent, const char *name);
-/* done: the name is gone. Where only its inode number tells a file, who gets that number now is a new file.
- */
-void tree_after_unlink(struct tree *tree, struct inode *inode, bool done);
+ * it. */
+void tree_before_unlink(
+	struct tree *tree, struct inode *parent, const char *name, struct tree_leaving *leaving);
+/* done: the name is gone. Where only an inode number tells a file, its next holder is a different file. */
+void tree_after_unlink(struct tree *tree, const struct tree_leaving *leaving, bool done);
 /* After a rename: where there are no handles, a file is reached by its new name. */
 void tree_note_name(struct tree *tree, struct inode *parent, const char *name);
 
@@ -146,6 +151,8 @@ bool tree_path(struct tree *tree, const char *source, struct inode *inode, char 
 struct inode *tree_parent(struct tree *tree, const char *source, struct inode *inode);
 
 int tree_statx(struct tree *tree, struct inode *inode, struct statx *stx);
+/* The same for a look that is no use of the file: its descriptor is not kept. */
+int tree_peek(struct tree *tree, struct inode *inode, struct statx *stx);
 /*
  * What the mount reports: inode numbers that are unique though SOURCE may span file systems, and no more
  * rights than a file system below has where it is mounted.
@@ -171,8 +178,14 @@ uint64_t tree_ino(const struct inode *inode, uint64_t ino);
 void tree_lock_inode(struct tree *tree, struct inode *inode);
 void tree_unlock_inode(struct tree *tree, struct inode *inode);
 
-/* Each inode that has a copy in the cache, held for the visit. */
+/* Each inode that has an object in the cache, held for the visit. The second: one of TREE_SLICES parts of
+ * them. */
+#define TREE_SLICES 64
 void tree_each(struct tree *tree, void (*visit)(struct inode *inode, void *ctx), void *ctx);
+void tree_each_slice(
+	struct tree *tree, unsigned slice, void (*visit)(struct inode *inode, void *ctx), void *ctx);
+/* Whether the file lies on a file system mounted below the root. */
+bool tree_is_mounted_below(const struct inode *inode);
 
 /* For the counters. */
 uint64_t tree_inode_count(struct tree *tree);

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include "fs/tree_impl.h"
 
@@ -14,6 +15,25 @@ int tree_statx(struct tree *tree, struct inode *inode, struct statx *stx)
 	r = statx(fd, "", AT_EMPTY_PATH, STATX_WANTED, stx) < 0 ? -errno : 0;
 	tree_fd_put(tree, inode);
 	return tree_removed_below(r);
+}
+
+int tree_peek(struct tree *tree, struct inode *inode, struct statx *stx)
+{
+	int fd, r;
+
+	if (tree_is_named(inode))
+		return tree_statx(tree, inode, stx);
+	fd = tree_reach(tree, inode, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return fd;
+	r = statx(fd, "", AT_EMPTY_PATH, STATX_WANTED, stx) < 0 ? -errno : 0;
+	close(fd);
+	return r;
+}
+
+bool tree_is_mounted_below(const struct inode *inode)
+{
+	return inode->mount->ino_mix != 0;
 }
 
 uint64_t tree_ino(const struct inode *inode, uint64_t ino)

@@ -11,7 +11,7 @@
 #include "fs/tree.h"
 
 #define STATX_WANTED (STATX_BASIC_STATS | STATX_BTIME)
-#define TREE_SHARDS 64
+#define TREE_SHARDS TREE_SLICES
 #define TREE_INODE_LOCKS 512
 #define TREE_FORGOTTEN_MAX 65536  /* forgotten inodes remembered where a nodeid does not hold its handle */
 #define XFS_HANDLE_INO64_GEN 0x81 /* fs/xfs/xfs_export.h */

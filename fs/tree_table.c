@@ -241,29 +241,34 @@ struct inode *tree_find(struct tree *tree, uint64_t nodeid)
 	return inode;
 }
 
+/* Not under the shard's lock, which the visitor may need. */
+void tree_each_slice(
+	struct tree *tree, unsigned slice, void (*visit)(struct inode *inode, void *ctx), void *ctx)
+{
+	struct tree_shard *shard = &tree->shards[slice];
+	g_autoptr(GPtrArray) inodes = g_ptr_array_new();
+	GHashTableIter iter;
+	gpointer inode;
+
+	lock_take(&shard->lock, LOCK_SHARD);
+	g_hash_table_iter_init(&iter, shard->inodes);
+	while (g_hash_table_iter_next(&iter, &inode, NULL)) {
+		if (!((struct inode *)inode)->object)
+			continue;
+		((struct inode *)inode)->refs++;
+		g_ptr_array_add(inodes, inode);
+	}
+	lock_drop(&shard->lock, LOCK_SHARD);
+	for (guint n = 0; n < inodes->len; n++) {
+		visit(inodes->pdata[n], ctx);
+		tree_put(tree, inodes->pdata[n], 1);
+	}
+}
+
 void tree_each(struct tree *tree, void (*visit)(struct inode *inode, void *ctx), void *ctx)
 {
-	/* not under the shard's lock, which the visitor may need */
-	for (int i = 0; i < TREE_SHARDS; i++) {
-		struct tree_shard *shard = &tree->shards[i];
-		g_autoptr(GPtrArray) inodes = g_ptr_array_new();
-		GHashTableIter iter;
-		gpointer inode;
-
-		lock_take(&shard->lock, LOCK_SHARD);
-		g_hash_table_iter_init(&iter, shard->inodes);
-		while (g_hash_table_iter_next(&iter, &inode, NULL)) {
-			if (!((struct inode *)inode)->object)
-				continue;
-			((struct inode *)inode)->refs++;
-			g_ptr_array_add(inodes, inode);
-		}
-		lock_drop(&shard->lock, LOCK_SHARD);
-		for (guint n = 0; n < inodes->len; n++) {
-			visit(inodes->pdata[n], ctx);
-			tree_put(tree, inodes->pdata[n], 1);
-		}
-	}
+	for (unsigned slice = 0; slice < TREE_SLICES; slice++)
+		tree_each_slice(tree, slice, visit, ctx);
 }
 
 uint64_t tree_inode_count(struct tree *tree)

@@ -1,6 +1,7 @@
 #include "fs/upkeep.h"
 
 #include "fs/io.h"
+#include "fs/pinned.h"
 #include "fs/server.h"
 #include "fs/threads.h"
 
@@ -10,8 +11,6 @@ static void relieve_memory(struct server *server)
 	struct cache_figures figures;
 	uint64_t target;
 
-	if (!server->options.memory_floor)
-		return;
 	cache_read_figures(server->cache, &figures);
 	target = relief_tick(&server->relief, figures.bytes);
 	if (target != figures.budget)
@@ -37,7 +36,10 @@ static void look_after_the_cache(struct upkeep *upkeep)
 {
 	relieve_memory(upkeep->server);
 	tree_close_idle(upkeep->server->tree);
-	cache_tick(upkeep->server->cache);
+	if (upkeep->server->pins)
+		pinned_tick(upkeep->server);
+	else
+		cache_tick(upkeep->server->cache);
 }
 
 static void *tick(void *upkeep)

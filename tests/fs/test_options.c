@@ -176,7 +176,7 @@ static void defaults_are_the_documented_ones(void **state)
 {
 	g_autofree char *expected = g_strdup_printf(
 		"cache_size=104856K,cache_min=0,memory_floor=52428K,small_max=1M,large_min=32M,admit=2,"
-		"settle=2s,evict=%s,mid=plain,"
+		"store=auto,settle=2s,evict=%s,mid=plain,"
 		"large=stream,stream_after=256K,stream_gap=128K,direct_readahead=8M,direct_depth=8,direct_"
 		"memory=64M,write=around,coherence="
 		"open,locks=shared,"
@@ -274,6 +274,7 @@ static const struct error_case bad_lists[] = {
 	{"write=back", "write=back: takes around"},
 	{"coherence=none", "coherence=none: takes open or exclusive"},
 	{"locks=none", "locks=none: takes shared or local"},
+	{"store=tmpfs", "store=tmpfs: takes auto, pin or copy"},
 	{"attr_timeout=1s", "attr_timeout=1s: takes seconds"},
 	{"attr_timeout=inf", "attr_timeout=inf: takes seconds"},
 	{"attr_timeout=1e3", "attr_timeout=1e3: takes seconds"},

@@ -7,7 +7,7 @@
  * machine.
  *
  * Arguments of every such program, in any order:
- *   lane=plain|cached|direct|mixed|served  transport=dev|uring  passthrough=on|off  user=NAME  bare
+ *   lane=plain|cached|copied|direct|mixed|served  transport=dev|uring  passthrough=on|off  user=NAME  bare
  *   source=overlay (SOURCE, and the bare directory, lie on overlayfs)
  *   descriptors=none (the daemon keeps no descriptor between operations, as after a pause)
  *   --seed=N --ops=N --procs=N --files=N --test=PATTERN --keep

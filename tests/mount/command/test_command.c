@@ -251,9 +251,8 @@ static void start_choice_and_end_are_logged(void **state)
 			poll(NULL, 0, 10);
 		assert_int_equal(count_lines_with(mount.log, line), i == 0);
 		mount_stop(&mount, i ? MOUNT_END_UMOUNT : MOUNT_END_SIGTERM);
-		assert_int_equal(
-			count_lines_with(mount.log,
-				"chosen: transport [a-z]*, passthrough [a-z]*, store [a-z]*, cache_size 64M"),
+		assert_int_equal(count_lines_with(mount.log, "chosen: transport [a-z]*, passthrough [a-z]*, "
+							     "store [a-z]* in [a-z ]*, cache_size 64M"),
 			i == 0);
 		assert_int_equal(
 			count_lines_with(mount.log, "the mount ended by signal: Terminated"), i == 0);

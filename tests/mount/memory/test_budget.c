@@ -297,7 +297,8 @@ static void nothing_is_copied_while_memory_is_below_the_floor(void **state)
 	char path[PATH_MAX];
 	struct mount mount;
 
-	mount_start(&mount, "floor", "cache_size=1M,small_max=64K,admit=1,settle=0,memory_floor=100%");
+	mount_start(
+		&mount, "floor", "store=copy,cache_size=1M,small_max=64K,admit=1,settle=0,memory_floor=100%");
 	snprintf(path, sizeof(path), "%.3000s/file", mount.point);
 	assert_return_code(put_file(path, 1000, 1), errno);
 	for (int tries = 0; tries < 1000 && !mount_stat(&mount, "short_memory"); tries++)
@@ -322,7 +323,7 @@ static const struct CMUnitTest tests[] = {
 static const struct suite suite = {.name = "budget",
 	.tests = tests,
 	.test_count = sizeof(tests) / sizeof(*tests),
-	.options = "cache_size=1M,small_max=64K,admit=1,settle=0",
+	.options = "store=copy,cache_size=1M,small_max=64K,admit=1,settle=0",
 	.mounts = true,
 	.needs_root = true,
 	.needs_daemon = true};

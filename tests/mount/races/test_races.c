@@ -73,7 +73,7 @@ static long long wait_for(const struct mount *mount, const char *key, long long 
 static void start_slow(struct mount *mount, const char *faults)
 {
 	setenv("SIEVEFS_FAULT", faults, 1);
-	mount_start(mount, "slow", "admit=1,settle=0,cache_size=64M");
+	mount_start(mount, "slow", "store=copy,admit=1,settle=0,cache_size=64M");
 	unsetenv("SIEVEFS_FAULT");
 }
 
@@ -231,7 +231,7 @@ static void a_file_is_cached_once_it_has_been_unchanged_for_settle(void **state)
 	double age;
 	int fd;
 
-	mount_start(&mount, "settle", "admit=1,settle=800ms,cache_size=64M");
+	mount_start(&mount, "settle", "store=copy,admit=1,settle=800ms,cache_size=64M");
 	paths(&mount, "f", below, above);
 	fill_file(below, 'a', 0);
 	assert_return_code(utimensat(AT_FDCWD, below, old, 0), errno);

@@ -1,0 +1,163 @@
+#include "fs/cached.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "fs/log.h"
+
+static int64_t ns_of(struct statx_timestamp t)
+{
+	return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+uint64_t cached_stamp_of(const struct statx *stx)
+{
+	return cache_stamp(stx->stx_size, ns_of(stx->stx_mtime), ns_of(stx->stx_ctime));
+}
+
+int cached_fd_statx(int fd, struct statx *stx)
+{
+	return statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, stx) < 0 ? -errno : 0;
+}
+
+/* (locked) A file may take an eighth of the budget at most (cache/policy/evict.h). */
+uint64_t cached_size_limit(const struct server *server, const struct inode *inode)
+{
+	return inode->oversize ? server->options.cache_size / EVICT_LARGEST_PART : server->limits.small_max;
+}
+
+int cached_open_source(struct server *server, struct inode *inode)
+{
+	/* the daemon's own reading is no use of the file */
+	return tree_open(server->tree, inode, O_RDONLY | O_NOATIME);
+}
+
+void cached_path(struct server *server, struct inode *inode, char path[PATH_MAX])
+{
+	int fd = tree_fd_get(server->tree, inode);
+	char link[TREE_PATH_SIZE];
+	ssize_t n = -1;
+
+	if (fd >= 0) {
+		tree_fd_path(fd, link);
+		n = readlink(link, path, PATH_MAX - 1);
+		tree_fd_put(server->tree, inode);
+	}
+	path[n < 0 ? 0 : n] = '\0';
+	if (n < 2) /* reached by its handle alone */
+		snprintf(path, PATH_MAX, "the file that the mount numbers %" G_GUINT64_FORMAT, inode->nodeid);
+}
+
+/* --- rules ------------------------------------------------------------------------------------ */
+
+/* Never more than half of the cache: the rest must be able to turn over. */
+static bool count_kept(struct server *server, struct object *object)
+{
+	uint64_t charge = object->entry.charge;
+
+	if (atomic_fetch_add(&server->kept_bytes, charge) + charge <= server->options.cache_size / 2) {
+		object->kept_charge = charge;
+		return true;
+	}
+	server->kept_bytes -= charge;
+	log_once(LOG_LEVEL_WARNING, "rules: the pinned files take half of cache_size; further ones "
+				    "are cached without being pinned");
+	return false;
+}
+
+void cached_keep(struct server *server, struct inode *inode, struct object *object)
+{
+	if (!inode->keep || object->kept_charge || !object_pin(object))
+		return;
+	if (!count_kept(server, object))
+		cache_unpin(server->cache, object);
+}
+
+void cached_unkeep(struct server *server, struct object *object)
+{
+	if (!object->kept_charge)
+		return;
+	server->kept_bytes -= object->kept_charge;
+	object->kept_charge = 0;
+	cache_unpin(server->cache, object);
+}
+
+void cached_recount(struct server *server, struct object *object)
+{
+	if (!object->kept_charge || object->kept_charge == object->entry.charge)
+		return;
+	server->kept_bytes -= object->kept_charge;
+	object->kept_charge = 0;
+	if (!count_kept(server, object))
+		cache_unpin(server->cache, object);
+}
+
+void cached_follow_rule(struct server *server, struct inode *inode, bool pin, int priority)
+{
+	struct object *object;
+
+	tree_lock_inode(server->tree, inode);
+	inode->priority = (int8_t)priority;
+	inode->keep = pin;
+	object = inode->object;
+	if (object) {
+		cache_set_priority(server->cache, object, priority);
+		if (!pin)
+			cached_unkeep(server, object);
+		cached_keep(server, inode, object);
+	}
+	tree_unlock_inode(server->tree, inode);
+}
+
+static void unkeep_one(struct inode *inode, void *ctx)
+{
+	struct server *server = ctx;
+
+	tree_lock_inode(server->tree, inode);
+	if (inode->object)
+		cached_unkeep(server, inode->object);
+	tree_unlock_inode(server->tree, inode);
+}
+
+void cached_unkeep_all(struct server *server)
+{
+	tree_each(server->tree, unkeep_one, server);
+}
+
+/* --- what went wrong --------------------------------------------------------------------------- */
+
+#define SAY_AGAIN_US (60 * G_TIME_SPAN_SECOND)
+
+/* A new reason is a change of state; the same one is told once a minute. */
+static bool is_news(struct server *server, int error)
+{
+	int64_t now_us = g_get_monotonic_time();
+
+	if (atomic_exchange(&server->fill_error, error) == error &&
+		now_us - server->fill_error_us < SAY_AGAIN_US)
+		return false;
+	server->fill_error_us = now_us;
+	return true;
+}
+
+void cached_note_failure(struct server *server, struct inode *inode, int error)
+{
+	char path[PATH_MAX];
+
+	switch (error) {
+	case -ENOSPC: /* counted by the cache */
+	case -EAGAIN: /* somebody in SOURCE has a lease on it */
+		return;
+	case -ESTALE: /* it changed, or is gone */
+	case -ENOENT:
+		stats_add(&server->stats, STATS_FILL_RACES, 1);
+		return;
+	}
+	stats_add(&server->stats, STATS_FILL_FAILURES, 1);
+	if (!is_news(server, error))
+		return;
+	cached_path(server, inode, path);
+	log_warning("a file can't be cached: %s: %s", g_strerror(-error), path);
+}

@@ -1,0 +1,359 @@
+#include "fs/pinned.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "backends/resident.h"
+#include "cache/store/charged.h"
+#include "fs/backing_id.h"
+#include "fs/cached.h"
+#include "fs/creds.h"
+#include "fs/log.h"
+#include "fs/threads.h"
+
+#define ROUND_S 5                 /* every pinned file is looked at once in so long */
+#define LOOK_US_PER_TICK (100000) /* unless that takes longer than this in a second */
+
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#endif
+
+uint64_t pinned_id(const struct inode *inode)
+{
+	return cache_stamp(inode->nodeid, 0, 0);
+}
+
+/* --- at an open ------------------------------------------------------------------------------- */
+
+void pinned_later(struct server *server, struct inode *inode)
+{
+	if (inode->filling)
+		return;
+	inode->filling = true;
+	tree_hold(server->tree, inode);
+	pool_push(server->fillers, inode);
+}
+
+bool pinned_found(struct server *server, struct inode *inode, const struct statx *stx)
+{
+	struct object *object = inode->object;
+
+	if (!object)
+		return false;
+	cache_used(server->cache, object);
+	if (object->stamp != cached_stamp_of(stx))
+		pinned_later(server, inode);
+	return true;
+}
+
+/* --- leaving ---------------------------------------------------------------------------------- */
+
+/* (locked) The object is claimed. The inode's reference is the caller's to give back. */
+static void detach(struct server *server, struct inode *inode)
+{
+	int32_t id = inode->backing_id;
+
+	inode->object = NULL;
+	if (inode->open_count)
+		return; /* it is bound to that id until its last release */
+	inode->backing_id = 0;
+	backing_id_close(server->session, id);
+}
+
+int pinned_let_go(void *ctx, struct object *object)
+{
+	struct server *server = ctx;
+	struct inode *inode = object->owner;
+
+	tree_lock_inode(server->tree, inode);
+	detach(server, inode);
+	tree_unlock_inode(server->tree, inode);
+	tree_put(server->tree, inode, 1);
+	return 0;
+}
+
+void pinned_dismiss(struct server *server, struct inode *inode)
+{
+	struct object *gone = NULL;
+
+	if (!server->pins || !inode || !inode->object)
+		return;
+	tree_lock_inode(server->tree, inode);
+	if (inode->object)
+		cached_unkeep(server, inode->object);
+	if (inode->object && object_claim(inode->object)) {
+		gone = inode->object;
+		detach(server, inode);
+	}
+	tree_unlock_inode(server->tree, inode);
+	if (!gone)
+		return;
+	cache_drop(server->cache, gone);
+	tree_put(server->tree, inode, 1);
+}
+
+void pinned_replaced(
+	struct server *server, const struct tree_leaving *leaving, struct inode *dir, const char *name)
+{
+	struct inode *heir;
+	struct statx stx;
+
+	if (!server->pins || !leaving->inode->object)
+		return;
+	if (leaving->last)
+		pinned_dismiss(server, leaving->inode);
+	if (tree_lookup(server->tree, dir, name, &heir, &stx) < 0)
+		return;
+	tree_lock_inode(server->tree, heir);
+	if (S_ISREG(stx.stx_mode) && !heir->object)
+		pinned_later(server, heir);
+	tree_unlock_inode(server->tree, heir);
+	tree_put(server->tree, heir, 1);
+}
+
+void pinned_forgotten(struct server *server, struct inode *inode)
+{
+	struct statx stx;
+
+	if (inode->object && (tree_statx(server->tree, inode, &stx) < 0 || stx.stx_nlink == 0))
+		pinned_dismiss(server, inode);
+}
+
+/* --- pinning ---------------------------------------------------------------------------------- */
+
+/* Reads what is not in the page cache, and tells whether all of it may be held. Through a mapping, which
+ * copies nothing. 0 or -errno. */
+static int bring_in(struct server *server, int fd, uint64_t size, bool *ours)
+{
+	void *memory = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+	int r;
+
+	if (memory == MAP_FAILED)
+		return -errno;
+	r = madvise(memory, size, MADV_POPULATE_READ) < 0 ? -errno : 0;
+	*ours = server->charged && charged_to_us(server->charged, memory, size);
+	munmap(memory, size);
+	return r;
+}
+
+/*
+ * Before a keeper maps the file: what has to be read is read here, so that no keeper waits for a disk that
+ * hangs, and what others read is dropped and read anew, so that nobody else pays for what stays
+ * (cache/store/charged.h). -EBUSY: somebody maps it, or the disk has not got it yet; it has to wait.
+ */
+static int make_ours(struct server *server, int fd, uint64_t size)
+{
+	bool ours = false;
+
+	if (size == 0)
+		return 0;
+	for (int tries = 0; tries < 2; tries++) {
+		int r = bring_in(server, fd, size, &ours);
+
+		if (r < 0)
+			return r;
+		if (ours || server->source_in_memory)
+			return 0;
+		sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+		posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+	}
+	/* where it can't be known, what was read since the pages were dropped is taken for ours */
+	if (!server->charged && resident_pages(fd, 0, size) == 0)
+		return 0;
+	stats_add(&server->stats, STATS_FOREIGN, 1);
+	return -EBUSY;
+}
+
+/* (locked) */
+static bool attach(struct server *server, struct inode *inode, struct object *object, int fd)
+{
+	int32_t id;
+
+	if (inode->object)
+		return false;
+	object->owner = tree_hold(server->tree, inode);
+	object->entry.priority = inode->priority;
+	inode->object = object;
+	if (server->passthrough && inode->binding == UNBOUND) {
+		/* for writers of whatever user, long before they come: see lane.c */
+		creds_nobody_begin();
+		id = backing_id_open(server->session, fd);
+		creds_user_end();
+		inode->for_root = false;
+		inode->backing_id = id > 0 ? id : 0; /* else the next open tries, and says why */
+	}
+	return true;
+}
+
+/* The object is attached and claimed. */
+static void publish(struct server *server, struct inode *inode, struct object *object)
+{
+	int r = cache_publish(server->cache, object);
+
+	tree_lock_inode(server->tree, inode);
+	if (r < 0)
+		detach(server, inode);
+	else if (inode->object == object)
+		cached_keep(server, inode, object);
+	tree_unlock_inode(server->tree, inode);
+	if (r == 0)
+		return;
+	cache_drop(server->cache, object);
+	tree_put(server->tree, inode, 1);
+}
+
+static int pin(struct server *server, struct inode *inode, int fd, const struct statx *stx)
+{
+	const struct store_source source = {.fd = fd};
+	struct object *object;
+	bool attached;
+	int r;
+
+	if (!relief_allows(&server->relief, stx->stx_size)) {
+		stats_add(&server->stats, STATS_SHORT_MEMORY, 1);
+		return 0;
+	}
+	r = make_ours(server, fd, stx->stx_size);
+	if (r == 0)
+		r = cache_fill(server->cache, &source, pinned_id(inode), stx->stx_size, &object);
+	if (r < 0)
+		return r;
+	object->stamp = cached_stamp_of(stx);
+	tree_lock_inode(server->tree, inode);
+	attached = attach(server, inode, object, fd);
+	tree_unlock_inode(server->tree, inode);
+	if (attached)
+		publish(server, inode, object);
+	else
+		cache_drop(server->cache, object);
+	return 0;
+}
+
+/* The object, pinned, or NULL. */
+static struct object *hold_object(struct server *server, struct inode *inode)
+{
+	struct object *object;
+
+	tree_lock_inode(server->tree, inode);
+	object = inode->object && object_pin(inode->object) ? inode->object : NULL;
+	tree_unlock_inode(server->tree, inode);
+	return object;
+}
+
+static int mend(struct server *server, struct inode *inode, int fd, const struct statx *stx)
+{
+	const struct store_source source = {.fd = fd};
+	struct object *object = hold_object(server, inode);
+	int r;
+
+	if (!object)
+		return 0;
+	r = make_ours(server, fd, stx->stx_size);
+	if (r == 0)
+		r = cache_mend(server->cache, object, &source, stx->stx_size);
+	tree_lock_inode(server->tree, inode);
+	cached_recount(server, object);
+	/* also where there is no room: what is held stays held, until the file changes again */
+	object->stamp = cached_stamp_of(stx);
+	tree_unlock_inode(server->tree, inode);
+	cache_unpin(server->cache, object);
+	stats_add(&server->stats, STATS_REFRESHES, 1);
+	if (r == -EOWNERDEAD)
+		pinned_dismiss(server, inode);
+	return r;
+}
+
+static int fill(struct server *server, struct inode *inode, int fd)
+{
+	struct statx stx;
+	int r = cached_fd_statx(fd, &stx);
+
+	if (r < 0)
+		return r;
+	if (stx.stx_nlink && stx.stx_size <= cached_size_limit(server, inode))
+		return inode->object ? mend(server, inode, fd, &stx) : pin(server, inode, fd, &stx);
+	pinned_dismiss(server, inode);
+	return 0;
+}
+
+/* What passes: the file changed meanwhile, or is mapped by those who pay for it, or a keeper died. */
+static bool is_passing(int error)
+{
+	return error == -EFAULT || error == -EBUSY || error == -EOWNERDEAD;
+}
+
+void pinned_fill(void *data, void *user_data)
+{
+	struct inode *inode = data;
+	struct server *server = user_data;
+	int fd = cached_open_source(server, inode), r = fd;
+
+	tree_lock_inode(server->tree, inode);
+	inode->filling = false; /* from here on a change is one that was not seen */
+	tree_unlock_inode(server->tree, inode);
+	if (fd >= 0) {
+		r = fill(server, inode, fd);
+		close(fd);
+	}
+	if (r < 0 && !is_passing(r))
+		cached_note_failure(server, inode, r);
+	tree_put(server->tree, inode, 1);
+}
+
+/* --- once a second ---------------------------------------------------------------------------- */
+
+static void drop_if_lost(struct inode *inode, void *ctx)
+{
+	struct server *server = ctx;
+	struct object *object = hold_object(server, inode);
+	bool lost;
+
+	if (!object)
+		return;
+	lost = !cache_holds(server->cache, object);
+	cache_unpin(server->cache, object);
+	if (lost)
+		pinned_dismiss(server, inode);
+}
+
+static void notice_deaths(struct server *server)
+{
+	unsigned deaths = store_check(cache_store(server->cache));
+
+	if (!deaths)
+		return;
+	stats_add(&server->stats, STATS_KEEPER_DEATHS, deaths);
+	log_warning(
+		"the cache: %u of its keepers died (out of memory?); their files are not pinned any more, "
+		"and fewer will be for a while",
+		deaths);
+	tree_each(server->tree, drop_if_lost, server);
+	relief_lost(&server->relief);
+}
+
+static void look_at(struct inode *inode, void *ctx)
+{
+	struct server *server = ctx;
+	struct statx stx;
+	int r = tree_peek(server->tree, inode, &stx);
+
+	if (r == -ESTALE || r == -ENOENT || (r == 0 && stx.stx_nlink == 0)) {
+		pinned_dismiss(server, inode);
+		return;
+	}
+	tree_lock_inode(server->tree, inode);
+	if (r == 0 && inode->object && inode->object->stamp != cached_stamp_of(&stx))
+		pinned_later(server, inode);
+	tree_unlock_inode(server->tree, inode);
+}
+
+void pinned_tick(struct server *server)
+{
+	gint64 end = g_get_monotonic_time() + LOOK_US_PER_TICK;
+
+	notice_deaths(server);
+	for (unsigned i = 0; i <= TREE_SLICES / ROUND_S && g_get_monotonic_time() < end; i++)
+		tree_each_slice(server->tree, server->looked_at++ % TREE_SLICES, look_at, server);
+}
