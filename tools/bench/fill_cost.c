@@ -1,31 +1,29 @@
 /*
- * fill_cost - what copying a file into the cache costs, beside what a hit and the other ways of reading cost.
+ * fill_cost - what bringing a file into the cache costs, beside what a hit and the other ways of reading
+ * cost.
  *
- *   fill_cost [--files=N] [--rounds=N] SIEVEFS SIEVECTL DIRECTORY
+ *   fill_cost [--files=N] [--rounds=N] [--store=pin|copy] SIEVEFS SIEVECTL DIRECTORY
  *
  * Makes files of some sizes below DIRECTORY, mounts them with SIEVEFS, and times open, read to the end and
  * close of each. Prints medians over all files and rounds as a table; fills are asynchronous, and their cost
- * is the daemon's CPU time beyond that of the same opens without them. Prints what it measures and judges
- * nothing.
+ * is the CPU time of the daemon and its keepers beyond that of the same opens without them. Prints what it
+ * measures and judges nothing.
  */
 #include "base/standard_fds.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#define FUSE_MAGIC 0x65735546
+#include "tools/bench/bench_mount.h"
+
 #define READ_STEP (1 << 20)
 #define MIB (1 << 20)
 
@@ -37,35 +35,10 @@ static const unsigned sizes_kib[] = {4, 16, 64, 256};
 enum { SIZE_COUNT = sizeof(sizes_kib) / sizeof(*sizes_kib) };
 
 static unsigned file_count = 256, round_count = 5;
-static const char *sievefs, *sievectl;
+static char filling[128] = "admit=1,small_max=1M,settle=0,memory_floor=0";
 static char source[PATH_MAX], point[PATH_MAX];
 static double *samples[SIZE_COUNT][WAY_COUNT]; /* ns, for each file of each round */
 static double *fill_cpu[SIZE_COUNT];           /* ns a file, for each round */
-
-static void __attribute__((noreturn, format(printf, 1, 2))) fail(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	fputs("fill_cost: ", stderr);
-	vfprintf(stderr, format, args);
-	fputc('\n', stderr);
-	va_end(args);
-	exit(1);
-}
-
-static int64_t ns_on(clockid_t clock)
-{
-	struct timespec t;
-
-	clock_gettime(clock, &t);
-	return t.tv_sec * 1000000000LL + t.tv_nsec;
-}
-
-static void pause_ms(unsigned ms)
-{
-	nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000L}, NULL);
-}
 
 /* --- files ------------------------------------------------------------------------------------ */
 
@@ -150,77 +123,37 @@ static void read_all(const char *top, unsigned size, double *to)
 	}
 }
 
-/* --- the mount -------------------------------------------------------------------------------- */
-
-static pid_t mount_with(const char *options)
-{
-	struct statfs fs = {0};
-	pid_t daemon = fork();
-
-	if (daemon == 0) {
-		execl(sievefs, sievefs, "-f", "-o", options, source, point, (char *)NULL);
-		_exit(127);
-	}
-	for (int tries = 0; tries < 1000; tries++) {
-		if (statfs(point, &fs) == 0 && fs.f_type == FUSE_MAGIC)
-			return daemon;
-		if (waitpid(daemon, NULL, WNOHANG) == daemon)
-			break;
-		pause_ms(10);
-	}
-	fail("%s did not mount", sievefs);
-}
-
-static void unmount(pid_t daemon)
-{
-	kill(daemon, SIGTERM);
-	waitpid(daemon, NULL, 0);
-}
-
-static long long counter(const char *name)
-{
-	char command[3 * PATH_MAX], text[65536], key[64];
-	const char *found;
-	size_t length;
-	FILE *pipe;
-
-	snprintf(command, sizeof(command), "'%s' stat '%s' --json", sievectl, point);
-	pipe = popen(command, "re");
-	length = pipe ? fread(text, 1, sizeof(text) - 1, pipe) : 0;
-	if (!pipe || pclose(pipe) != 0)
-		fail("%s failed", command);
-	text[length] = '\0';
-	snprintf(key, sizeof(key), "\"%s\":", name);
-	found = strstr(text, key);
-	if (!found)
-		fail("%s shows no %s", command, name);
-	return strtoll(found + strlen(key), NULL, 10);
-}
-
-/* Until all that the opens set off is done. Two questions at least, so that each way pays for as many. */
-static void await_fills(long long count)
-{
-	pause_ms(100);
-	counter("fills");
-	for (int tries = 0; counter("fills") < count; tries++) {
-		if (tries == 100)
-			fail("of %lld files not all were cached", count);
-		pause_ms(100);
-	}
-}
-
-/* The daemon's CPU time, in ns a file, of reading each file once. */
-static double read_and_await(pid_t daemon, unsigned size, double *to, long long fills)
+static int64_t cpu_of(pid_t pid)
 {
 	clockid_t clock;
-	int64_t start;
 
-	if (clock_getcpuclockid(daemon, &clock) != 0)
-		fail("the daemon's CPU time can't be read");
-	start = ns_on(clock);
+	return clock_getcpuclockid(pid, &clock) == 0 ? ns_on(clock) : 0;
+}
+
+/* Of the daemon and of its keeper, where it has one: the first child of its main thread. */
+static int64_t cpu_of_all(pid_t daemon)
+{
+	char path[64];
+	int keeper = 0;
+	FILE *children;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)daemon, (int)daemon);
+	children = fopen(path, "re");
+	if (children && fscanf(children, "%d", &keeper) != 1)
+		keeper = 0;
+	if (children)
+		fclose(children);
+	return cpu_of(daemon) + (keeper > 0 ? cpu_of(keeper) : 0);
+}
+
+/* The CPU time, in ns a file, of reading each file once. */
+static double read_and_await(pid_t daemon, unsigned size, double *to, long long fills)
+{
+	int64_t start = cpu_of_all(daemon);
+
 	read_all(point, size, to);
-	await_fills(fills);
-	return (double)(ns_on(clock) - start) / file_count;
+	await_counter(point, "fills", fills);
+	return (double)(cpu_of_all(daemon) - start) / file_count;
 }
 
 /* --- rounds ----------------------------------------------------------------------------------- */
@@ -229,7 +162,7 @@ static void measure_round(unsigned round)
 {
 	double plain_cpu[SIZE_COUNT];
 	size_t at = (size_t)round * file_count;
-	pid_t daemon = mount_with("admit=0,small_max=1M,settle=0,memory_floor=0");
+	pid_t daemon = mount_with("admit=0,small_max=1M,settle=0,memory_floor=0", source, point);
 
 	for (unsigned size = 0; size < SIZE_COUNT; size++) {
 		forget_pages(size);
@@ -239,7 +172,7 @@ static void measure_round(unsigned round)
 		plain_cpu[size] = read_and_await(daemon, size, samples[size][PLAIN] + at, 0);
 	}
 	unmount(daemon);
-	daemon = mount_with("admit=1,small_max=1M,settle=0,memory_floor=0");
+	daemon = mount_with(filling, source, point);
 	for (unsigned size = 0; size < SIZE_COUNT; size++) {
 		long long fills = (long long)file_count * (size + 1);
 		double cpu;
@@ -251,19 +184,6 @@ static void measure_round(unsigned round)
 		read_all(point, size, samples[size][HIT] + at);
 	}
 	unmount(daemon);
-}
-
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double median_us(double *values, size_t count)
-{
-	qsort(values, count, sizeof(*values), compare);
-	return values[count / 2] / 1000;
 }
 
 static void print_table(void)
@@ -278,28 +198,10 @@ static void print_table(void)
 	for (unsigned size = 0; size < SIZE_COUNT; size++) {
 		printf("| %u KiB |", sizes_kib[size]);
 		for (int way = 0; way < WAY_COUNT; way++)
-			printf(" %.1f |", median_us(samples[size][way], (size_t)file_count * round_count));
-		printf(" %.1f |\n", median_us(fill_cpu[size], round_count));
+			printf(" %.1f |",
+				median_of(samples[size][way], (size_t)file_count * round_count) / 1000);
+		printf(" %.1f |\n", median_of(fill_cpu[size], round_count) / 1000);
 	}
-}
-
-static void *allocate(size_t count)
-{
-	void *memory = calloc(count, sizeof(double));
-
-	if (!memory)
-		fail("no memory");
-	return memory;
-}
-
-static unsigned number_of(const char *text)
-{
-	char *end;
-	unsigned long number = strtoul(text, &end, 10);
-
-	if (*end || number == 0 || number > 4096)
-		fail("%s: takes a number from 1 to 4096", text);
-	return (unsigned)number;
 }
 
 static void read_arguments(int argc, char **argv)
@@ -308,16 +210,19 @@ static void read_arguments(int argc, char **argv)
 
 	for (; i < argc && argv[i][0] == '-'; i++) {
 		if (strncmp(argv[i], "--files=", 8) == 0)
-			file_count = number_of(argv[i] + 8);
+			file_count = number_of(argv[i] + 8, 4096);
 		else if (strncmp(argv[i], "--rounds=", 9) == 0)
-			round_count = number_of(argv[i] + 9);
+			round_count = number_of(argv[i] + 9, 4096);
+		else if (strncmp(argv[i], "--store=", 8) == 0)
+			snprintf(filling + strlen(filling), sizeof(filling) - strlen(filling), ",store=%.8s",
+				argv[i] + 8);
 		else
-			fail("%s: there are --files=N and --rounds=N", argv[i]);
+			fail("%s: there are --files=N, --rounds=N and --store=KIND", argv[i]);
 	}
 	if (argc - i != 3)
-		fail("usage: fill_cost [--files=N] [--rounds=N] SIEVEFS SIEVECTL DIRECTORY");
-	sievefs = argv[i];
-	sievectl = argv[i + 1];
+		fail("usage: fill_cost [--files=N] [--rounds=N] [--store=KIND] SIEVEFS SIEVECTL DIRECTORY");
+	bench_sievefs = argv[i];
+	bench_sievectl = argv[i + 1];
 	snprintf(source, sizeof(source), "%.3000s/fill_cost.source", argv[i + 2]);
 	snprintf(point, sizeof(point), "%.3000s/fill_cost.mount", argv[i + 2]);
 }
@@ -325,13 +230,14 @@ static void read_arguments(int argc, char **argv)
 int main(int argc, char **argv)
 {
 	standard_fds_take();
+	bench_name = "fill_cost";
 	read_arguments(argc, argv);
 	if (mkdir(source, 0755) < 0 || mkdir(point, 0755) < 0)
 		fail("%s, %s: %s", source, point, strerror(errno));
 	for (unsigned size = 0; size < SIZE_COUNT; size++) {
-		fill_cpu[size] = allocate(round_count);
+		fill_cpu[size] = new_samples(round_count);
 		for (int way = 0; way < WAY_COUNT; way++)
-			samples[size][way] = allocate((size_t)round_count * file_count);
+			samples[size][way] = new_samples((size_t)round_count * file_count);
 	}
 	each_file(make_file);
 	for (unsigned round = 0; round < round_count; round++)
