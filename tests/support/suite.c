@@ -66,7 +66,7 @@ static bool word(const char *argument, const char *name, const char **value)
 
 static void parse(int argc, char **argv)
 {
-	const char *test = NULL, *user = NULL, *source = NULL, *bare = getenv("SIEVEFS_TEST_BARE");
+	const char *test = NULL, *user = NULL, *bare = getenv("SIEVEFS_TEST_BARE");
 	unsigned long seed = (unsigned long)time(NULL) ^ ((unsigned long)getpid() << 20);
 
 	for (int i = 1; i < argc; i++) {
@@ -78,17 +78,15 @@ static void parse(int argc, char **argv)
 			config.keep = true;
 		else if (!word(a, "lane=", &config.lane) && !word(a, "transport=", &config.transport) &&
 			 !word(a, "passthrough=", &config.passthrough) && !word(a, "user=", &user) &&
-			 !word(a, "source=", &source) && !word(a, "descriptors=", &config.descriptors) &&
-			 !word(a, "--test=", &test) && !number(a, "--seed=", &seed) &&
-			 !number(a, "--ops=", &config.op_count) &&
+			 !word(a, "source=", &config.source) &&
+			 !word(a, "descriptors=", &config.descriptors) && !word(a, "--test=", &test) &&
+			 !number(a, "--seed=", &seed) && !number(a, "--ops=", &config.op_count) &&
 			 !number(a, "--procs=", &config.proc_count) &&
 			 !number(a, "--files=", &config.file_count))
 			usage_error(a);
 	}
 	config.seed = seed;
-	config.overlay = source && !strcmp(source, "overlay");
-	if (source && !config.overlay)
-		usage_error(source);
+	config.overlay = config.source && !strcmp(config.source, "overlay");
 	config.bare = bare && *bare && strcmp(bare, "0") != 0;
 	if (user) {
 		struct passwd *entry = getpwnam(user);
@@ -139,7 +137,7 @@ static int may_run(const struct suite *suite)
 		return skipped("/sys/module/fuse/parameters/enable_uring is not Y");
 	if (config.transport && !strcmp(config.transport, "uring") && !config.bare && !LIBFUSE_URING_IS_SAFE)
 		return skipped("the libfuse that sievefs was built with loses replies over io_uring");
-	if ((suite->needs_root || config.user || config.overlay) && geteuid())
+	if ((suite->needs_root || config.user || config.source) && geteuid())
 		return skipped("needs root");
 	if (config.passthrough && !strcmp(config.passthrough, "on") && geteuid())
 		return skipped("passthrough needs root");
@@ -203,8 +201,6 @@ static int move_onto_overlay(void)
 	char options[3 * PATH_MAX], upper[PATH_MAX], work[PATH_MAX];
 	int r;
 
-	if (!config.overlay)
-		return 0;
 	snprintf(upper, sizeof(upper), "%.3000s/upper", config.base);
 	snprintf(work, sizeof(work), "%.3000s/work", config.base);
 	if (mkdir(upper, 0755) || mkdir(work, 0755))
@@ -213,6 +209,35 @@ static int move_onto_overlay(void)
 	snprintf(options, sizeof(options), "lowerdir=%.3000s,upperdir=%.3000s,workdir=%.3000s", config.base,
 		upper, work);
 	return r == 0 && mount("none", config.base, "overlay", 0, options) ? -errno : r;
+}
+
+/* 0, SKIPPED or 1. */
+static int move_onto_source(void)
+{
+	char image[PATH_MAX], output[1024];
+	int r;
+
+	if (!config.source)
+		return 0;
+	snprintf(image, sizeof(image), "%.3000s/image", config.base);
+	r = config.overlay ? move_onto_overlay() : move_base("disk");
+	if (r) {
+		fprintf(stderr, "no file system of the test's own: %s\n", strerror(-r));
+		return 1;
+	}
+	if (config.overlay)
+		return 0;
+	if (!strcmp(config.source, "tmpfs"))
+		r = shell(output, sizeof(output), "mount -t tmpfs -o size=512M none '%s'", config.base);
+	else
+		r = shell(output, sizeof(output),
+			"truncate -s 512M '%s' && mkfs.%s -q '%s' && mount -o loop '%s' '%s'", image,
+			config.source, image, image, config.base);
+	if (r) {
+		printf("SKIP: no %s of the test's own: %s\n", config.source, output);
+		return SKIPPED;
+	}
+	return 0;
 }
 
 static int become_user(void)
@@ -371,12 +396,13 @@ static int run_in_child(void)
 	tests_child = fork();
 	if (!tests_child) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		r = move_onto_overlay();
-		if (r)
-			fprintf(stderr, "no overlayfs of the test's own: %s\n", strerror(-r));
-		else if ((r = become_user()))
+		r = move_onto_source();
+		if (r == 0 && (r = become_user())) {
 			fprintf(stderr, "could not become an ordinary user: %s\n", strerror(-r));
-		r = r ? 1 : run_all();
+			r = 1;
+		}
+		if (r == 0)
+			r = run_all();
 		fflush(NULL);
 		_exit(r);
 	}
@@ -405,7 +431,7 @@ int suite_run(const struct suite *suite, int argc, char **argv)
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGHUP, &action, NULL);
 	r = run_in_child();
-	if (r)
+	if (r && r != SKIPPED)
 		say_how_to_repeat(argc, argv);
 	clean_up();
 	return r;

@@ -8,7 +8,7 @@
  *
  * Arguments of every such program, in any order:
  *   lane=plain|cached|copied|direct|mixed|served  transport=dev|uring  passthrough=on|off  user=NAME  bare
- *   source=overlay (SOURCE, and the bare directory, lie on overlayfs)
+ *   source=overlay|tmpfs|TYPE (SOURCE, and the bare directory, lie on a file system of that type)
  *   descriptors=none (the daemon keeps no descriptor between operations, as after a pause)
  *   --seed=N --ops=N --procs=N --files=N --test=PATTERN --keep
  */
@@ -27,6 +27,7 @@ struct suite_config {
 	const char *passthrough; /* NULL: the daemon's choice */
 	const char *descriptors; /* NULL: as many as the daemon likes */
 	bool bare;
+	const char *source; /* the type of SOURCE's file system; NULL: as make_base() finds it */
 	bool overlay;
 	bool user; /* the tests run as an ordinary user */
 	bool keep;

@@ -3,6 +3,7 @@
 #include "tests/support/suite.h"
 #include "tests/support/tape.h"
 #include "tests/support/volume.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -92,12 +93,25 @@ static void drop(const char *path)
 	close(fd);
 }
 
+/* Nothing drops pages of tmpfs: they are the file. */
+static void assert_let_go(const char *path)
+{
+	drop(path);
+	if (!config.source || strcmp(config.source, "tmpfs") != 0)
+		assert_int_equal(resident(path), 0);
+}
+
 static void pin(const struct mount *mount, const char *name, size_t size)
 {
 	long long before = mount_stat(mount, "locked_bytes");
 
 	assert_return_code(put_file(below(mount, name), size, 1), errno);
-	use(in(mount, name));
+	drop(below(mount, name)); /* dirty pages of another memory cgroup are not pinned */
+	for (int tries = 0; mount_stat(mount, "locked_bytes") == before && tries < 100; tries++) {
+		use(in(mount, name)); /* again where the pages were somebody's and could not be dropped */
+		for (int wait = 0; wait < 10 && mount_stat(mount, "locked_bytes") == before; wait++)
+			usleep(5000);
+	}
 	await(mount, "locked_bytes", before + (long long)((size + PAGE - 1) / PAGE * PAGE));
 }
 
@@ -172,8 +186,7 @@ static void a_pinned_file_stays_in_the_page_cache_and_is_found_there(void **stat
 	assert_true(mount_stat(&mount, "cached/opens") >= 1);
 	assert_int_equal(mount_stat(&mount, "read_bytes"), 0); /* the daemon moved nothing */
 	mount_stop(&mount, MOUNT_END_UMOUNT);
-	drop(below(&mount, "f"));
-	assert_int_equal(resident(below(&mount, "f")), 0);
+	assert_let_go(below(&mount, "f"));
 }
 
 static void a_file_is_pinned_while_it_is_open_for_whatever(void **state)
@@ -274,6 +287,26 @@ static void a_pin_is_mended_after_growth_truncation_and_direct_writes(void **sta
 		assert_int_equal(resident(below(&mount, "f")), 6);
 	}
 	free(page);
+	mount_stop(&mount, MOUNT_END_UMOUNT);
+}
+
+/* The kernel counts who has it open: see LIMITS in sievefs(8). */
+static void a_pinned_file_gives_no_lease_for_writing_until_it_is_let_go(void **state)
+{
+	struct mount mount;
+	int fd;
+
+	mount_start(&mount, "lease", OPTIONS);
+	pin(&mount, "f", 4 * PAGE);
+	fd = open(below(&mount, "f"), O_RDWR | O_CLOEXEC);
+	assert_return_code(fd, errno);
+	assert_int_equal(fcntl(fd, F_SETLEASE, F_WRLCK), -1);
+	assert_int_equal(errno, EAGAIN);
+	assert_return_code(ftruncate(fd, 2 << 20), errno); /* beyond small_max */
+	for (int tries = 0; fcntl(fd, F_SETLEASE, F_WRLCK) < 0 && tries < 500; tries++)
+		usleep(10000);
+	assert_int_equal(fcntl(fd, F_GETLEASE), F_WRLCK);
+	close(fd);
 	mount_stop(&mount, MOUNT_END_UMOUNT);
 }
 
@@ -398,8 +431,7 @@ static void nothing_stays_locked_after_the_daemon_was_killed(void **state)
 	keeper = keeper_of(&mount);
 	kill(mount.daemon, SIGKILL);
 	await_end(keeper);
-	drop(below(&mount, "f"));
-	assert_int_equal(resident(below(&mount, "f")), 0);
+	assert_let_go(below(&mount, "f"));
 	assert_int_equal(shell(output, sizeof(output), "umount -l '%s'", mount.point), 0);
 	waitpid(mount.daemon, NULL, 0);
 	mount.daemon = 0;
@@ -446,8 +478,7 @@ static void everything_is_let_go_at_the_end(void **state)
 	mount_stop(&mount, MOUNT_END_UMOUNT);
 	for (int i = 0; i < 300; i++) {
 		snprintf(name, sizeof(name), "f%d", i);
-		drop(below(&mount, name));
-		assert_int_equal(resident(below(&mount, name)), 0);
+		assert_let_go(below(&mount, name));
 	}
 }
 
@@ -556,12 +587,60 @@ static void a_small_group_does_not_pay_for_what_is_pinned(void **state)
 	mount_stop(&mount, MOUNT_END_UMOUNT);
 }
 
+#define OOM_LIMIT "268435456"
+#define OOM_FILES 128
+#define OOM_HOG (150 << 20)
+
+static void the_keeper_is_the_first_that_memory_runs_out_for(void **state)
+{
+	struct mount mount;
+	char name[16];
+	int status;
+	pid_t hog;
+
+	if (config.source && !strcmp(config.source, "tmpfs"))
+		SKIP_TEST("pages of tmpfs are charged to who wrote them");
+	if (!group_begin("memory"))
+		SKIP_TEST("a memory cgroup can't be made");
+	group_set("memory.limit_in_bytes", "memory.max", OOM_LIMIT);
+	group_enter();
+	mount_start(&mount, "oom", "store=pin,admit=1,small_max=1M,cache_size=160M,memory_floor=0");
+	group_leave();
+	for (int i = 0; i < OOM_FILES; i++) {
+		snprintf(name, sizeof(name), "f%d", i);
+		pin(&mount, name, HOT_SIZE);
+	}
+	hog = suite_fork();
+	if (!hog) {
+		char *memory;
+
+		group_enter();
+		memory = mmap(NULL, OOM_HOG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		for (size_t i = 0; i < OOM_HOG; i += PAGE)
+			memory[i] = 1;
+		_exit(0);
+	}
+	assert_int_equal(waitpid(hog, &status, 0), hog);
+	assert_int_equal(status, 0);
+	assert_int_equal(group_number("memory.oom_control", "memory.events", "oom_kill"), 1);
+	await(&mount, "keeper_deaths", 1);
+	await(&mount, "objects", 0);
+	await(&mount, "budget_bytes", 80 << 20); /* smaller */
+	for (int i = 0; i < OOM_FILES; i++) {
+		snprintf(name, sizeof(name), "f%d", i);
+		use(in(&mount, name));
+	}
+	mount_stop(&mount, MOUNT_END_UMOUNT);
+}
+
 static const struct CMUnitTest tests[] = {
+	cmocka_unit_test_teardown(the_keeper_is_the_first_that_memory_runs_out_for, group_end),
 	cmocka_unit_test_teardown(a_small_group_does_not_pay_for_what_is_pinned, group_end),
 	cmocka_unit_test(a_pinned_file_stays_in_the_page_cache_and_is_found_there),
 	cmocka_unit_test(a_file_is_pinned_while_it_is_open_for_whatever),
 	cmocka_unit_test(writers_of_a_pinned_file_do_not_go_through_the_daemon),
 	cmocka_unit_test(a_pin_is_mended_after_growth_truncation_and_direct_writes),
+	cmocka_unit_test(a_pinned_file_gives_no_lease_for_writing_until_it_is_let_go),
 	cmocka_unit_test(a_file_that_outgrows_small_max_is_let_go),
 	cmocka_unit_test(a_file_that_replaces_a_pinned_one_is_pinned_in_its_turn),
 	cmocka_unit_test(a_removed_file_gives_its_space_back),
