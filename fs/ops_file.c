@@ -18,20 +18,30 @@
 #define HANDLE_FLAGS (DAEMON_FLAGS | O_APPEND)
 #define CREATE_FLAGS (DAEMON_FLAGS & ~O_NOATIME)
 
+#define RELEASE_TRIES 400
+#define RELEASE_STEP_US 250
+
 /* --- opening ---------------------------------------------------------------------------------- */
 
 /*
  * The kernel asks for a file to be opened and truncated before it looks whether a program runs from it,
- * unless the file is opened for writing. 0 or -ETXTBSY. One that has ended may not have been released yet.
+ * unless the file is opened for writing.
  */
-static int may_truncate(struct server *server, const struct inode *inode, int flags)
+static bool would_empty_a_program(struct server *server, const struct inode *inode, int flags)
 {
-	if ((flags & O_ACCMODE) == O_WRONLY || (flags & O_ACCMODE) == O_RDWR)
-		return 0;
-	for (int tries = 0; handle_is_executed(server, inode); tries++) {
-		if (tries == 20)
+	const int access = flags & O_ACCMODE;
+
+	return (flags & O_TRUNC) && access != O_WRONLY && access != O_RDWR &&
+	       handle_is_executed(server, inode);
+}
+
+/* 0 or -ETXTBSY. One that has ended is released a moment later, by way of a queue: not to be called there. */
+static int await_end_of_program(struct server *server, const struct inode *inode, int flags)
+{
+	for (int tries = 0; would_empty_a_program(server, inode, flags); tries++) {
+		if (tries == RELEASE_TRIES)
 			return -ETXTBSY;
-		g_usleep(250);
+		g_usleep(RELEASE_STEP_US);
 	}
 	return 0;
 }
@@ -44,10 +54,8 @@ static int truncate_on_open(fuse_req_t req, struct inode *inode, struct fuse_fil
 	struct creds_bits bits;
 	struct object *copy;
 	bool fresh = false;
-	int r = may_truncate(server, inode, info->flags);
+	int r;
 
-	if (r < 0)
-		return r;
 	copy = copy_change_begin(server, inode, &fresh);
 	op_bits(req, inode, info->kill_suidgid ? OP_KILL_BITS : OP_KEEP_BITS, &bits);
 	creds_bits_begin(&bits);
@@ -70,21 +78,41 @@ static void forget_attributes(struct server *server, const struct inode *inode, 
 		fuse_lowlevel_notify_inval_inode(server->session, inode->nodeid, -1, 0);
 }
 
+static void open_now(fuse_req_t req, struct inode *inode, struct fuse_file_info *info);
+
 static void open_again(struct op_again *again)
 {
-	op_open(again->work.req, again->ino, &again->info);
+	struct inode *inode = op_inode(again->work.req, again->ino);
+	int r;
+
+	if (!inode)
+		return;
+	r = await_end_of_program(server_of(again->work.req), inode, again->info.flags);
+	if (r < 0)
+		op_reply(again->work.req, r);
+	else
+		open_now(again->work.req, inode, &again->info);
 }
 
 void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 {
-	struct server *server = server_of(req);
 	struct inode *inode = op_inode(req, ino);
-	const struct op_again again = {.run = open_again, .ino = ino, .info = *info};
-	struct handle *handle;
-	int fd = -1, r = 0;
 
 	if (!inode)
 		return;
+	if (would_empty_a_program(server_of(req), inode, info->flags))
+		op_when_unleased(req, &(struct op_again){.run = open_again, .ino = ino, .info = *info});
+	else
+		open_now(req, inode, info);
+}
+
+static void open_now(fuse_req_t req, struct inode *inode, struct fuse_file_info *info)
+{
+	struct server *server = server_of(req);
+	const struct op_again again = {.run = open_again, .ino = inode->nodeid, .info = *info};
+	struct handle *handle;
+	int fd = -1, r = 0;
+
 	if (info->flags & O_TRUNC)
 		r = truncate_on_open(req, inode, info, &fd);
 	if (r >= 0)
