@@ -17,7 +17,7 @@
 #define SMALL "48M"
 #define LARGE "160M" /* enough that the daemon need not look at each write at first */
 #define STEP (256 << 10)
-#define TOLERANCE (512 << 10) /* bytes: metadata, and what the journal has not given back yet */
+#define TOLERANCE (2 << 20) /* bytes: metadata, and what the journal has not given back yet */
 
 static char volume[PATH_MAX];
 static char step[STEP];
@@ -156,7 +156,7 @@ static void empty(const char *where, uint64_t until)
 
 	if (shell(output, sizeof(output), "rm -rf '%s/work'", where))
 		fail_msg("%s", output);
-	for (int tries = 0; free_bytes() + TOLERANCE / 4 < until; tries++) {
+	for (int tries = 0; free_bytes() + TOLERANCE / 16 < until; tries++) {
 		if (tries == 500)
 			fail_msg("%llu bytes are still taken", (unsigned long long)(until - free_bytes()));
 		assert_return_code(syncfs(fd), errno);
