@@ -137,7 +137,7 @@ static uint64_t read_ahead_in_all(const struct fixture *fixture)
 
 	do {
 		before = now;
-		sleep_ms(50);
+		sleep_ms(250); /* under TSan on a busy machine they take their time */
 		now = COUNTED(fixture, readahead_bytes);
 	} while (now != before);
 	return now;
