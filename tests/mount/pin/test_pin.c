@@ -588,7 +588,8 @@ static void a_small_group_does_not_pay_for_what_is_pinned(void **state)
 }
 
 #define OOM_LIMIT "268435456"
-#define OOM_FILES 128
+#define OOM_FILES 16
+#define OOM_SIZE (8 << 20)
 #define OOM_HOG (150 << 20)
 
 static void the_keeper_is_the_first_that_memory_runs_out_for(void **state)
@@ -604,11 +605,11 @@ static void the_keeper_is_the_first_that_memory_runs_out_for(void **state)
 		SKIP_TEST("a memory cgroup can't be made");
 	group_set("memory.limit_in_bytes", "memory.max", OOM_LIMIT);
 	group_enter();
-	mount_start(&mount, "oom", "store=pin,admit=1,small_max=1M,cache_size=160M,memory_floor=0");
+	mount_start(&mount, "oom", "store=pin,admit=1,small_max=8M,cache_size=160M,memory_floor=0");
 	group_leave();
 	for (int i = 0; i < OOM_FILES; i++) {
 		snprintf(name, sizeof(name), "f%d", i);
-		pin(&mount, name, HOT_SIZE);
+		pin(&mount, name, OOM_SIZE);
 	}
 	hog = suite_fork();
 	if (!hog) {
