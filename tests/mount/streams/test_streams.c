@@ -179,7 +179,7 @@ static void a_copy_leaves_neither_file_in_the_page_cache(void **state)
 	}
 	close(from);
 	close(to);
-	if (most > BOUND + STREAM / 100)
+	if (most > 2 * BOUND)
 		fail_msg("%lld bytes in the page cache, %lld + %lld", most, resident_bytes("from"),
 			resident_bytes("to"));
 	path_of(path, mounted.source, "from");
