@@ -1,5 +1,5 @@
 #include "backends/buffers.h"
-#include "locks/order.h"
+#include "cache/base/lock_order.h"
 #include <stdlib.h>
 #include <sys/mman.h>
 

@@ -4,7 +4,7 @@
 #include "backends/direct.h"
 #include "backends/engine_impl.h"
 #include "backends/fault.h"
-#include "locks/order.h"
+#include "cache/base/lock_order.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>

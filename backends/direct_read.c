@@ -5,7 +5,7 @@
  */
 #include "backends/direct.h"
 #include "backends/resident.h"
-#include "locks/order.h"
+#include "cache/base/lock_order.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>

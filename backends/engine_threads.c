@@ -3,7 +3,7 @@
  * threads that block in its place.
  */
 #include "backends/engine_impl.h"
-#include "locks/order.h"
+#include "cache/base/lock_order.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>

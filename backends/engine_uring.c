@@ -5,7 +5,7 @@
  * without another thread being woken.
  */
 #include "backends/engine_impl.h"
-#include "locks/order.h"
+#include "cache/base/lock_order.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <liburing.h>

@@ -1,6 +1,6 @@
 #include "backends/fault.h"
 #include "backends/engine_impl.h"
-#include "locks/order.h"
+#include "cache/base/lock_order.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

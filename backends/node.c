@@ -1,5 +1,5 @@
 #include "backends/node.h"
-#include "locks/order.h"
+#include "cache/base/lock_order.h"
 #include <stdlib.h>
 
 void nodes_init(struct nodes *nodes)

@@ -1,6 +1,6 @@
 #include "backends/stream.h"
 #include "backends/direct.h"
-#include "locks/order.h"
+#include "cache/base/lock_order.h"
 #include <time.h>
 
 enum {

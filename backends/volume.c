@@ -1,6 +1,6 @@
 #include "backends/volume.h"
 #include "backends/fstype.h"
-#include "locks/order.h"
+#include "cache/base/lock_order.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>

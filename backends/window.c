@@ -1,7 +1,7 @@
 #include "backends/window.h"
 #include "backends/backend.h"
 #include "backends/window_impl.h"
-#include "locks/order.h"
+#include "cache/base/lock_order.h"
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>

@@ -2,7 +2,7 @@
  * window_host - the windows of one backend and their fair share of memory.
  */
 #include "backends/window_impl.h"
-#include "locks/order.h"
+#include "cache/base/lock_order.h"
 #include <time.h>
 
 enum {

@@ -4,7 +4,7 @@
  */
 #include "backends/resident.h"
 #include "backends/window_impl.h"
-#include "locks/order.h"
+#include "cache/base/lock_order.h"
 #include <stdlib.h>
 
 enum {

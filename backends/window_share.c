@@ -4,7 +4,7 @@
  */
 #include "backends/backend.h"
 #include "backends/window_impl.h"
-#include "locks/order.h"
+#include "cache/base/lock_order.h"
 
 /* The host's lock must be held when you call any of the functions below this line, up to the next one. */
 

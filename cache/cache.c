@@ -1,6 +1,6 @@
 /* Its life, the answers to the policy, and its budget. */
+#include "cache/base/lock_order.h"
 #include "cache/cache_impl.h"
-#include "locks/order.h"
 
 #include <errno.h>
 #include <stdlib.h>

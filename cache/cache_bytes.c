@@ -1,6 +1,6 @@
 /* The bytes of objects, and objects that change while they are open. */
+#include "cache/base/lock_order.h"
 #include "cache/cache_impl.h"
-#include "locks/order.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /* How an object enters and leaves. */
+#include "cache/base/lock_order.h"
 #include "cache/cache_impl.h"
-#include "locks/order.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* Who uses an object: pins, claims, and the word to the policy when the last user goes. */
+#include "cache/base/lock_order.h"
 #include "cache/cache_impl.h"
-#include "locks/order.h"
 
 bool object_pin(struct object *object)
 {

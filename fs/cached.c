@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "fs/log.h"
+#include "cache/base/log.h"
 
 static int64_t ns_of(struct statx_timestamp t)
 {

@@ -7,9 +7,9 @@
 #include <unistd.h>
 
 #include "backends/stamp.h"
+#include "cache/base/log.h"
 #include "fs/backing_id.h"
 #include "fs/copy_impl.h"
-#include "fs/log.h"
 
 static int64_t ns_of(struct statx_timestamp t)
 {

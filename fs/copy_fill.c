@@ -5,8 +5,8 @@
 
 #include "backends/backend.h"
 #include "backends/stamp.h"
+#include "cache/base/log.h"
 #include "fs/copy_impl.h"
-#include "fs/log.h"
 #include "fs/sync_io.h"
 
 /* A file that is being copied. */

@@ -7,11 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cache/base/log.h"
 #include "cache/store/store_copy.h"
 #include "fs/copy_impl.h"
-#include "fs/creds.h"
-#include "fs/log.h"
-#include "fs/space.h"
+#include "fs/users/creds.h"
+#include "fs/users/space.h"
 
 #define SYNC_STEP (64 * 1024)
 #define SYNC_PAGE 4096

@@ -5,7 +5,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "fs/generic_options.h"
+#include "fs/options/generic_options.h"
 #include "fs/server.h"
 
 static bool is_on(const struct server *server, unsigned flags)

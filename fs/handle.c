@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "backends/backend.h"
+#include "cache/base/lock_order.h"
 #include "fs/server.h"
-#include "locks/order.h"
 
 int handle_fd(struct server *server, struct handle *handle)
 {

@@ -1,5 +1,5 @@
 #include "fs/io.h"
-#include "locks/order.h"
+#include "cache/base/lock_order.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "fs/caller.h"
+#include "fs/users/caller.h"
 
 #define IO_BUFFER OPTIONS_MAX_READ
 #define IO_ALIGN 4096

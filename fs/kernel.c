@@ -12,13 +12,13 @@
 
 #include "backends/backend.h"
 #include "backends/fstype.h"
+#include "cache/base/log.h"
 #include "cache/store/charged.h"
 #include "cache/store/store_pin.h"
-#include "fs/log.h"
+#include "fs/options/store_choice.h"
+#include "fs/options/transport.h"
 #include "fs/server.h"
 #include "fs/status.h"
-#include "fs/store_choice.h"
-#include "fs/transport.h"
 
 static bool uring_is_on(void)
 {

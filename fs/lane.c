@@ -12,13 +12,13 @@
 #include "fs/backing_id.h"
 #include "fs/cached.h"
 #include "fs/copy.h"
-#include "fs/creds.h"
-#include "fs/generic_options.h"
 #include "fs/handle.h"
 #include "fs/lock.h"
+#include "fs/options/generic_options.h"
 #include "fs/pinned.h"
-#include "fs/space.h"
 #include "fs/threads.h"
+#include "fs/users/creds.h"
+#include "fs/users/space.h"
 
 /* Not an errno: the backing file must be opened first, outside the inode's lock. */
 #define NEEDS_FD 1

@@ -5,8 +5,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cache/base/lock_order.h"
 #include "fs/lane.h"
-#include "locks/order.h"
 
 #define SETTLE_NS 100000000ll
 #define SETTLE_STEP_NS 1000000ll

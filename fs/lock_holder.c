@@ -1,5 +1,5 @@
+#include "cache/base/lock_order.h"
 #include "fs/lock_impl.h"
-#include "locks/order.h"
 
 #include <errno.h>
 #include <stdlib.h>

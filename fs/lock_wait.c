@@ -7,12 +7,12 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "fs/caller.h"
+#include "cache/base/lock_order.h"
+#include "cache/base/log.h"
 #include "fs/io.h"
-#include "fs/log.h"
 #include "fs/server.h"
 #include "fs/threads.h"
-#include "locks/order.h"
+#include "fs/users/caller.h"
 
 #define WAKE_SIGNAL SIGRTMIN
 #define STACK_SIZE (256 << 10) /* sanitizers need it */

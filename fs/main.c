@@ -7,10 +7,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/standard_fds.h"
+#include "cache/base/log.h"
+#include "cache/base/standard_fds.h"
 #include "cache/store/keeper.h"
-#include "fs/log.h"
-#include "fs/options.h"
+#include "fs/options/options.h"
 #include "fs/remount.h"
 #include "fs/session.h"
 

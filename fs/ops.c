@@ -10,9 +10,9 @@
 #include <unistd.h>
 
 #include "backends/backend.h"
-#include "fs/caller.h"
 #include "fs/io.h"
 #include "fs/threads.h"
+#include "fs/users/caller.h"
 
 struct inode *op_inode(fuse_req_t req, fuse_ino_t ino)
 {

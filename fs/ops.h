@@ -7,10 +7,10 @@
 #define FUSE_USE_VERSION FUSE_MAKE_VERSION(3, 18)
 #include <fuse_lowlevel.h>
 
-#include "fs/creds.h"
 #include "fs/handle.h"
 #include "fs/server.h"
-#include "fs/space.h"
+#include "fs/users/creds.h"
+#include "fs/users/space.h"
 
 /* ops_entry.c: names */
 void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);

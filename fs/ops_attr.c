@@ -10,9 +10,9 @@
 
 #include "backends/backend.h"
 #include "fs/copy.h"
-#include "fs/creds.h"
 #include "fs/durable.h"
 #include "fs/ops.h"
+#include "fs/users/creds.h"
 
 /* False after having replied an error. */
 static bool read_attributes(fuse_req_t req, struct inode *inode, struct statx *stx, double *timeout)

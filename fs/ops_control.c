@@ -5,7 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "fs/control.h"
+#include "fs/control/control.h"
 #include "fs/status.h"
 
 #define CONTROL_NODEID UINT64_MAX

@@ -8,10 +8,10 @@
 #include "backends/backend.h"
 #include "backends/resident.h"
 #include "fs/copy.h"
-#include "fs/creds.h"
 #include "fs/durable.h"
 #include "fs/ops.h"
 #include "fs/sync_io.h"
+#include "fs/users/creds.h"
 
 #define PAGE 4096
 #define COPY_STEP (64 * 1024)

@@ -8,10 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "fs/control.h"
-#include "fs/generic_options.h"
+#include "cache/base/lock_order.h"
+#include "fs/control/control.h"
 #include "fs/ops.h"
-#include "locks/order.h"
+#include "fs/options/generic_options.h"
 
 #define DIR_BUFFER (32 * 1024)
 

@@ -7,10 +7,10 @@
 #include <unistd.h>
 
 #include "fs/copy.h"
-#include "fs/creds.h"
 #include "fs/durable.h"
 #include "fs/ops.h"
 #include "fs/pinned.h"
+#include "fs/users/creds.h"
 
 #define DIR_BLOCK 4096 /* that a directory may take for a further name */
 

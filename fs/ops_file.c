@@ -6,11 +6,11 @@
 
 #include "backends/backend.h"
 #include "fs/copy.h"
-#include "fs/creds.h"
 #include "fs/durable.h"
 #include "fs/lane.h"
 #include "fs/lock.h"
 #include "fs/ops.h"
+#include "fs/users/creds.h"
 
 /* What is left of the caller's flags when the daemon opens the backing file: where to write is said with each
  * write. */

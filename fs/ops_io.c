@@ -9,10 +9,10 @@
 
 #include "backends/backend.h"
 #include "fs/copy.h"
-#include "fs/creds.h"
 #include "fs/io.h"
 #include "fs/ops.h"
 #include "fs/sync_io.h"
+#include "fs/users/creds.h"
 
 #ifndef RWF_APPEND
 #define RWF_APPEND 0x00000010

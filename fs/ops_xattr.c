@@ -11,9 +11,9 @@
 #include <unistd.h>
 
 #include "fs/copy.h"
-#include "fs/creds.h"
 #include "fs/durable.h"
 #include "fs/ops.h"
+#include "fs/users/creds.h"
 
 #define ACL "system.posix_acl_"
 #define ACL_ACCESS ACL "access"

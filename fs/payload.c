@@ -1,5 +1,5 @@
 #include "fs/payload.h"
-#include "locks/order.h"
+#include "cache/base/lock_order.h"
 
 #include <errno.h>
 #include <glib.h>

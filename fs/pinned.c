@@ -6,12 +6,12 @@
 #include <unistd.h>
 
 #include "backends/resident.h"
+#include "cache/base/log.h"
 #include "cache/store/charged.h"
 #include "fs/backing_id.h"
 #include "fs/cached.h"
-#include "fs/creds.h"
-#include "fs/log.h"
 #include "fs/threads.h"
+#include "fs/users/creds.h"
 
 #define ROUND_S 5                 /* every pinned file is looked at once in so long */
 #define LOOK_US_PER_TICK (100000) /* unless that takes longer than this in a second */

@@ -1,7 +1,7 @@
 #include "fs/relief.h"
 
-#include "fs/memory.h"
-#include "locks/order.h"
+#include "cache/base/lock_order.h"
+#include "fs/options/memory.h"
 
 void relief_init(struct relief *relief, const struct pressure_limits *limits, const char *root)
 {

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "fs/options.h"
+#include "fs/options/options.h"
 
 /* asked: what options_parse() made of a line with "remount". 0, or 1 with the reason on stderr. */
 int remount(const struct options *asked);

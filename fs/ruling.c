@@ -9,8 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "fs/tree.h"
-#include "locks/order.h"
+#include "cache/base/lock_order.h"
+#include "fs/tree/tree.h"
 
 #define TEXT_MAX (1 << 20)
 

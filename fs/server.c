@@ -11,19 +11,19 @@
 #include <unistd.h>
 
 #include "backends/backend.h"
+#include "cache/base/log.h"
 #include "fs/copy.h"
-#include "fs/creds.h"
-#include "fs/generic_options.h"
 #include "fs/io.h"
 #include "fs/kernel.h"
 #include "fs/lane.h"
 #include "fs/lock.h"
 #include "fs/lock_wait.h"
-#include "fs/log.h"
 #include "fs/ops.h"
+#include "fs/options/generic_options.h"
 #include "fs/pinned.h"
 #include "fs/status.h"
 #include "fs/threads.h"
+#include "fs/users/creds.h"
 
 #define FD_SET_MAX 4096
 

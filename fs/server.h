@@ -6,13 +6,13 @@
 
 #include "cache/cache.h"
 #include "cache/policy/classify.h"
-#include "cache/stats.h"
-#include "fs/control.h"
+#include "fs/control/control.h"
+#include "fs/control/stats.h"
 #include "fs/handle.h"
-#include "fs/options.h"
+#include "fs/options/options.h"
 #include "fs/relief.h"
 #include "fs/ruling.h"
-#include "fs/tree.h"
+#include "fs/tree/tree.h"
 
 struct fuse_session;
 struct backend;

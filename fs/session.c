@@ -7,11 +7,10 @@
 #include <sys/statvfs.h>
 #include <sys/sysinfo.h>
 
-#include "fs/creds.h"
+#include "cache/base/log.h"
 #include "fs/guard.h"
 #include "fs/kernel.h"
 #include "fs/lock_wait.h"
-#include "fs/log.h"
 #include "fs/ops.h"
 #include "fs/ops_control.h"
 #include "fs/rlimits.h"
@@ -20,6 +19,7 @@
 #include "fs/status.h"
 #include "fs/threads.h"
 #include "fs/upkeep.h"
+#include "fs/users/creds.h"
 
 #define MAX_WRITE (1 << 20)
 #define PAGE 4096

@@ -8,8 +8,8 @@
 #include "cache/store/store_copy.h"
 #include "cache/store/store_pin.h"
 #include "fs/cached.h"
+#include "fs/control/report.h"
 #include "fs/copy.h"
-#include "fs/report.h"
 #include "fs/server.h"
 
 /* Brings in what other modules count. */

@@ -1,5 +1,5 @@
 #include "fs/threads.h"
-#include "locks/order.h"
+#include "cache/base/lock_order.h"
 
 #include <errno.h>
 #include <glib.h>

@@ -8,7 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "locks/order.h"
+#include "cache/base/lock_order.h"
 
 #define PAGE 4096
 #define AT_ONCE 256 /* pages */

@@ -12,8 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cache/base/lock_order.h"
 #include "cache/store/keeper.h"
-#include "locks/order.h"
 
 #define KEEPERS_MAX 256
 #define MAPPINGS_MAX 60000 /* of the 65,530 that vm.max_map_count allows by default: libraries have some */

@@ -1,9 +1,9 @@
 /*
  * store - how cached files are kept in memory: the contract. Two kinds:
  *
- *   copy  the bytes again, in a tmpfs of the store's own (store_copy.h): for file systems whose pages can't
- * be held, and users who may not lock memory pin   the pages of the page cache themselves, locked there
- * (keepers.h): the file can't be stale
+ * - copy: the bytes again, in a tmpfs of the store's own (store_copy.h). For file systems whose pages
+ *   can't be held, and for users who may not lock memory.
+ * - pin: the pages of the page cache themselves, locked there (keepers.h). The file can't be stale.
  *
  * The caller owns each place and serialises the calls on it; different places may be used at once. Units:
  * bytes. Errors: negative errno.

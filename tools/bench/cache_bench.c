@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/standard_fds.h"
+#include "cache/base/standard_fds.h"
 #include "cache/cache.h"
 #include "cache/policy/charge.h"
 

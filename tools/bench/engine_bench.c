@@ -9,7 +9,7 @@
  */
 #include "backends/backend.h"
 #include "backends/resident.h"
-#include "base/standard_fds.h"
+#include "cache/base/standard_fds.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>

@@ -9,7 +9,7 @@
  * is the CPU time of the daemon and its keepers beyond that of the same opens without them. Prints what it
  * measures and judges nothing.
  */
-#include "base/standard_fds.h"
+#include "cache/base/standard_fds.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -8,7 +8,7 @@
  * its ratio to the bare directory's. --cpu: the operations run on that CPU alone. Prints what it measures and
  * judges nothing.
  */
-#include "base/standard_fds.h"
+#include "cache/base/standard_fds.h"
 
 #include <errno.h>
 #include <fcntl.h>

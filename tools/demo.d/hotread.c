@@ -10,7 +10,7 @@
  * lie in the backing directory, where the pages that the stream leaves behind are counted. Output: lines of
  * key=value.
  */
-#include "base/standard_fds.h"
+#include "cache/base/standard_fds.h"
 #include "tools/demo.d/name_list.h"
 #include "tools/demo.d/resident.h"
 

@@ -1,7 +1,7 @@
 /*
  * sievefs-replay - what each policy would have kept, over traces of opens.
  */
-#include "base/standard_fds.h"
+#include "cache/base/standard_fds.h"
 #include "tools/replay/report.h"
 
 #include <glib.h>

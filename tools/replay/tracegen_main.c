@@ -1,7 +1,7 @@
 /*
  * sievefs-tracegen - writes a synthetic trace for sievefs-replay to its standard output.
  */
-#include "base/standard_fds.h"
+#include "cache/base/standard_fds.h"
 #include "tools/replay/trace_format.h"
 #include "tools/replay/workload.h"
 

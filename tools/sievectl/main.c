@@ -1,5 +1,5 @@
 /* sievectl - the command that asks a mounted sievefs. */
-#include "base/standard_fds.h"
+#include "cache/base/standard_fds.h"
 #include "tools/sievectl/client.h"
 
 #include <errno.h>

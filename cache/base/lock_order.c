@@ -1,0 +1,83 @@
+#include "cache/base/lock_order.h"
+
+#ifdef LOCK_CHECKS
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define HELD_MAX 16
+
+static const char *const names[LOCK_RANKS] = {
+	[LOCK_CONTROL] = "control",
+	[LOCK_DIRECTORY] = "directory",
+	[LOCK_RULING] = "ruling",
+	[LOCK_INODE] = "inode",
+	[LOCK_CACHE] = "cache",
+	[LOCK_KEEPERS] = "keepers",
+	[LOCK_KEEPER] = "keeper",
+	[LOCK_CHARGED] = "charged",
+	[LOCK_HOLDER] = "holder",
+	[LOCK_HOLDERS] = "holders",
+	[LOCK_WAITERS] = "waiters",
+	[LOCK_POOL] = "pool",
+	[LOCK_NAMED] = "named",
+	[LOCK_ROUTES] = "routes",
+	[LOCK_SHARD] = "shard",
+	[LOCK_MOUNTS] = "mounts",
+	[LOCK_FDS] = "fds",
+	[LOCK_RELIEF] = "relief",
+	[LOCK_HANDLES] = "handles",
+	[LOCK_DIRECTORIES] = "directories",
+	[LOCK_IO] = "io",
+	[LOCK_PAYLOAD] = "payload",
+	[LOCK_FILE] = "file",
+	[LOCK_CHOICE] = "choice",
+	[LOCK_WINDOW] = "window",
+	[LOCK_HOST] = "host",
+	[LOCK_NODES] = "nodes",
+	[LOCK_VOLUMES] = "volumes",
+	[LOCK_BUFFERS] = "buffers",
+	[LOCK_ENGINE] = "engine",
+	[LOCK_REAP] = "reap",
+	[LOCK_FAULT] = "fault",
+};
+
+static __thread enum lock_rank held[HELD_MAX];
+static __thread unsigned held_count;
+
+static void give_up(enum lock_rank rank, const char *how, const char *other)
+{
+	fprintf(stderr, "locks: %s %s %s; see cache/base/lock_order.h\n", names[rank], how, other);
+	abort();
+}
+
+void lock_may_take(enum lock_rank rank)
+{
+	for (unsigned i = 0; i < held_count; i++)
+		if (held[i] >= rank)
+			give_up(rank, "is wanted under", names[held[i]]);
+}
+
+void lock_order_taken(enum lock_rank rank)
+{
+	if (held_count == HELD_MAX)
+		give_up(rank, "is one too many:", "the thread holds more locks than there are kinds");
+	held[held_count++] = rank;
+}
+
+void lock_order_dropped(enum lock_rank rank)
+{
+	unsigned i = held_count;
+
+	while (i > 0 && held[i - 1] != rank)
+		i--;
+	if (i == 0)
+		give_up(rank, "is dropped", "by a thread that does not hold it");
+	for (; i < held_count; i++)
+		held[i - 1] = held[i];
+	held_count--;
+}
+
+#else
+extern int lock_checks_are_off; /* a translation unit must not be empty */
+#endif

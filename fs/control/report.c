@@ -1,0 +1,128 @@
+#include "fs/control/report.h"
+
+#include "backends/backend_stats.h"
+#include "fs/control/json.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+static const struct report_fact no_facts[] = {{NULL}};
+
+static const struct report_fact *first_fact(const struct report *report)
+{
+	return report->facts ? report->facts : no_facts;
+}
+
+static void counter_to_text(void *out, const char *name, uint64_t value, const char *help)
+{
+	g_string_append_printf(out, "%-22s %16" PRIu64 "  %s\n", name, value, help);
+}
+
+static void counter_to_json(void *out, const char *name, uint64_t value, const char *help)
+{
+	(void)help;
+	json_uint(out, name, value);
+}
+
+/* As ISO 8601 has it, in UTC. */
+static void format_time(time_t time, char text[32])
+{
+	struct tm tm;
+
+	if (!gmtime_r(&time, &tm) || !strftime(text, 32, "%Y-%m-%dT%H:%M:%SZ", &tm))
+		text[0] = '\0';
+}
+
+void report_to_text(const struct report *report, GString *out)
+{
+	g_autofree char *options = options_to_string(report->options);
+	char start_time[32];
+
+	format_time(report->start_time, start_time);
+	g_string_append_printf(out, "%-14s %s\n", "version", SIEVEFS_VERSION);
+	g_string_append_printf(out, "%-14s %d\n", "pid", (int)report->pid);
+	g_string_append_printf(out, "%-14s %s\n", "start_time", start_time);
+	g_string_append_printf(out, "%-14s %" PRIu64 " s\n", "uptime", report->uptime_s);
+	g_string_append_printf(out, "%-14s %s\n", "source", report->options->source);
+	g_string_append_printf(out, "%-14s %s\n", "mountpoint", report->options->mountpoint);
+	for (const struct report_fact *fact = first_fact(report); fact->name; fact++)
+		g_string_append_printf(out, "%-14s %s\n", fact->name, fact->value);
+	g_string_append_printf(out, "%-14s %s\n\n", "options", options);
+	stats_to_text(report->stats, out);
+	if (report->direct) {
+		g_string_append(out, "\nthe engine of the lane direct\n");
+		backend_stats_each(report->direct, counter_to_text, out);
+	}
+}
+
+/* Numbers where the unit is plain (bytes, counts, seconds), else the words that -o takes. */
+static void option_to_json(const struct option_row *row, const struct options *options, GString *out)
+{
+	const void *field = (const char *)options + row->offset;
+	g_autoptr(GString) words = g_string_new(NULL);
+
+	switch (row->type) {
+	case OPTION_SIZE:
+		json_uint(out, row->name, *(const uint64_t *)field);
+		break;
+	case OPTION_UINT:
+		json_uint(out, row->name, *(const unsigned int *)field);
+		break;
+	case OPTION_SECONDS:
+		json_double(out, row->name, *(const double *)field);
+		break;
+	default:
+		option_format(row, options, words);
+		json_string(out, row->name, words->str);
+	}
+}
+
+static void options_to_json(const struct options *options, GString *out)
+{
+	const struct option_table *table = options_table();
+
+	json_begin_object(out, "options");
+	for (size_t i = 0; i < table->row_count; i++)
+		option_to_json(&table->rows[i], options, out);
+	json_end_object(out);
+}
+
+void report_to_json(const struct report *report, GString *out)
+{
+	char start_time[32];
+
+	format_time(report->start_time, start_time);
+	json_begin_object(out, NULL);
+	json_string(out, "version", SIEVEFS_VERSION);
+	json_uint(out, "pid", (uint64_t)report->pid);
+	json_string(out, "start_time", start_time);
+	json_uint(out, "uptime", report->uptime_s);
+	json_string(out, "source", report->options->source);
+	json_string(out, "mountpoint", report->options->mountpoint);
+	for (const struct report_fact *fact = first_fact(report); fact->name; fact++)
+		json_string(out, fact->name, fact->value);
+	options_to_json(report->options, out);
+	stats_to_json(report->stats, out);
+	if (report->direct) {
+		json_begin_object(out, "direct");
+		backend_stats_each(report->direct, counter_to_json, out);
+		json_end_object(out);
+	}
+	json_end_object(out);
+	g_string_append_c(out, '\n');
+}
+
+int report_stat(const struct report *report, int argc, char *const *argv, GString *out)
+{
+	if (argc == 1) {
+		report_to_text(report, out);
+		return 0;
+	}
+	if (argc == 2 && strcmp(argv[1], "--json") == 0) {
+		report_to_json(report, out);
+		return 0;
+	}
+	g_string_append_printf(out, "stat %s: takes --json or nothing", argv[argc - 1]);
+	return -EINVAL;
+}

@@ -1,0 +1,34 @@
+/*
+ * report - what a mount says about itself: facts, options in force, counters. The reply to `sievectl stat`.
+ */
+#pragma once
+
+#include "fs/control/stats.h"
+#include "fs/options/options.h"
+#include <sys/types.h>
+#include <time.h>
+
+struct backend_stats;
+
+struct report_fact {
+	const char *name;  /* "transport" */
+	const char *value; /* "uring": what was chosen or found, as opposed to what was asked for */
+};
+
+/* Filled by the owner of the mount for one call; everything is borrowed. */
+struct report {
+	const struct options *options;
+	const struct stats *stats;
+	const struct backend_stats *direct; /* of the engine behind the lane direct; may be NULL */
+	const struct report_fact *facts;    /* ended by a row without a name; may be NULL */
+	pid_t pid;                          /* of the daemon, as it knows itself */
+	time_t start_time;
+	uint64_t uptime_s;
+};
+
+void report_to_text(const struct report *report, GString *out);
+void report_to_json(const struct report *report, GString *out);
+
+/* The whole of a handler for the verb "stat": takes --json or nothing, else -EINVAL with the reason in @out.
+ */
+int report_stat(const struct report *report, int argc, char *const *argv, GString *out);

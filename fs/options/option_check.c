@@ -1,0 +1,97 @@
+#include "fs/options/option_check.h"
+
+#include <errno.h>
+#include <glib.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "fs/options/option_value.h"
+
+__attribute__((format(printf, 2, 3))) static int fail(char **error, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	*error = g_strdup_vprintf(format, args);
+	va_end(args);
+	return -EINVAL;
+}
+
+static void replace(char **path, char *by)
+{
+	g_free(*path);
+	*path = by;
+}
+
+int option_check_directory(const char *operand, char **path, int mode, char **error)
+{
+	char *real = realpath(*path, NULL);
+	struct stat status;
+	int r = 0;
+
+	if (!real || stat(real, &status) < 0)
+		r = fail(error, "%s %s: %s", operand, *path, strerror(errno));
+	else if (!S_ISDIR(status.st_mode))
+		r = fail(error, "%s %s: takes a directory", operand, *path);
+	else if (access(real, mode) < 0)
+		r = fail(error, "%s %s: %s", operand, *path, strerror(errno));
+	else
+		replace(path, g_strdup(real));
+	free(real);
+	return r;
+}
+
+static void make_absolute(char **path)
+{
+	g_autofree char *folder = NULL;
+
+	if (g_path_is_absolute(*path))
+		return;
+	folder = g_get_current_dir();
+	replace(path, g_build_filename(folder, *path, NULL));
+}
+
+int option_check_rules(char **path, const char *mountpoint, char **error)
+{
+	g_autofree char *inside = g_strconcat(mountpoint, "/", NULL);
+	char *real = realpath(*path, NULL);
+	struct stat status;
+	int r = 0;
+
+	if (!real || stat(real, &status) < 0)
+		r = fail(error, "rules=%s: %s", *path, strerror(errno));
+	else if (!S_ISREG(status.st_mode))
+		r = fail(error, "rules=%s: takes a regular file", *path);
+	else if (access(real, R_OK) < 0)
+		r = fail(error, "rules=%s: %s", *path, strerror(errno));
+	else if (g_str_has_prefix(real, inside)) /* it would be read through the daemon that waits for it */
+		r = fail(error, "rules=%s: takes a file outside MOUNTPOINT %s", *path, mountpoint);
+	else
+		make_absolute(path);
+	free(real);
+	return r;
+}
+
+static void append_size(GString *line, const char *before, uint64_t bytes)
+{
+	g_string_append(line, before);
+	value_format_size(line, bytes);
+}
+
+char *option_check_memory(uint64_t cache_size, uint64_t memory_floor, uint64_t memory)
+{
+	uint64_t most = memory - memory / 8;
+	GString *line;
+
+	if (memory == 0 || (cache_size <= most && memory_floor <= most - cache_size))
+		return NULL;
+	line = g_string_new(NULL);
+	append_size(line, "cache_size=", cache_size);
+	append_size(line, " and memory_floor=", memory_floor);
+	append_size(line, ": of the memory, ", memory);
+	g_string_append(line, memory_floor ? ", less than an eighth is left: the cache will be kept smaller"
+					   : ", less than an eighth is left, and the cache gives none back");
+	return g_string_free(line, FALSE);
+}

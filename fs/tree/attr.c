@@ -1,0 +1,102 @@
+/* Attributes. */
+#include <errno.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "fs/tree/tree_impl.h"
+
+int tree_statx(struct tree *tree, struct inode *inode, struct statx *stx)
+{
+	int fd = tree_fd_get(tree, inode), r;
+
+	if (fd < 0)
+		return fd;
+	r = statx(fd, "", AT_EMPTY_PATH, STATX_WANTED, stx) < 0 ? -errno : 0;
+	tree_fd_put(tree, inode);
+	return tree_removed_below(r);
+}
+
+int tree_peek(struct tree *tree, struct inode *inode, struct statx *stx)
+{
+	int fd, r;
+
+	if (tree_is_named(inode))
+		return tree_statx(tree, inode, stx);
+	fd = tree_reach(tree, inode, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return fd;
+	r = statx(fd, "", AT_EMPTY_PATH, STATX_WANTED, stx) < 0 ? -errno : 0;
+	close(fd);
+	return r;
+}
+
+bool tree_is_mounted_below(const struct inode *inode)
+{
+	return inode->mount->ino_mix != 0;
+}
+
+uint64_t tree_ino(const struct inode *inode, uint64_t ino)
+{
+	/* a file system below the root has numbers of its own; the mount's must be unique */
+	return inode->mount->ino_mix ? tree_mix64(ino ^ inode->mount->ino_mix) : ino;
+}
+
+bool tree_has_fine_stamps(const struct inode *inode)
+{
+	return inode->mount->fine_stamps;
+}
+
+struct space *tree_space(const struct inode *inode)
+{
+	return &inode->mount->space;
+}
+
+bool tree_close_is_silent(const struct inode *inode)
+{
+	return inode->mount->local;
+}
+
+bool tree_hides_mappings(const struct inode *inode)
+{
+	return inode->mount->hides_mappings;
+}
+
+static struct timespec to_timespec(struct statx_timestamp t)
+{
+	return (struct timespec){.tv_sec = t.tv_sec, .tv_nsec = t.tv_nsec};
+}
+
+bool tree_is_nosuid(const struct inode *inode)
+{
+	return inode->mount->nosuid;
+}
+
+void tree_present(const struct inode *inode, struct statx *stx)
+{
+	stx->stx_ino = tree_ino(inode, stx->stx_ino);
+	if (inode->mount->nosuid && S_ISREG(stx->stx_mode))
+		stx->stx_mode &= ~(S_ISUID | S_ISGID);
+	if (inode->mount->nodev)
+		stx->stx_rdev_major = stx->stx_rdev_minor = 0;
+}
+
+void tree_stat(const struct inode *inode, const struct statx *raw, struct stat *st)
+{
+	struct statx copy = *raw, *stx = &copy;
+
+	tree_present(inode, stx);
+	memset(st, 0, sizeof(*st));
+	st->st_ino = stx->stx_ino;
+	st->st_mode = stx->stx_mode;
+	st->st_nlink = stx->stx_nlink;
+	st->st_uid = stx->stx_uid;
+	st->st_gid = stx->stx_gid;
+	st->st_rdev = makedev(stx->stx_rdev_major, stx->stx_rdev_minor);
+	st->st_size = (off_t)stx->stx_size;
+	st->st_blksize = stx->stx_blksize;
+	st->st_blocks = (blkcnt_t)stx->stx_blocks;
+	st->st_atim = to_timespec(stx->stx_atime);
+	st->st_mtim = to_timespec(stx->stx_mtime);
+	st->st_ctim = to_timespec(stx->stx_ctime);
+}

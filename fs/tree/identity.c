@@ -1,0 +1,140 @@
+/* Who a file is: its handle, and the nodeid that comes from it. */
+#include <string.h>
+#include <sys/sysmacros.h>
+
+#include "cache/base/lock_order.h"
+#include "fs/tree/tree_impl.h"
+
+/* --- nodeids ---------------------------------------------------------------------------------- */
+
+uint64_t tree_hash_identity(const struct identity *id)
+{
+	uint64_t h = tree_mix64(id->mount->ino_mix + (uint64_t)id->type);
+
+	for (unsigned i = 0; i < id->bytes; i += 8) {
+		uint64_t word = 0;
+
+		memcpy(&word, id->data + i, MIN(8, id->bytes - i));
+		h = tree_mix64(h ^ word) + i;
+	}
+	return h;
+}
+
+/* A handle of a 32-bit inode number and its generation fits a nodeid, which then needs no memory to be found
+ * again after the kernel forgot it. */
+bool tree_nodeid_pack(const struct tree *tree, const struct identity *id, uint64_t *nodeid)
+{
+	uint64_t ino;
+	uint32_t gen;
+
+	if (id->type != tree->packed_type || id->mount->ino_mix != 0)
+		return false;
+	if (id->type == HANDLE_INO32_GEN && id->bytes == 8) {
+		uint32_t ino32;
+
+		memcpy(&ino32, id->data, 4);
+		memcpy(&gen, id->data + 4, 4);
+		ino = ino32;
+	} else if (id->type == XFS_HANDLE_INO64_GEN && id->bytes == 12) {
+		memcpy(&ino, id->data, 8);
+		memcpy(&gen, id->data + 8, 4);
+	} else {
+		return false;
+	}
+	if (ino > UINT32_MAX || ino == 0)
+		return false;
+	*nodeid = (uint64_t)gen << 32 | ino;
+	return *nodeid > 1; /* 1 is the root's */
+}
+
+bool tree_nodeid_unpack(uint64_t nodeid, struct tree_mount *mount, int type, struct identity *id)
+{
+	uint64_t ino = nodeid & UINT32_MAX;
+	uint32_t gen = nodeid >> 32;
+
+	if (ino == 0 || (type != HANDLE_INO32_GEN && type != XFS_HANDLE_INO64_GEN))
+		return false;
+	id->mount = mount;
+	id->type = type;
+	if (type == HANDLE_INO32_GEN) {
+		id->bytes = 8;
+		memcpy(id->data, &ino, 4);
+		memcpy(id->data + 4, &gen, 4);
+	} else {
+		id->bytes = 12;
+		memcpy(id->data, &ino, 8);
+		memcpy(id->data + 8, &gen, 4);
+	}
+	return true;
+}
+
+/* --- identities ------------------------------------------------------------------------------- */
+
+int tree_identify(
+	struct tree *tree, int fd, const struct statx *stx, struct inode *parent, struct identity *id)
+{
+	struct {
+		struct file_handle head;
+		unsigned char data[MAX_HANDLE_SZ];
+	} handle = {.head.handle_bytes = MAX_HANDLE_SZ};
+	dev_t dev = makedev(stx->stx_dev_major, stx->stx_dev_minor);
+	int mount_id, r;
+
+	/* the parent's descriptor pins its file system, so the device number is still its own */
+	id->mount = parent && parent->mount->dev == dev ? parent->mount : tree_mount_find(tree, fd, stx);
+	if (!id->mount)
+		return -ENOMEM;
+	r = id->mount->has_handles ? name_to_handle_at(fd, "", &handle.head, &mount_id, AT_EMPTY_PATH) : -1;
+	if (r == 0) {
+		id->type = handle.head.handle_type;
+		id->bytes = handle.head.handle_bytes;
+		memcpy(id->data, handle.head.f_handle, id->bytes);
+		return 0;
+	}
+	struct tree_named_id named = {
+		.ino = stx->stx_ino,
+		.type_and_mount = (uint64_t)id->mount->serial << 16 | (stx->stx_mode & S_IFMT),
+	};
+
+	if (stx->stx_mask & STATX_BTIME)
+		named.birth_ns = (uint64_t)stx->stx_btime.tv_sec * 1000000000 + stx->stx_btime.tv_nsec;
+	id->type = TREE_BY_NAME;
+	id->bytes = sizeof(named);
+	memcpy(id->data, &named, sizeof(named));
+	return 0;
+}
+
+void tree_identity_of(const struct inode *inode, struct identity *id)
+{
+	if (inode->handle_bytes == 0 &&
+		tree_nodeid_unpack(inode->nodeid, inode->mount, inode->handle_type, id))
+		return;
+	id->mount = inode->mount;
+	id->type = inode->handle_type;
+	id->bytes = inode->handle_bytes;
+	memcpy(id->data, inode->handle, id->bytes);
+}
+
+guint tree_named_id_hash(gconstpointer id)
+{
+	struct tree_named_id named;
+
+	memcpy(&named, id, sizeof(named));
+	return (guint)tree_mix64(named.ino ^ tree_mix64(named.birth_ns ^ tree_mix64(named.type_and_mount)));
+}
+
+gboolean tree_named_id_equal(gconstpointer a, gconstpointer b)
+{
+	return memcmp(a, b, sizeof(struct tree_named_id)) == 0;
+}
+
+bool tree_is(const struct inode *inode, const struct identity *id)
+{
+	struct identity own;
+
+	if (tree_is_named(inode) && tree_named(inode)->gone)
+		return false;
+	tree_identity_of(inode, &own);
+	return own.mount == id->mount && own.type == id->type && own.bytes == id->bytes &&
+	       memcmp(own.data, id->data, id->bytes) == 0;
+}

@@ -1,0 +1,93 @@
+/*
+ * Access times that stay as they are. The kernel moves them by the flags of the mount through which a file
+ * was opened, and opens the files that it passes through on the mount of the daemon's descriptor. So each
+ * file system below SOURCE gets a mount of our own with noatime, which nobody else sees, beside the one by
+ * which names are found: only that one leads to what is mounted below.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include "cache/base/log.h"
+#include "fs/tree/tree_impl.h"
+
+/* A mount of what fd is open on, that lasts as long as something is open on it; or -errno. */
+static int quiet_mount(int fd)
+{
+	struct mount_attr attr = {.attr_set = MOUNT_ATTR_NOATIME, .attr_clr = MOUNT_ATTR__ATIME};
+	int mount = open_tree(fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC), r;
+
+	if (mount < 0)
+		return -errno;
+	if (mount_setattr(mount, "", AT_EMPTY_PATH, &attr, sizeof(attr)) == 0)
+		return mount;
+	r = -errno;
+	close(mount);
+	return r;
+}
+
+int tree_open_quietly(int fd, int flags)
+{
+	int mount = quiet_mount(fd), opened;
+	char path[TREE_PATH_SIZE];
+
+	if (mount < 0)
+		return mount;
+	tree_fd_path(mount, path);
+	opened = open(path, flags | O_CLOEXEC);
+	opened = opened < 0 ? -errno : opened;
+	close(mount);
+	return opened;
+}
+
+int tree_mount_quietly(const struct tree *tree, int fd)
+{
+	int quiet_fd;
+
+	if (!tree->quiet || fd < 0)
+		return -1;
+	quiet_fd = tree_open_quietly(fd, O_RDONLY | O_NONBLOCK);
+	if (quiet_fd < 0)
+		log_once(LOG_LEVEL_WARNING,
+			"noatime, ro: no mount without access times (%s); what the kernel reads by itself "
+			"moves them",
+			g_strerror(-quiet_fd));
+	return quiet_fd;
+}
+
+void tree_leave_times(struct tree *tree)
+{
+	tree->quiet = true;
+	for (struct tree_mount *mount = tree->mounts; mount; mount = mount->next)
+		mount->quiet_fd = tree_mount_quietly(tree, mount->fd);
+}
+
+bool tree_leaves_times(const struct tree *tree)
+{
+	return tree->quiet;
+}
+
+/* An O_PATH descriptor of a symbolic link where reading it moves nothing; or negative. fd: of the same. */
+static int open_link_quietly(struct tree *tree, const struct inode *inode, int fd)
+{
+	if (!tree->quiet)
+		return -1;
+	return tree_is_named(inode) ? quiet_mount(fd) : tree_reach_quietly(tree, inode);
+}
+
+ssize_t tree_readlink(struct tree *tree, struct inode *inode, char *target, size_t size)
+{
+	int fd = tree_fd_get(tree, inode), quiet;
+	ssize_t n;
+
+	if (fd < 0)
+		return fd;
+	quiet = open_link_quietly(tree, inode, fd);
+	n = readlinkat(quiet < 0 ? fd : quiet, "", target, size);
+	n = n < 0 ? -errno : n;
+	if (quiet >= 0)
+		close(quiet);
+	tree_fd_put(tree, inode);
+	return n;
+}

@@ -1,0 +1,224 @@
+/* What the tree's own sources share; nobody else includes this. */
+#pragma once
+
+#include <fcntl.h>
+#include <glib.h>
+#include <pthread.h>
+#include <stddef.h>
+#include <sys/stat.h>
+
+#include "fs/tree/tree.h"
+#include "fs/users/space.h"
+
+#define STATX_WANTED (STATX_BASIC_STATS | STATX_BTIME)
+#define TREE_SHARDS TREE_SLICES
+#define TREE_INODE_LOCKS 512
+#define TREE_FORGOTTEN_MAX 65536  /* forgotten inodes remembered where a nodeid does not hold its handle */
+#define XFS_HANDLE_INO64_GEN 0x81 /* fs/xfs/xfs_export.h */
+#define HANDLE_INO32_GEN 1        /* FILEID_INO32_GEN of linux/exportfs.h: ext4 and others */
+#define TREE_BY_NAME (-1)         /* handle_type of an identity that cannot be opened */
+
+/* The way to a file without a handle. */
+struct tree_route {
+	struct inode *parent; /* referenced */
+	char *name;
+};
+
+/*
+ * A file system of SOURCE, which may span several. One below the root can be unmounted when it is not in use:
+ * idle descriptors are closed after a few seconds.
+ */
+struct tree_mount {
+	struct tree_mount *next;
+	dev_t dev;       /* may be reused after this file system is unmounted */
+	uint64_t fsid;   /* distinguishes file systems that reuse a device number; 0 if unknown */
+	uint32_t type;   /* f_type of statfs(2) */
+	uint32_t serial; /* unique within the tree */
+	bool has_handles;
+	_Atomic bool gone;
+	uint64_t ino_mix; /* 0 for the root's file system */
+	bool fine_stamps;
+	bool hides_mappings;
+	bool local;                 /* a close has nothing to report */
+	_Atomic bool nosuid, nodev; /* of a file system below the root's; that one's are the mount's own */
+	struct tree_route *route;   /* to its mount point, under routes_lock; NULL for the root's */
+	struct space space;
+	/* under mounts_lock */
+	int fd;       /* any file of it, for open_by_handle_at; -1 if handles do not work or while idle */
+	int quiet_fd; /* the same on a mount that leaves access times alone; else negative */
+	uint32_t users;
+	bool recent; /* used since the last sweep */
+};
+
+/* Who such a file is; kept in the place of a handle. */
+struct tree_named_id {
+	uint64_t ino;
+	uint64_t birth_ns; /* tells a reused inode number from the file that had it before; 0: not known */
+	uint64_t type_and_mount;
+};
+
+/* An inode that is reached so (handle_type TREE_BY_NAME). */
+struct named_inode {
+	struct tree_route *route; /* under routes_lock */
+	_Atomic bool gone;        /* the file was removed: what bears its number now is another one */
+	struct inode inode;
+};
+
+static inline struct named_inode *tree_named(const struct inode *inode)
+{
+	return (struct named_inode *)((char *)inode - offsetof(struct named_inode, inode));
+}
+
+static inline struct tree_route **tree_route_of(struct inode *inode)
+{
+	return &tree_named(inode)->route;
+}
+
+static inline bool tree_is_named(const struct inode *inode)
+{
+	return inode->handle_type == TREE_BY_NAME;
+}
+
+struct tree_shard {
+	pthread_mutex_t lock;
+	GHashTable *inodes; /* set of struct inode by nodeid */
+	GQueue forgotten;   /* without references, oldest first */
+};
+
+struct fd_slot {
+	struct inode *inode; /* NULL: free */
+	int fd;
+	uint32_t users;
+	bool recent; /* used since the last sweep */
+	bool keep;   /* the only way left to its file */
+};
+
+struct fd_set_cache {
+	pthread_mutex_t lock;
+	struct fd_slot *slots;
+	uint32_t size, hand;
+	uint32_t *free_slots;
+	uint32_t free_count, kept_count;
+};
+
+/* The directory that the mount is on. */
+struct tree_covered {
+	int fd;
+	char *name;
+	dev_t parent_dev;
+	uint64_t parent_ino;
+	dev_t by; /* the mount */
+};
+
+struct tree {
+	struct inode *root;
+	struct tree_covered covered;
+	int root_fd;
+	int proc_fd; /* /proc/self/fd */
+	bool by_handle;
+	bool quiet;      /* access times are to be left alone */
+	bool keeps_none; /* close descriptors at once after use (tests) */
+	int packed_type; /* the handle type that a nodeid can hold, or 0 */
+	pthread_mutex_t mounts_lock;
+	struct tree_mount *mounts;   /* the root's is the last */
+	pthread_mutex_t routes_lock; /* taken before a shard's lock, as is named_lock */
+	pthread_mutex_t named_lock;
+	GHashTable *named; /* those inodes without a handle that are not gone, by tree_named_id */
+	struct tree_shard shards[TREE_SHARDS];
+	pthread_mutex_t inode_locks[TREE_INODE_LOCKS];
+	struct fd_set_cache fds;
+	uint64_t bytes; /* of inodes, relaxed atomic */
+	uint64_t count;
+};
+
+/* What identifies a file. */
+struct identity {
+	struct tree_mount *mount;
+	int type;
+	unsigned bytes;
+	unsigned char data[MAX_HANDLE_SZ];
+};
+
+/* The finaliser of MurmurHash3. */
+static inline uint64_t tree_mix64(uint64_t x)
+{
+	x ^= x >> 33;
+	x *= 0xff51afd7ed558ccdULL;
+	x ^= x >> 33;
+	x *= 0xc4ceb9fe1a85ec53ULL;
+	return x ^ (x >> 33);
+}
+
+/* Nodeids. A handle of a 32-bit inode number and its generation fits one: tree_nodeid_pack() says whether. */
+uint64_t tree_hash_identity(const struct identity *id);
+bool tree_nodeid_pack(const struct tree *tree, const struct identity *id, uint64_t *nodeid);
+bool tree_nodeid_unpack(uint64_t nodeid, struct tree_mount *mount, int type, struct identity *id);
+
+guint tree_named_id_hash(gconstpointer id);
+gboolean tree_named_id_equal(gconstpointer a, gconstpointer b);
+
+/* The table. */
+void tree_table_init(struct tree *tree);
+void tree_table_free(struct tree *tree);
+/* packed: the nodeid holds the handle. */
+struct inode *tree_inode_new(
+	struct tree *tree, const struct identity *id, uint64_t nodeid, bool packed, uint32_t type);
+void tree_inode_free_memory(struct inode *inode);
+/* Takes a reference on the inode of this identity, making it where it is new. */
+struct inode *tree_get(struct tree *tree, const struct identity *id, uint32_t type);
+/* Takes a reference on the inode with this nodeid, even if the kernel has forgotten it. NULL if the table
+ * has, too. */
+struct inode *tree_recall(struct tree *tree, uint64_t nodeid);
+/* (named_lock) Another file may have this identity from now on. */
+void tree_named_remove(struct tree *tree, struct inode *inode);
+
+/* Returns the file system of the file behind fd; NULL if out of memory. */
+struct tree_mount *tree_mount_find(struct tree *tree, int fd, const struct statx *stx);
+/* Returns a descriptor for open_by_handle_at, valid until the matching put; -ESTALE if it is no longer
+ * mounted. */
+int tree_mount_get(struct tree *tree, struct tree_mount *mount, bool quiet);
+void tree_mount_put(struct tree *tree, struct tree_mount *mount);
+void tree_mounts_close_idle(struct tree *tree);
+/* To be called before listing a directory or looking up a name in it. Triggers and waits for the automounter;
+ * -ESTALE if something is mounted there now, which makes the kernel look up the directory again. */
+int tree_automount(struct tree *tree, struct inode *dir);
+void tree_mounts_free(struct tree *tree);
+
+/* Routes. `place` points to the owner's pointer, which is NULL while there is no route. */
+int tree_route_set(struct tree *tree, struct tree_route **place, struct inode *parent, const char *name);
+/* Returns the parent or NULL; the caller takes over its reference. */
+struct inode *tree_route_free(struct tree_route *route);
+/* Opens what is at the end of the route now, with O_PATH | flags. Returns the descriptor or -errno. */
+int tree_walk(struct tree *tree, struct tree_route *const *place, int flags);
+int tree_reach_by_name(struct tree *tree, struct inode *inode);
+
+int tree_fds_init(struct tree *tree, unsigned limit);
+void tree_fds_free(struct tree *tree);
+bool tree_fd_is_there(struct tree *tree, struct inode *inode);
+/* Keeps the inode's descriptor until the inode is freed. */
+void tree_fd_keep(struct tree *tree, struct inode *inode);
+/* Gives fd to the set if there is room for it, else closes it. */
+void tree_fd_donate(struct tree *tree, struct inode *inode, int fd);
+/* Opens the name with O_PATH | flags, but never anything of our own mount. O_DIRECTORY triggers automounts.
+ * Returns the descriptor or -errno. */
+int tree_open_child(struct tree *tree, int dir_fd, const char *name, int flags);
+/*
+ * The result of a call on a descriptor of the file. There ENOENT is a file system's whose own daemon knows
+ * files only by their names: this one was removed or replaced. ESTALE makes the kernel look its name up
+ * again.
+ */
+int tree_removed_below(int r);
+/* Opens by handle or by name: O_PATH flags allowed. */
+int tree_reach(struct tree *tree, struct inode *inode, int flags);
+/* Opens what fd is open on, on a mount that leaves access times alone. A descriptor or -errno. */
+int tree_open_quietly(int fd, int flags);
+/* An O_PATH descriptor, only to read by, of an inode with a handle. */
+int tree_reach_quietly(struct tree *tree, const struct inode *inode);
+/* The quiet_fd beside fd, or -1 where there is to be none. */
+int tree_mount_quietly(const struct tree *tree, int fd);
+/* As tree_reach(), but closes idle descriptors and retries if descriptors run out. */
+int tree_reach_with_room(struct tree *tree, struct inode *inode, int flags);
+int tree_identify(
+	struct tree *tree, int fd, const struct statx *stx, struct inode *parent, struct identity *id);
+void tree_identity_of(const struct inode *inode, struct identity *id);
+bool tree_is(const struct inode *inode, const struct identity *id);

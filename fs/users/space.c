@@ -1,0 +1,54 @@
+#include "fs/users/space.h"
+
+#include <stdatomic.h>
+#include <sys/vfs.h>
+#include <time.h>
+
+#include "fs/users/creds.h"
+
+#define MARGIN (64ll << 20) /* for what others take meanwhile, and for blocks that hold no data */
+#define PART 8              /* of what is left beyond that may be taken unasked */
+#define TRUSTED_MS 100      /* and for so long */
+
+static uint64_t clock_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+bool space_is_short(struct space *space, uid_t uid, int fd, uint64_t bytes)
+{
+	int64_t room, needed = bytes < INT64_MAX ? (int64_t)bytes : INT64_MAX;
+	uint64_t now;
+	struct statfs fs;
+
+	if (!space->kept || uid == 0 || !creds_privileged())
+		return false;
+	now = clock_ms();
+	if (now < atomic_load(&space->until_ms) && atomic_load(&space->room) >= needed) {
+		atomic_fetch_sub(&space->room, needed);
+		return false;
+	}
+	if (fstatfs(fd, &fs) < 0)
+		return true;
+	room = ((int64_t)fs.f_bavail * fs.f_bsize - MARGIN) / PART - needed;
+	atomic_store(&space->room, room);
+	atomic_store(&space->until_ms, now + TRUSTED_MS);
+	return room < 0;
+}
+
+bool space_begin(struct space *space, uid_t uid, int fd, uint64_t bytes)
+{
+	if (!space_is_short(space, uid, fd, bytes))
+		return false;
+	creds_user_begin(uid);
+	return true;
+}
+
+void space_end(bool begun)
+{
+	if (begun)
+		creds_user_end();
+}

@@ -1,0 +1,176 @@
+/* The control file's protocol, and the report that is its first reply. */
+#include "fs/control/control.h"
+#include "fs/control/report.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define OWNER 1000
+
+static int say_words(void *context, int argc, char *const *argv, GString *reply)
+{
+	g_string_append(reply, context);
+	for (int i = 0; i < argc; i++)
+		g_string_append_printf(reply, "[%s]", argv[i]);
+	return 0;
+}
+
+static int refuse(void *context, int argc, char *const *argv, GString *reply)
+{
+	g_string_append(reply, "no such file");
+	return -ENOENT;
+}
+
+static char greeting[] = "hi";
+
+static const struct control_verb verbs[] = {
+	{"stat", false, say_words},
+	{"drop", true, say_words},
+	{"fail", false, refuse},
+	{NULL},
+};
+
+static const struct control control = {.verbs = verbs, .context = greeting, .owner = OWNER};
+
+/* Writes @request, expects @expected of it, and compares the whole reply. */
+static void transact(uid_t caller, const char *request, ssize_t expected, const char *reply)
+{
+	struct control_session *session = control_open(&control, caller);
+	char text[256];
+	ssize_t length;
+
+	assert_non_null(session);
+	assert_int_equal(control_write(session, request, strlen(request)), expected);
+	length = control_read(session, text, sizeof(text) - 1);
+	assert_true(length >= 0);
+	text[length] = '\0';
+	assert_string_equal(text, reply);
+	assert_int_equal(control_read(session, text, sizeof(text)), 0);
+	control_close(session);
+}
+
+static void a_request_reaches_its_verb_with_its_words(void **state)
+{
+	transact(OWNER, "stat", 4, "hi[stat]");
+	transact(OWNER, "stat\n", 5, "hi[stat]");
+	transact(OWNER, "stat --json 'a b' \"c\\\"d\"", 24, "hi[stat][--json][a b][c\"d]");
+	transact(OWNER, "drop 'it'\\''s'", 14, "hi[drop][it's]");
+}
+
+static void an_unknown_request_is_told_what_there_is(void **state)
+{
+	transact(0, "stta", -EINVAL, "stta: unknown request, takes stat, drop, fail\n");
+}
+
+static void a_malformed_request_is_refused(void **state)
+{
+	static const char nul[] = "stat\0stat";
+	struct control_session *session = control_open(&control, 0);
+
+	transact(0, "stat 'open", -EINVAL, "a request is a verb and its arguments, quoted as for a shell\n");
+	transact(0, "\n", -EINVAL, "a request is a verb and its arguments, quoted as for a shell\n");
+	transact(0, "", -EINVAL, "a request is a verb and its arguments, quoted as for a shell\n");
+	assert_int_equal(control_write(session, nul, sizeof(nul)), -EINVAL);
+	control_close(session);
+}
+
+static void a_handlers_error_is_the_writes_error(void **state)
+{
+	transact(0, "fail", -ENOENT, "no such file\n");
+}
+
+static void only_root_and_the_owner_may_change_something(void **state)
+{
+	transact(OWNER, "drop", 4, "hi[drop]");
+	transact(0, "drop", 4, "hi[drop]");
+	transact(1001, "stat", 4, "hi[stat]");
+	transact(1001, "drop", -EACCES, "drop: only root and the owner of the mount may ask for this\n");
+}
+
+static void reading_without_a_request_gives_the_first_verb(void **state)
+{
+	struct control_session *session = control_open(&control, 1001);
+	char text[8];
+
+	assert_int_equal(control_read(session, text, 5), 5);
+	assert_memory_equal(text, "hi[st", 5);
+	assert_int_equal(control_read(session, text, 8), 3);
+	assert_memory_equal(text, "at]", 3);
+	assert_int_equal(control_read(session, text, 8), 0);
+	assert_int_equal(control_read(session, text, 8), 0);
+	assert_int_equal(control_write(session, "stat", 4), -EBUSY);
+	control_close(session);
+}
+
+static void one_open_takes_one_request_of_bounded_length(void **state)
+{
+	g_autofree char *text = g_strnfill(CONTROL_REQUEST_MAX + 1, 'x');
+	struct control_session *session = control_open(&control, 0), *other = control_open(&control, 0);
+
+	assert_int_equal(control_write(session, text, CONTROL_REQUEST_MAX + 1), -EMSGSIZE);
+	text[CONTROL_REQUEST_MAX] = '\0';
+	assert_int_equal(control_write(other, text, CONTROL_REQUEST_MAX), -EINVAL); /* of no verb */
+	control_close(other);
+	assert_int_equal(control_write(session, "stat", 4), 4);
+	assert_int_equal(control_write(session, "stat", 4), -EBUSY);
+	control_close(session);
+	control_close(NULL);
+}
+
+static void a_report_shows_facts_options_and_counters(void **state)
+{
+	static const struct report_fact facts[] = {{"transport", "dev"}, {NULL}};
+	char program[] = "sievefs", source[] = "/a \"b\"", mountpoint[] = "/m";
+	char *argv[] = {program, source, mountpoint, NULL};
+	char stat[] = "stat", json[] = "--json", bad[] = "--xml";
+	char *const plain_request[] = {stat, NULL}, *const json_request[] = {stat, json, NULL},
+		    *const bad_request[] = {stat, bad, NULL}, *const long_request[] = {stat, json, bad, NULL};
+	g_autoptr(GString) text = g_string_new(NULL), data = g_string_new(NULL), none = g_string_new(NULL);
+	struct stats stats = {0};
+	struct options options;
+	char *error = NULL;
+	struct report report = {.options = &options, .stats = &stats, .facts = facts};
+
+	options_init(&options);
+	assert_int_equal(options_read(&options, 3, argv, 1 << 30, &error), 0);
+	stats_add(&stats, STATS_HITS, 12);
+	assert_int_equal(report_stat(&report, 1, plain_request, text), 0);
+	assert_non_null(strstr(text->str, "source         /a \"b\"\n"));
+	assert_non_null(strstr(text->str, "transport      dev\n"));
+	assert_non_null(strstr(text->str, ",small_max=1M,"));
+	assert_int_equal(report_stat(&report, 2, json_request, data), 0);
+	assert_non_null(strstr(
+		data->str, "\"source\":\"/a \\\"b\\\"\",\"mountpoint\":\"/m\",\"transport\":\"dev\","));
+	assert_non_null(strstr(data->str, "\"small_max\":1048576,"));
+	assert_non_null(strstr(data->str, "\"attr_timeout\":1,"));
+	assert_non_null(strstr(data->str, "\"settle\":\"2s\","));
+	assert_non_null(strstr(data->str, "\"cache\":{\"hits\":12,"));
+	assert_true(g_str_has_suffix(data->str, "}}\n"));
+	assert_int_equal(report_stat(&report, 2, bad_request, none), -EINVAL);
+	assert_string_equal(none->str, "stat --xml: takes --json or nothing");
+	g_string_truncate(none, 0);
+	assert_int_equal(report_stat(&report, 3, long_request, none), -EINVAL);
+	assert_string_equal(none->str, "stat --xml: takes --json or nothing");
+	options_deinit(&options);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_request_reaches_its_verb_with_its_words),
+		cmocka_unit_test(an_unknown_request_is_told_what_there_is),
+		cmocka_unit_test(a_malformed_request_is_refused),
+		cmocka_unit_test(a_handlers_error_is_the_writes_error),
+		cmocka_unit_test(only_root_and_the_owner_may_change_something),
+		cmocka_unit_test(reading_without_a_request_gives_the_first_verb),
+		cmocka_unit_test(one_open_takes_one_request_of_bounded_length),
+		cmocka_unit_test(a_report_shows_facts_options_and_counters),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
