@@ -9,13 +9,13 @@
  */
 #include "backends/direct.h"
 #include "backends/resident.h"
+#include "cache/base/clock.h"
 #include "cache/base/lock_order.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
-#include <time.h>
 #include <unistd.h>
 
 #ifndef RWF_DONTCACHE
@@ -36,14 +36,6 @@ static struct direct_file *file_of(const struct backend_request *request)
 static struct backend_request *request_of(struct engine_op *op)
 {
 	return (struct backend_request *)((char *)op - offsetof(struct backend_request, work.op));
-}
-
-static uint64_t clock_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000ull + now.tv_nsec;
 }
 
 /* The file's generation moves before the write is acknowledged, so that nothing older is served after it. */
@@ -214,7 +206,7 @@ static void buffered_done(struct engine_op *op, ssize_t result)
 {
 	struct backend_request *request = request_of(op);
 
-	pace_elsewhere(&file_of(request)->volume->pace, request->work.started_ns, clock_ns());
+	pace_elsewhere(&file_of(request)->volume->pace, request->work.started_ns, clock_now_ns());
 	if (!write_was_refused(request, op->rw_flags, result))
 		write_advance(request, result);
 }
@@ -246,7 +238,7 @@ static bool write_is_quick(const struct backend_request *request, size_t size, o
 
 	if (file->direct->faulty_engine || file->flags & BACKEND_WRITES_WAIT || request->sync)
 		return false;
-	if (!pace_is_quick(&file->volume->pace, clock_ns()))
+	if (!pace_is_quick(&file->volume->pace, clock_now_ns()))
 		return false;
 	if (!(offset % PAGE) && !(end % PAGE))
 		return true;
@@ -261,7 +253,7 @@ static ssize_t write_now(struct direct_file *file, const void *buf, size_t size,
 {
 	struct iovec iov = {.iov_base = (void *)buf, .iov_len = size};
 	struct pace *pace = &file->volume->pace;
-	uint64_t began = clock_ns();
+	uint64_t began = clock_now_ns();
 	ssize_t moved;
 
 	pace_begin(pace, began);
@@ -270,7 +262,7 @@ static ssize_t write_now(struct direct_file *file, const void *buf, size_t size,
 	} while (moved < 0 && errno == EINTR);
 	if (moved < 0)
 		moved = -errno;
-	pace_end(pace, began, clock_ns());
+	pace_end(pace, began, clock_now_ns());
 	return moved;
 }
 
@@ -303,7 +295,7 @@ static void write_buffered(struct backend_request *request)
 	backend_count(&file->direct->stats.buffered_writes, 1);
 	request->work.buffered = true;
 	if (write_may_block(file) && !write_is_quick(request, left, offset)) {
-		request->work.started_ns = clock_ns();
+		request->work.started_ns = clock_now_ns();
 		write_submit(request, ENGINE_WRITE, file->fd, left, offset, flags, buffered_done);
 		return;
 	}

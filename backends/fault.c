@@ -1,11 +1,11 @@
 #include "backends/fault.h"
 #include "backends/engine_impl.h"
+#include "cache/base/clock.h"
 #include "cache/base/lock_order.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define NEVER UINT64_MAX
 
@@ -47,9 +47,9 @@ static bool parse_delay(const char **text, uint64_t *delay_ns)
 	if (!parse_number(text, delay_ns))
 		return false;
 	if (parse_word(text, "ms"))
-		*delay_ns *= 1000000;
+		*delay_ns *= CLOCK_NS_PER_MS;
 	else if (parse_word(text, "s"))
-		*delay_ns *= 1000000000;
+		*delay_ns *= CLOCK_NS_PER_S;
 	else
 		return false;
 	return true;
@@ -129,18 +129,10 @@ static int plan_parse(struct fault_plan *plan, const char *text, char *why, size
 	return 0;
 }
 
-static uint64_t clock_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000ull + now.tv_nsec;
-}
-
 /* The lock must be held. Takes out what is due, or returns NULL and the time of the next. */
 static struct fault_delayed *plan_take_due(struct fault_plan *plan, uint64_t *next_ns)
 {
-	uint64_t now = clock_ns();
+	uint64_t now = clock_now_ns();
 
 	*next_ns = NEVER;
 	for (struct fault_delayed **slot = &plan->delayed; *slot; slot = &(*slot)->next) {
@@ -159,7 +151,7 @@ static struct fault_delayed *plan_take_due(struct fault_plan *plan, uint64_t *ne
 
 static void plan_wait(struct fault_plan *plan, uint64_t until_ns)
 {
-	struct timespec until = {.tv_sec = until_ns / 1000000000, .tv_nsec = until_ns % 1000000000};
+	struct timespec until = clock_timespec(until_ns);
 
 	if (until_ns == NEVER)
 		pthread_cond_wait(&plan->changed, &plan->lock);
@@ -264,7 +256,7 @@ struct fault_verdict fault_meet(struct fault_plan *plan, enum fault_place place,
 
 void fault_delay(struct fault_plan *plan, const struct fault_verdict *verdict, struct fault_delayed *delayed)
 {
-	delayed->due_ns = verdict->hang ? NEVER : clock_ns() + verdict->delay_ns;
+	delayed->due_ns = verdict->hang ? NEVER : clock_now_ns() + verdict->delay_ns;
 	lock_take(&plan->lock, LOCK_FAULT);
 	delayed->next = plan->delayed;
 	plan->delayed = delayed;

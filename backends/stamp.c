@@ -1,13 +1,12 @@
 #include "backends/stamp.h"
+#include "cache/base/clock.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <time.h>
 
-#define SECOND_NS 1000000000ll
-#define SETTLED_NS 100000000ll            /* more than a tick of any clock that stamps are made from */
-#define COARSE_NS (2 * SECOND_NS)         /* the coarsest stamps, of FAT, are of every other second */
-#define LONGEST_WRITE_NS (60 * SECOND_NS) /* that one write(2) is taken to last */
+#define SETTLED_NS 100000000ll                 /* more than a tick of any clock that stamps are made from */
+#define COARSE_NS (2 * CLOCK_NS_PER_S)         /* the coarsest stamps, of FAT, are of every other second */
+#define LONGEST_WRITE_NS (60 * CLOCK_NS_PER_S) /* that one write(2) is taken to last */
 
 int stamp_take(int fd, struct stamp *stamp)
 {
@@ -16,14 +15,14 @@ int stamp_take(int fd, struct stamp *stamp)
 	if (statx(fd, "", AT_EMPTY_PATH, STATX_SIZE | STATX_MTIME | STATX_CTIME, &stx) < 0)
 		return -errno;
 	stamp->size = stx.stx_size;
-	stamp->mtime_ns = stx.stx_mtime.tv_sec * SECOND_NS + stx.stx_mtime.tv_nsec;
-	stamp->ctime_ns = stx.stx_ctime.tv_sec * SECOND_NS + stx.stx_ctime.tv_nsec;
+	stamp->mtime_ns = stx.stx_mtime.tv_sec * CLOCK_NS_PER_S + stx.stx_mtime.tv_nsec;
+	stamp->ctime_ns = stx.stx_ctime.tv_sec * CLOCK_NS_PER_S + stx.stx_ctime.tv_nsec;
 	return 0;
 }
 
 bool stamp_is_coarse(int64_t mtime_ns, int64_t ctime_ns)
 {
-	return mtime_ns % SECOND_NS == 0 && ctime_ns % SECOND_NS == 0;
+	return mtime_ns % CLOCK_NS_PER_S == 0 && ctime_ns % CLOCK_NS_PER_S == 0;
 }
 
 static _Atomic unsigned leases;
@@ -70,8 +69,5 @@ bool stamp_is_trusted_at(int fd, const struct stamp *stamp, int64_t now_ns)
 
 bool stamp_is_trusted(int fd, const struct stamp *stamp)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME_COARSE, &now);
-	return stamp_is_trusted_at(fd, stamp, now.tv_sec * SECOND_NS + now.tv_nsec);
+	return stamp_is_trusted_at(fd, stamp, clock_wall_coarse_ns());
 }

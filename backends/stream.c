@@ -1,19 +1,11 @@
 #include "backends/stream.h"
 #include "backends/direct.h"
+#include "cache/base/clock.h"
 #include "cache/base/lock_order.h"
-#include <time.h>
 
 enum {
 	PAUSE_NS = 200000000, /* a reader that rested so long measured itself, not the device */
 };
-
-static uint64_t clock_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000ull + now.tv_nsec;
-}
 
 /* The file's lock must be held when you call any of the functions below this line, up to the next one. */
 
@@ -57,7 +49,7 @@ static void stream_set_class(struct direct_file *file, size_t size)
 static void stream_measure(struct direct_file *file, size_t size)
 {
 	struct stream *stream = &file->stream;
-	uint64_t now = clock_ns();
+	uint64_t now = clock_now_ns();
 
 	lock_take(&file->volume->choice_lock, LOCK_CHOICE);
 	stream_set_class(file, size);

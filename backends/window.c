@@ -1,6 +1,7 @@
 #include "backends/window.h"
 #include "backends/backend.h"
 #include "backends/window_impl.h"
+#include "cache/base/clock.h"
 #include "cache/base/lock_order.h"
 #include <stdlib.h>
 #include <string.h>
@@ -148,7 +149,7 @@ static bool chunk_is_fresh(const struct chunk *chunk)
 {
 	struct stamp now;
 
-	if (!chunk->window->local && window_clock_ns() - chunk->read_ns > REMOTE_AGE_NS)
+	if (!chunk->window->local && clock_coarse_ns() - chunk->read_ns > REMOTE_AGE_NS)
 		return false;
 	return chunk->generation == node_generation(chunk->window->node) &&
 	       stamp_take(chunk->window->fd, &now) == 0 && stamp_equals(&now, &chunk->stamp);
@@ -270,7 +271,7 @@ void window_advance(struct window *window, enum detect_order order, const struct
 		window_retire_all(window);
 	window->order = order;
 	window->record = *record;
-	window->used_ns = window_clock_ns();
+	window->used_ns = clock_coarse_ns();
 	if (!window->active) {
 		lock_take(&window->host->lock, LOCK_HOST);
 		window_host_set_active(window->host, window, true);

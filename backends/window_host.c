@@ -2,8 +2,8 @@
  * window_host - the windows of one backend and their fair share of memory.
  */
 #include "backends/window_impl.h"
+#include "cache/base/clock.h"
 #include "cache/base/lock_order.h"
-#include <time.h>
 
 enum {
 	RECLAIM_NS = 100000000,
@@ -18,14 +18,6 @@ void window_host_init(struct window_host *host)
 void window_host_deinit(struct window_host *host)
 {
 	pthread_mutex_destroy(&host->lock);
-}
-
-uint64_t window_clock_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	return now.tv_sec * 1000000000ull + now.tv_nsec;
 }
 
 void window_host_add(struct window_host *host, struct window *window)
@@ -62,7 +54,7 @@ void window_host_remove(struct window_host *host, struct window *window)
 void window_reclaim(struct window *window)
 {
 	struct window_host *host = window->host;
-	uint64_t now = window_clock_ns();
+	uint64_t now = clock_coarse_ns();
 
 	lock_take(&host->lock, LOCK_HOST);
 	if (now - host->reclaimed_ns >= RECLAIM_NS) {

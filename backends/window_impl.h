@@ -59,7 +59,6 @@ struct window {
 	struct chunk chunks[CHUNK_COUNT];
 };
 
-uint64_t window_clock_ns(void);
 void window_host_add(struct window_host *host, struct window *window);
 void window_host_remove(struct window_host *host, struct window *window);
 

@@ -4,6 +4,7 @@
  */
 #include "backends/resident.h"
 #include "backends/window_impl.h"
+#include "cache/base/clock.h"
 #include "cache/base/lock_order.h"
 #include <stdlib.h>
 
@@ -186,7 +187,7 @@ static bool chunk_prepare(struct chunk *chunk, const struct stamp *stamp, off_t 
 	chunk->wanted = window_wanted(window, start, end);
 	chunk->used = 0;
 	chunk->stamp = *stamp;
-	chunk->read_ns = window_clock_ns();
+	chunk->read_ns = clock_coarse_ns();
 	chunk->generation = node_generation(window->node);
 	chunk->op = (struct engine_op){
 		.verb = ENGINE_READ,

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "cache/base/clock.h"
 #include "cache/base/log.h"
 
 static int64_t ns_of(struct statx_timestamp t)
@@ -133,7 +134,7 @@ void cached_unkeep_all(struct server *server)
 /* A new reason is a change of state; the same one is told once a minute. */
 static bool is_news(struct server *server, int error)
 {
-	int64_t now_us = g_get_monotonic_time();
+	int64_t now_us = clock_now_us();
 
 	if (atomic_exchange(&server->fill_error, error) == error &&
 		now_us - server->fill_error_us < SAY_AGAIN_US)

@@ -3,10 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "backends/stamp.h"
+#include "cache/base/clock.h"
 #include "cache/base/log.h"
 #include "fs/backing_id.h"
 #include "fs/copy_impl.h"
@@ -39,11 +39,8 @@ uint64_t copy_id(const struct inode *inode, const struct statx *stx)
  */
 bool copy_is_quiet(const struct server *server, const struct statx *stx)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return now.tv_sec * 1000000000LL + now.tv_nsec - ns_of(stx->stx_ctime) >=
-	       (int64_t)server->options.settle_ms * 1000000;
+	return clock_wall_ns() - ns_of(stx->stx_ctime) >=
+	       (int64_t)server->options.settle_ms * CLOCK_NS_PER_MS;
 }
 
 bool copy_stamp_is_unique(const struct server *server, const struct inode *inode, const struct statx *stx)

@@ -1,4 +1,5 @@
 #include "fs/io.h"
+#include "cache/base/clock.h"
 #include "cache/base/lock_order.h"
 
 #include <errno.h>
@@ -7,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "fs/users/caller.h"
 
@@ -45,14 +45,6 @@ static struct io_pool *own_pool(void)
 	if (!own)
 		own = &pools[threads++ % POOLS];
 	return own;
-}
-
-static uint64_t clock_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
 struct io *io_get(fuse_req_t req, struct handle *handle)
@@ -142,7 +134,7 @@ void io_begin(struct io *io)
 	if (fuse_req_is_uring(io->req))
 		io_hold_thread(io->server);
 	io->pid = fuse_req_ctx(io->req)->pid;
-	io->began_ns = clock_ns();
+	io->began_ns = clock_coarse_ns();
 	io->given_up = false;
 	io->begun = true;
 	lock_take(&pool->lock, LOCK_IO);
@@ -248,7 +240,7 @@ static bool is_overdue(const struct io *io, uint64_t now_ns)
 /* Adds the pids of overdue readers, each once. */
 static unsigned overdue_readers(const struct io_pool *pool, pid_t pids[LOOKED_AT], unsigned count)
 {
-	uint64_t now_ns = clock_ns();
+	uint64_t now_ns = clock_coarse_ns();
 
 	for (struct io *io = pool->in_flight; io && count < LOOKED_AT; io = io->next) {
 		unsigned i = 0;
@@ -266,7 +258,7 @@ static unsigned overdue_readers(const struct io_pool *pool, pid_t pids[LOOKED_AT
 /* Gives up one read of this reader that can be; its request, which is to be answered, or NULL. */
 static fuse_req_t give_up_one(struct io_pool *pool, pid_t pid)
 {
-	uint64_t now_ns = clock_ns();
+	uint64_t now_ns = clock_coarse_ns();
 
 	for (struct io *io = pool->in_flight; io; io = io->next) {
 		if (io->pid != pid || !is_overdue(io, now_ns))

@@ -2,9 +2,9 @@
 
 #include <errno.h>
 #include <sys/file.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "cache/base/clock.h"
 #include "cache/base/lock_order.h"
 #include "fs/lane.h"
 
@@ -12,14 +12,6 @@
 #define SETTLE_STEP_NS 1000000ll
 #define CLOSING_NS 500000000ll /* a handle flushed longer ago is not closing */
 #define RETRY_OPEN_US 10000
-
-static int64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
 
 static int apply(int fd, const struct lock_wish *wish, bool wait)
 {
@@ -153,7 +145,8 @@ int lock_block(struct lock_table *table, const struct lock_wish *wish, const ato
 /* (table's lock) */
 static bool is_closing(const struct handle *handle)
 {
-	return !handle || handle->closes_quietly || now_ns() - atomic_load(&handle->flushed_ns) < CLOSING_NS;
+	return !handle || handle->closes_quietly ||
+	       clock_now_ns() - atomic_load(&handle->flushed_ns) < CLOSING_NS;
 }
 
 bool lock_may_settle(struct lock_table *table, const struct lock_wish *wish)
@@ -172,7 +165,7 @@ bool lock_may_settle(struct lock_table *table, const struct lock_wish *wish)
 
 static void wait_for_drop(struct lock_table *table, int64_t until_ns)
 {
-	const struct timespec until = {until_ns / 1000000000, until_ns % 1000000000};
+	const struct timespec until = clock_timespec(until_ns);
 
 	lock_take(&table->lock, LOCK_HOLDERS);
 	pthread_cond_timedwait(&table->dropped, &table->lock, &until);
@@ -181,15 +174,15 @@ static void wait_for_drop(struct lock_table *table, int64_t until_ns)
 
 int lock_settle(struct lock_table *table, const struct lock_wish *wish)
 {
-	int64_t end_ns = now_ns() + SETTLE_NS;
+	int64_t end_ns = clock_now_ns() + SETTLE_NS;
 	bool may;
 	int r;
 
 	do {
-		wait_for_drop(table, now_ns() + SETTLE_STEP_NS);
+		wait_for_drop(table, clock_now_ns() + SETTLE_STEP_NS);
 		may = lock_may_settle(table, wish);
 		r = lock_try(table, wish);
-	} while (r == -EAGAIN && may && now_ns() < end_ns);
+	} while (r == -EAGAIN && may && clock_now_ns() < end_ns);
 	return r;
 }
 
@@ -256,7 +249,7 @@ void lock_flush(struct lock_table *table, struct handle *handle, uint64_t owner)
 
 	if (!handle->inode->locked)
 		return;
-	atomic_store(&handle->flushed_ns, now_ns());
+	atomic_store(&handle->flushed_ns, clock_now_ns());
 	holder = holder_take(table, &wish, &removed);
 	if (!holder)
 		return;

@@ -5,8 +5,8 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "cache/base/clock.h"
 #include "cache/base/lock_order.h"
 #include "cache/base/log.h"
 #include "fs/io.h"
@@ -164,12 +164,8 @@ static void answer_all(struct lock_waiting *waiting)
 
 static void sleep_for(struct lock_waiting *waiting, long ms)
 {
-	struct timespec until;
+	const struct timespec until = clock_timespec(clock_now_ns() + ms * CLOCK_NS_PER_MS);
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += ms * 1000000;
-	until.tv_sec += until.tv_nsec / 1000000000;
-	until.tv_nsec %= 1000000000;
 	pthread_cond_timedwait(&waiting->work, &waiting->lock, &until);
 }
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "backends/resident.h"
+#include "cache/base/clock.h"
 #include "cache/base/log.h"
 #include "cache/store/charged.h"
 #include "fs/backing_id.h"
@@ -351,9 +352,9 @@ static void look_at(struct inode *inode, void *ctx)
 
 void pinned_tick(struct server *server)
 {
-	gint64 end = g_get_monotonic_time() + LOOK_US_PER_TICK;
+	int64_t end_us = clock_now_us() + LOOK_US_PER_TICK;
 
 	notice_deaths(server);
-	for (unsigned i = 0; i <= TREE_SLICES / ROUND_S && g_get_monotonic_time() < end; i++)
+	for (unsigned i = 0; i <= TREE_SLICES / ROUND_S && clock_now_us() < end_us; i++)
 		tree_each_slice(server->tree, server->looked_at++ % TREE_SLICES, look_at, server);
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "backends/backend.h"
+#include "cache/base/clock.h"
 #include "cache/base/log.h"
 #include "fs/copy.h"
 #include "fs/io.h"
@@ -155,7 +156,7 @@ int server_start(struct server *server, unsigned descriptors)
 	int r;
 
 	server->start_time = time(NULL);
-	server->started_us = g_get_monotonic_time();
+	server->started_us = clock_now_us();
 	server->limits = (struct classify_limits){
 		.small_max = o->small_max,
 		.large_min = o->large_min,

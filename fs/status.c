@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "backends/backend.h"
+#include "cache/base/clock.h"
 #include "cache/store/keeper.h"
 #include "cache/store/store_copy.h"
 #include "cache/store/store_pin.h"
@@ -76,7 +77,7 @@ static int answer_stat(void *context, int argc, char *const *argv, GString *repl
 		.facts = facts,
 		.pid = getpid(),
 		.start_time = server->start_time,
-		.uptime_s = (uint64_t)(g_get_monotonic_time() - server->started_us) / G_USEC_PER_SEC,
+		.uptime_s = (uint64_t)(clock_now_us() - server->started_us) / G_USEC_PER_SEC,
 	};
 
 	collect(server);

@@ -9,9 +9,9 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "cache/base/clock.h"
 #include "cache/base/lock_order.h"
 #include "cache/store/keeper.h"
 
@@ -39,14 +39,6 @@ struct keepers {
 	uint64_t deaths_told;
 	struct keeper places[KEEPERS_MAX];
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
-}
 
 /* --- one keeper; its lock is held ------------------------------------------------------------- */
 
@@ -174,7 +166,7 @@ static struct keeper *find_room(struct keepers *keepers, int *error)
 		unused = &keepers->places[keepers->count++];
 	if (!unused)
 		return NULL;
-	if (keepers->deaths && now_ms() < keepers->not_before_ms) {
+	if (keepers->deaths && clock_now_ms() < keepers->not_before_ms) {
 		*error = -EAGAIN;
 		return NULL;
 	}
@@ -211,7 +203,7 @@ static struct keeper *keeper_of(struct keepers *keepers, const struct pin *pin)
 static void note_death(struct keepers *keepers)
 {
 	lock_take(&keepers->lock, LOCK_KEEPERS);
-	keepers->not_before_ms = now_ms() + keepers->retry_ms;
+	keepers->not_before_ms = clock_now_ms() + keepers->retry_ms;
 	lock_drop(&keepers->lock, LOCK_KEEPERS);
 }
 

@@ -2,21 +2,13 @@
 
 #include <stdatomic.h>
 #include <sys/vfs.h>
-#include <time.h>
 
+#include "cache/base/clock.h"
 #include "fs/users/creds.h"
 
 #define MARGIN (64ll << 20) /* for what others take meanwhile, and for blocks that hold no data */
 #define PART 8              /* of what is left beyond that may be taken unasked */
 #define TRUSTED_MS 100      /* and for so long */
-
-static uint64_t clock_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 bool space_is_short(struct space *space, uid_t uid, int fd, uint64_t bytes)
 {
@@ -26,7 +18,7 @@ bool space_is_short(struct space *space, uid_t uid, int fd, uint64_t bytes)
 
 	if (!space->kept || uid == 0 || !creds_privileged())
 		return false;
-	now = clock_ms();
+	now = clock_coarse_ms();
 	if (now < atomic_load(&space->until_ms) && atomic_load(&space->room) >= needed) {
 		atomic_fetch_sub(&space->room, needed);
 		return false;

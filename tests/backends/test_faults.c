@@ -1,4 +1,5 @@
 #include "backends/fault.h"
+#include "cache/base/clock.h"
 #include "tests/backends/fixture.h"
 #include <errno.h>
 #include <setjmp.h>
@@ -7,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -42,14 +42,6 @@ static void faulty_stream(struct fixture *fixture, const char *faults)
 	backend_close(fixture->file);
 	fixture_close_for_writing(fixture);
 	fixture_open(fixture, backend, 0);
-}
-
-static uint64_t clock_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000ull + now.tv_nsec / 1000000;
 }
 
 static void bad_plans_are_refused_by_name(void **state)
@@ -94,11 +86,11 @@ static void delays_delay_the_answer_and_not_the_submission(void **state)
 	uint64_t began;
 
 	faulty_file(&fixture, "read:delay=200ms");
-	began = clock_ms();
+	began = clock_now_ms();
 	request_start(&waiting, fixture.file, buf, BLOCK, 5);
-	assert_true(clock_ms() - began < 100);
+	assert_true(clock_now_ms() - began < 100);
 	assert_int_equal(request_wait(&waiting), BLOCK);
-	assert_true(clock_ms() - began >= 200);
+	assert_true(clock_now_ms() - began >= 200);
 	assert_pattern(buf, BLOCK, 5);
 	free(buf);
 	fixture_deinit(&fixture);
@@ -236,9 +228,9 @@ static void closing_with_read_ahead_hanging_waits_for_nobody(void **state)
 	faulty_stream(&fixture, "device-read:hang@2M");
 	for (off_t offset = 0; offset < 8 * BLOCK; offset += BLOCK)
 		assert_int_equal(read_and_wait(fixture.file, buf, BLOCK, offset), BLOCK);
-	began = clock_ms();
+	began = clock_now_ms();
 	backend_close(fixture.file);
-	assert_true(clock_ms() - began < 1000);
+	assert_true(clock_now_ms() - began < 1000);
 	fixture.file = NULL;
 	free(buf);
 	fixture_deinit(&fixture);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define FUSE_MAGIC 0x65735546
@@ -24,14 +25,6 @@ void fail(const char *format, ...)
 	fputc('\n', stderr);
 	va_end(args);
 	exit(1);
-}
-
-int64_t ns_on(clockid_t clock)
-{
-	struct timespec t;
-
-	clock_gettime(clock, &t);
-	return t.tv_sec * 1000000000LL + t.tv_nsec;
 }
 
 void pause_ms(unsigned ms)

@@ -1,16 +1,14 @@
-/* bench_mount - what the benchmarks of this folder share: time, failing, and mounts to measure. */
+/* bench_mount - what the benchmarks of this folder share: pauses, failing, and mounts to measure. */
 #pragma once
 
 #include <limits.h>
 #include <stdint.h>
 #include <sys/types.h>
-#include <time.h>
 
 /* The programs to use, and what the lines of fail() begin with. */
 extern const char *bench_name, *bench_sievefs, *bench_sievectl;
 
 void fail(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
-int64_t ns_on(clockid_t clock);
 void pause_ms(unsigned ms);
 /* calloc() of numbers, which never fails. */
 double *new_samples(size_t count);

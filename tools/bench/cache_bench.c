@@ -14,9 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "cache/base/clock.h"
 #include "cache/base/standard_fds.h"
 #include "cache/cache.h"
 #include "cache/policy/charge.h"
@@ -41,14 +41,6 @@ static int on_let_go(void *ctx, struct object *object)
 static enum cache_mapping on_watch(void *ctx, struct object *object)
 {
 	return CACHE_UNMAPPED;
-}
-
-static double now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
 static int compare(const void *a, const void *b)
@@ -90,7 +82,7 @@ static double bench_open(struct cache *cache, struct object **slots, uint64_t co
 	unsigned seed = 1;
 
 	for (int b = 0; b < BATCHES; b++) {
-		double start = now_ns();
+		int64_t start = clock_now_ns();
 
 		for (int i = 0; i < 10000; i++) {
 			struct object *object =
@@ -101,7 +93,7 @@ static double bench_open(struct cache *cache, struct object **slots, uint64_t co
 			cache_used(cache, object);
 			cache_unpin(cache, object);
 		}
-		batch[b] = (now_ns() - start) / 10000;
+		batch[b] = (double)(clock_now_ns() - start) / 10000;
 	}
 	return median(batch, BATCHES);
 }
@@ -112,11 +104,11 @@ static double bench_replace(struct cache *cache, int source, struct object **slo
 	uint64_t id = 1ULL << 40;
 
 	for (int b = 0; b < BATCHES; b++) {
-		double start = now_ns();
+		int64_t start = clock_now_ns();
 
 		for (int i = 0; i < 500; i++, id++)
 			enter(cache, source, slots, count + (uint64_t)i, id);
-		batch[b] = (now_ns() - start) / 500;
+		batch[b] = (double)(clock_now_ns() - start) / 500;
 	}
 	return median(batch, BATCHES);
 }
@@ -146,11 +138,11 @@ static int bench(const struct evict_policy *policy, uint64_t count, struct resul
 	if (r < 0)
 		return r;
 	before = mallinfo2().uordblks;
-	start = now_ns();
+	start = clock_now_ns();
 	for (uint64_t i = 0; i < count; i++)
 		enter(cache, source, slots, i, i + 1);
 	result->count = count;
-	result->enter_ns = (now_ns() - start) / (double)count;
+	result->enter_ns = (double)(clock_now_ns() - start) / (double)count;
 	cache_read_figures(cache, &figures);
 	result->bytes_per_object = (double)(mallinfo2().uordblks - before) /
 				   (double)(figures.object_count ? figures.object_count : 1);

@@ -9,6 +9,7 @@
  */
 #include "backends/backend.h"
 #include "backends/resident.h"
+#include "cache/base/clock.h"
 #include "cache/base/standard_fds.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +22,6 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
-#include <time.h>
 #include <unistd.h>
 
 #ifndef RWF_DONTCACHE
@@ -221,14 +221,6 @@ static void run_write_direct(const struct job *job, const struct way *way, int f
 	close(direct);
 }
 
-static double now_s(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec + now.tv_nsec / 1e9;
-}
-
 static double cpu_s(void)
 {
 	struct rusage used;
@@ -241,7 +233,8 @@ static double cpu_s(void)
 static struct figure measure(const struct job *job, const struct way *way)
 {
 	struct figure figure;
-	double began, cpu;
+	int64_t began_ns;
+	double cpu;
 	int fd = open(job->path, job->write ? O_RDWR | O_CLOEXEC | O_TRUNC : O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
@@ -250,11 +243,11 @@ static struct figure measure(const struct job *job, const struct way *way)
 		fsync(fd);
 	posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
 	cpu = cpu_s();
-	began = now_s();
+	began_ns = clock_now_ns();
 	way->run(job, way, fd);
 	if (job->write)
 		fdatasync(fd);
-	figure.mb_per_s = job->bytes / 1e6 / (now_s() - began);
+	figure.mb_per_s = job->bytes / 1e6 / ((clock_now_ns() - began_ns) / 1e9);
 	figure.cpu_s_per_gb = (cpu_s() - cpu) / (job->bytes / 1e9);
 	figure.cached_percent = 100.0 * resident_pages(fd, 0, job->bytes) * 4096 / job->bytes;
 	posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);

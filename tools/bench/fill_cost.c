@@ -9,6 +9,7 @@
  * is the CPU time of the daemon and its keepers beyond that of the same opens without them. Prints what it
  * measures and judges nothing.
  */
+#include "cache/base/clock.h"
 #include "cache/base/standard_fds.h"
 
 #include <errno.h>
@@ -19,7 +20,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "tools/bench/bench_mount.h"
@@ -95,7 +95,7 @@ static void forget_pages(unsigned size)
 static int64_t read_one(const char *path)
 {
 	static char buffer[READ_STEP];
-	int64_t start = ns_on(CLOCK_MONOTONIC);
+	int64_t start = clock_now_ns();
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
@@ -103,7 +103,7 @@ static int64_t read_one(const char *path)
 	while (read(fd, buffer, sizeof(buffer)) > 0)
 		;
 	close(fd);
-	return ns_on(CLOCK_MONOTONIC) - start;
+	return clock_now_ns() - start;
 }
 
 /* Names first, so that no way pays for lookups. to: where to note the times. */
@@ -127,7 +127,7 @@ static int64_t cpu_of(pid_t pid)
 {
 	clockid_t clock;
 
-	return clock_getcpuclockid(pid, &clock) == 0 ? ns_on(clock) : 0;
+	return clock_getcpuclockid(pid, &clock) == 0 ? clock_read_ns(clock) : 0;
 }
 
 /* Of the daemon and of its keeper, where it has one: the first child of its main thread. */

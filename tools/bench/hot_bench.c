@@ -8,8 +8,10 @@
  * its ratio to the bare directory's. --cpu: the operations run on that CPU alone. Prints what it measures and
  * judges nothing.
  */
+#include "cache/base/clock.h"
 #include "cache/base/standard_fds.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -106,16 +108,17 @@ static double measure(const struct operation *o, enum side side, unsigned size)
 	unsigned done = 0;
 	int64_t start, spent;
 
+	assert(file_count > 0); /* number_of() saw to it */
 	if (!fds)
 		fail("no memory");
 	for (unsigned file = 0; file < file_count; file++)
 		fds[file] = o->flags < 0 ? -1 : open_one(side, size, file, o->flags);
-	start = ns_on(CLOCK_MONOTONIC);
+	start = clock_now_ns();
 	do {
 		unsigned file = done++ % file_count;
 
 		o->run(side, size, file, fds[file]);
-		spent = ns_on(CLOCK_MONOTONIC) - start;
+		spent = clock_now_ns() - start;
 	} while (spent < ROUND_NS && done < MOST_OPERATIONS);
 	for (unsigned file = 0; file < file_count; file++)
 		if (fds[file] >= 0)

@@ -10,6 +10,7 @@
  * lie in the backing directory, where the pages that the stream leaves behind are counted. Output: lines of
  * key=value.
  */
+#include "cache/base/clock.h"
 #include "cache/base/standard_fds.h"
 #include "tools/demo.d/name_list.h"
 #include "tools/demo.d/resident.h"
@@ -24,24 +25,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-#define NS_PER_SECOND 1000000000ULL
 #define READS_PER_SECOND 1000
 #define STREAM_READ_BYTES (1 << 20)
 #define COUNT_PAGES_EACH_BYTES (256LL << 20)
 
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * NS_PER_SECOND + ts.tv_nsec;
-}
-
 static void sleep_until(uint64_t when_ns)
 {
-	struct timespec ts = {when_ns / NS_PER_SECOND, when_ns % NS_PER_SECOND};
+	struct timespec ts = clock_timespec(when_ns);
 	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL) == EINTR)
 		;
 }
@@ -126,10 +118,10 @@ static void *stream_run(void *arg)
 	char *buffer = aligned_alloc(4096, STREAM_READ_BYTES);
 
 	stream->error = buffer ? 0 : -ENOMEM;
-	stream->started_ns = now_ns();
+	stream->started_ns = clock_now_ns();
 	for (size_t i = 0; stream->error == 0 && !atomic_load(&stream->stop); i++)
 		stream->error = stream_one(stream, stream->names->names[i % stream->names->count], buffer);
-	stream->ended_ns = now_ns();
+	stream->ended_ns = clock_now_ns();
 	count_resident(stream);
 	free(buffer);
 	return NULL;
@@ -153,16 +145,16 @@ static int phase_run(struct phase *phase, const struct name_list *hot, unsigned 
 	if (!phase->took_ns)
 		return -ENOMEM;
 
-	uint64_t due_ns = now_ns(), end_ns = due_ns + phase->seconds * NS_PER_SECOND;
+	uint64_t due_ns = clock_now_ns(), end_ns = due_ns + phase->seconds * CLOCK_NS_PER_S;
 	while (due_ns < end_ns && phase->count < limit) {
 		sleep_until(due_ns);
-		uint64_t start_ns = now_ns();
+		uint64_t start_ns = clock_now_ns();
 		ssize_t r = read_whole(hot->names[rand_r(seed) % hot->count], buffer, sizeof(buffer));
 		if (r < 0)
 			return r;
-		uint64_t end_of_read_ns = now_ns();
+		uint64_t end_of_read_ns = clock_now_ns();
 		phase->took_ns[phase->count++] = end_of_read_ns - start_ns;
-		due_ns += NS_PER_SECOND / READS_PER_SECOND;
+		due_ns += CLOCK_NS_PER_S / READS_PER_SECOND;
 		if (due_ns < end_of_read_ns)
 			due_ns = end_of_read_ns;
 	}

@@ -1,5 +1,6 @@
 #include "tools/replay/progress.h"
 
+#include "cache/base/clock.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -10,8 +11,7 @@ void progress_start(struct progress *p, const char *format, ...)
 {
 	va_list args;
 
-	*p = (struct progress){
-		.is_terminal = isatty(STDERR_FILENO), .next_us = g_get_monotonic_time() + FIRST_US};
+	*p = (struct progress){.is_terminal = isatty(STDERR_FILENO), .next_us = clock_now_us() + FIRST_US};
 	va_start(args, format);
 	g_vsnprintf(p->title, sizeof(p->title), format, args);
 	va_end(args);
@@ -19,7 +19,7 @@ void progress_start(struct progress *p, const char *format, ...)
 
 void progress_tell(struct progress *p, const char *format, ...)
 {
-	int64_t now_us = g_get_monotonic_time();
+	int64_t now_us = clock_now_us();
 	char text[128];
 	va_list args;
 

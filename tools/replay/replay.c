@@ -1,4 +1,5 @@
 #include "tools/replay/replay.h"
+#include "cache/base/clock.h"
 #include "cache/policy/charge.h"
 
 #include "tools/replay/progress.h"
@@ -8,7 +9,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <time.h>
 
 enum { STRETCH = 1 << 20, AHEAD = 16, LARGE_PAGE = 2 << 20 };
 
@@ -141,19 +141,11 @@ static int run_stretch(struct replay *r, uint64_t begin, uint64_t end)
 	return error;
 }
 
-static int64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-	return now.tv_sec * 1000000000LL + now.tv_nsec;
-}
-
 static int run(struct replay *r)
 {
 	uint64_t count = r->trace->open_count;
 	struct progress progress;
-	int64_t start_ns = now_ns();
+	int64_t start_ns = clock_read_ns(CLOCK_THREAD_CPUTIME_ID);
 	int error = 0;
 
 	progress_start(&progress, "%s, %s, %" PRIu64 " bytes", r->trace->path,
@@ -162,7 +154,7 @@ static int run(struct replay *r)
 		error = run_stretch(r, i, count - i < STRETCH ? count : i + STRETCH);
 		progress_tell(&progress, "%" PRIu64 " of %" PRIu64 " M opens", i / 1000000, count / 1000000);
 	}
-	r->result->elapsed_ns = now_ns() - start_ns;
+	r->result->elapsed_ns = clock_read_ns(CLOCK_THREAD_CPUTIME_ID) - start_ns;
 	progress_end(&progress);
 	return error;
 }

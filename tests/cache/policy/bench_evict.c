@@ -5,8 +5,8 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "cache/base/clock.h"
 #include "cache/policy/evict.h"
 
 enum { PAGE = 4096, OPERATIONS = 1000000 };
@@ -23,14 +23,6 @@ static uint64_t next_random(void)
 static bool take(void *ctx, struct evict_entry *entry)
 {
 	return true;
-}
-
-static double now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-	return now.tv_sec * 1e9 + now.tv_nsec;
 }
 
 /* An object that is outside becomes another file's: the array is as large as the cache and some more. */
@@ -50,7 +42,7 @@ static void enter(struct evict *e, struct evict_entry *entry)
 static double time_hits(struct evict *e, struct evict_entry *entries, uint64_t count)
 {
 	bool is_eager = evict_is_eager(e);
-	double start = now_ns();
+	double start = clock_read_ns(CLOCK_THREAD_CPUTIME_ID);
 
 	for (int i = 0; i < OPERATIONS; i++) {
 		struct evict_entry *entry = &entries[next_random() % count];
@@ -62,12 +54,12 @@ static double time_hits(struct evict *e, struct evict_entry *entries, uint64_t c
 		else
 			evict_hit(entry);
 	}
-	return (now_ns() - start) / OPERATIONS;
+	return (clock_read_ns(CLOCK_THREAD_CPUTIME_ID) - start) / OPERATIONS;
 }
 
 static double time_misses(struct evict *e, struct evict_entry *entries, uint64_t count)
 {
-	double start = now_ns();
+	double start = clock_read_ns(CLOCK_THREAD_CPUTIME_ID);
 	int entered = 0;
 
 	for (uint64_t i = 0; entered < OPERATIONS; i++) {
@@ -78,7 +70,7 @@ static double time_misses(struct evict *e, struct evict_entry *entries, uint64_t
 		enter(e, entry);
 		entered++;
 	}
-	return (now_ns() - start) / OPERATIONS;
+	return (clock_read_ns(CLOCK_THREAD_CPUTIME_ID) - start) / OPERATIONS;
 }
 
 static void run(const struct evict_policy *policy, uint64_t count)
