@@ -133,14 +133,13 @@ static int plan_parse(struct fault_plan *plan, const char *text, char *why, size
 static struct fault_delayed *plan_take_due(struct fault_plan *plan, uint64_t *next_ns)
 {
 	uint64_t now = clock_now_ns();
+	struct fault_delayed *delayed;
 
 	*next_ns = NEVER;
-	for (struct fault_delayed **slot = &plan->delayed; *slot; slot = &(*slot)->next) {
-		struct fault_delayed *delayed = *slot;
-
+	list_for_each (delayed, &plan->delayed, node) {
 		if (plan->stopping || delayed->due_ns <= now ||
 			(delayed->due_ns == NEVER && plan->released)) {
-			*slot = delayed->next;
+			list_remove(&plan->delayed, &delayed->node);
 			return delayed;
 		}
 		if (delayed->due_ns < *next_ns)
@@ -258,8 +257,7 @@ void fault_delay(struct fault_plan *plan, const struct fault_verdict *verdict, s
 {
 	delayed->due_ns = verdict->hang ? NEVER : clock_now_ns() + verdict->delay_ns;
 	lock_take(&plan->lock, LOCK_FAULT);
-	delayed->next = plan->delayed;
-	plan->delayed = delayed;
+	list_push_first(&plan->delayed, &delayed->node);
 	pthread_cond_broadcast(&plan->changed);
 	lock_drop(&plan->lock, LOCK_FAULT);
 }

@@ -15,6 +15,7 @@
  */
 #pragma once
 
+#include "cache/base/list.h"
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -45,7 +46,7 @@ struct fault_rule {
 
 /* Something put off; embedded in or allocated by whoever puts it off. */
 struct fault_delayed {
-	struct fault_delayed *next;
+	struct list_node node;
 	uint64_t due_ns;
 	void (*run)(struct fault_delayed *delayed);
 };
@@ -55,7 +56,7 @@ struct fault_plan {
 	unsigned rule_count;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	struct fault_delayed *delayed;
+	struct list delayed;
 	bool released; /* nothing hangs any more */
 	bool stopping;
 	pthread_t thread;

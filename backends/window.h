@@ -16,6 +16,7 @@
 #include "backends/detect.h"
 #include "backends/engine.h"
 #include "backends/node.h"
+#include "cache/base/list.h"
 #include <stdatomic.h>
 
 struct backend_request;
@@ -30,7 +31,7 @@ struct window_host {
 	size_t readahead;
 	unsigned depth;
 	pthread_mutex_t lock; /* of what follows; taken after a window's own */
-	struct window *first;
+	struct list windows;
 	unsigned active; /* windows whose readers are about, for the fair share of memory */
 	uint64_t reclaimed_ns;
 	/* Goes on with a request that had waited for a chunk; no lock is held. */

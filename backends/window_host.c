@@ -23,11 +23,7 @@ void window_host_deinit(struct window_host *host)
 void window_host_add(struct window_host *host, struct window *window)
 {
 	lock_take(&host->lock, LOCK_HOST);
-	window->host_next = host->first;
-	window->host_link = &host->first;
-	if (window->host_next)
-		window->host_next->host_link = &window->host_next;
-	host->first = window;
+	list_push_first(&host->windows, &window->node_in_host);
 	lock_drop(&host->lock, LOCK_HOST);
 }
 
@@ -43,9 +39,7 @@ void window_host_remove(struct window_host *host, struct window *window)
 {
 	lock_take(&host->lock, LOCK_HOST);
 	window_host_set_active(host, window, false);
-	*window->host_link = window->host_next;
-	if (window->host_next)
-		window->host_next->host_link = window->host_link;
+	list_remove(&host->windows, &window->node_in_host);
 	lock_drop(&host->lock, LOCK_HOST);
 }
 
@@ -55,11 +49,12 @@ void window_reclaim(struct window *window)
 {
 	struct window_host *host = window->host;
 	uint64_t now = clock_coarse_ns();
+	struct window *other;
 
 	lock_take(&host->lock, LOCK_HOST);
 	if (now - host->reclaimed_ns >= RECLAIM_NS) {
 		host->reclaimed_ns = now;
-		for (struct window *other = host->first; other; other = other->host_next) {
+		list_for_each (other, &host->windows, node_in_host) {
 			if (other == window || !other->active ||
 				!lock_take_if_free(&other->lock, LOCK_WINDOW))
 				continue;

@@ -40,9 +40,9 @@ struct window {
 	struct window_host *host;
 	int fd;
 	struct node *node;
-	struct window *host_next, **host_link; /* in the host's list, under its lock */
-	bool active;                           /* counted there */
-	uint64_t used_ns;                      /* when the reader came last */
+	struct list_node node_in_host; /* under the host's lock */
+	bool active;                   /* counted there */
+	uint64_t used_ns;              /* when the reader came last */
 	size_t align;
 	bool local; /* else a stamp may be one of a server's a while ago */
 	pthread_mutex_t lock;

@@ -8,13 +8,16 @@
 
 /* The host's lock must be held when you call any of the functions below this line, up to the next one. */
 
-/* The next window on the file after this one that could be locked, and now is; NULL at the end. */
-static struct window *next_locked(const struct window *window, struct window *from)
+/* The first window on the file from this node of the host's list on that could be locked, and now is; NULL at
+ * the end. */
+static struct window *next_locked(const struct window *window, struct list_node *from)
 {
-	for (; from; from = from->host_next) {
-		if (from != window && from->node == window->node &&
-			lock_take_if_free(&from->lock, LOCK_WINDOW))
-			return from;
+	for (; from; from = from->next) {
+		struct window *other = list_entry(from, struct window, node_in_host);
+
+		if (other != window && other->node == window->node &&
+			lock_take_if_free(&other->lock, LOCK_WINDOW))
+			return other;
 	}
 	return NULL;
 }
@@ -22,7 +25,7 @@ static struct window *next_locked(const struct window *window, struct window *fr
 /* The chunk that covers the offset, with its window locked; or NULL. */
 static struct chunk *find_elsewhere(const struct window *window, off_t offset)
 {
-	struct window *other = next_locked(window, window->host->first);
+	struct window *other = next_locked(window, window->host->windows.first);
 
 	while (other) {
 		struct chunk *chunk = window_find(other, offset);
@@ -30,7 +33,7 @@ static struct chunk *find_elsewhere(const struct window *window, off_t offset)
 		if (chunk)
 			return chunk;
 		lock_drop(&other->lock, LOCK_WINDOW);
-		other = next_locked(window, other->host_next);
+		other = next_locked(window, other->node_in_host.next);
 	}
 	return NULL;
 }

@@ -60,23 +60,15 @@ void handle_register(struct server *server, struct handle *handle)
 	struct handle_list *list = &server->handles;
 
 	lock_take(&list->lock, LOCK_HANDLES);
-	handle->next = list->first;
-	handle->link = &list->first;
-	if (handle->next)
-		handle->next->link = &handle->next;
-	list->first = handle;
+	list_push_first(&list->open, &handle->node);
 	lock_drop(&list->lock, LOCK_HANDLES);
 }
 
 static void unregister(struct server *server, struct handle *handle)
 {
 	lock_take(&server->handles.lock, LOCK_HANDLES);
-	if (handle->link) {
-		*handle->link = handle->next;
-		if (handle->next)
-			handle->next->link = handle->link;
-		handle->link = NULL;
-	}
+	if (list_has(&server->handles.open, &handle->node))
+		list_remove(&server->handles.open, &handle->node);
 	lock_drop(&server->handles.lock, LOCK_HANDLES);
 }
 
@@ -85,7 +77,7 @@ bool handle_is_executed(struct server *server, const struct inode *inode)
 	const struct handle *handle;
 
 	lock_take(&server->handles.lock, LOCK_HANDLES);
-	for (handle = server->handles.first; handle; handle = handle->next)
+	list_for_each (handle, &server->handles.open, node)
 		if (handle->executes && handle->inode == inode)
 			break;
 	lock_drop(&server->handles.lock, LOCK_HANDLES);

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "cache/base/list.h"
 #include "cache/policy/classify.h"
 
 struct backend_file;
@@ -23,21 +24,21 @@ struct handle {
 	_Atomic off_t passed_to; /* a copy from here on goes on as the one before, see ops_copy.c */
 	int open_flags;          /* access mode, O_SYNC, O_DSYNC, O_APPEND */
 	enum lane lane;
-	uint16_t sync_told;          /* of failed write-backs of the copy, see copy_sync_mapping() */
-	atomic_uint holders;         /* besides the one who opened it */
-	bool random_buffered;        /* small reads out of order go through the page cache */
-	bool closes_quietly;         /* only the last close is announced */
-	_Atomic int64_t flushed_ns;  /* the last FLUSH of a file that has been locked */
-	bool through_cache;          /* of lane direct only because the daemon is to write */
-	bool privileged_bits;        /* set-uid or set-gid when it was opened */
-	bool executes;               /* the kernel's own, of a program for as long as it runs */
-	struct handle *next, **link; /* in the list of all */
+	uint16_t sync_told;         /* of failed write-backs of the copy, see copy_sync_mapping() */
+	atomic_uint holders;        /* besides the one who opened it */
+	bool random_buffered;       /* small reads out of order go through the page cache */
+	bool closes_quietly;        /* only the last close is announced */
+	_Atomic int64_t flushed_ns; /* the last FLUSH of a file that has been locked */
+	bool through_cache;         /* of lane direct only because the daemon is to write */
+	bool privileged_bits;       /* set-uid or set-gid when it was opened */
+	bool executes;              /* the kernel's own, of a program for as long as it runs */
+	struct list_node node;      /* in the list of all */
 };
 
 /* All open files of a mount, so that those still open at its end are closed. */
 struct handle_list {
 	pthread_mutex_t lock;
-	struct handle *first;
+	struct list open;
 };
 
 /* handle: made by the caller with calloc(); freed by handle_free(). */

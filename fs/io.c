@@ -22,7 +22,7 @@
 struct io_pool {
 	pthread_mutex_t lock;
 	pthread_cond_t landed;
-	struct io *idle, *in_flight;
+	struct list idle, in_flight;
 	unsigned idle_count, begun_count;
 } __attribute__((aligned(64)));
 
@@ -53,9 +53,9 @@ struct io *io_get(fuse_req_t req, struct handle *handle)
 	struct io *io;
 
 	lock_take(&pool->lock, LOCK_IO);
-	io = pool->idle;
+	io = list_entry(pool->idle.first, struct io, node);
 	if (io) {
-		pool->idle = io->next;
+		list_remove(&pool->idle, &io->node);
 		pool->idle_count--;
 	}
 	lock_drop(&pool->lock, LOCK_IO);
@@ -94,8 +94,7 @@ void io_put(struct io *io)
 	if (io->begun)
 		has_landed(pool);
 	if (pool->idle_count < idle_max) {
-		io->next = pool->idle;
-		pool->idle = io;
+		list_push_first(&pool->idle, &io->node);
 		pool->idle_count++;
 		io = NULL;
 	}
@@ -107,10 +106,10 @@ void io_put(struct io *io)
 void io_drain(void)
 {
 	for (struct io_pool *pool = pools; pool < pools + POOLS; pool++) {
-		while (pool->idle) {
-			struct io *io = pool->idle;
+		struct io *io;
 
-			pool->idle = io->next;
+		while ((io = list_entry(pool->idle.first, struct io, node))) {
+			list_remove(&pool->idle, &io->node);
 			io_free(io);
 		}
 		pool->idle_count = 0;
@@ -139,11 +138,7 @@ void io_begin(struct io *io)
 	io->begun = true;
 	lock_take(&pool->lock, LOCK_IO);
 	pool->begun_count++;
-	io->next = pool->in_flight;
-	io->link = &pool->in_flight;
-	if (io->next)
-		io->next->link = &io->next;
-	pool->in_flight = io;
+	list_push_first(&pool->in_flight, &io->node);
 	lock_drop(&pool->lock, LOCK_IO);
 }
 
@@ -152,9 +147,7 @@ bool io_finish(struct io *io)
 	bool given_up;
 
 	lock_take(&io->pool->lock, LOCK_IO);
-	*io->link = io->next;
-	if (io->next)
-		io->next->link = io->link;
+	list_remove(&io->pool->in_flight, &io->node);
 	given_up = io->given_up;
 	lock_drop(&io->pool->lock, LOCK_IO);
 	if (given_up) {
@@ -241,10 +234,13 @@ static bool is_overdue(const struct io *io, uint64_t now_ns)
 static unsigned overdue_readers(const struct io_pool *pool, pid_t pids[LOOKED_AT], unsigned count)
 {
 	uint64_t now_ns = clock_coarse_ns();
+	struct io *io;
 
-	for (struct io *io = pool->in_flight; io && count < LOOKED_AT; io = io->next) {
+	list_for_each (io, &pool->in_flight, node) {
 		unsigned i = 0;
 
+		if (count == LOOKED_AT)
+			break;
 		if (!is_overdue(io, now_ns))
 			continue;
 		while (i < count && pids[i] != io->pid)
@@ -259,8 +255,9 @@ static unsigned overdue_readers(const struct io_pool *pool, pid_t pids[LOOKED_AT
 static fuse_req_t give_up_one(struct io_pool *pool, pid_t pid)
 {
 	uint64_t now_ns = clock_coarse_ns();
+	struct io *io;
 
-	for (struct io *io = pool->in_flight; io; io = io->next) {
+	list_for_each (io, &pool->in_flight, node) {
 		if (io->pid != pid || !is_overdue(io, now_ns))
 			continue;
 		/* a buffer of our own may be written to for as long as it takes */

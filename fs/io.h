@@ -11,6 +11,7 @@
 #include <fuse_lowlevel.h>
 
 #include "backends/backend.h"
+#include "cache/base/list.h"
 #include "fs/payload.h"
 #include "fs/server.h"
 
@@ -28,8 +29,8 @@ struct io {
 	pid_t pid;              /* who waits */
 	uint64_t began_ns;
 	bool begun, is_read;
-	bool given_up; /* answered already */
-	struct io *next, **link;
+	bool given_up;         /* answered already */
+	struct list_node node; /* in the pool's list: idle or in flight */
 };
 
 /* Before the first: how many buffers are kept for later requests follows the memory there is, in bytes. */

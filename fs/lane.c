@@ -475,6 +475,6 @@ void lane_release(struct server *server, struct handle *handle)
 
 void lane_release_all(struct server *server)
 {
-	while (server->handles.first)
-		lane_release(server, server->handles.first);
+	while (server->handles.open.first)
+		lane_release(server, list_entry(server->handles.open.first, struct handle, node));
 }

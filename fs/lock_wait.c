@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "cache/base/clock.h"
+#include "cache/base/list.h"
 #include "cache/base/lock_order.h"
 #include "cache/base/log.h"
 #include "fs/io.h"
@@ -31,8 +32,9 @@ struct waiter {
 	_Atomic unsigned *count; /* of waiters, which includes it */
 	atomic_bool interrupted;
 	int result;
-	pthread_t thread; /* runs while the waiter is in the list */
-	struct waiter *next, **link;
+	pthread_t thread;
+	bool has_thread;       /* which still waits for the lock */
+	struct list_node node; /* in waiters, then in done */
 };
 
 struct lock_waiting {
@@ -41,7 +43,7 @@ struct lock_waiting {
 	_Atomic unsigned dev_count;
 	pthread_mutex_t lock; /* for what follows */
 	pthread_cond_t work;
-	struct waiter *waiters, *done;
+	struct list waiters, done;
 	unsigned count;
 	bool interrupts; /* an interrupted waiter has not left yet */
 	bool ending;
@@ -52,7 +54,7 @@ struct lock_waiting {
 static void interrupt(struct waiter *waiter)
 {
 	atomic_store(&waiter->interrupted, true);
-	if (!waiter->link)
+	if (!waiter->has_thread)
 		return; /* has no thread yet, or left already */
 	waiter->waiting->interrupts = true;
 	pthread_kill(waiter->thread, WAKE_SIGNAL);
@@ -61,14 +63,18 @@ static void interrupt(struct waiter *waiter)
 
 static void interrupt_all(struct lock_waiting *waiting)
 {
-	for (struct waiter *waiter = waiting->waiters; waiter; waiter = waiter->next)
+	struct waiter *waiter;
+
+	list_for_each (waiter, &waiting->waiters, node)
 		interrupt(waiter);
 }
 
 static void interrupt_again(struct lock_waiting *waiting)
 {
+	struct waiter *waiter;
+
 	waiting->interrupts = false;
-	for (struct waiter *waiter = waiting->waiters; waiter; waiter = waiter->next)
+	list_for_each (waiter, &waiting->waiters, node)
 		if (atomic_load(&waiter->interrupted))
 			interrupt(waiter);
 }
@@ -76,27 +82,24 @@ static void interrupt_again(struct lock_waiting *waiting)
 /* The kernel may lose an interrupt over io_uring; a killed process must not wait for ever. */
 static void interrupt_killed(struct lock_waiting *waiting)
 {
-	for (struct waiter *waiter = waiting->waiters; waiter; waiter = waiter->next)
+	struct waiter *waiter;
+
+	list_for_each (waiter, &waiting->waiters, node)
 		if (waiter->is_uring && !atomic_load(&waiter->interrupted) && caller_is_killed(waiter->tid))
 			interrupt(waiter);
 }
 
 static void link_waiter(struct lock_waiting *waiting, struct waiter *waiter)
 {
-	waiter->next = waiting->waiters;
-	waiter->link = &waiting->waiters;
-	if (waiter->next)
-		waiter->next->link = &waiter->next;
-	waiting->waiters = waiter;
+	list_push_first(&waiting->waiters, &waiter->node);
+	waiter->has_thread = true;
 	waiting->count++;
 }
 
 static void unlink_waiter(struct lock_waiting *waiting, struct waiter *waiter)
 {
-	*waiter->link = waiter->next;
-	if (waiter->next)
-		waiter->next->link = waiter->link;
-	waiter->link = NULL;
+	list_remove(&waiting->waiters, &waiter->node);
+	waiter->has_thread = false;
 	waiting->count--;
 }
 
@@ -112,8 +115,7 @@ static void *wait_in_thread(void *arg)
 					 : lock_settle(locks, &waiter->wish);
 	lock_take(&waiting->lock, LOCK_WAITERS);
 	unlink_waiter(waiting, waiter);
-	waiter->next = waiting->done;
-	waiting->done = waiter;
+	list_push_first(&waiting->done, &waiter->node);
 	pthread_cond_signal(&waiting->work);
 	lock_drop(&waiting->lock, LOCK_WAITERS);
 	return NULL;
@@ -152,10 +154,10 @@ static void answer(struct waiter *waiter)
 /* Releases the lock while it replies. */
 static void answer_all(struct lock_waiting *waiting)
 {
-	while (waiting->done) {
-		struct waiter *waiter = waiting->done;
+	struct waiter *waiter;
 
-		waiting->done = waiter->next;
+	while ((waiter = list_entry(waiting->done.first, struct waiter, node))) {
+		list_remove(&waiting->done, &waiter->node);
 		lock_drop(&waiting->lock, LOCK_WAITERS);
 		answer(waiter);
 		lock_take(&waiting->lock, LOCK_WAITERS);
@@ -184,11 +186,11 @@ static void *answer_in_thread(void *arg)
 	struct lock_waiting *waiting = arg;
 
 	lock_take(&waiting->lock, LOCK_WAITERS);
-	for (unsigned round = 1; !waiting->ending || waiting->count || waiting->done; round++) {
+	for (unsigned round = 1; !waiting->ending || waiting->count || waiting->done.first; round++) {
 		answer_all(waiting);
 		if (waiting->count)
 			look_after(waiting, round);
-		else if (!waiting->ending && !waiting->done)
+		else if (!waiting->ending && !waiting->done.first)
 			pthread_cond_wait(&waiting->work, &waiting->lock);
 	}
 	lock_drop(&waiting->lock, LOCK_WAITERS);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cache/base/list.h"
 #include "cache/base/lock_order.h"
 #include "fs/control/control.h"
 #include "fs/ops.h"
@@ -17,7 +18,7 @@
 
 /* An open directory. */
 struct dir {
-	struct dir *next_open, **link; /* in the list of all */
+	struct list_node node; /* in the list of all */
 	int fd;
 	pthread_mutex_t lock; /* for all below: a descriptor has one position */
 	off_t next;           /* the offset behind the last entry given out */
@@ -28,7 +29,7 @@ struct dir {
 /* The kernel does not release what is open when the mount ends. */
 static struct {
 	pthread_mutex_t lock;
-	struct dir *first;
+	struct list list;
 } open_dirs = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static struct dir *dir_of(const struct fuse_file_info *info)
@@ -44,20 +45,14 @@ int dir_fd(const struct fuse_file_info *info)
 static void dir_register(struct dir *dir)
 {
 	lock_take(&open_dirs.lock, LOCK_DIRECTORIES);
-	dir->next_open = open_dirs.first;
-	dir->link = &open_dirs.first;
-	if (dir->next_open)
-		dir->next_open->link = &dir->next_open;
-	open_dirs.first = dir;
+	list_push_first(&open_dirs.list, &dir->node);
 	lock_drop(&open_dirs.lock, LOCK_DIRECTORIES);
 }
 
 static void dir_free(struct dir *dir)
 {
 	lock_take(&open_dirs.lock, LOCK_DIRECTORIES);
-	*dir->link = dir->next_open;
-	if (dir->next_open)
-		dir->next_open->link = dir->link;
+	list_remove(&open_dirs.list, &dir->node);
 	lock_drop(&open_dirs.lock, LOCK_DIRECTORIES);
 	close(dir->fd);
 	pthread_mutex_destroy(&dir->lock);
@@ -66,8 +61,8 @@ static void dir_free(struct dir *dir)
 
 void dir_free_all(void)
 {
-	while (open_dirs.first)
-		dir_free(open_dirs.first);
+	while (open_dirs.list.first)
+		dir_free(list_entry(open_dirs.list.first, struct dir, node));
 }
 
 void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
