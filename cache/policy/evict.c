@@ -295,18 +295,20 @@ const char *evict_check(const struct evict *e)
 const char *evict_queue_check(
 	const struct evict_queue *q, enum evict_where where, uint64_t *count, uint64_t *charged)
 {
-	const struct evict_entry *older = NULL;
+	const struct list_node *older = NULL;
+	const struct evict_entry *entry;
 	uint64_t n = 0, bytes = 0;
 
-	for (const struct evict_entry *entry = q->oldest; entry; older = entry, entry = entry->newer) {
-		if (entry->older != older)
+	list_for_each (entry, &q->entries, node) {
+		if (entry->node.prev != older)
 			return "a queue's links don't agree in both directions";
 		if (entry->where != where)
 			return "an entry is in another queue than it says";
+		older = &entry->node;
 		n++;
 		bytes += entry->charge;
 	}
-	if (older != q->newest)
+	if (older != q->entries.last)
 		return "a queue's newest entry is not its last";
 	if (n != q->count || bytes != q->charged)
 		return "a queue's sums are wrong";

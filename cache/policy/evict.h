@@ -26,6 +26,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cache/base/list.h"
+
 struct evict;
 
 enum evict_where { EVICT_OUT, EVICT_PARKED, EVICT_MAIN, EVICT_SMALL };
@@ -36,16 +38,16 @@ enum evict_where { EVICT_OUT, EVICT_PARKED, EVICT_MAIN, EVICT_SMALL };
  * else belongs to the policy. A zeroed entry is a valid entry outside the cache.
  */
 struct evict_entry {
-	struct evict_entry *older, *newer; /* neighbours in a queue */
-	uint64_t id;                       /* hash of identity and version: the ghost list's key */
-	uint64_t size;                     /* bytes of the file */
-	uint64_t charge;                   /* bytes against the budget */
-	double rank;                       /* H of the GreedyDual policies */
-	uint32_t slot;                     /* place in a heap, or number of a queue */
-	uint16_t freq;                     /* uses counted so far */
-	_Atomic uint8_t used;              /* 1: used since the policy last looked */
-	uint8_t where : 4;                 /* enum evict_where */
-	int8_t priority : 4; /* set by the host: -1, 0, 1; s3gd and gdsf weigh it, others don't */
+	struct list_node node; /* in a queue, the oldest first */
+	uint64_t id;           /* hash of identity and version: the ghost list's key */
+	uint64_t size;         /* bytes of the file */
+	uint64_t charge;       /* bytes against the budget */
+	double rank;           /* H of the GreedyDual policies */
+	uint32_t slot;         /* place in a heap, or number of a queue */
+	uint16_t freq;         /* uses counted so far */
+	_Atomic uint8_t used;  /* 1: used since the policy last looked */
+	uint8_t where : 4;     /* enum evict_where */
+	int8_t priority : 4;   /* set by the host: -1, 0, 1; s3gd and gdsf weigh it, others don't */
 };
 
 /* An eviction looks at no more than this many objects that were used, and then takes the next that it may. */

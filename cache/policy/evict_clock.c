@@ -47,7 +47,7 @@ static struct evict_entry *clock_pick(struct evict *e)
 {
 	struct evict_entry *entry;
 
-	while ((entry = queue_of(e)->oldest)) {
+	while ((entry = evict_queue_oldest(queue_of(e)))) {
 		enum evict_verdict verdict = evict_judge(e, entry);
 
 		if (verdict == EVICT_ENOUGH)

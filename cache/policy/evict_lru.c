@@ -55,7 +55,7 @@ static struct evict_entry *lru_pick(struct evict *e)
 {
 	struct evict_entry *entry;
 
-	while ((entry = lru_of(e)->queue.oldest)) {
+	while ((entry = evict_queue_oldest(&lru_of(e)->queue))) {
 		switch (evict_judge(e, entry)) {
 		case EVICT_TAKEN:
 			lru_remove(e, entry);

@@ -76,37 +76,36 @@ static inline double evict_weighed(const struct evict_entry *entry, double weigh
 /* Marks an entry that left its queue as parked. */
 void evict_park(struct evict *e, struct evict_entry *entry);
 
-/* A doubly linked FIFO: new entries at the newest end. */
+/* A FIFO: new entries at the newest end. */
 struct evict_queue {
-	struct evict_entry *oldest, *newest;
+	struct list entries; /* the oldest first */
 	uint64_t count, charged;
 };
 
 static inline void evict_queue_push(struct evict_queue *q, struct evict_entry *entry)
 {
-	entry->newer = NULL;
-	entry->older = q->newest;
-	if (q->newest)
-		q->newest->newer = entry;
-	else
-		q->oldest = entry;
-	q->newest = entry;
+	list_push_last(&q->entries, &entry->node);
 	q->count++;
 	q->charged += entry->charge;
 }
 
 static inline void evict_queue_unlink(struct evict_queue *q, struct evict_entry *entry)
 {
-	if (entry->older)
-		entry->older->newer = entry->newer;
-	else
-		q->oldest = entry->newer;
-	if (entry->newer)
-		entry->newer->older = entry->older;
-	else
-		q->newest = entry->older;
+	list_remove(&q->entries, &entry->node);
 	q->count--;
 	q->charged -= entry->charge;
+}
+
+/* NULL where the queue is empty. */
+static inline struct evict_entry *evict_queue_oldest(const struct evict_queue *q)
+{
+	return list_entry(q->entries.first, struct evict_entry, node);
+}
+
+/* The next in its queue; NULL for the newest. */
+static inline struct evict_entry *evict_newer(const struct evict_entry *entry)
+{
+	return list_entry(entry->node.next, struct evict_entry, node);
 }
 
 /* NULL or what is wrong with the links, the sums, or an entry whose where is not the given one. */

@@ -56,10 +56,9 @@ static struct evict_entry *next_judged(const struct evict *e)
 	const struct s3fifo *s = s3fifo_of(e);
 	unsigned permille = e->options.small_permille ? e->options.small_permille : SMALL_PERMILLE;
 	uint64_t share = e->options.budget / 1000 * permille;
+	struct evict_entry *small = evict_queue_oldest(&s->small), *main = evict_queue_oldest(&s->main);
 
-	if (s->small.oldest && (s->small.charged > share || !s->main.oldest))
-		return s->small.oldest;
-	return s->main.oldest;
+	return small && (s->small.charged > share || !main) ? small : main;
 }
 
 static struct evict_entry *s3fifo_pick(struct evict *e)

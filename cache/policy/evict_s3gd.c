@@ -51,7 +51,7 @@ static struct s3gd *s3gd_of(const struct evict *e)
  */
 static void set_head(struct s3gd *s, unsigned k)
 {
-	const struct evict_entry *head = s->queues[k].oldest;
+	const struct evict_entry *head = evict_queue_oldest(&s->queues[k]);
 	struct match winner = {head ? head->rank : DBL_MAX, k};
 
 	for (unsigned node = QUEUE_COUNT + k; node > 0; node /= 2) {
@@ -119,13 +119,13 @@ static void push_main(struct evict *e, struct evict_entry *entry, double share)
 	entry->where = EVICT_MAIN;
 	evict_queue_push(&s->queues[entry->slot], entry);
 	s->main_charged += entry->charge;
-	if (!entry->older)
+	if (!entry->node.prev)
 		set_head(s, entry->slot);
 }
 
 static void unlink_main(struct s3gd *s, struct evict_entry *entry)
 {
-	bool was_head = !entry->older;
+	bool was_head = !entry->node.prev;
 
 	evict_queue_unlink(&s->queues[entry->slot], entry);
 	s->main_charged -= entry->charge;
@@ -155,7 +155,7 @@ static void overflow_small(struct evict *e)
 	struct evict_entry *entry;
 
 	for (int i = 0; i < OVERFLOW_MAX && s->small.charged > small_share(e); i++) {
-		entry = s->small.oldest;
+		entry = evict_queue_oldest(&s->small);
 		if (!entry)
 			return;
 		evict_queue_unlink(&s->small, entry);
@@ -200,15 +200,16 @@ static void s3gd_resize(struct evict *e, struct evict_entry *entry, uint64_t siz
 
 static struct evict_entry *least_of_main(const struct s3gd *s)
 {
-	return s->queues[s->matches[1].queue].oldest;
+	return evict_queue_oldest(&s->queues[s->matches[1].queue]);
 }
 
 static struct evict_entry *next_judged(const struct evict *e)
 {
 	const struct s3gd *s = s3gd_of(e);
 	struct evict_entry *least = least_of_main(s);
+	struct evict_entry *small = evict_queue_oldest(&s->small);
 
-	return s->small.oldest && (s->small.charged > small_share(e) || !least) ? s->small.oldest : least;
+	return small && (s->small.charged > small_share(e) || !least) ? small : least;
 }
 
 static void second_chance(struct evict *e, struct evict_entry *entry, bool was_main)
@@ -235,7 +236,7 @@ static void fetch_next(struct evict *e)
 	if (!next)
 		return;
 	evict_prefetch(e, next->id);
-	__builtin_prefetch(next->newer, 1);
+	__builtin_prefetch(evict_newer(next), 1);
 }
 
 static struct evict_entry *s3gd_pick(struct evict *e)
@@ -266,15 +267,17 @@ static struct evict_entry *s3gd_pick(struct evict *e)
 static const char *check_queue(const struct s3gd *s, unsigned k, uint64_t *count, uint64_t *charged)
 {
 	const struct evict_queue *q = &s->queues[k];
+	const struct evict_entry *oldest = evict_queue_oldest(q), *entry, *newer;
 
-	if ((q->oldest ? q->oldest->rank : DBL_MAX) != s->matches[QUEUE_COUNT + k].rank)
+	if ((oldest ? oldest->rank : DBL_MAX) != s->matches[QUEUE_COUNT + k].rank)
 		return "s3gd's noted rank of a queue's head is not the head's";
-	if (q->oldest && q->oldest->rank < s->matches[1].rank)
+	if (oldest && oldest->rank < s->matches[1].rank)
 		return "s3gd's tree of matches does not name the queue with the least rank";
-	for (const struct evict_entry *entry = q->oldest; entry; entry = entry->newer) {
+	list_for_each (entry, &q->entries, node) {
+		newer = evict_newer(entry);
 		if (entry->slot != k)
 			return "an entry is in another of s3gd's queues than it says";
-		if (entry->newer && entry->newer->rank < entry->rank)
+		if (newer && newer->rank < entry->rank)
 			return "the rank falls along one of s3gd's queues";
 	}
 	return evict_queue_check(q, EVICT_MAIN, count, charged);

@@ -35,7 +35,7 @@ static void sieve_remove(struct evict *e, struct evict_entry *entry)
 	struct sieve *s = sieve_of(e);
 
 	if (s->hand == entry)
-		s->hand = entry->newer;
+		s->hand = evict_newer(entry);
 	evict_queue_unlink(&s->queue, entry);
 }
 
@@ -55,14 +55,14 @@ static struct evict_entry *sieve_pick(struct evict *e)
 	struct sieve *s = sieve_of(e);
 	struct evict_entry *entry;
 
-	while ((entry = s->hand ? s->hand : s->queue.oldest)) {
+	while ((entry = s->hand ? s->hand : evict_queue_oldest(&s->queue))) {
 		switch (evict_judge(e, entry)) {
 		case EVICT_TAKEN:
 			s->hand = entry;
 			sieve_remove(e, entry);
 			return entry;
 		case EVICT_USED:
-			s->hand = entry->newer;
+			s->hand = evict_newer(entry);
 			break;
 		case EVICT_HELD:
 			s->hand = entry;
@@ -79,10 +79,10 @@ static struct evict_entry *sieve_pick(struct evict *e)
 static const char *sieve_check(const struct evict *e, uint64_t *count, uint64_t *charged)
 {
 	const struct sieve *s = sieve_of(e);
-	const struct evict_entry *entry = s->queue.oldest;
+	const struct evict_entry *entry = evict_queue_oldest(&s->queue);
 
 	while (s->hand && entry && entry != s->hand)
-		entry = entry->newer;
+		entry = evict_newer(entry);
 	if (s->hand && !entry)
 		return "sieve's hand points outside its queue";
 	return evict_queue_check(&s->queue, EVICT_MAIN, count, charged);
