@@ -21,11 +21,6 @@ void backend_free(struct backend *backend)
 		backend->impl->free(backend);
 }
 
-const char *backend_name(const struct backend *backend)
-{
-	return backend->impl->name;
-}
-
 const char *backend_engine_name(const struct backend *backend)
 {
 	return backend->impl->engine_name(backend);

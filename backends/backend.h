@@ -61,6 +61,9 @@ enum backend_open_flags {
 	BACKEND_RANDOM_BUFFERED = 1 << 0,
 	/* fd is O_SYNC or O_DSYNC: each write waits for the disk, so none is made in the caller's thread. */
 	BACKEND_WRITES_WAIT = 1 << 1,
+	/* Everything goes through the page cache and stays there as the kernel likes: nothing goes around it,
+	   is read ahead here or dropped behind. */
+	BACKEND_BUFFERED = 1 << 2,
 };
 
 struct backend_open {
@@ -106,21 +109,20 @@ enum backend_pattern {
 /* Fills in the defaults. */
 void backend_settings_init(struct backend_settings *settings);
 
-/* O_DIRECT where the file system has it, else as the buffered backend with drop-behind. 0 or -errno. */
-int backend_direct_new(const struct backend_settings *settings, struct backend **out);
-
-/* Through the page cache. 0 or -errno. */
-int backend_buffered_new(const struct backend_settings *settings, struct backend **out);
+/* 0 and *out, for backend_free(), or -errno. */
+int backend_new(const struct backend_settings *settings, struct backend **out);
 
 /* Waits for what is in flight; every file must be closed. NULL is fine. */
 void backend_free(struct backend *backend);
 
-const char *backend_name(const struct backend *backend);
-
-/* A line such as "direct, io_uring" for the start-up message. */
+/* "io_uring" or "threads", for the start-up message. */
 const char *backend_engine_name(const struct backend *backend);
 
-/* 0 and *file, which the caller closes, or -errno. Makes few system calls and does not wait for the disk. */
+/*
+ * 0 and *file, which the caller closes, or -errno. Makes few system calls and does not wait for the disk.
+ * The file is read and written around the page cache where its file system has O_DIRECT; else through it, and
+ * what streams leave there is dropped behind them.
+ */
 int backend_open(struct backend *backend, const struct backend_open *how, struct backend_file **file);
 
 /* Every request on the file must be done. Read-ahead still in flight ends by itself. NULL is fine. */

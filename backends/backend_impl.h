@@ -11,7 +11,6 @@
 struct fault_plan;
 
 struct backend_impl {
-	const char *name;
 	int (*open)(struct backend *backend, const struct backend_open *how, struct backend_file **file);
 	void (*close)(struct backend_file *file);
 	void (*read)(struct backend_request *request);

@@ -1,5 +1,5 @@
 /*
- * direct - the backend of the direct lane, and the buffered backend, which is the same without O_DIRECT.
+ * direct - the backend.
  */
 #include "backends/direct.h"
 #include "backends/engine_impl.h"
@@ -125,7 +125,7 @@ static int direct_open(struct backend *backend, const struct backend_open *how, 
 	file->direct_fd = -1;
 	file->sync_fd = -1;
 	pthread_mutex_init(&file->lock, NULL);
-	if (direct->page_cached)
+	if (how->flags & BACKEND_BUFFERED)
 		file->direct_refused = true;
 	else if (!file->facts.direct && !file->volume->in_memory)
 		file_refuse(file, EOPNOTSUPP);
@@ -201,22 +201,6 @@ static void direct_free(struct backend *backend)
 }
 
 static const struct backend_impl direct_impl = {
-	.name = "direct",
-	.open = direct_open,
-	.close = direct_close,
-	.read = direct_read,
-	.write = direct_write,
-	.wrote = direct_wrote,
-	.file_changed = direct_file_changed,
-	.changed = direct_changed,
-	.pattern = direct_pattern,
-	.engine_name = direct_engine_name,
-	.stats = direct_stats,
-	.free = direct_free,
-};
-
-static const struct backend_impl buffered_impl = {
-	.name = "buffered",
 	.open = direct_open,
 	.close = direct_close,
 	.read = direct_read,
@@ -270,16 +254,14 @@ static int direct_new_engine(
 	return r;
 }
 
-static int direct_new(const struct backend_settings *settings, const struct backend_impl *impl,
-	struct fault_plan *plan, struct backend **out)
+static int direct_new(const struct backend_settings *settings, struct fault_plan *plan, struct backend **out)
 {
 	struct direct *direct = calloc(1, sizeof(*direct));
 	int r;
 
 	if (!direct)
 		return -ENOMEM;
-	direct->backend.impl = impl;
-	direct->page_cached = impl == &buffered_impl;
+	direct->backend.impl = &direct_impl;
 	r = direct_new_engine(direct, settings, plan);
 	if (r < 0) {
 		free(direct);
@@ -290,8 +272,7 @@ static int direct_new(const struct backend_settings *settings, const struct back
 	return 0;
 }
 
-static int faulty_new(
-	const struct backend_settings *settings, const struct backend_impl *impl, struct backend **out)
+static int faulty_new(const struct backend_settings *settings, struct backend **out)
 {
 	struct backend *inner = NULL;
 	struct fault_plan *plan;
@@ -303,7 +284,7 @@ static int faulty_new(
 			settings->log(settings->log_context, LOG_ERR, why);
 		return r;
 	}
-	r = direct_new(settings, impl, plan, &inner);
+	r = direct_new(settings, plan, &inner);
 	if (r == 0)
 		r = backend_faulty_wrap(inner, plan, out);
 	if (r < 0) {
@@ -313,20 +294,9 @@ static int faulty_new(
 	return r;
 }
 
-static int plain_or_faulty_new(
-	const struct backend_settings *settings, const struct backend_impl *impl, struct backend **out)
+int backend_new(const struct backend_settings *settings, struct backend **out)
 {
 	if (settings->faults && *settings->faults)
-		return faulty_new(settings, impl, out);
-	return direct_new(settings, impl, NULL, out);
-}
-
-int backend_direct_new(const struct backend_settings *settings, struct backend **out)
-{
-	return plain_or_faulty_new(settings, &direct_impl, out);
-}
-
-int backend_buffered_new(const struct backend_settings *settings, struct backend **out)
-{
-	return plain_or_faulty_new(settings, &buffered_impl, out);
+		return faulty_new(settings, out);
+	return direct_new(settings, NULL, out);
 }

@@ -1,6 +1,6 @@
 /*
- * direct - what the parts of the direct and the buffered backend share: direct.c opens and closes,
- * direct_read.c reads, direct_write.c writes. Included by these only.
+ * direct - what the parts of the backend share: direct.c opens and closes, direct_read.c reads,
+ * direct_write.c writes. Included by these only.
  */
 #pragma once
 
@@ -22,7 +22,6 @@ struct direct {
 	struct window_host windows;
 	struct detect_limits limits;
 	bool faulty_engine; /* for tests: everything goes through the engine, which fails as planned */
-	bool page_cached;   /* the buffered backend: never around the page cache, nothing dropped behind */
 };
 
 struct direct_file {
@@ -31,8 +30,8 @@ struct direct_file {
 	struct volume *volume;
 	struct volume_file facts;
 	struct node *node;
-	int fd; /* the caller's, buffered */
-	unsigned flags;
+	int fd;         /* the caller's, buffered */
+	unsigned flags; /* enum backend_open_flags */
 	int (*reopen)(void *context, int flags);
 	void *context;
 
@@ -44,6 +43,12 @@ struct direct_file {
 	int sync_fd;          /* for write-back without O_DIRECT; -1 before its first use */
 	struct behind behind; /* the stream of writes */
 };
+
+/* Nothing goes around the page cache or is dropped from it. */
+static inline bool direct_file_stays_cached(const struct direct_file *file)
+{
+	return file->volume->in_memory || file->flags & BACKEND_BUFFERED;
+}
 
 static inline struct direct *direct_of(const struct backend_file *file)
 {

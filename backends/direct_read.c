@@ -99,7 +99,7 @@ static void buffered_done(struct engine_op *op, ssize_t result)
 
 	if (result > 0) {
 		backend_count(&file->direct->stats.buffered_bytes, result);
-		if (!file->direct->page_cached && !request->work.buffered)
+		if (!request->work.buffered)
 			file_drop_behind(file, op->offset, op->offset + result);
 	}
 	read_advance(request, op->size, result);
@@ -317,7 +317,7 @@ static void read_in_memory(struct backend_request *request)
 }
 
 /* What is missing comes through the page cache in any case: it need not be asked first what is there. */
-static void read_at_random(struct backend_request *request)
+static void read_through_cache(struct backend_request *request)
 {
 	request->work.buffered = true;
 	if (!read_resident(request))
@@ -343,7 +343,7 @@ static void read_as_streamed(struct backend_request *request)
 	uint64_t cached;
 
 	if (stream.random && file->flags & BACKEND_RANDOM_BUFFERED) {
-		read_at_random(request);
+		read_through_cache(request);
 		return;
 	}
 	cached = resident_pages(file->fd, offset, size);
@@ -374,6 +374,8 @@ void direct_read(struct backend_request *request)
 		read_finish(request, -EINVAL);
 	else if (file->volume->in_memory)
 		read_in_memory(request);
+	else if (file->flags & BACKEND_BUFFERED)
+		read_through_cache(request);
 	else
 		read_as_streamed(request);
 }

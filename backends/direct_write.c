@@ -138,11 +138,6 @@ static void window_settled(struct behind_job *job)
 		(struct backend_request *)((char *)job - offsetof(struct backend_request, work.behind)), 0);
 }
 
-static bool file_stays_cached(const struct direct_file *file)
-{
-	return file->direct->page_cached || file->volume->in_memory;
-}
-
 /* All bytes are written. */
 static void write_complete(struct backend_request *request)
 {
@@ -150,7 +145,7 @@ static void write_complete(struct backend_request *request)
 	struct behind_job *job = &request->work.behind;
 	struct behind_work work;
 
-	if (file_stays_cached(file) || !window_filled(file, request, &work)) {
+	if (direct_file_stays_cached(file) || !window_filled(file, request, &work)) {
 		write_finish(request, 0);
 		return;
 	}
@@ -271,7 +266,7 @@ static int buffered_flags(struct direct_file *file, off_t offset, size_t size)
 {
 	bool stream;
 
-	if (file_stays_cached(file) || !file->volume->uncached)
+	if (direct_file_stays_cached(file) || !file->volume->uncached)
 		return 0;
 	lock_take(&file->lock, LOCK_FILE);
 	stream = offset == file->behind.end;
@@ -317,7 +312,7 @@ static size_t direct_size(const struct backend_request *request)
 	if (align < PAGE)
 		align = PAGE;
 	size = left & ~(align - 1);
-	if (file->volume->in_memory || !size || size < file->direct->settings.write_direct_min ||
+	if (direct_file_stays_cached(file) || !size || size < file->direct->settings.write_direct_min ||
 		offset & (off_t)(align - 1) || buf & (file->facts.memory_align - 1))
 		return 0;
 	if (!file_is_large(file, offset + (off_t)left) || resident_pages(file->fd, offset, size))

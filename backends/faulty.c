@@ -156,7 +156,6 @@ static void faulty_free(struct backend *backend)
 }
 
 static const struct backend_impl faulty_impl = {
-	.name = "faulty",
 	.open = faulty_open,
 	.close = faulty_close,
 	.read = faulty_read,

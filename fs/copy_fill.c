@@ -24,10 +24,10 @@ static ssize_t read_source(void *ctx, void *buf, size_t size, uint64_t offset)
 
 static int reading_begin(struct server *server, struct reading *reading, int fd)
 {
-	const struct backend_open how = {.fd = fd};
+	const struct backend_open how = {.fd = fd, .flags = BACKEND_BUFFERED};
 
 	reading->source = (struct store_source){.read = read_source, .ctx = reading};
-	return backend_open(server->buffered, &how, &reading->file);
+	return backend_open(server->backend, &how, &reading->file);
 }
 
 static void reading_end(struct reading *reading)

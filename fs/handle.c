@@ -33,17 +33,17 @@ int handle_bytes(struct server *server, struct handle *handle, struct backend_fi
 {
 	struct backend_file *file = handle->bytes, *none = NULL;
 	bool direct = handle->lane == LANE_DIRECT && !handle->privileged_bits && !handle->through_cache;
-	struct backend *backend = direct ? server->direct : server->buffered;
 	struct backend_open how = {0};
 	int r;
 
 	if (!file) {
 		how.fd = handle_fd(server, handle);
-		how.flags = (handle->random_buffered ? BACKEND_RANDOM_BUFFERED : 0) |
+		how.flags = (direct ? 0 : BACKEND_BUFFERED) |
+			    (handle->random_buffered ? BACKEND_RANDOM_BUFFERED : 0) |
 			    (handle->open_flags & O_DSYNC ? BACKEND_WRITES_WAIT : 0); /* O_SYNC has it too */
 		if (how.fd < 0)
 			return how.fd;
-		r = backend_open(backend, &how, &file);
+		r = backend_open(server->backend, &how, &file);
 		if (r < 0)
 			return r;
 		if (!atomic_compare_exchange_strong(&handle->bytes, &none, file)) {

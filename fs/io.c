@@ -184,8 +184,8 @@ void io_work_ends(void)
 
 void io_wait_all(struct server *server)
 {
-	if (server->direct)
-		backend_faults_release(server->direct); /* a disk of the tests may hang for ever */
+	if (server->backend)
+		backend_faults_release(server->backend); /* a disk of the tests may hang for ever */
 	for (struct io_pool *pool = pools; pool < pools + POOLS; pool++) {
 		lock_take(&pool->lock, LOCK_IO);
 		while (pool->begun_count)

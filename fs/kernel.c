@@ -158,5 +158,5 @@ void kernel_say_what_was_chosen(struct server *server)
 		 "engine %s",
 		server->uring ? "uring" : "dev", server->passthrough ? "on" : "off",
 		store_name(cache_store(server->cache)), status_store_name(server), size->str, streams->str,
-		backend_engine_name(server->direct));
+		backend_engine_name(server->backend));
 }

@@ -62,7 +62,7 @@ void op_bytes_changed(struct server *server, struct handle *handle)
 	struct statx stx;
 
 	if (tree_statx(server->tree, handle->inode, &stx) == 0)
-		backend_changed(server->direct, makedev(stx.stx_dev_major, stx.stx_dev_minor), stx.stx_ino);
+		backend_changed(server->backend, makedev(stx.stx_dev_major, stx.stx_dev_minor), stx.stx_ino);
 }
 
 bool op_caller_is_in_group(fuse_req_t req, gid_t gid, bool unseen)

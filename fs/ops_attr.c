@@ -219,7 +219,7 @@ static int set_size(const struct attr_change *change, struct handle *handle, con
 		cache_truncate(server->cache, copy, (uint64_t)size);
 	copy_change_end(server, inode, copy, fresh);
 	if (r == 0 && inode->open_count && tree_statx(server->tree, inode, &stx) == 0)
-		backend_changed(server->direct, makedev(stx.stx_dev_major, stx.stx_dev_minor), stx.stx_ino);
+		backend_changed(server->backend, makedev(stx.stx_dev_major, stx.stx_dev_minor), stx.stx_ino);
 	return r;
 }
 

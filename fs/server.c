@@ -98,7 +98,7 @@ static void backend_says(void *context, int priority, const char *line)
 	log_write(priority <= LOG_LEVEL_WARNING ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "%s", line);
 }
 
-static int start_backends(struct server *server)
+static int start_backend(struct server *server)
 {
 	struct backend_settings settings;
 	int r;
@@ -112,9 +112,7 @@ static int start_backends(struct server *server)
 	settings.write_direct_from = (off_t)MIN(server->options.large_min, (uint64_t)INT64_MAX);
 	settings.log = backend_says;
 	settings.faults = g_getenv("SIEVEFS_FAULT"); /* for tests */
-	r = backend_direct_new(&settings, &server->direct);
-	if (r == 0)
-		r = backend_buffered_new(&settings, &server->buffered);
+	r = backend_new(&settings, &server->backend);
 	if (r < 0)
 		log_error("the I/O engine: %s", strerror(-r));
 	return r;
@@ -178,7 +176,7 @@ int server_start(struct server *server, unsigned descriptors)
 	if (r == 0)
 		r = start_cache(server, descriptors);
 	if (r == 0)
-		r = start_backends(server);
+		r = start_backend(server);
 	if (r == 0)
 		r = start_locks(server);
 	return r;
@@ -220,8 +218,7 @@ void server_stop(struct server *server)
 	cache_free(server->cache);
 	tree_free(server->tree);
 	ruling_deinit(&server->ruling);
-	backend_free(server->direct);
-	backend_free(server->buffered);
+	backend_free(server->backend);
 	g_free(server->transport_why);
 	g_free(server->store_why);
 	charged_free(server->charged);

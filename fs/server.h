@@ -28,7 +28,7 @@ struct server {
 	struct classify_limits limits;
 	struct tree *tree;
 	struct cache *cache;
-	struct backend *direct, *buffered; /* bytes that travel through the daemon */
+	struct backend *backend; /* bytes that travel through the daemon */
 	struct fuse_session *session;
 	struct pool *fillers; /* copy files into the cache */
 	struct pool *workers; /* requests that may take long: fsync, copies */

@@ -66,14 +66,14 @@ static int answer_stat(void *context, int argc, char *const *argv, GString *repl
 		{"store_why", server->store_why},
 		{"passthrough_used", server->passthrough ? "on" : "off"},
 		{"handles", tree_has_handles(server->tree) ? "yes" : "no"},
-		{"engine", backend_engine_name(server->direct)},
+		{"engine", backend_engine_name(server->backend)},
 		{"store_memory", status_store_name(server)},
 		{NULL, NULL},
 	};
 	const struct report report = {
 		.options = &server->options,
 		.stats = &server->stats,
-		.direct = backend_stats(server->direct),
+		.direct = backend_stats(server->backend),
 		.facts = facts,
 		.pid = getpid(),
 		.start_time = server->start_time,

@@ -19,7 +19,7 @@ struct report_fact {
 struct report {
 	const struct options *options;
 	const struct stats *stats;
-	const struct backend_stats *direct; /* of the engine behind the lane direct; may be NULL */
+	const struct backend_stats *direct; /* of the backend; may be NULL */
 	const struct report_fact *facts;    /* ended by a row without a name; may be NULL */
 	pid_t pid;                          /* of the daemon, as it knows itself */
 	time_t start_time;

@@ -30,7 +30,7 @@ static void open_file(struct fixture *fixture, const struct backend_settings *se
 {
 	struct backend *backend;
 
-	assert_int_equal(backend_direct_new(settings, &backend), 0);
+	assert_int_equal(backend_new(settings, &backend), 0);
 	fixture_init(fixture, ".", FILE_SIZE);
 	fixture_open(fixture, backend, 0);
 }
@@ -165,7 +165,7 @@ static void a_file_that_refuses_o_direct_is_dropped_behind_its_stream(void **sta
 
 	backend_settings_init(&settings);
 	fixture_init(&fixture, ".", FILE_SIZE);
-	assert_int_equal(backend_direct_new(&settings, &fixture.backend), 0);
+	assert_int_equal(backend_new(&settings, &fixture.backend), 0);
 	how.fd = fixture.fd;
 	how.context = fixture.path;
 	assert_int_equal(backend_open(fixture.backend, &how, &fixture.file), 0);
@@ -417,6 +417,40 @@ static void a_stream_of_small_writes_leaves_the_page_cache_once_it_is_on_the_dis
 	fixture_deinit(&fixture);
 }
 
+static void a_handle_through_the_page_cache_leaves_all_there_beside_one_around_it(void **state)
+{
+	unsigned char *buf = buffer_new(MIB);
+	struct backend_open how = {.flags = BACKEND_BUFFERED};
+	struct backend_settings settings;
+	struct backend_file *buffered;
+	struct fixture fixture;
+
+	backend_settings_init(&settings);
+	settings.write_direct_from = 0;
+	open_file(&fixture, &settings);
+	how.fd = fixture_open_for_writing(&fixture);
+	assert_int_equal(backend_open(fixture.backend, &how, &buffered), 0);
+	for (off_t offset = 0; offset < FILE_SIZE; offset += MIB) {
+		assert_int_equal(read_and_wait(buffered, buf, MIB, offset), MIB);
+		assert_pattern(buf, MIB, offset);
+	}
+	assert_int_equal(write_and_wait(buffered, buf, MIB, FILE_SIZE), MIB);
+	assert_int_equal(COUNTED(&fixture, straight_reads) + COUNTED(&fixture, bounce_reads), 0);
+	assert_int_equal(COUNTED(&fixture, direct_writes), 0);
+	assert_int_equal(COUNTED(&fixture, streams), 0);
+	assert_int_equal(COUNTED(&fixture, dropped_bytes), 0);
+	assert_int_equal(COUNTED(&fixture, fallback_files), 0);
+	assert_int_equal(resident_pages(fixture.fd, 0, FILE_SIZE + MIB), (FILE_SIZE + MIB) / 4096);
+	backend_close(buffered);
+	assert_int_equal(fsync(how.fd), 0);
+	close(how.fd);
+	fixture_drop_cache(&fixture);
+	assert_int_equal(read_and_wait(fixture.file, buf, MIB, 0), MIB);
+	assert_int_equal(COUNTED(&fixture, straight_reads), 1);
+	free(buf);
+	fixture_deinit(&fixture);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -429,6 +463,7 @@ int main(void)
 		cmocka_unit_test(a_change_is_counted_before_it_is_acknowledged),
 		cmocka_unit_test(a_file_opened_anew_on_a_file_system_that_hangs_is_written_elsewhere),
 		cmocka_unit_test(a_write_that_the_device_refuses_goes_through_the_page_cache),
+		cmocka_unit_test(a_handle_through_the_page_cache_leaves_all_there_beside_one_around_it),
 		cmocka_unit_test(a_stream_of_small_writes_leaves_the_page_cache_once_it_is_on_the_disk),
 	};
 

@@ -15,14 +15,14 @@ enum {
 	REQUEST_SIZE = 1 << 20,
 };
 
-static struct backend *backend_new(bool threads_only, bool buffered)
+static struct backend *default_backend(bool threads_only)
 {
 	struct backend_settings settings;
 	struct backend *backend;
 
 	backend_settings_init(&settings);
 	settings.threads_only = threads_only;
-	assert_int_equal((buffered ? backend_buffered_new : backend_direct_new)(&settings, &backend), 0);
+	assert_int_equal(backend_new(&settings, &backend), 0);
 	return backend;
 }
 
@@ -31,7 +31,7 @@ static int cold_file(void **state)
 	static struct fixture fixture;
 
 	fixture_init(&fixture, ".", FILE_SIZE);
-	fixture_open(&fixture, backend_new(false, false), 0);
+	fixture_open(&fixture, default_backend(false), 0);
 	*state = &fixture;
 	return 0;
 }
@@ -41,7 +41,7 @@ static int cold_file_without_uring(void **state)
 	static struct fixture fixture;
 
 	fixture_init(&fixture, ".", FILE_SIZE);
-	fixture_open(&fixture, backend_new(true, false), 0);
+	fixture_open(&fixture, default_backend(true), 0);
 	*state = &fixture;
 	return 0;
 }
@@ -51,7 +51,7 @@ static int cold_file_through_page_cache(void **state)
 	static struct fixture fixture;
 
 	fixture_init(&fixture, ".", FILE_SIZE);
-	fixture_open(&fixture, backend_new(false, true), 0);
+	fixture_open(&fixture, default_backend(false), BACKEND_BUFFERED);
 	*state = &fixture;
 	return 0;
 }
@@ -61,7 +61,7 @@ static int file_in_tmpfs(void **state)
 	static struct fixture fixture;
 
 	fixture_init(&fixture, "/dev/shm", FILE_SIZE);
-	fixture_open(&fixture, backend_new(false, false), 0);
+	fixture_open(&fixture, default_backend(false), 0);
 	*state = &fixture;
 	return 0;
 }
@@ -234,7 +234,7 @@ static void bounces_without_memory_go_through_the_page_cache(void **state)
 
 	backend_settings_init(&settings);
 	settings.memory = 0;
-	assert_int_equal(backend_direct_new(&settings, &backend), 0);
+	assert_int_equal(backend_new(&settings, &backend), 0);
 	fixture_init(&fixture, ".", FILE_SIZE);
 	fixture_open(&fixture, backend, 0);
 	for (int i = 0; i < COUNT; i++)
@@ -270,7 +270,7 @@ static void files_that_refuse_o_direct_are_read_buffered_and_said_once(void **st
 	backend_settings_init(&settings);
 	settings.log = count_line;
 	settings.log_context = &line_count;
-	assert_int_equal(backend_direct_new(&settings, &fixture.backend), 0);
+	assert_int_equal(backend_new(&settings, &fixture.backend), 0);
 	line_count = 0;
 	how.fd = fixture.fd;
 	assert_int_equal(backend_open(fixture.backend, &how, &fixture.file), 0);
@@ -296,7 +296,7 @@ static void a_file_that_refuses_o_direct_leaves_its_neighbours_alone(void **stat
 
 	fixture_init(&refusing, ".", FILE_SIZE);
 	how.fd = refusing.fd;
-	refusing.backend = backend_new(false, false);
+	refusing.backend = default_backend(false);
 	assert_int_equal(backend_open(refusing.backend, &how, &refusing.file), 0);
 	fixture_init(&neighbour, ".", FILE_SIZE);
 	assert_int_equal(read_and_wait(refusing.file, buf, FILE_SIZE, 0), FILE_SIZE);

@@ -32,7 +32,7 @@ static void written_file(
 	settings.write_direct_from = direct_from;
 	settings.write_window = 1 << 20;
 	settings.threads_only = threads_only;
-	assert_int_equal(backend_direct_new(&settings, &backend), 0);
+	assert_int_equal(backend_new(&settings, &backend), 0);
 	fixture_init(fixture, dir, size);
 	fixture_open(fixture, backend, 0);
 }

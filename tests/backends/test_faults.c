@@ -26,7 +26,7 @@ static void faulty_file(struct fixture *fixture, const char *faults)
 	backend_settings_init(&settings);
 	settings.faults = faults;
 	settings.write_direct_from = 0;
-	assert_int_equal(backend_direct_new(&settings, &backend), 0);
+	assert_int_equal(backend_new(&settings, &backend), 0);
 	fixture_init(fixture, ".", FILE_SIZE);
 	fixture_open(fixture, backend, 0);
 	nanosleep(&settled, NULL);

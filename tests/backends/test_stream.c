@@ -35,7 +35,7 @@ static void stream_file(struct fixture *fixture, unsigned flags, size_t memory)
 	settings.memory = memory;
 	settings.write_direct_from = 0;
 	settings.write_direct_min = 4096;
-	assert_int_equal(backend_direct_new(&settings, &backend), 0);
+	assert_int_equal(backend_new(&settings, &backend), 0);
 	fixture_init(fixture, ".", FILE_SIZE);
 	fixture_close_for_writing(fixture);
 	fixture_open(fixture, backend, flags);

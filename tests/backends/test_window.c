@@ -55,7 +55,7 @@ static void open_file(const struct bounds *bounds)
 	settings.readahead = bounds->readahead;
 	settings.depth = bounds->depth;
 	settings.faults = bounds->faults;
-	assert_int_equal(backend_direct_new(&settings, &backend), 0);
+	assert_int_equal(backend_new(&settings, &backend), 0);
 	fixture_drop_cache(&fixture);
 	fixture_open(&fixture, backend, bounds->flags);
 }

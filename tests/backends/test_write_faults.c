@@ -37,7 +37,7 @@ static void open_faulty(struct fixture *fixture, const char *word, unsigned nth)
 	settings.faults = faults;
 	settings.write_direct_from = 0;
 	settings.write_window = 1 << 20;
-	assert_int_equal(backend_direct_new(&settings, &backend), 0);
+	assert_int_equal(backend_new(&settings, &backend), 0);
 	fixture_init(fixture, ".", FILE_SIZE);
 	fixture_open(fixture, backend, 0);
 }

@@ -159,7 +159,7 @@ static void run_engine_with(
 	settings.window = way->window;
 	if (way->write_direct_min)
 		settings.write_direct_min = way->write_direct_min;
-	r = backend_direct_new(&settings, &backend);
+	r = backend_new(&settings, &backend);
 	if (r < 0)
 		fail("backend", -r);
 	r = backend_open(backend, &how, &file);
