@@ -1,75 +1,302 @@
 #include "backends/backend.h"
-#include "backends/backend_impl.h"
+#include "backends/backend_file.h"
+#include "backends/direct_read.h"
+#include "backends/direct_write.h"
+#include "backends/engine_impl.h"
+#include "backends/faulty.h"
+#include "cache/base/lock_order.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <syslog.h>
+#include <unistd.h>
 
-void backend_settings_init(struct backend_settings *settings)
+__attribute__((format(printf, 3, 4))) static void backend_log(
+	struct backend *backend, int priority, const char *format, ...)
 {
-	*settings = (struct backend_settings){
-		.memory = 64 << 20,
-		.readahead = 8 << 20,
-		.depth = 8,
-		.stream_after = 256 << 10,
-		.stream_gap = 128 << 10,
-		.write_direct_from = 32 << 20,
-		.write_direct_min = 256 << 10,
-		.write_window = 8 << 20,
-	};
+	char line[256];
+	va_list args;
+
+	if (!backend->settings.log)
+		return;
+	va_start(args, format);
+	vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	backend->settings.log(backend->settings.log_context, priority, line);
 }
 
-void backend_free(struct backend *backend)
+int backend_file_reopen(struct backend_file *file, int flags)
 {
-	if (backend)
-		backend->impl->free(backend);
+	char path[32];
+	int fd;
+
+	if (file->reopen)
+		return file->reopen(file->context, flags);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", file->fd);
+	fd = open(path, flags);
+	return fd < 0 ? -errno : fd;
 }
 
-const char *backend_engine_name(const struct backend *backend)
+/* The lock must be held. */
+static void file_refuse(struct backend_file *file, int error)
 {
-	return backend->impl->engine_name(backend);
+	struct backend *backend = file->backend;
+
+	if (file->direct_refused)
+		return;
+	file->direct_refused = true;
+	backend_count(&backend->stats.fallback_files, 1);
+	if (!atomic_exchange(&file->volume->refused, true))
+		backend_log(backend, LOG_NOTICE,
+			"inode %ju on file system %u:%u can't be read around the page cache (%s): such files "
+			"are read through it, and dropped behind",
+			(uintmax_t)file->facts.ino, major(file->volume->dev), minor(file->volume->dev),
+			strerror(error));
 }
 
-int backend_open(struct backend *backend, const struct backend_open *how, struct backend_file **file)
+void backend_file_refuse(struct backend_file *file, int error)
 {
-	return backend->impl->open(backend, how, file);
+	lock_take(&file->lock, LOCK_FILE);
+	file_refuse(file, error);
+	lock_drop(&file->lock, LOCK_FILE);
+}
+
+int backend_file_descriptor(struct backend_file *file)
+{
+	const int keep = O_ACCMODE | O_SYNC | O_DSYNC | O_NOATIME;
+	int fd;
+
+	lock_take(&file->lock, LOCK_FILE);
+	if (file->direct_fd < 0 && !file->direct_refused) {
+		int flags = fcntl(file->fd, F_GETFL);
+
+		fd = backend_file_reopen(file, (flags & keep) | O_DIRECT | O_CLOEXEC);
+		if (fd >= 0)
+			file->direct_fd = fd;
+		else
+			file_refuse(file, -fd);
+	}
+	fd = file->direct_refused ? -1 : file->direct_fd;
+	lock_drop(&file->lock, LOCK_FILE);
+	return fd;
+}
+
+int backend_file_sync_descriptor(struct backend_file *file)
+{
+	int fd = backend_file_descriptor(file);
+
+	if (fd >= 0)
+		return fd;
+	lock_take(&file->lock, LOCK_FILE);
+	if (file->sync_fd < 0)
+		file->sync_fd = backend_file_reopen(file, (fcntl(file->fd, F_GETFL) & O_ACCMODE) | O_CLOEXEC);
+	fd = file->sync_fd < 0 ? -1 : file->sync_fd;
+	lock_drop(&file->lock, LOCK_FILE);
+	return fd;
+}
+
+int backend_open(struct backend *backend, const struct backend_open *how, struct backend_file **out)
+{
+	struct backend_file *file = calloc(1, sizeof(*file));
+	int r;
+
+	if (!file)
+		return -ENOMEM;
+	r = volumes_find(&backend->volumes, how->fd, &file->volume, &file->facts);
+	if (r == 0) {
+		file->node = nodes_get(&backend->nodes, file->volume->dev, file->facts.ino);
+		r = file->node ? 0 : -ENOMEM;
+	}
+	if (r < 0) {
+		free(file);
+		return r;
+	}
+	file->backend = backend;
+	file->fd = how->fd;
+	file->buffered = how->flags & BACKEND_BUFFERED;
+	file->random_buffered = how->flags & BACKEND_RANDOM_BUFFERED;
+	file->writes_wait = how->flags & BACKEND_WRITES_WAIT;
+	file->reopen = how->reopen;
+	file->context = how->context;
+	file->direct_fd = -1;
+	file->sync_fd = -1;
+	pthread_mutex_init(&file->lock, NULL);
+	if (file->buffered)
+		file->direct_refused = true;
+	else if (!file->facts.direct && !file->volume->in_memory)
+		file_refuse(file, EOPNOTSUPP);
+	backend_count(&backend->stats.opens, 1);
+	*out = file;
+	return 0;
 }
 
 void backend_close(struct backend_file *file)
 {
-	if (file)
-		file->backend->impl->close(file);
+	if (!file)
+		return;
+	direct_write_close(file);
+	if (!stream_close(file) && file->direct_fd >= 0)
+		close(file->direct_fd);
+	if (file->sync_fd >= 0)
+		close(file->sync_fd);
+	nodes_put(&file->backend->nodes, file->node);
+	pthread_mutex_destroy(&file->lock);
+	free(file);
 }
 
 void backend_read(struct backend_request *request)
 {
-	request->file->backend->impl->read(request);
+	struct fault_plan *faults = request->file->backend->faults;
+
+	if (faults)
+		faulty_submit(faults, FAULT_READ, request, direct_read);
+	else
+		direct_read(request);
 }
 
 void backend_write(struct backend_request *request)
 {
-	request->file->backend->impl->write(request);
+	struct fault_plan *faults = request->file->backend->faults;
+
+	if (faults)
+		faulty_submit(faults, FAULT_WRITE, request, direct_write);
+	else
+		direct_write(request);
 }
 
 void backend_wrote(struct backend_request *request)
 {
-	request->file->backend->impl->wrote(request);
+	direct_wrote(request);
 }
 
 void backend_file_changed(struct backend_file *file)
 {
-	file->backend->impl->file_changed(file);
+	node_changed(file->node);
 }
 
 void backend_changed(struct backend *backend, dev_t dev, ino_t ino)
 {
-	backend->impl->changed(backend, dev, ino);
+	nodes_changed(&backend->nodes, dev, ino);
 }
 
 enum backend_pattern backend_file_pattern(struct backend_file *file)
 {
-	return file->backend->impl->pattern(file);
+	enum backend_pattern pattern = BACKEND_PATTERN_UNKNOWN;
+
+	lock_take(&file->lock, LOCK_FILE);
+	if (file->stream.order != DETECT_NONE)
+		pattern = BACKEND_PATTERN_STREAM;
+	else if (detect_is_random(&file->stream.detect))
+		pattern = BACKEND_PATTERN_RANDOM;
+	lock_drop(&file->lock, LOCK_FILE);
+	return pattern;
+}
+
+const char *backend_engine_name(const struct backend *backend)
+{
+	return engine_is_uring(backend->engine) ? "io_uring" : "threads";
 }
 
 const struct backend_stats *backend_stats(const struct backend *backend)
 {
-	return backend->impl->stats(backend);
+	return &backend->stats;
+}
+
+void backend_faults_release(struct backend *backend)
+{
+	if (backend->faults)
+		fault_release(backend->faults);
+}
+
+void backend_free(struct backend *backend)
+{
+	if (!backend)
+		return;
+	/* What hangs is let go first, to where it belongs. */
+	fault_plan_free(backend->faults);
+	engine_free(backend->engine);
+	window_host_deinit(&backend->windows);
+	nodes_deinit(&backend->nodes);
+	volumes_deinit(&backend->volumes);
+	buffers_deinit(&backend->buffers);
+	free(backend);
+}
+
+static int plan_faults(struct backend *backend, const struct backend_settings *settings)
+{
+	char why[160] = "";
+	int r;
+
+	if (!settings->faults || !*settings->faults)
+		return 0;
+	r = fault_plan_new(settings->faults, &backend->faults, why, sizeof(why));
+	if (r < 0 && settings->log && *why)
+		settings->log(settings->log_context, LOG_ERR, why);
+	return r;
+}
+
+/* With a plan that has faults of the disk, the engine is wrapped too. */
+static int start_engine(struct backend *backend, const struct backend_settings *settings)
+{
+	struct engine_settings how = {.threads_only = settings->threads_only};
+	struct engine *inner;
+	int r = engine_new(&how, &inner);
+
+	backend->engine = inner;
+	if (r < 0 || !backend->faults || !fault_plan_has_device_rules(backend->faults))
+		return r;
+	backend->faulty_engine = true;
+	r = engine_faulty_wrap(inner, backend->faults, &backend->engine);
+	if (r < 0)
+		engine_free(inner);
+	return r;
+}
+
+static void backend_init(struct backend *backend, const struct backend_settings *settings)
+{
+	backend->settings = *settings;
+	buffers_init(&backend->buffers, settings->memory, &backend->stats);
+	volumes_init(&backend->volumes);
+	nodes_init(&backend->nodes);
+	backend->limits =
+		(struct detect_limits){.after = settings->stream_after, .gap = settings->stream_gap};
+	backend->windows = (struct window_host){
+		.engine = backend->engine,
+		.buffers = &backend->buffers,
+		.nodes = &backend->nodes,
+		.stats = &backend->stats,
+		.readahead = settings->readahead,
+		.depth = settings->depth,
+		.resume = direct_read_resume,
+	};
+	window_host_init(&backend->windows);
+	if (!settings->threads_only && !engine_is_uring(backend->engine))
+		backend_log(backend, LOG_NOTICE,
+			"io_uring is refused here: large files are read by a pool of threads, slower");
+}
+
+int backend_new(const struct backend_settings *settings, struct backend **out)
+{
+	struct backend *backend = calloc(1, sizeof(*backend));
+	int r;
+
+	if (!backend)
+		return -ENOMEM;
+	r = plan_faults(backend, settings);
+	if (r == 0)
+		r = start_engine(backend, settings);
+	if (r < 0) {
+		fault_plan_free(backend->faults);
+		free(backend);
+		return r;
+	}
+	backend_init(backend, settings);
+	*out = backend;
+	return 0;
 }
 
 void backend_stats_each(const struct backend_stats *stats,

@@ -20,40 +20,13 @@
  */
 #pragma once
 
+#include "backends/backend_request.h"
+#include "backends/backend_settings.h"
 #include "backends/backend_stats.h"
-#include "backends/behind.h"
-#include "backends/engine.h"
-#include <stdbool.h>
-#include <stdint.h>
 #include <sys/types.h>
 
 struct backend;
 struct backend_file;
-struct buffer;
-struct window;
-
-/* Whether streams read through their window: as measured, or, for comparing, always. */
-enum backend_window {
-	BACKEND_WINDOW_MEASURED,
-	BACKEND_WINDOW_ALWAYS,
-};
-
-struct backend_settings {
-	size_t memory;       /* bound of all buffers together, bytes (direct_memory) */
-	size_t readahead;    /* bound of one stream's window, bytes (direct_readahead); 0: never read ahead */
-	unsigned depth;      /* chunks in flight per stream (direct_depth) */
-	size_t stream_after; /* bytes read in order before a handle counts as a stream */
-	size_t stream_gap;   /* bytes that a reader may skip and still be in order */
-	off_t write_direct_from; /* files that reach it are written around the page cache (large_min) */
-	size_t write_direct_min; /* smaller requests are written through the page cache */
-	size_t write_window;     /* of a buffered stream of writes twice this is in the page cache, bytes */
-	enum backend_window window;
-	const char *faults; /* for tests: what shall go wrong, see fault.h; NULL: nothing. Not kept */
-	bool threads_only;  /* no io_uring even where the kernel has it */
-	/* One line without newline; priority as in syslog(3). May be NULL. Called from any thread. */
-	void (*log)(void *log_context, int priority, const char *line);
-	void *log_context;
-};
 
 enum backend_open_flags {
 	/* Small reads out of order go through the page cache (large=stream), instead of around it
@@ -78,36 +51,12 @@ struct backend_open {
 	void *context; /* valid until backend_close() returned */
 };
 
-struct backend_request {
-	struct backend_file *file;
-	void *buf; /* the caller's until done() */
-	size_t size;
-	off_t offset; /* for O_APPEND the caller knows the end, under its own lock */
-	int sync;     /* of a write: RWF_DSYNC or RWF_SYNC, it is on the disk when it is done; or 0 */
-	void (*done)(struct backend_request *request, ssize_t result);
-
-	/* Private to the backend that the request was submitted to. */
-	struct {
-		struct engine_op op;
-		struct buffer *bounce;
-		struct backend_request *next;
-		size_t moved;
-		uint64_t started_ns;
-		struct window *window; /* to look for read-ahead in */
-		struct behind_job behind;
-		bool buffered;
-	} work;
-};
-
 /* What a handle's reads looked like so far. */
 enum backend_pattern {
 	BACKEND_PATTERN_UNKNOWN, /* too few reads to tell */
 	BACKEND_PATTERN_STREAM,
 	BACKEND_PATTERN_RANDOM,
 };
-
-/* Fills in the defaults. */
-void backend_settings_init(struct backend_settings *settings);
 
 /* 0 and *out, for backend_free(), or -errno. */
 int backend_new(const struct backend_settings *settings, struct backend **out);
@@ -141,8 +90,7 @@ void backend_write(struct backend_request *request);
 /*
  * The caller wrote these bytes by itself through the page cache (O_APPEND, copy_file_range(2)): the request
  * is done when no more than the window of such a stream is left in the page cache. buf is not used, the
- * result is size, and the request's file may be another one then. Offsets that others made inexact do no
- * harm.
+ * result is size. Offsets that others made inexact do no harm.
  */
 void backend_wrote(struct backend_request *request);
 

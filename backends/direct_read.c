@@ -3,7 +3,8 @@
  * straight into the caller's buffer, the rest by way of an aligned one. Each step asks the engine for one
  * piece and goes on when that is done, until the request is full or the file ends.
  */
-#include "backends/direct.h"
+#include "backends/direct_read.h"
+#include "backends/backend_file.h"
 #include "backends/resident.h"
 #include "cache/base/lock_order.h"
 #include <errno.h>
@@ -20,11 +21,6 @@ enum {
 
 static void read_step(struct backend_request *request);
 
-static struct direct_file *file_of(const struct backend_request *request)
-{
-	return (struct direct_file *)request->file;
-}
-
 static struct backend_request *request_of(struct engine_op *op)
 {
 	return (struct backend_request *)((char *)op - offsetof(struct backend_request, work.op));
@@ -38,13 +34,13 @@ static off_t read_position(const struct backend_request *request)
 /* error is 0 or -errno; as with pread(2), bytes already moved win over it. */
 static void read_finish(struct backend_request *request, int error)
 {
-	struct direct *direct = direct_of(request->file);
+	struct backend *backend = request->file->backend;
 	ssize_t result = request->work.moved ? (ssize_t)request->work.moved : error;
 
 	if (result < 0)
-		backend_count(&direct->stats.errors, 1);
+		backend_count(&backend->stats.errors, 1);
 	else
-		backend_count(&direct->stats.read_bytes, result);
+		backend_count(&backend->stats.read_bytes, result);
 	request->done(request, result);
 }
 
@@ -52,7 +48,7 @@ static bool read_is_at_end(const struct backend_request *request)
 {
 	struct stat st;
 
-	return fstat(file_of(request)->fd, &st) == 0 && read_position(request) >= st.st_size;
+	return fstat(request->file->fd, &st) == 0 && read_position(request) >= st.st_size;
 }
 
 /* What one device read brought: on with the request, or its end. */
@@ -74,7 +70,7 @@ static void read_advance(struct backend_request *request, size_t asked, ssize_t 
  * The fallback's drop-behind: a stream leaves at most a step of itself in the page cache. A jump starts anew,
  * so that random reads drop nothing.
  */
-static void file_drop_behind(struct direct_file *file, off_t from, off_t to)
+static void file_drop_behind(struct backend_file *file, off_t from, off_t to)
 {
 	off_t start = -1, end = to & ~(off_t)(PAGE - 1);
 
@@ -89,16 +85,16 @@ static void file_drop_behind(struct direct_file *file, off_t from, off_t to)
 	if (start < 0)
 		return;
 	posix_fadvise(file->fd, start, end - start, POSIX_FADV_DONTNEED);
-	backend_count(&file->direct->stats.dropped_bytes, end - start);
+	backend_count(&file->backend->stats.dropped_bytes, end - start);
 }
 
 static void buffered_done(struct engine_op *op, ssize_t result)
 {
 	struct backend_request *request = request_of(op);
-	struct direct_file *file = file_of(request);
+	struct backend_file *file = request->file;
 
 	if (result > 0) {
-		backend_count(&file->direct->stats.buffered_bytes, result);
+		backend_count(&file->backend->stats.buffered_bytes, result);
 		if (!request->work.buffered)
 			file_drop_behind(file, op->offset, op->offset + result);
 	}
@@ -117,15 +113,15 @@ static void read_submit(struct backend_request *request, int fd, void *buf, size
 		.done = done,
 		.here = true,
 	};
-	engine_submit(direct_of(request->file)->engine, &request->work.op);
+	engine_submit(request->file->backend->engine, &request->work.op);
 }
 
 static void read_buffered(struct backend_request *request)
 {
-	struct direct_file *file = file_of(request);
+	struct backend_file *file = request->file;
 	size_t moved = request->work.moved;
 
-	backend_count(&file->direct->stats.buffered_reads, 1);
+	backend_count(&file->backend->stats.buffered_reads, 1);
 	read_submit(request, file->fd, (char *)request->buf + moved, request->size - moved,
 		read_position(request), buffered_done);
 }
@@ -135,7 +131,7 @@ static bool read_was_refused(struct backend_request *request, ssize_t result)
 {
 	if (result != -EINVAL && result != -EOPNOTSUPP)
 		return false;
-	direct_file_refuse(file_of(request), -result);
+	backend_file_refuse(request->file, -result);
 	read_step(request);
 	return true;
 }
@@ -148,7 +144,7 @@ static bool read_has_failed(struct backend_request *request, ssize_t result)
 {
 	if (result != -EIO)
 		return false;
-	backend_count(&direct_of(request->file)->stats.fallback_requests, 1);
+	backend_count(&request->file->backend->stats.fallback_requests, 1);
 	read_buffered(request);
 	return true;
 }
@@ -160,7 +156,7 @@ static void straight_done(struct engine_op *op, ssize_t result)
 	if (read_was_refused(request, result) || read_has_failed(request, result))
 		return;
 	if (result > 0)
-		backend_count(&direct_of(request->file)->stats.straight_bytes, result);
+		backend_count(&request->file->backend->stats.straight_bytes, result);
 	read_advance(request, op->size, result);
 }
 
@@ -185,7 +181,7 @@ static void bounce_done(struct engine_op *op, ssize_t result)
 	size_t asked = op->size - (read_position(request) - op->offset);
 
 	result = bounce_copy(request, op, result);
-	buffers_give(&direct_of(request->file)->buffers, request->work.bounce);
+	buffers_give(&request->file->backend->buffers, request->work.bounce);
 	request->work.bounce = NULL;
 	if (!read_was_refused(request, result) && !read_has_failed(request, result))
 		read_advance(request, asked, result);
@@ -193,26 +189,26 @@ static void bounce_done(struct engine_op *op, ssize_t result)
 
 static void read_bounced(struct backend_request *request, int fd)
 {
-	struct direct_file *file = file_of(request);
+	struct backend_file *file = request->file;
 	off_t align = file->facts.offset_align;
 	off_t start = read_position(request) & ~(align - 1);
 	off_t end = (request->offset + (off_t)request->size + align - 1) & ~(align - 1);
 	size_t size = end - start > BUFFER_SIZE ? BUFFER_SIZE : end - start;
 
-	request->work.bounce = buffers_take(&file->direct->buffers);
+	request->work.bounce = buffers_take(&file->backend->buffers);
 	if (!request->work.bounce) {
-		backend_count(&file->direct->stats.fallback_requests, 1);
+		backend_count(&file->backend->stats.fallback_requests, 1);
 		read_buffered(request);
 		return;
 	}
-	backend_count(&file->direct->stats.bounce_reads, 1);
+	backend_count(&file->backend->stats.bounce_reads, 1);
 	read_submit(request, fd, request->work.bounce->data, size, start, bounce_done);
 }
 
 /* Whether the device may write into the caller's buffer from where the request stands. */
 static bool may_go_straight(const struct backend_request *request)
 {
-	struct direct_file *file = file_of(request);
+	struct backend_file *file = request->file;
 	size_t align = file->facts.offset_align, left = request->size - request->work.moved;
 	uintptr_t buf = (uintptr_t)request->buf + request->work.moved;
 
@@ -225,14 +221,14 @@ static bool may_go_straight(const struct backend_request *request)
 /* Around the page cache: as much as is aligned goes straight into the caller's buffer. */
 static void read_direct(struct backend_request *request, int fd)
 {
-	struct direct_file *file = file_of(request);
+	struct backend_file *file = request->file;
 	size_t size = (request->size - request->work.moved) & ~(size_t)(file->facts.offset_align - 1);
 
 	if (!may_go_straight(request)) {
 		read_bounced(request, fd);
 		return;
 	}
-	backend_count(&file->direct->stats.straight_reads, 1);
+	backend_count(&file->backend->stats.straight_reads, 1);
 	read_submit(request, fd, (char *)request->buf + request->work.moved, size, read_position(request),
 		straight_done);
 }
@@ -262,7 +258,7 @@ static bool read_windowed(struct backend_request *request)
 
 static void read_step(struct backend_request *request)
 {
-	int fd = request->work.buffered ? -1 : direct_file_descriptor(file_of(request));
+	int fd = request->work.buffered ? -1 : backend_file_descriptor(request->file);
 
 	if (request->work.window && read_windowed(request))
 		return;
@@ -288,17 +284,17 @@ static uint64_t range_pages(int fd, off_t offset, size_t size)
 /* True when the page cache held all of it, and the request is answered. */
 static bool read_resident(struct backend_request *request)
 {
-	struct direct_file *file = file_of(request);
+	struct backend_file *file = request->file;
 	ssize_t moved;
 
 	moved = resident_read(file->fd, request->buf, request->size, request->offset);
 	if (moved < 0)
 		return false;
 	request->work.moved = moved;
-	backend_count(&file->direct->stats.resident_bytes, moved);
+	backend_count(&file->backend->stats.resident_bytes, moved);
 	if ((size_t)moved < request->size && !read_is_at_end(request))
 		return false;
-	backend_count(&file->direct->stats.resident_reads, 1);
+	backend_count(&file->backend->stats.resident_reads, 1);
 	read_finish(request, 0);
 	return true;
 }
@@ -306,12 +302,12 @@ static bool read_resident(struct backend_request *request)
 /* Nothing to wait for on tmpfs. */
 static void read_in_memory(struct backend_request *request)
 {
-	ssize_t result = pread(file_of(request)->fd, request->buf, request->size, request->offset);
+	ssize_t result = pread(request->file->fd, request->buf, request->size, request->offset);
 
 	if (result > 0) {
 		request->work.moved = result;
-		backend_count(&direct_of(request->file)->stats.resident_reads, 1);
-		backend_count(&direct_of(request->file)->stats.resident_bytes, result);
+		backend_count(&request->file->backend->stats.resident_reads, 1);
+		backend_count(&request->file->backend->stats.resident_bytes, result);
 	}
 	read_finish(request, result < 0 ? -errno : 0);
 }
@@ -336,13 +332,13 @@ void direct_read_resume(struct backend_request *request)
  */
 static void read_as_streamed(struct backend_request *request)
 {
-	struct direct_file *file = file_of(request);
+	struct backend_file *file = request->file;
 	struct stream_answer stream = stream_note(file, request->offset, request->size);
 	off_t offset = request->offset;
 	size_t size = request->size;
 	uint64_t cached;
 
-	if (stream.random && file->flags & BACKEND_RANDOM_BUFFERED) {
+	if (stream.random && file->random_buffered) {
 		read_through_cache(request);
 		return;
 	}
@@ -361,9 +357,9 @@ static void read_as_streamed(struct backend_request *request)
 
 void direct_read(struct backend_request *request)
 {
-	struct direct_file *file = file_of(request);
+	struct backend_file *file = request->file;
 
-	backend_count(&file->direct->stats.reads, 1);
+	backend_count(&file->backend->stats.reads, 1);
 	request->work.moved = 0;
 	request->work.bounce = NULL;
 	request->work.window = NULL;
@@ -374,7 +370,7 @@ void direct_read(struct backend_request *request)
 		read_finish(request, -EINVAL);
 	else if (file->volume->in_memory)
 		read_in_memory(request);
-	else if (file->flags & BACKEND_BUFFERED)
+	else if (file->buffered)
 		read_through_cache(request);
 	else
 		read_as_streamed(request);

@@ -7,7 +7,8 @@
  * window there: when it is full, its write-back is started, and the request waits for that of the window
  * before, which is then dropped. So a writer faster than the disk is slowed.
  */
-#include "backends/direct.h"
+#include "backends/direct_write.h"
+#include "backends/backend_file.h"
 #include "backends/resident.h"
 #include "cache/base/clock.h"
 #include "cache/base/lock_order.h"
@@ -28,11 +29,6 @@ enum {
 
 static void write_step(struct backend_request *request);
 
-static struct direct_file *file_of(const struct backend_request *request)
-{
-	return (struct direct_file *)request->file;
-}
-
 static struct backend_request *request_of(struct engine_op *op)
 {
 	return (struct backend_request *)((char *)op - offsetof(struct backend_request, work.op));
@@ -41,21 +37,21 @@ static struct backend_request *request_of(struct engine_op *op)
 /* The file's generation moves before the write is acknowledged, so that nothing older is served after it. */
 static void write_finish(struct backend_request *request, int error)
 {
-	struct direct_file *file = file_of(request);
+	struct backend_file *file = request->file;
 
 	node_changed(file->node);
 	if (error)
-		backend_count(&file->direct->stats.errors, 1);
-	backend_count(&file->direct->stats.write_bytes, request->work.moved);
+		backend_count(&file->backend->stats.errors, 1);
+	backend_count(&file->backend->stats.write_bytes, request->work.moved);
 	request->done(request, error ? error : (ssize_t)request->work.moved);
 }
 
-static bool file_is_large(const struct direct_file *file, off_t end)
+static bool file_is_large(const struct backend_file *file, off_t end)
 {
 	struct stat st;
 
-	return end > file->direct->settings.write_direct_from ||
-	       (fstat(file->fd, &st) == 0 && st.st_size > file->direct->settings.write_direct_from);
+	return end > file->backend->settings.write_direct_from ||
+	       (fstat(file->fd, &st) == 0 && st.st_size > file->backend->settings.write_direct_from);
 }
 
 static void write_submit(struct backend_request *request, enum engine_verb verb, int fd, size_t size,
@@ -71,12 +67,12 @@ static void write_submit(struct backend_request *request, enum engine_verb verb,
 		.done = done,
 		.here = true,
 	};
-	engine_submit(file_of(request)->direct->engine, &request->work.op);
+	engine_submit(request->file->backend->engine, &request->work.op);
 }
 
-static size_t window_of(const struct direct_file *file)
+static size_t window_of(const struct backend_file *file)
 {
-	return file->direct->settings.write_window;
+	return file->backend->settings.write_window;
 }
 
 /* What nobody waits for is settled with a descriptor of its own, which no write needs: a program that was
@@ -87,7 +83,7 @@ static void left_settled(struct behind_job *job)
 	free(job);
 }
 
-static void settle_left(struct direct_file *file, struct behind_range left)
+static void settle_left(struct backend_file *file, struct behind_range left)
 {
 	struct behind_job *job;
 
@@ -97,9 +93,9 @@ static void settle_left(struct direct_file *file, struct behind_range left)
 	if (!job)
 		return;
 	*job = (struct behind_job){
-		.engine = file->direct->engine,
-		.stats = &file->direct->stats,
-		.fd = direct_file_reopen(file, O_RDONLY | O_CLOEXEC),
+		.engine = file->backend->engine,
+		.stats = &file->backend->stats,
+		.fd = backend_file_reopen(file, O_RDONLY | O_CLOEXEC),
 		.work.settle = left,
 		.done = left_settled,
 	};
@@ -111,7 +107,7 @@ static void settle_left(struct direct_file *file, struct behind_range left)
 
 /* Notes a write of a file that is not in memory; true with what is to be done at a window that it filled. */
 static bool window_filled(
-	struct direct_file *file, const struct backend_request *request, struct behind_work *work)
+	struct backend_file *file, const struct backend_request *request, struct behind_work *work)
 {
 	struct behind_range left;
 	bool full;
@@ -141,18 +137,18 @@ static void window_settled(struct behind_job *job)
 /* All bytes are written. */
 static void write_complete(struct backend_request *request)
 {
-	struct direct_file *file = file_of(request);
+	struct backend_file *file = request->file;
 	struct behind_job *job = &request->work.behind;
 	struct behind_work work;
 
-	if (direct_file_stays_cached(file) || !window_filled(file, request, &work)) {
+	if (backend_file_stays_cached(file) || !window_filled(file, request, &work)) {
 		write_finish(request, 0);
 		return;
 	}
 	*job = (struct behind_job){
-		.engine = file->direct->engine,
-		.stats = &file->direct->stats,
-		.fd = direct_file_sync_descriptor(file),
+		.engine = file->backend->engine,
+		.stats = &file->backend->stats,
+		.fd = backend_file_sync_descriptor(file),
 		.work = work,
 		.done = window_settled,
 	};
@@ -162,7 +158,7 @@ static void write_complete(struct backend_request *request)
 		behind_run(job);
 }
 
-void direct_write_close(struct direct_file *file)
+void direct_write_close(struct backend_file *file)
 {
 	struct behind_range left = behind_end(&file->behind, window_of(file));
 	struct stat st;
@@ -192,7 +188,7 @@ static bool write_was_refused(struct backend_request *request, int flags, ssize_
 {
 	if (!(flags & RWF_DONTCACHE) || (result != -EOPNOTSUPP && result != -EINVAL))
 		return false;
-	file_of(request)->volume->uncached = false;
+	request->file->volume->uncached = false;
 	write_step(request);
 	return true;
 }
@@ -201,7 +197,7 @@ static void buffered_done(struct engine_op *op, ssize_t result)
 {
 	struct backend_request *request = request_of(op);
 
-	pace_elsewhere(&file_of(request)->volume->pace, request->work.started_ns, clock_now_ns());
+	pace_elsewhere(&request->file->volume->pace, request->work.started_ns, clock_now_ns());
 	if (!write_was_refused(request, op->rw_flags, result))
 		write_advance(request, result);
 }
@@ -209,15 +205,15 @@ static void buffered_done(struct engine_op *op, ssize_t result)
 static void direct_done(struct engine_op *op, ssize_t result)
 {
 	struct backend_request *request = request_of(op);
-	struct direct_file *file = file_of(request);
+	struct backend_file *file = request->file;
 
 	if (result == -EINVAL || result == -EOPNOTSUPP) {
-		direct_file_refuse(file, -result);
+		backend_file_refuse(file, -result);
 		write_step(request);
 		return;
 	}
 	if (result > 0)
-		backend_count(&file->direct->stats.direct_write_bytes, result);
+		backend_count(&file->backend->stats.direct_write_bytes, result);
 	write_advance(request, result);
 }
 
@@ -227,11 +223,11 @@ static void direct_done(struct engine_op *op, ssize_t result)
  */
 static bool write_is_quick(const struct backend_request *request, size_t size, off_t offset)
 {
-	struct direct_file *file = file_of(request);
+	struct backend_file *file = request->file;
 	off_t end = offset + (off_t)size;
 	struct stat st;
 
-	if (file->direct->faulty_engine || file->flags & BACKEND_WRITES_WAIT || request->sync)
+	if (file->backend->faulty_engine || file->writes_wait || request->sync)
 		return false;
 	if (!pace_is_quick(&file->volume->pace, clock_now_ns()))
 		return false;
@@ -244,7 +240,7 @@ static bool write_is_quick(const struct backend_request *request, size_t size, o
 	return !(end % PAGE) || end >= st.st_size || resident_pages(file->fd, end, 1);
 }
 
-static ssize_t write_now(struct direct_file *file, const void *buf, size_t size, off_t offset, int flags)
+static ssize_t write_now(struct backend_file *file, const void *buf, size_t size, off_t offset, int flags)
 {
 	struct iovec iov = {.iov_base = (void *)buf, .iov_len = size};
 	struct pace *pace = &file->volume->pace;
@@ -262,11 +258,11 @@ static ssize_t write_now(struct direct_file *file, const void *buf, size_t size,
 }
 
 /* A stream into a large file leaves the page cache as soon as it is written back; other writes stay there. */
-static int buffered_flags(struct direct_file *file, off_t offset, size_t size)
+static int buffered_flags(struct backend_file *file, off_t offset, size_t size)
 {
 	bool stream;
 
-	if (direct_file_stays_cached(file) || !file->volume->uncached)
+	if (backend_file_stays_cached(file) || !file->volume->uncached)
 		return 0;
 	lock_take(&file->lock, LOCK_FILE);
 	stream = offset == file->behind.end;
@@ -274,20 +270,20 @@ static int buffered_flags(struct direct_file *file, off_t offset, size_t size)
 	return stream && file_is_large(file, offset + (off_t)size) ? RWF_DONTCACHE : 0;
 }
 
-static bool write_may_block(const struct direct_file *file)
+static bool write_may_block(const struct backend_file *file)
 {
-	return !file->volume->in_memory || file->direct->faulty_engine;
+	return !file->volume->in_memory || file->backend->faulty_engine;
 }
 
 static void write_buffered(struct backend_request *request)
 {
-	struct direct_file *file = file_of(request);
+	struct backend_file *file = request->file;
 	size_t left = request->size - request->work.moved;
 	off_t offset = request->offset + (off_t)request->work.moved;
 	int flags = buffered_flags(file, offset, left) | request->sync;
 	ssize_t result;
 
-	backend_count(&file->direct->stats.buffered_writes, 1);
+	backend_count(&file->backend->stats.buffered_writes, 1);
 	request->work.buffered = true;
 	if (write_may_block(file) && !write_is_quick(request, left, offset)) {
 		request->work.started_ns = clock_now_ns();
@@ -302,7 +298,7 @@ static void write_buffered(struct backend_request *request)
 /* Bytes that can go around the page cache now, from where the request stands. */
 static size_t direct_size(const struct backend_request *request)
 {
-	struct direct_file *file = file_of(request);
+	struct backend_file *file = request->file;
 	size_t align = file->facts.offset_align, left = request->size - request->work.moved;
 	uintptr_t buf = (uintptr_t)request->buf + request->work.moved;
 	off_t offset = request->offset + (off_t)request->work.moved;
@@ -312,7 +308,7 @@ static size_t direct_size(const struct backend_request *request)
 	if (align < PAGE)
 		align = PAGE;
 	size = left & ~(align - 1);
-	if (direct_file_stays_cached(file) || !size || size < file->direct->settings.write_direct_min ||
+	if (backend_file_stays_cached(file) || !size || size < file->backend->settings.write_direct_min ||
 		offset & (off_t)(align - 1) || buf & (file->facts.memory_align - 1))
 		return 0;
 	if (!file_is_large(file, offset + (off_t)left) || resident_pages(file->fd, offset, size))
@@ -322,24 +318,24 @@ static size_t direct_size(const struct backend_request *request)
 
 static void write_step(struct backend_request *request)
 {
-	struct direct_file *file = file_of(request);
+	struct backend_file *file = request->file;
 	size_t size = direct_size(request);
-	int fd = size ? direct_file_descriptor(file) : -1;
+	int fd = size ? backend_file_descriptor(file) : -1;
 
 	if (fd < 0) {
 		write_buffered(request);
 		return;
 	}
-	backend_count(&file->direct->stats.direct_writes, 1);
+	backend_count(&file->backend->stats.direct_writes, 1);
 	write_submit(request, ENGINE_WRITE, fd, size, request->offset + (off_t)request->work.moved,
 		request->sync, direct_done);
 }
 
 void direct_write(struct backend_request *request)
 {
-	struct direct *direct = direct_of(request->file);
+	struct backend *backend = request->file->backend;
 
-	backend_count(&direct->stats.writes, 1);
+	backend_count(&backend->stats.writes, 1);
 	request->work.moved = 0;
 	request->work.buffered = false;
 	if (request->size == 0)
@@ -352,10 +348,10 @@ void direct_write(struct backend_request *request)
 
 void direct_wrote(struct backend_request *request)
 {
-	struct direct *direct = direct_of(request->file);
+	struct backend *backend = request->file->backend;
 
-	backend_count(&direct->stats.writes, 1);
-	backend_count(&direct->stats.buffered_writes, 1);
+	backend_count(&backend->stats.writes, 1);
+	backend_count(&backend->stats.buffered_writes, 1);
 	request->work.moved = request->size;
 	request->work.buffered = true;
 	write_complete(request);

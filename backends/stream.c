@@ -1,5 +1,5 @@
 #include "backends/stream.h"
-#include "backends/direct.h"
+#include "backends/backend_file.h"
 #include "cache/base/clock.h"
 #include "cache/base/lock_order.h"
 
@@ -15,24 +15,24 @@ static void stream_restart_epoch(struct stream *stream)
 	stream->epoch_ns = 0;
 }
 
-static void stream_set_mode(struct direct_file *file, enum choice_mode mode)
+static void stream_set_mode(struct backend_file *file, enum choice_mode mode)
 {
 	struct stream *stream = &file->stream;
 
-	if (file->direct->settings.window == BACKEND_WINDOW_ALWAYS)
+	if (file->backend->settings.window == BACKEND_WINDOW_ALWAYS)
 		mode = CHOICE_WINDOW;
 	if (stream->mode == mode)
 		return;
 	stream->mode = mode;
-	backend_count(
-		mode == CHOICE_WINDOW ? &file->direct->stats.window_opened : &file->direct->stats.window_shut,
+	backend_count(mode == CHOICE_WINDOW ? &file->backend->stats.window_opened
+					    : &file->backend->stats.window_shut,
 		1);
 	if (mode == CHOICE_STRAIGHT && stream->window)
 		window_stop(stream->window);
 }
 
 /* Requests of another size are another case: what was measured so far counts for nothing. */
-static void stream_set_class(struct direct_file *file, size_t size)
+static void stream_set_class(struct backend_file *file, size_t size)
 {
 	struct stream *stream = &file->stream;
 	struct choice_class *class = choice_class_of(&file->volume->choice, size);
@@ -46,7 +46,7 @@ static void stream_set_class(struct direct_file *file, size_t size)
 	stream_restart_epoch(stream);
 }
 
-static void stream_measure(struct direct_file *file, size_t size)
+static void stream_measure(struct backend_file *file, size_t size)
 {
 	struct stream *stream = &file->stream;
 	uint64_t now = clock_now_ns();
@@ -71,7 +71,7 @@ static void stream_measure(struct direct_file *file, size_t size)
 	lock_drop(&file->volume->choice_lock, LOCK_CHOICE);
 }
 
-static void stream_end(struct direct_file *file)
+static void stream_end(struct backend_file *file)
 {
 	struct stream *stream = &file->stream;
 
@@ -85,28 +85,28 @@ static void stream_end(struct direct_file *file)
 	}
 }
 
-static void stream_need_window(struct direct_file *file)
+static void stream_need_window(struct backend_file *file)
 {
-	struct direct *direct = file->direct;
+	struct backend *backend = file->backend;
 	struct window_file from = {
 		.fd = file->direct_fd,
 		.align = file->facts.offset_align,
 		.local = file->volume->local,
 	};
 
-	if (file->stream.window || file->direct_refused || file->direct_fd < 0 || !direct->windows.readahead)
+	if (file->stream.window || file->direct_refused || file->direct_fd < 0 || !backend->windows.readahead)
 		return;
-	from.node = nodes_get(&direct->nodes, file->node->dev, file->node->ino);
+	from.node = nodes_get(&backend->nodes, file->node->dev, file->node->ino);
 	if (!from.node)
 		return;
-	file->stream.window = window_new(&direct->windows, &from);
+	file->stream.window = window_new(&backend->windows, &from);
 	if (!file->stream.window)
-		nodes_put(&direct->nodes, from.node);
+		nodes_put(&backend->nodes, from.node);
 }
 
 /* No lock is held from here on. */
 
-struct stream_answer stream_note(struct direct_file *file, off_t offset, size_t size)
+struct stream_answer stream_note(struct backend_file *file, off_t offset, size_t size)
 {
 	struct stream_answer answer = {0};
 	struct stream *stream = &file->stream;
@@ -114,14 +114,14 @@ struct stream_answer stream_note(struct direct_file *file, off_t offset, size_t 
 
 	lock_take(&file->lock, LOCK_FILE);
 	before = stream->order;
-	stream->order = detect_read(&stream->detect, &file->direct->limits, offset, size);
+	stream->order = detect_read(&stream->detect, &file->backend->limits, offset, size);
 	if (stream->order == DETECT_NONE) {
 		if (before != DETECT_NONE)
 			stream_end(file);
-		answer.random = size < file->direct->limits.after && detect_jumped(&stream->detect);
+		answer.random = size < file->backend->limits.after && detect_jumped(&stream->detect);
 	} else {
 		if (before == DETECT_NONE)
-			backend_count(&file->direct->stats.streams, 1);
+			backend_count(&file->backend->stats.streams, 1);
 		stream_measure(file, size);
 		if (stream->mode == CHOICE_WINDOW)
 			stream_need_window(file);
@@ -137,7 +137,7 @@ struct stream_answer stream_note(struct direct_file *file, off_t offset, size_t 
 	return answer;
 }
 
-bool stream_close(struct direct_file *file)
+bool stream_close(struct backend_file *file)
 {
 	stream_end(file);
 	if (!file->stream.window)

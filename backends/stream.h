@@ -7,7 +7,7 @@
 #include "backends/detect.h"
 #include "backends/window.h"
 
-struct direct_file;
+struct backend_file;
 
 struct stream {
 	struct detect detect;
@@ -30,7 +30,7 @@ struct stream_answer {
 };
 
 /* Notes a read of the file. The file's lock must not be held. */
-struct stream_answer stream_note(struct direct_file *file, off_t offset, size_t size);
+struct stream_answer stream_note(struct backend_file *file, off_t offset, size_t size);
 
 /* The handle goes. True when a window took over its O_DIRECT descriptor. */
-bool stream_close(struct direct_file *file);
+bool stream_close(struct backend_file *file);

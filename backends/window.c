@@ -1,5 +1,5 @@
 #include "backends/window.h"
-#include "backends/backend.h"
+#include "backends/backend_request.h"
 #include "backends/window_impl.h"
 #include "cache/base/clock.h"
 #include "cache/base/lock_order.h"

@@ -2,7 +2,7 @@
  * window_share - what other handles on the same file have read ahead. Their locks are only tried, while the
  * host's is held: a window that is busy is one that has nothing to share just now.
  */
-#include "backends/backend.h"
+#include "backends/backend_request.h"
 #include "backends/window_impl.h"
 #include "cache/base/lock_order.h"
 

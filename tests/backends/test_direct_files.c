@@ -1,6 +1,6 @@
 /* Handles of the direct backend: the descriptors that it opens for them, and which thread makes their writes.
  */
-#include "backends/direct.h"
+#include "backends/backend_file.h"
 #include "backends/resident.h"
 #include "tests/backends/fixture.h"
 #include <dirent.h>
@@ -285,14 +285,14 @@ static void a_write_that_must_read_a_page_first_is_made_elsewhere(void **state)
 
 static uint64_t generation_of(const struct fixture *fixture)
 {
-	return node_generation(((struct direct_file *)fixture->file)->node);
+	return node_generation(fixture->file->node);
 }
 
 static void note_generation(struct backend_request *request, ssize_t result)
 {
 	struct noted_request *noted = (struct noted_request *)request;
 
-	noted->result = (ssize_t)node_generation(((struct direct_file *)request->file)->node);
+	noted->result = (ssize_t)node_generation(request->file->node);
 	sem_post(&noted->done);
 }
 
@@ -341,7 +341,7 @@ static void a_file_opened_anew_on_a_file_system_that_hangs_is_written_elsewhere(
 	backend_settings_init(&settings);
 	settings.threads_only = true;
 	open_file(&fixture, &settings);
-	pace = &((struct direct_file *)fixture.file)->volume->pace;
+	pace = &fixture.file->volume->pace;
 	pace_begin(pace, 1); /* long ago, and it has not come back */
 	anew = open_with(&fixture, 0);
 	assert_false(is_written_here(anew, buf, 8192, 0));
@@ -409,7 +409,7 @@ static void a_stream_of_small_writes_leaves_the_page_cache_once_it_is_on_the_dis
 		poll(NULL, 0, 10);
 		pages = resident_pages(fixture.fd, FILE_SIZE, COUNT * SIZE);
 	}
-	if (!((struct direct_file *)fixture.file)->volume->uncached)
+	if (!fixture.file->volume->uncached)
 		print_message("skipped: nothing can be written uncached here\n");
 	else
 		assert_true(pages * 4096 <= 2 * MIB);

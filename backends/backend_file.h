@@ -1,18 +1,19 @@
 /*
- * direct - what the parts of the backend share: direct.c opens and closes, direct_read.c reads,
- * direct_write.c writes. Included by these only.
+ * backend_file - a backend and its open files, as the parts see them that do its work: backend.c,
+ * direct_read.c and direct_write.c. Included by these only.
  */
 #pragma once
 
-#include "backends/backend_impl.h"
+#include "backends/backend_request.h"
+#include "backends/backend_settings.h"
+#include "backends/backend_stats.h"
 #include "backends/behind.h"
 #include "backends/buffers.h"
 #include "backends/node.h"
 #include "backends/stream.h"
 #include "backends/volume.h"
 
-struct direct {
-	struct backend backend;
+struct backend {
 	struct backend_settings settings;
 	struct backend_stats stats;
 	struct engine *engine;
@@ -21,17 +22,19 @@ struct direct {
 	struct nodes nodes;
 	struct window_host windows;
 	struct detect_limits limits;
-	bool faulty_engine; /* for tests: everything goes through the engine, which fails as planned */
+	struct fault_plan *faults; /* for tests: what goes wrong before the backend is asked; NULL: nothing */
+	bool faulty_engine;        /* everything goes through the engine, which fails as planned */
 };
 
-struct direct_file {
-	struct backend_file file;
-	struct direct *direct;
+struct backend_file {
+	struct backend *backend;
 	struct volume *volume;
 	struct volume_file facts;
 	struct node *node;
-	int fd;         /* the caller's, buffered */
-	unsigned flags; /* enum backend_open_flags */
+	int fd;               /* the caller's, buffered */
+	bool buffered;        /* all goes through the page cache and stays there */
+	bool random_buffered; /* small reads out of order do */
+	bool writes_wait;     /* for the disk */
 	int (*reopen)(void *context, int flags);
 	void *context;
 
@@ -45,38 +48,23 @@ struct direct_file {
 };
 
 /* Nothing goes around the page cache or is dropped from it. */
-static inline bool direct_file_stays_cached(const struct direct_file *file)
+static inline bool backend_file_stays_cached(const struct backend_file *file)
 {
-	return file->volume->in_memory || file->flags & BACKEND_BUFFERED;
-}
-
-static inline struct direct *direct_of(const struct backend_file *file)
-{
-	return ((struct direct_file *)file)->direct;
+	return file->volume->in_memory || file->buffered;
 }
 
 /* A descriptor of the same file with these open(2) flags, the caller's, or -errno. */
-int direct_file_reopen(struct direct_file *file, int flags);
+int backend_file_reopen(struct backend_file *file, int flags);
 
 /* The O_DIRECT descriptor, opened now if need be, or -1 where there is none. */
-int direct_file_descriptor(struct direct_file *file);
+int backend_file_descriptor(struct backend_file *file);
 
 /*
  * A descriptor to wait for write-back with: not the caller's, whose next fsync(2) must still find the error
  * that the wait would consume. -1 where there is none.
  */
-int direct_file_sync_descriptor(struct direct_file *file);
+int backend_file_sync_descriptor(struct backend_file *file);
 
 /* The device refused the alignment or the flag: this handle goes buffered from now on, and the first file of
  * a volume that does is said. */
-void direct_file_refuse(struct direct_file *file, int error);
-
-/* Goes on with a read that had waited for read-ahead. */
-void direct_read_resume(struct backend_request *request);
-
-void direct_read(struct backend_request *request);
-void direct_write(struct backend_request *request);
-void direct_wrote(struct backend_request *request);
-
-/* The handle goes: what its stream of writes left in the page cache is dropped once it is on the disk. */
-void direct_write_close(struct direct_file *file);
+void backend_file_refuse(struct backend_file *file, int error);

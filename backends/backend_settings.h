@@ -1,0 +1,46 @@
+/*
+ * backend_settings - what a backend is made with; see backend.h.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/* Whether streams read through their window: as measured, or, for comparing, always. */
+enum backend_window {
+	BACKEND_WINDOW_MEASURED,
+	BACKEND_WINDOW_ALWAYS,
+};
+
+struct backend_settings {
+	size_t memory;       /* bound of all buffers together, bytes (direct_memory) */
+	size_t readahead;    /* bound of one stream's window, bytes (direct_readahead); 0: never read ahead */
+	unsigned depth;      /* chunks in flight per stream (direct_depth) */
+	size_t stream_after; /* bytes read in order before a handle counts as a stream */
+	size_t stream_gap;   /* bytes that a reader may skip and still be in order */
+	off_t write_direct_from; /* files that reach it are written around the page cache (large_min) */
+	size_t write_direct_min; /* smaller requests are written through the page cache */
+	size_t write_window;     /* of a buffered stream of writes twice this is in the page cache, bytes */
+	enum backend_window window;
+	const char *faults; /* for tests: what shall go wrong, see fault.h; NULL: nothing. Not kept */
+	bool threads_only;  /* no io_uring even where the kernel has it */
+	/* One line without newline; priority as in syslog(3). May be NULL. Called from any thread. */
+	void (*log)(void *log_context, int priority, const char *line);
+	void *log_context;
+};
+
+/* Fills in the defaults. */
+static inline void backend_settings_init(struct backend_settings *settings)
+{
+	*settings = (struct backend_settings){
+		.memory = 64 << 20,
+		.readahead = 8 << 20,
+		.depth = 8,
+		.stream_after = 256 << 10,
+		.stream_gap = 128 << 10,
+		.write_direct_from = 32 << 20,
+		.write_direct_min = 256 << 10,
+		.write_window = 8 << 20,
+	};
+}
