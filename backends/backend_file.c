@@ -1,0 +1,94 @@
+#include "backends/backend_file.h"
+#include "cache/base/lock_order.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <syslog.h>
+#include <unistd.h>
+
+__attribute__((format(printf, 3, 4))) static void say(
+	struct backend *backend, int priority, const char *format, ...)
+{
+	char line[256];
+	va_list args;
+
+	if (!backend->settings.log)
+		return;
+	va_start(args, format);
+	vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	backend->settings.log(backend->settings.log_context, priority, line);
+}
+
+int backend_file_reopen(struct backend_file *file, int flags)
+{
+	char path[32];
+	int fd;
+
+	if (file->reopen)
+		return file->reopen(file->context, flags);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", file->fd);
+	fd = open(path, flags);
+	return fd < 0 ? -errno : fd;
+}
+
+/* The lock must be held. */
+static void file_refuse(struct backend_file *file, int error)
+{
+	struct backend *backend = file->backend;
+
+	if (file->direct_refused)
+		return;
+	file->direct_refused = true;
+	backend_count(&backend->stats.fallback_files, 1);
+	if (!atomic_exchange(&file->volume->refused, true))
+		say(backend, LOG_NOTICE,
+			"inode %ju on file system %u:%u can't be read around the page cache (%s): such files "
+			"are read through it, and dropped behind",
+			(uintmax_t)file->facts.ino, major(file->volume->dev), minor(file->volume->dev),
+			strerror(error));
+}
+
+void backend_file_refuse(struct backend_file *file, int error)
+{
+	lock_take(&file->lock, LOCK_FILE);
+	file_refuse(file, error);
+	lock_drop(&file->lock, LOCK_FILE);
+}
+
+int backend_file_descriptor(struct backend_file *file)
+{
+	const int keep = O_ACCMODE | O_SYNC | O_DSYNC | O_NOATIME;
+	int fd;
+
+	lock_take(&file->lock, LOCK_FILE);
+	if (file->direct_fd < 0 && !file->direct_refused) {
+		int flags = fcntl(file->fd, F_GETFL);
+
+		fd = backend_file_reopen(file, (flags & keep) | O_DIRECT | O_CLOEXEC);
+		if (fd >= 0)
+			file->direct_fd = fd;
+		else
+			file_refuse(file, -fd);
+	}
+	fd = file->direct_refused ? -1 : file->direct_fd;
+	lock_drop(&file->lock, LOCK_FILE);
+	return fd;
+}
+
+int backend_file_sync_descriptor(struct backend_file *file)
+{
+	int fd = backend_file_descriptor(file);
+
+	if (fd >= 0)
+		return fd;
+	lock_take(&file->lock, LOCK_FILE);
+	if (file->sync_fd < 0)
+		file->sync_fd = backend_file_reopen(file, (fcntl(file->fd, F_GETFL) & O_ACCMODE) | O_CLOEXEC);
+	fd = file->sync_fd < 0 ? -1 : file->sync_fd;
+	lock_drop(&file->lock, LOCK_FILE);
+	return fd;
+}
