@@ -36,6 +36,7 @@ int backend_open(struct backend *backend, const struct backend_open *how, struct
 	file->direct_fd = -1;
 	file->sync_fd = -1;
 	pthread_mutex_init(&file->lock, NULL);
+	stream_init(&file->stream, &backend->streams, file->volume, file->node, &file->facts);
 	if (file->buffered)
 		file->direct_refused = true;
 	else if (!file->facts.direct && !file->volume->in_memory)
@@ -50,7 +51,7 @@ void backend_close(struct backend_file *file)
 	if (!file)
 		return;
 	direct_write_close(file);
-	if (!stream_close(file) && file->direct_fd >= 0)
+	if (!stream_close(&file->stream) && file->direct_fd >= 0)
 		close(file->direct_fd);
 	if (file->sync_fd >= 0)
 		close(file->sync_fd);
@@ -130,7 +131,7 @@ void backend_free(struct backend *backend)
 	/* What hangs is let go first, to where it belongs. */
 	fault_plan_free(backend->faults);
 	engine_free(backend->engine);
-	window_host_deinit(&backend->windows);
+	window_host_deinit(&backend->streams.windows);
 	nodes_deinit(&backend->nodes);
 	volumes_deinit(&backend->volumes);
 	buffers_deinit(&backend->buffers);
@@ -173,18 +174,21 @@ static void backend_init(struct backend *backend, const struct backend_settings 
 	buffers_init(&backend->buffers, settings->memory, &backend->stats);
 	volumes_init(&backend->volumes);
 	nodes_init(&backend->nodes);
-	backend->limits =
-		(struct detect_limits){.after = settings->stream_after, .gap = settings->stream_gap};
-	backend->windows = (struct window_host){
-		.engine = backend->engine,
-		.buffers = &backend->buffers,
-		.nodes = &backend->nodes,
-		.stats = &backend->stats,
-		.readahead = settings->readahead,
-		.depth = settings->depth,
-		.resume = direct_read_resume,
+	backend->streams = (struct stream_host){
+		.windows =
+			{
+				.engine = backend->engine,
+				.buffers = &backend->buffers,
+				.nodes = &backend->nodes,
+				.stats = &backend->stats,
+				.readahead = settings->readahead,
+				.depth = settings->depth,
+				.resume = direct_read_resume,
+			},
+		.limits = {.after = settings->stream_after, .gap = settings->stream_gap},
+		.window_always = settings->window == BACKEND_WINDOW_ALWAYS,
 	};
-	window_host_init(&backend->windows);
+	window_host_init(&backend->streams.windows);
 	if (settings->log && !settings->threads_only && !engine_is_uring(backend->engine))
 		settings->log(settings->log_context, LOG_NOTICE,
 			"io_uring is refused here: large files are read by a pool of threads, slower");

@@ -20,8 +20,7 @@ struct backend {
 	struct buffers buffers;
 	struct volumes volumes;
 	struct nodes nodes;
-	struct window_host windows;
-	struct detect_limits limits;
+	struct stream_host streams;
 	struct fault_plan *faults; /* for tests: what goes wrong before the backend is asked; NULL: nothing */
 	bool faulty_engine;        /* everything goes through the engine, which fails as planned */
 };

@@ -333,11 +333,14 @@ void direct_read_resume(struct backend_request *request)
 static void read_as_streamed(struct backend_request *request)
 {
 	struct backend_file *file = request->file;
-	struct stream_answer stream = stream_note(file, request->offset, request->size);
+	struct stream_answer stream;
 	off_t offset = request->offset;
 	size_t size = request->size;
 	uint64_t cached;
 
+	lock_take(&file->lock, LOCK_FILE);
+	stream = stream_note(&file->stream, file->direct_refused ? -1 : file->direct_fd, offset, size);
+	lock_drop(&file->lock, LOCK_FILE);
 	if (stream.random && file->random_buffered) {
 		read_through_cache(request);
 		return;

@@ -1,15 +1,27 @@
 /*
  * stream - what one handle knows of its reads: their order, its window, and whether the window pays.
+ *
+ * Embedded in the handle, whose lock must be held in all calls.
  */
 #pragma once
 
 #include "backends/choice.h"
 #include "backends/detect.h"
+#include "backends/volume.h"
 #include "backends/window.h"
 
-struct backend_file;
+/* What the streams of one backend share; the backend's. */
+struct stream_host {
+	struct window_host windows;
+	struct detect_limits limits;
+	bool window_always; /* for comparing: whatever was measured */
+};
 
 struct stream {
+	struct stream_host *host;
+	struct volume *volume;
+	struct node *node; /* referenced by the handle */
+	size_t align;      /* of offsets and sizes around the page cache, bytes */
 	struct detect detect;
 	enum detect_order order;
 	struct window *window; /* made when a stream is found; NULL before */
@@ -29,8 +41,11 @@ struct stream_answer {
 	bool random; /* a small read that continued nothing */
 };
 
-/* Notes a read of the file. The file's lock must not be held. */
-struct stream_answer stream_note(struct backend_file *file, off_t offset, size_t size);
+void stream_init(struct stream *stream, struct stream_host *host, struct volume *volume, struct node *node,
+	const struct volume_file *facts);
+
+/* Notes a read. direct_fd: the O_DIRECT descriptor, from which a window may be read; -1: there is none. */
+struct stream_answer stream_note(struct stream *stream, int direct_fd, off_t offset, size_t size);
 
 /* The handle goes. True when a window took over its O_DIRECT descriptor. */
-bool stream_close(struct backend_file *file);
+bool stream_close(struct stream *stream);
