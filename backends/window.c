@@ -1,6 +1,8 @@
 #include "backends/window.h"
 #include "backends/backend_request.h"
-#include "backends/window_impl.h"
+#include "backends/window_chunk.h"
+#include "backends/window_plan.h"
+#include "backends/window_share.h"
 #include "cache/base/clock.h"
 #include "cache/base/lock_order.h"
 #include <stdlib.h>
@@ -12,9 +14,8 @@ enum {
 	WINDOW_START = 2 << 20,
 };
 
-#define REMOTE_AGE_NS                                                                         \
-	1000000000ull /* a client of a network file system believes its attributes for longer \
-		       */
+/* A client of a network file system believes its attributes for longer. */
+#define REMOTE_AGE_NS 1000000000ull
 
 struct window *window_new(struct window_host *host, const struct window_file *file)
 {
@@ -33,56 +34,9 @@ struct window *window_new(struct window_host *host, const struct window_file *fi
 	window->node->window_count++;
 	for (int i = 0; i < CHUNK_COUNT; i++)
 		window->chunks[i].window = window;
-	window_host_add(host, window);
+	window_host_add(host, &window->seat);
 	return window;
 }
-
-/* The lock must be held when you call any of the functions below this line, up to the next one. */
-
-static void chunk_free(struct chunk *chunk)
-{
-	struct backend_stats *stats = chunk->window->host->stats;
-
-	backend_count(&stats->readahead_used_bytes, chunk->used < chunk->size ? chunk->used : chunk->size);
-	if (chunk->used < chunk->size)
-		backend_count(&stats->readahead_wasted_bytes, chunk->size - chunk->used);
-	buffers_give(chunk->window->host->buffers, chunk->buffer);
-	chunk->buffer = NULL;
-	chunk->state = CHUNK_FREE;
-	chunk->spent = false;
-	chunk->doomed = false;
-}
-
-void chunk_retire(struct chunk *chunk)
-{
-	if (chunk->state == CHUNK_FREE)
-		return;
-	if (chunk->state == CHUNK_FLYING || chunk->pins)
-		chunk->doomed = true;
-	else
-		chunk_free(chunk);
-}
-
-void window_retire_all(struct window *window)
-{
-	for (int i = 0; i < CHUNK_COUNT; i++)
-		chunk_retire(&window->chunks[i]);
-	window->placed = false;
-}
-
-struct chunk *window_find(struct window *window, off_t offset)
-{
-	for (int i = 0; i < CHUNK_COUNT; i++) {
-		struct chunk *chunk = &window->chunks[i];
-
-		if (chunk->state != CHUNK_FREE && !chunk->doomed && offset >= chunk->offset &&
-			offset < chunk->offset + (off_t)chunk->size)
-			return chunk;
-	}
-	return NULL;
-}
-
-/* The lock is not held from here on. */
 
 void window_get(struct window *window)
 {
@@ -100,25 +54,16 @@ void window_put(struct window *window)
 	lock_drop(&window->lock, LOCK_WINDOW);
 	if (!last)
 		return;
-	window_host_remove(window->host, window);
+	window_host_remove(window->host, &window->seat);
 	close(window->fd);
 	nodes_put(window->host->nodes, window->node);
 	pthread_mutex_destroy(&window->lock);
 	free(window);
 }
 
-static void window_fill(struct window *window)
-{
-	struct engine_op *ops;
+static void window_fill(struct window *window);
 
-	lock_take(&window->lock, LOCK_WINDOW);
-	ops = window_plan(window);
-	lock_drop(&window->lock, LOCK_WINDOW);
-	if (ops)
-		engine_submit(window->host->engine, ops);
-}
-
-void chunk_done(struct engine_op *op, ssize_t result)
+static void chunk_done(struct engine_op *op, ssize_t result)
 {
 	struct chunk *chunk = (struct chunk *)op;
 	struct window *window = chunk->window;
@@ -135,7 +80,7 @@ void chunk_done(struct engine_op *op, ssize_t result)
 	window->flying--;
 	/* An error is the reader's to see, when it gets there and reads for itself. */
 	if (chunk->doomed || result <= 0)
-		chunk_free(chunk);
+		chunk_retire(chunk);
 	lock_drop(&window->lock, LOCK_WINDOW);
 	for (; waiters; waiters = next) {
 		next = waiters->work.next;
@@ -143,6 +88,19 @@ void chunk_done(struct engine_op *op, ssize_t result)
 	}
 	window_fill(window);
 	window_put(window);
+}
+
+static void window_fill(struct window *window)
+{
+	struct engine_op *ops;
+
+	lock_take(&window->lock, LOCK_WINDOW);
+	ops = window_plan(window);
+	lock_drop(&window->lock, LOCK_WINDOW);
+	for (struct engine_op *op = ops; op; op = op->next)
+		op->done = chunk_done;
+	if (ops)
+		engine_submit(window->host->engine, ops);
 }
 
 static bool chunk_is_fresh(const struct chunk *chunk)
@@ -191,26 +149,15 @@ static size_t chunk_copy(struct chunk *chunk, bool own, void *buf, size_t size, 
 		window_retire_all(window);
 	}
 	if (chunk->doomed && !chunk->pins)
-		chunk_free(chunk);
+		chunk_retire(chunk);
 	lock_drop(&window->lock, LOCK_WINDOW);
 	return fresh ? moved : 0;
-}
-
-enum window_answer chunk_claim(struct chunk *chunk, struct backend_request *request)
-{
-	if (chunk->state != CHUNK_FLYING) {
-		chunk->pins++;
-		return WINDOW_COPIED;
-	}
-	request->work.next = chunk->waiters;
-	chunk->waiters = request;
-	return WINDOW_WAITS;
 }
 
 enum window_answer window_take(struct window *window, struct backend_request *request, void *buf, size_t size,
 	off_t offset, size_t *moved)
 {
-	enum window_answer answer = WINDOW_MISS;
+	enum chunk_answer answer = CHUNK_NONE;
 	struct chunk *chunk;
 	bool own;
 
@@ -222,8 +169,8 @@ enum window_answer window_take(struct window *window, struct backend_request *re
 	own = chunk;
 	if (!own)
 		answer = window_share(window, request, offset, &chunk);
-	if (answer != WINDOW_COPIED)
-		return answer;
+	if (answer != CHUNK_PINNED)
+		return answer == CHUNK_AWAITED ? WINDOW_WAITS : WINDOW_MISS;
 	*moved = chunk_copy(chunk, own, buf, size, offset);
 	if (!own)
 		window_put(chunk->window);
@@ -272,9 +219,9 @@ void window_advance(struct window *window, enum detect_order order, const struct
 	window->order = order;
 	window->record = *record;
 	window->used_ns = clock_coarse_ns();
-	if (!window->active) {
+	if (!window->seat.active) {
 		lock_take(&window->host->lock, LOCK_HOST);
-		window_host_set_active(window->host, window, true);
+		window_host_set_active(window->host, &window->seat, true);
 		lock_drop(&window->host->lock, LOCK_HOST);
 	}
 	window_set_position(window, offset, size);

@@ -12,34 +12,11 @@
  */
 #pragma once
 
-#include "backends/buffers.h"
 #include "backends/detect.h"
-#include "backends/engine.h"
-#include "backends/node.h"
-#include "cache/base/list.h"
-#include <stdatomic.h>
+#include "backends/window_host.h"
 
 struct backend_request;
 struct window;
-
-/* What all windows of a backend share; the backend's. */
-struct window_host {
-	struct engine *engine;
-	struct buffers *buffers;
-	struct nodes *nodes;
-	struct backend_stats *stats;
-	size_t readahead;
-	unsigned depth;
-	pthread_mutex_t lock; /* of what follows; taken after a window's own */
-	struct list windows;
-	unsigned active; /* windows whose readers are about, for the fair share of memory */
-	uint64_t reclaimed_ns;
-	/* Goes on with a request that had waited for a chunk; no lock is held. */
-	void (*resume)(struct backend_request *request);
-};
-
-void window_host_init(struct window_host *host);
-void window_host_deinit(struct window_host *host);
 
 enum window_answer {
 	WINDOW_MISS,   /* the bytes at this place are not here */

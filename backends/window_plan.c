@@ -1,9 +1,6 @@
-/*
- * window_plan - how far a window reads ahead, in which chunks, and what it lets go. Its lock is held
- * throughout.
- */
+#include "backends/window_plan.h"
 #include "backends/resident.h"
-#include "backends/window_impl.h"
+#include "backends/window_share.h"
 #include "cache/base/clock.h"
 #include "cache/base/lock_order.h"
 #include <stdlib.h>
@@ -12,6 +9,8 @@ enum {
 	PAGE = 4096,
 	CHUNK_SIZE_MIN = 128 << 10,
 	WINDOW_MIN = 1 << 20,
+	RECLAIM_NS = 100000000, /* between looks for readers that rest */
+	REST_NS = 1000000000,
 };
 
 static struct chunk *window_free_slot(struct window *window)
@@ -32,22 +31,9 @@ static unsigned window_buffer_count(const struct window *window)
 	return count;
 }
 
-static size_t window_bytes_max(const struct window *window)
-{
-	unsigned windows;
-	size_t share;
-
-	lock_take(&window->host->lock, LOCK_HOST);
-	windows = window->host->active;
-	lock_drop(&window->host->lock, LOCK_HOST);
-	share = window->host->buffers->count_max * BUFFER_SIZE / (windows ? windows : 1);
-
-	return window->host->readahead < share ? window->host->readahead : share;
-}
-
 void window_grow(struct window *window)
 {
-	size_t max = window_bytes_max(window);
+	size_t max = window_host_share(window->host);
 
 	window->bytes = 2 * window->bytes < max ? 2 * window->bytes : max;
 }
@@ -70,8 +56,6 @@ static size_t window_chunk_size(const struct window *window)
 	return size;
 }
 
-/* Throws away what the reader has left behind, but for a little that a request overtaken by others may still
- * want. */
 void window_pass(struct window *window)
 {
 	off_t record_end = window->record.start + (off_t)window->record.size;
@@ -195,7 +179,6 @@ static bool chunk_prepare(struct chunk *chunk, const struct stamp *stamp, off_t 
 		.buf = chunk->buffer->data,
 		.size = chunk->size,
 		.offset = chunk->offset,
-		.done = chunk_done,
 	};
 	window->flying++;
 	window->refs++;
@@ -209,7 +192,8 @@ static bool window_is_resident(const struct window *window, off_t start, off_t e
 
 static bool window_has_room(struct window *window)
 {
-	return (size_t)window_buffer_count(window) * BUFFER_SIZE < window_bytes_max(window) + BUFFER_SIZE;
+	return (size_t)window_buffer_count(window) * BUFFER_SIZE <
+	       window_host_share(window->host) + BUFFER_SIZE;
 }
 
 /* Lets go of what is only kept for others. */
@@ -240,7 +224,33 @@ static struct chunk *window_start_chunk(
 	return chunk && window_has_room(window) && chunk_prepare(chunk, stamp, start, end) ? chunk : NULL;
 }
 
-/* A list of reads to submit, as far as the bounds let it. */
+/* Readers that rest give their memory to this window, which wants it. Others' locks are only tried: no
+ * deadlock. */
+static void window_reclaim(struct window *window)
+{
+	struct window_host *host = window->host;
+	uint64_t now = clock_coarse_ns();
+	struct list_node *seat;
+
+	lock_take(&host->lock, LOCK_HOST);
+	if (now - host->reclaimed_ns >= RECLAIM_NS) {
+		host->reclaimed_ns = now;
+		for (seat = host->windows.first; seat; seat = seat->next) {
+			struct window *other = window_of_seat(seat);
+
+			if (other == window || !other->seat.active ||
+				!lock_take_if_free(&other->lock, LOCK_WINDOW))
+				continue;
+			if (now - other->used_ns >= REST_NS) {
+				window_retire_all(other);
+				window_host_set_active(host, &other->seat, false);
+			}
+			lock_drop(&other->lock, LOCK_WINDOW);
+		}
+	}
+	lock_drop(&host->lock, LOCK_HOST);
+}
+
 struct engine_op *window_plan(struct window *window)
 {
 	struct engine_op *first = NULL, **tail = &first;

@@ -1,9 +1,4 @@
-/*
- * window_share - what other handles on the same file have read ahead. Their locks are only tried, while the
- * host's is held: a window that is busy is one that has nothing to share just now.
- */
-#include "backends/backend_request.h"
-#include "backends/window_impl.h"
+#include "backends/window_share.h"
 #include "cache/base/lock_order.h"
 
 /* The host's lock must be held when you call any of the functions below this line, up to the next one. */
@@ -13,7 +8,7 @@
 static struct window *next_locked(const struct window *window, struct list_node *from)
 {
 	for (; from; from = from->next) {
-		struct window *other = list_entry(from, struct window, node_in_host);
+		struct window *other = window_of_seat(from);
 
 		if (other != window && other->node == window->node &&
 			lock_take_if_free(&other->lock, LOCK_WINDOW))
@@ -33,17 +28,17 @@ static struct chunk *find_elsewhere(const struct window *window, off_t offset)
 		if (chunk)
 			return chunk;
 		lock_drop(&other->lock, LOCK_WINDOW);
-		other = next_locked(window, other->node_in_host.next);
+		other = next_locked(window, other->seat.node.next);
 	}
 	return NULL;
 }
 
 /* No lock is held from here on. */
 
-enum window_answer window_share(
+enum chunk_answer window_share(
 	struct window *window, struct backend_request *request, off_t offset, struct chunk **found)
 {
-	enum window_answer answer = WINDOW_MISS;
+	enum chunk_answer answer = CHUNK_NONE;
 	struct chunk *chunk;
 
 	if (!window_has_company(window))
@@ -52,7 +47,7 @@ enum window_answer window_share(
 	chunk = find_elsewhere(window, offset);
 	if (chunk) {
 		answer = chunk_claim(chunk, request);
-		chunk->window->refs += answer == WINDOW_COPIED;
+		chunk->window->refs += answer == CHUNK_PINNED;
 		lock_drop(&chunk->window->lock, LOCK_WINDOW);
 	}
 	lock_drop(&window->host->lock, LOCK_HOST);
