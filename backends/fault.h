@@ -3,13 +3,18 @@
  *
  * A plan is written as rules with commas between: PLACE:FAULT[@OFFSET][#NTH]
  *
- *   PLACE   read, write        what callers ask of the backend
- *           device-read, device-write   what the backend asks of the disk: its own retries and read-ahead see
- * these FAULT   delay=200ms, delay=10s     answered so much later hang               answered when the plan
- * is released short              the disk moves half of it (device only, where short counts are allowed) eio,
- * enospc, edquot
- *   @OFFSET only requests that reach this byte of their file (K, M, G)
- *   #NTH    only the Nth such request (from 1)
+ * PLACE:
+ *   - read, write: what callers ask of the backend
+ *   - device-read, device-write: what the backend asks of the disk; its own retries and readahead see these
+ *
+ * FAULT:
+ *   - delay=200ms, delay=10s: answered so much later
+ *   - hang: answered when the plan is released
+ *   - short: the disk moves half of it (device only, where short counts are allowed)
+ *   - eio, enospc, edquot
+ *
+ * @OFFSET: only requests that reach this byte of their file (K, M, G). #NTH: only the Nth such request,
+ * from 1.
  *
  * Example: read:delay=200ms,write:enospc@1M,device-read:eio@8M#2
  */
