@@ -19,11 +19,6 @@ const char *evict_policy_name(const struct evict_policy *policy)
 	return policy->name;
 }
 
-const char *evict_policy_help(const struct evict_policy *policy)
-{
-	return policy->help;
-}
-
 struct evict *evict_new(const struct evict_options *options, const struct evict_host *host)
 {
 	struct evict *e = calloc(1, sizeof(*e));

@@ -78,7 +78,6 @@ struct evict_policy;
 extern const struct evict_policy *const evict_catalogue[];
 const struct evict_policy *evict_find(const char *name); /* NULL when there is none */
 const char *evict_policy_name(const struct evict_policy *policy);
-const char *evict_policy_help(const struct evict_policy *policy); /* one line */
 
 struct evict_options {
 	const struct evict_policy *policy;

@@ -70,7 +70,6 @@ static const char *clock_check(const struct evict *e, uint64_t *count, uint64_t 
 
 const struct evict_policy evict_clock = {
 	.name = "clock",
-	.help = "first in, first out, with a second chance for what was used",
 	.state_bytes = sizeof(struct clock_state),
 	.insert = clock_insert,
 	.remove = clock_remove,

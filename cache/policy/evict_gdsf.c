@@ -181,8 +181,6 @@ static const char *gdsf_check(const struct evict *e, uint64_t *count, uint64_t *
 
 const struct evict_policy evict_gdsf = {
 	.name = "gdsf",
-	.help = "least uses per byte, aged; most hits a file, at the cost of large ones; every open takes "
-		"the lock",
 	.state_bytes = sizeof(struct gdsf),
 	.deinit = gdsf_deinit,
 	.insert = gdsf_insert,

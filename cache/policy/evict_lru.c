@@ -81,7 +81,6 @@ static const char *lru_check(const struct evict *e, uint64_t *count, uint64_t *c
 
 const struct evict_policy evict_lru = {
 	.name = "lru",
-	.help = "least recently opened; known by everybody, weak against scans",
 	.state_bytes = sizeof(struct lru),
 	.insert = lru_insert,
 	.touch = lru_touch,

@@ -12,7 +12,6 @@
 
 struct evict_policy {
 	const char *name;
-	const char *help; /* one line: what it is good for */
 	size_t state_bytes;
 	bool keeps_ghost; /* uses the ghost list itself, whatever admission does */
 

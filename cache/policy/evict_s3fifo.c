@@ -90,7 +90,6 @@ static const char *s3fifo_check(const struct evict *e, uint64_t *count, uint64_t
 
 const struct evict_policy evict_s3fifo = {
 	.name = "s3fifo",
-	.help = "a small queue for newcomers before the main one; quick to drop what is read once",
 	.state_bytes = sizeof(struct s3fifo),
 	.keeps_ghost = true,
 	.insert = s3fifo_insert,

@@ -298,7 +298,6 @@ static const char *s3gd_check(const struct evict *e, uint64_t *count, uint64_t *
 
 const struct evict_policy evict_s3gd = {
 	.name = "s3gd",
-	.help = "newcomers on probation, then uses per byte, aged; resists scans, weighs sizes",
 	.state_bytes = sizeof(struct s3gd),
 	.keeps_ghost = true,
 	.init = s3gd_init,

@@ -90,7 +90,6 @@ static const char *sieve_check(const struct evict *e, uint64_t *count, uint64_t 
 
 const struct evict_policy evict_sieve = {
 	.name = "sieve",
-	.help = "one queue and a hand that spares what was used; simple, good where sizes are alike",
 	.state_bytes = sizeof(struct sieve),
 	.insert = sieve_insert,
 	.remove = sieve_remove,

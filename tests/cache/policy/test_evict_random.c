@@ -138,12 +138,10 @@ static void no_policy_exceeds_its_budget(void **state)
 	}
 }
 
-static void every_policy_is_found_by_its_name_and_says_what_it_is_for(void **state)
+static void every_policy_is_found_by_its_name(void **state)
 {
-	for (size_t i = 0; evict_catalogue[i]; i++) {
+	for (size_t i = 0; evict_catalogue[i]; i++)
 		assert_ptr_equal(evict_find(evict_policy_name(evict_catalogue[i])), evict_catalogue[i]);
-		assert_true(evict_policy_help(evict_catalogue[i])[0]);
-	}
 	assert_null(evict_find("nonesuch"));
 }
 
@@ -152,7 +150,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_policy_keeps_its_invariants_under_random_operations),
 		cmocka_unit_test(no_policy_exceeds_its_budget),
-		cmocka_unit_test(every_policy_is_found_by_its_name_and_says_what_it_is_for),
+		cmocka_unit_test(every_policy_is_found_by_its_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
