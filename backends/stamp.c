@@ -56,7 +56,7 @@ bool stamp_file_is_open(int fd)
 	return lease_is_refused(fd, F_WRLCK);
 }
 
-bool stamp_is_trusted_at(int fd, const struct stamp *stamp, int64_t now_ns)
+bool stamp_is_trusted(int fd, const struct stamp *stamp, int64_t now_ns)
 {
 	int64_t age = now_ns - stamp->ctime_ns;
 
@@ -65,9 +65,4 @@ bool stamp_is_trusted_at(int fd, const struct stamp *stamp, int64_t now_ns)
 	if (age < SETTLED_NS + (stamp_is_coarse(stamp->mtime_ns, stamp->ctime_ns) ? COARSE_NS : 0))
 		return false;
 	return age >= LONGEST_WRITE_NS || !stamp_file_is_written(fd);
-}
-
-bool stamp_is_trusted(int fd, const struct stamp *stamp)
-{
-	return stamp_is_trusted_at(fd, stamp, clock_wall_coarse_ns());
 }

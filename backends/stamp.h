@@ -39,11 +39,9 @@ bool stamp_file_is_open(int fd);
 /* Whether one of those two has a lease at this moment, on whatever file. */
 bool stamp_holds_leases(void);
 
-/* What is read after this stamp was taken, and before another is found, is of one state of the file. */
-bool stamp_is_trusted(int fd, const struct stamp *stamp);
-
-/* The same with the time told, for tests. */
-bool stamp_is_trusted_at(int fd, const struct stamp *stamp, int64_t now_ns);
+/* What is read after this stamp was taken, and before another is found, is of one state of the file. now_ns
+ * is clock_wall_coarse_ns(), of the stamp's clock. */
+bool stamp_is_trusted(int fd, const struct stamp *stamp, int64_t now_ns);
 
 static inline bool stamp_equals(const struct stamp *a, const struct stamp *b)
 {

@@ -259,7 +259,8 @@ struct engine_op *window_plan(struct window *window)
 
 	if (window->closed || window->order == DETECT_NONE)
 		return NULL;
-	if (stamp_take(window->fd, &stamp) < 0 || !stamp_is_trusted(window->fd, &stamp))
+	if (stamp_take(window->fd, &stamp) < 0 ||
+		!stamp_is_trusted(window->fd, &stamp, clock_wall_coarse_ns()))
 		return NULL;
 	while (window->flying < window->host->depth && window_next_range(window, stamp.size, &start, &end)) {
 		if (!window_need_not_read(window, start, end)) {

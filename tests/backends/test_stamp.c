@@ -32,15 +32,15 @@ static void a_stamp_counts_once_no_other_change_can_look_like_it(void **state)
 	int writer;
 
 	quiet_file(&fixture);
-	assert_false(stamp_is_trusted_at(fixture.fd, &fine, changed - second));
-	assert_false(stamp_is_trusted_at(fixture.fd, &fine, changed + second / 20));
-	assert_true(stamp_is_trusted_at(fixture.fd, &fine, changed + second / 5));
-	assert_false(stamp_is_trusted_at(fixture.fd, &coarse, changed + second));
-	assert_true(stamp_is_trusted_at(fixture.fd, &coarse, changed + 3 * second));
+	assert_false(stamp_is_trusted(fixture.fd, &fine, changed - second));
+	assert_false(stamp_is_trusted(fixture.fd, &fine, changed + second / 20));
+	assert_true(stamp_is_trusted(fixture.fd, &fine, changed + second / 5));
+	assert_false(stamp_is_trusted(fixture.fd, &coarse, changed + second));
+	assert_true(stamp_is_trusted(fixture.fd, &coarse, changed + 3 * second));
 	writer = fixture_open_for_writing(&fixture);
-	assert_false(stamp_is_trusted_at(fixture.fd, &fine, changed + 3 * second));
+	assert_false(stamp_is_trusted(fixture.fd, &fine, changed + 3 * second));
 	/* a write that takes so long is not believed in */
-	assert_true(stamp_is_trusted_at(fixture.fd, &fine, changed + 3600 * second));
+	assert_true(stamp_is_trusted(fixture.fd, &fine, changed + 3600 * second));
 	close(writer);
 	remove_file(&fixture);
 }
