@@ -1,4 +1,4 @@
-/* Its life, the answers to the policy, and its budget. */
+/* Its life, and the answers to the policy. */
 #include "cache/base/lock_order.h"
 #include "cache/cache_impl.h"
 
@@ -6,9 +6,6 @@
 #include <stdlib.h>
 
 #include "cache/store/store_copy.h"
-
-/* REFUSALS_MAX: victims that turn out to be mapped are kept and watched; a fill asks no more than so many. */
-enum { YIELDED_AT_ONCE = 16, REFUSALS_MAX = 64 };
 
 uint64_t cache_stamp(uint64_t size, int64_t mtime_ns, int64_t ctime_ns)
 {
@@ -19,11 +16,6 @@ uint64_t cache_stamp(uint64_t size, int64_t mtime_ns, int64_t ctime_ns)
 	h = (h ^ (h >> 29) ^ (uint64_t)mtime_ns) * 0xbf58476d1ce4e5b9ULL;
 	h = (h ^ (h >> 32) ^ (uint64_t)ctime_ns) * 0x94d049bb133111ebULL;
 	return h ^ (h >> 31);
-}
-
-static struct object *object_of(struct evict_entry *entry)
-{
-	return (struct object *)((char *)entry - offsetof(struct object, entry));
 }
 
 /* --- what the policy asks --------------------------------------------------------------------- */
@@ -48,7 +40,7 @@ static bool host_used(void *ctx, struct evict_entry *entry)
 static bool host_take(void *ctx, struct evict_entry *entry)
 {
 	(void)ctx;
-	return cache_claim_or_park(object_of(entry));
+	return object_claim_or_park(object_of(entry));
 }
 
 /* --- life of the cache ------------------------------------------------------------------------ */
@@ -113,105 +105,6 @@ struct store *cache_store(struct cache *cache)
 bool cache_holds(struct cache *cache, const struct object *object)
 {
 	return store_holds(cache->store, &object->place);
-}
-
-/* --- steering --------------------------------------------------------------------------------- */
-
-void cache_free_object(struct cache *cache, struct object *object)
-{
-	cache->grown_bytes -= object->growth_pages * PAGE;
-	store_drop(cache->store, &object->place);
-	free(object);
-}
-
-bool cache_let_go(struct cache *cache, struct object *object)
-{
-	if (cache->owner.let_go(cache->owner.ctx, object) < 0) {
-		cache_watch(cache, object, CACHE_MAPPED);
-		cache_unclaim(cache, object);
-		return false;
-	}
-	cache_free_object(cache, object);
-	return true;
-}
-
-int cache_make_room(struct cache *cache, uint64_t incoming)
-{
-	struct evict_entry *victim;
-	unsigned refusals = 0;
-	int r = 0;
-
-	lock_may_take(LOCK_INODE); /* let_go() takes the lock of the victim's inode */
-	lock_take(&cache->lock, LOCK_CACHE);
-	while (evict_must_shed(cache->evict, cache->reserved + incoming) ||
-		(incoming && store_is_full(cache->store))) {
-		struct object *object;
-
-		victim = refusals < REFUSALS_MAX ? evict_pick(cache->evict) : NULL;
-		if (!victim) {
-			r = -ENOSPC;
-			break;
-		}
-		object = object_of(victim);
-		object->settled = false;
-		lock_drop(&cache->lock, LOCK_CACHE);
-		refusals += !cache_let_go(cache, object);
-		lock_take(&cache->lock, LOCK_CACHE);
-	}
-	if (r == 0)
-		cache->reserved += incoming;
-	lock_drop(&cache->lock, LOCK_CACHE);
-	return r;
-}
-
-void cache_set_budget(struct cache *cache, uint64_t budget)
-{
-	lock_take(&cache->lock, LOCK_CACHE);
-	evict_set_budget(cache->evict, budget - MIN(cache->fixed, budget));
-	lock_drop(&cache->lock, LOCK_CACHE);
-	cache_shed(cache);
-}
-
-void cache_shed(struct cache *cache)
-{
-	bool over;
-
-	lock_may_take(LOCK_INODE); /* checked even when nothing has to be evicted */
-	lock_take(&cache->lock, LOCK_CACHE);
-	over = evict_must_shed(cache->evict, cache->reserved);
-	lock_drop(&cache->lock, LOCK_CACHE);
-	if (over)
-		cache_make_room(cache, 0);
-}
-
-static uint64_t evict_some(struct cache *cache, uint64_t most)
-{
-	uint64_t count = 0;
-
-	lock_may_take(LOCK_INODE);
-	while (count < most) {
-		struct evict_entry *victim;
-
-		lock_take(&cache->lock, LOCK_CACHE);
-		victim = evict_pick(cache->evict);
-		if (victim)
-			object_of(victim)->settled = false;
-		lock_drop(&cache->lock, LOCK_CACHE);
-		if (!victim)
-			break;
-		count += cache_let_go(cache, object_of(victim));
-	}
-	return count;
-}
-
-uint64_t cache_empty(struct cache *cache)
-{
-	return evict_some(cache, UINT64_MAX);
-}
-
-uint64_t cache_yield_descriptors(struct cache *cache)
-{
-	return store_descriptors(cache->store) ? evict_some(cache, YIELDED_AT_ONCE) : 0;
 }
 
 void cache_read_figures(struct cache *cache, struct cache_figures *figures)

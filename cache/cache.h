@@ -17,36 +17,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "cache/policy/evict.h"
-#include "cache/store/store.h"
+#include "cache/object.h"
 
 struct cache;
-
-/* One for each cached file: small, there may be millions. */
-struct object {
-	struct evict_entry entry; /* size: the file's; charge: pages and metadata */
-	void *owner;              /* set by cache_fill()'s caller */
-	uint64_t stamp;           /* of the version that it copies; see cache_stamp() */
-	int32_t backing_id;       /* the owner's: what the kernel knows it by, or 0 */
-	_Atomic uint32_t pins;
-	union store_place place;
-	uint32_t atime_seen_ms;
-	uint64_t kept_charge;  /* the owner's: kept by a rule, and so much is counted for that; 0: not kept */
-	uint32_t content;      /* the owner's: of the version's size and mtime alone */
-	uint32_t growth_pages; /* charged beyond what was admitted, while it was open; under the cache's lock
-				*/
-	uint8_t frozen : 1;    /* no longer grows with its file: serve reads from the backing file */
-	uint8_t damaged : 1;   /* frozen, and could not follow its file: the bytes may be others, too */
-	uint8_t ahead : 1;     /* the owner's: mappings may have stored what the file has not got; watched */
-	int16_t sync_error;    /* the owner's: why the last write-back of that failed, or 0 */
-	int16_t sync_said;     /* the same as it was last logged */
-	uint16_t sync_seq;     /* how many failed, for those who have not been told yet */
-	/* The rest is the cache's, under its lock. */
-	bool published;
-	bool settled;       /* inserted into the policy */
-	bool watched_again; /* since the tick began to look at it */
-	uint32_t mapped;    /* kept because somebody maps it: its place in the watch list, from 1; else 0 */
-};
 
 /* What is known of mappings of an object. */
 enum cache_mapping {
@@ -94,8 +67,7 @@ int cache_fill(struct cache *cache, const struct store_source *source, uint64_t 
 /* The object may be used, and leave. -ENOMEM: it stays claimed and unknown, and cache_drop() takes it. */
 int cache_publish(struct cache *cache, struct object *object);
 
-/* One user more, if the object is not being evicted. */
-bool object_pin(struct object *object);
+/* Ends a use that object_pin() began. */
 void cache_unpin(struct cache *cache, struct object *object);
 /* Ends a use of an object that is to go with its last user: then owner.let_go() is called for it. */
 void cache_unpin_unwanted(struct cache *cache, struct object *object);
@@ -104,8 +76,7 @@ void cache_set_priority(struct cache *cache, struct object *object, int priority
 /* A use by somebody who has it pinned. */
 void cache_used(struct cache *cache, struct object *object);
 
-/* Claims an object that the owner wants to drop or change as a whole; false when it is pinned or leaving. */
-bool object_claim(struct object *object);
+/* Ends a claim of object_claim(). */
 void cache_unclaim(struct cache *cache, struct object *object);
 /* Frees a claimed object that is detached from its file. */
 void cache_drop(struct cache *cache, struct object *object);

@@ -8,9 +8,6 @@
 
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define PAGE ((uint64_t)CHARGE_PAGE)
-#define PIN_CLAIMED 0x80000000u /* being evicted or filled: cannot be pinned */
-#define PIN_PARKED 0x40000000u  /* the policy met it while pinned and waits for evict_unpark() */
-#define PIN_COUNT (PIN_PARKED - 1)
 
 struct cache {
 	pthread_mutex_t lock;
@@ -28,15 +25,20 @@ struct cache {
 	_Atomic uint64_t fills, fill_bytes, no_room, frozen, grown_bytes;
 };
 
-/* As object_claim(), and leaves word that the policy asked. */
-bool cache_claim_or_park(struct object *object);
+static inline struct object *object_of(struct evict_entry *entry)
+{
+	return (struct object *)((char *)entry - offsetof(struct object, entry));
+}
+
+uint32_t cache_atime_ms(struct cache *cache, struct object *object);
+
+/* cache_evict.c */
 
 /* Frees what left the policy, the watch list and its file. */
 void cache_free_object(struct cache *cache, struct object *object);
-/* A victim of the policy's. False: it is mapped and stays. */
-bool cache_let_go(struct cache *cache, struct object *object);
 /* Evicts until incoming more bytes fit, and reserves them. -ENOSPC: nothing more can leave. */
 int cache_make_room(struct cache *cache, uint64_t incoming);
-/* Under the lock. */
+
+/* cache_watch.c; under the lock. */
+void cache_set_written(struct cache *cache, struct object *object, bool written);
 void cache_unwatch(struct cache *cache, struct object *object);
-uint32_t cache_atime_ms(struct cache *cache, struct object *object);

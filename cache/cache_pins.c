@@ -1,40 +1,6 @@
-/* Who uses an object: pins, claims, and the word to the policy when the last user goes. */
+/* The end of uses: the word to the policy when the last user goes. And uses themselves. */
 #include "cache/base/lock_order.h"
 #include "cache/cache_impl.h"
-
-bool object_pin(struct object *object)
-{
-	uint32_t pins = atomic_load(&object->pins);
-
-	do {
-		if (pins & PIN_CLAIMED)
-			return false;
-	} while (!atomic_compare_exchange_weak(&object->pins, &pins, pins + 1));
-	return true;
-}
-
-bool object_claim(struct object *object)
-{
-	uint32_t pins = atomic_load(&object->pins);
-
-	do {
-		if (pins & (PIN_CLAIMED | PIN_COUNT))
-			return false;
-	} while (!atomic_compare_exchange_weak(&object->pins, &pins, pins | PIN_CLAIMED));
-	return true;
-}
-
-bool cache_claim_or_park(struct object *object)
-{
-	uint32_t pins = atomic_load(&object->pins), want;
-
-	do {
-		bool busy = pins & (PIN_CLAIMED | PIN_COUNT);
-
-		want = busy ? pins | PIN_PARKED : pins | PIN_CLAIMED;
-	} while (!atomic_compare_exchange_weak(&object->pins, &pins, want));
-	return want & PIN_CLAIMED && !(pins & PIN_CLAIMED);
-}
 
 /* What is left of pins when one use ends. */
 static uint32_t pins_after(uint32_t pins, bool claim)
@@ -87,31 +53,6 @@ void cache_unclaim(struct cache *cache, struct object *object)
 void cache_unpin(struct cache *cache, struct object *object)
 {
 	end_use(cache, object, false);
-}
-
-/* Turns the only pin into a claim. */
-static bool claim_last(struct object *object)
-{
-	uint32_t pins = atomic_load(&object->pins);
-
-	do {
-		if (pins & PIN_CLAIMED || (pins & PIN_COUNT) != 1)
-			return false;
-	} while (!atomic_compare_exchange_weak(&object->pins, &pins, (pins - 1) | PIN_CLAIMED));
-	return true;
-}
-
-void cache_unpin_unwanted(struct cache *cache, struct object *object)
-{
-	if (!claim_last(object)) {
-		cache_unpin(cache, object);
-		return;
-	}
-	lock_take(&cache->lock, LOCK_CACHE);
-	evict_remove(cache->evict, &object->entry);
-	object->settled = false;
-	lock_drop(&cache->lock, LOCK_CACHE);
-	cache_let_go(cache, object);
 }
 
 void cache_set_priority(struct cache *cache, struct object *object, int priority)

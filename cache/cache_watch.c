@@ -1,12 +1,9 @@
-/* Mapped objects: they stay until nobody maps them. */
+/* The list of mapped objects: they stay until nobody maps them. */
 #include "cache/base/lock_order.h"
 #include "cache/cache_impl.h"
 
 #include <errno.h>
 #include <stdlib.h>
-
-/* A look at one costs some system calls: what a tick may do besides looking after stores. */
-enum { LOOKS_PER_TICK = 512 };
 
 static bool is_written(const struct cache *cache, const struct object *object)
 {
@@ -23,7 +20,7 @@ static void swap(struct cache *cache, unsigned a, unsigned b)
 	cache->watched[b]->mapped = b + 1;
 }
 
-static void set_written(struct cache *cache, struct object *object, bool written)
+void cache_set_written(struct cache *cache, struct object *object, bool written)
 {
 	if (written && !is_written(cache, object))
 		swap(cache, object->mapped - 1, cache->written_count++);
@@ -35,7 +32,7 @@ void cache_unwatch(struct cache *cache, struct object *object)
 {
 	if (!object->mapped)
 		return;
-	set_written(cache, object, false);
+	cache_set_written(cache, object, false);
 	swap(cache, object->mapped - 1, --cache->watched_count);
 	object->mapped = 0;
 }
@@ -64,84 +61,11 @@ int cache_watch(struct cache *cache, struct object *object, enum cache_mapping m
 		atomic_fetch_add(&object->pins, 1);
 	}
 	if (object->mapped && mapping == CACHE_WRITTEN)
-		set_written(cache, object, true);
+		cache_set_written(cache, object, true);
 	object->watched_again = true;
 	if (!object->settled)
 		object->settled = evict_insert(cache->evict, &object->entry) == 0;
 	mapping = object->mapped ? mapping : CACHE_UNMAPPED;
 	lock_drop(&cache->lock, LOCK_CACHE);
 	return mapping == CACHE_UNMAPPED ? -ENOMEM : 0;
-}
-
-/* There was no memory for it in the policy when it could not leave: without this it never would. */
-static void settle(struct cache *cache, struct object *object)
-{
-	if (!object->settled)
-		object->settled = evict_insert(cache->evict, &object->entry) == 0;
-}
-
-/* (locked) Whether it is watched no more, and so one pin less is held. */
-static bool heed(struct cache *cache, struct object *object, enum cache_mapping answer)
-{
-	if (object->watched_again) /* the answer is older than that */
-		return false;
-	if (answer == CACHE_MAPPED || answer == CACHE_WRITTEN) {
-		set_written(cache, object, answer == CACHE_WRITTEN);
-		return false;
-	}
-	cache_unwatch(cache, object);
-	return true;
-}
-
-/* Looks at the object in that place of the list. Whether it is still there: else another one is. */
-static bool look_at(struct cache *cache, unsigned at)
-{
-	struct object *object;
-	enum cache_mapping answer;
-	bool ended, stays;
-
-	lock_take(&cache->lock, LOCK_CACHE);
-	object = cache->watched[at]; /* the list holds a pin: only this thread takes it away */
-	object->watched_again = false;
-	settle(cache, object);
-	lock_drop(&cache->lock, LOCK_CACHE);
-	answer = cache->owner.watch(cache->owner.ctx, object);
-	lock_take(&cache->lock, LOCK_CACHE);
-	ended = heed(cache, object, answer);
-	stays = !ended && object->mapped == at + 1;
-	lock_drop(&cache->lock, LOCK_CACHE);
-	if (ended && answer == CACHE_UNWANTED)
-		cache_unpin_unwanted(cache, object);
-	else if (ended)
-		cache_unpin(cache, object);
-	return stays;
-}
-
-/* Where to look next among those that are not stored into. False: there are none. */
-static bool find_next(struct cache *cache)
-{
-	bool found;
-
-	lock_take(&cache->lock, LOCK_CACHE);
-	if (cache->watched_next < cache->written_count || cache->watched_next >= cache->watched_count)
-		cache->watched_next = cache->written_count;
-	found = cache->watched_next < cache->watched_count;
-	lock_drop(&cache->lock, LOCK_CACHE);
-	return found;
-}
-
-void cache_tick(struct cache *cache)
-{
-	unsigned written, looks, at = 0;
-
-	lock_take(&cache->lock, LOCK_CACHE);
-	written = cache->written_count;
-	looks = MIN(cache->watched_count - written, LOOKS_PER_TICK);
-	lock_drop(&cache->lock, LOCK_CACHE);
-	/* none but this thread makes that part smaller */
-	while (written-- > 0)
-		at += look_at(cache, at);
-	while (looks-- > 0 && find_next(cache))
-		cache->watched_next += look_at(cache, cache->watched_next);
-	cache_shed(cache);
 }
