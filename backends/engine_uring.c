@@ -5,6 +5,7 @@
  * without another thread being woken.
  */
 #include "backends/engine_impl.h"
+#include "backends/uring_worker.h"
 #include "cache/base/lock_order.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +22,6 @@ enum {
 	WORKERS_MAX =
 		64, /* for requests that the kernel can't do without blocking: buffered reads and writes */
 	WORKER_START_MS = 2000, /* of a ring's thread, before anything is asked of it */
-	WORKER_TRY_MS = 100,    /* of any other, at its first request */
 };
 
 struct ring {
@@ -49,56 +49,6 @@ struct uring_engine {
 static _Thread_local struct ring *own_ring;
 static _Thread_local bool reaping; /* this thread is in a done() already */
 static _Thread_local char self;    /* its address names the thread */
-
-/*
- * What cannot be done at once the kernel gives to a worker that belongs to the submitting thread, and starts
- * one where there is none; the last one stays. Where no more tasks are allowed the request waits for ever. So
- * a thread whose worker does not start leaves its requests to the ring's thread, which has one from the
- * beginning.
- */
-static _Thread_local enum { WORKER_UNTRIED, WORKER_THERE, WORKER_NONE } own_worker;
-
-/* 0 or -errno. By a ring of its own: what waits in another one may need this thread. */
-static int worker_start(unsigned limit_ms)
-{
-	struct __kernel_timespec limit = {limit_ms / 1000, limit_ms % 1000 * 1000000L};
-	struct io_uring_sqe *sqe;
-	struct io_uring_cqe *cqe = NULL;
-	struct io_uring uring;
-	int r = io_uring_queue_init(1, &uring, IORING_SETUP_CLAMP);
-
-	if (r < 0)
-		return r;
-	sqe = io_uring_get_sqe(&uring);
-	io_uring_prep_nop(sqe);
-	sqe->flags |= IOSQE_ASYNC;
-	r = io_uring_submit(&uring);
-	if (r > 0)
-		r = io_uring_wait_cqe_timeout(&uring, &cqe, &limit);
-	if (r == 0)
-		r = cqe ? cqe->res : -EAGAIN;
-	io_uring_queue_exit(&uring);
-	return r == -ETIME || r == -ECANCELED ? -EAGAIN : r;
-}
-
-static int own_worker_start(unsigned limit_ms)
-{
-	static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
-	int r;
-
-	pthread_mutex_lock(&one_at_a_time);
-	r = worker_start(limit_ms);
-	pthread_mutex_unlock(&one_at_a_time);
-	own_worker = r == 0 ? WORKER_THERE : WORKER_NONE;
-	return r;
-}
-
-static bool has_own_worker(void)
-{
-	if (own_worker == WORKER_UNTRIED)
-		own_worker_start(WORKER_TRY_MS);
-	return own_worker == WORKER_THERE;
-}
 
 static void ring_wake(struct ring *ring)
 {
@@ -192,7 +142,7 @@ static bool ring_refill(struct ring *ring, bool woken)
 
 static void ring_submit(struct ring *ring, struct engine_op *op)
 {
-	bool may_push = has_own_worker(), pushed;
+	bool may_push = uring_worker_is_there(), pushed;
 	unsigned count = 1;
 
 	lock_take(&ring->submit_lock, LOCK_ENGINE);
@@ -299,10 +249,11 @@ static void *ring_run(void *context)
 {
 	struct ring *ring = context;
 	bool settled;
+	int r = uring_worker_start(WORKER_START_MS);
 
-	ring->start_result = own_worker_start(WORKER_START_MS);
+	ring->start_result = r;
 	sem_post(&ring->started);
-	if (own_worker == WORKER_NONE)
+	if (r < 0)
 		return NULL;
 	own_ring = ring;
 	settled = ring_refill(ring, false);

@@ -1,0 +1,16 @@
+/*
+ * uring_worker - whether this thread has an io_uring worker.
+ *
+ * What cannot be done at once the kernel gives to a worker that belongs to the submitting thread, and starts
+ * one where there is none; the last one stays. Where no more tasks are allowed the request waits for ever. So
+ * a thread whose worker does not start leaves its requests to a thread that has one from the beginning.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+/* 0, or -errno where it did not start in that time. */
+int uring_worker_start(unsigned limit_ms);
+
+/* The first call of a thread tries to start one, if uring_worker_start() did not. */
+bool uring_worker_is_there(void);
