@@ -1,5 +1,6 @@
 #include "backends/backend.h"
 #include "backends/backend_file.h"
+#include "backends/direct_behind.h"
 #include "backends/direct_read.h"
 #include "backends/direct_write.h"
 #include "backends/engine_impl.h"
@@ -50,7 +51,7 @@ void backend_close(struct backend_file *file)
 {
 	if (!file)
 		return;
-	direct_write_close(file);
+	direct_behind_close(file);
 	if (!stream_close(&file->stream) && file->direct_fd >= 0)
 		close(file->direct_fd);
 	if (file->sync_fd >= 0)

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -91,4 +92,12 @@ int backend_file_sync_descriptor(struct backend_file *file)
 	fd = file->sync_fd < 0 ? -1 : file->sync_fd;
 	lock_drop(&file->lock, LOCK_FILE);
 	return fd;
+}
+
+bool backend_file_is_large(const struct backend_file *file, off_t end)
+{
+	struct stat st;
+
+	return end > file->backend->settings.write_direct_from ||
+	       (fstat(file->fd, &st) == 0 && st.st_size > file->backend->settings.write_direct_from);
 }

@@ -64,6 +64,9 @@ int backend_file_descriptor(struct backend_file *file);
  */
 int backend_file_sync_descriptor(struct backend_file *file);
 
+/* So large, or by a write up to there, that it is written around the page cache or dropped behind. */
+bool backend_file_is_large(const struct backend_file *file, off_t end);
+
 /* The device refused the alignment or the flag: this handle goes buffered from now on, and the first file of
  * a volume that does is said. */
 void backend_file_refuse(struct backend_file *file, int error);

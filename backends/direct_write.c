@@ -9,12 +9,12 @@
  */
 #include "backends/direct_write.h"
 #include "backends/backend_file.h"
+#include "backends/direct_behind.h"
 #include "backends/resident.h"
 #include "cache/base/clock.h"
 #include "cache/base/lock_order.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -46,14 +46,6 @@ static void write_finish(struct backend_request *request, int error)
 	request->done(request, error ? error : (ssize_t)request->work.moved);
 }
 
-static bool file_is_large(const struct backend_file *file, off_t end)
-{
-	struct stat st;
-
-	return end > file->backend->settings.write_direct_from ||
-	       (fstat(file->fd, &st) == 0 && st.st_size > file->backend->settings.write_direct_from);
-}
-
 static void write_submit(struct backend_request *request, enum engine_verb verb, int fd, size_t size,
 	off_t offset, int flags, void (*done)(struct engine_op *op, ssize_t result))
 {
@@ -70,64 +62,6 @@ static void write_submit(struct backend_request *request, enum engine_verb verb,
 	engine_submit(request->file->backend->engine, &request->work.op);
 }
 
-static size_t window_of(const struct backend_file *file)
-{
-	return file->backend->settings.write_window;
-}
-
-/* What nobody waits for is settled with a descriptor of its own, which no write needs: a program that was
- * just written can be executed. */
-static void left_settled(struct behind_job *job)
-{
-	close(job->fd);
-	free(job);
-}
-
-static void settle_left(struct backend_file *file, struct behind_range left)
-{
-	struct behind_job *job;
-
-	if (left.from == left.to)
-		return;
-	job = malloc(sizeof(*job));
-	if (!job)
-		return;
-	*job = (struct behind_job){
-		.engine = file->backend->engine,
-		.stats = &file->backend->stats,
-		.fd = backend_file_reopen(file, O_RDONLY | O_CLOEXEC),
-		.work.settle = left,
-		.done = left_settled,
-	};
-	if (job->fd < 0)
-		free(job);
-	else
-		behind_run(job);
-}
-
-/* Notes a write of a file that is not in memory; true with what is to be done at a window that it filled. */
-static bool window_filled(
-	struct backend_file *file, const struct backend_request *request, struct behind_work *work)
-{
-	struct behind_range left;
-	bool full;
-
-	lock_take(&file->lock, LOCK_FILE);
-	left = behind_note(
-		&file->behind, request->offset, request->size, request->work.buffered, window_of(file));
-	full = behind_is_full(&file->behind, window_of(file));
-	lock_drop(&file->lock, LOCK_FILE);
-	if ((!full && left.from == left.to) || !file_is_large(file, request->offset + (off_t)request->size))
-		return false;
-	settle_left(file, left);
-	if (!full)
-		return false;
-	lock_take(&file->lock, LOCK_FILE);
-	*work = behind_take(&file->behind, window_of(file));
-	lock_drop(&file->lock, LOCK_FILE);
-	return work->begin.from < work->begin.to || work->settle.from < work->settle.to;
-}
-
 static void window_settled(struct behind_job *job)
 {
 	write_finish(
@@ -141,7 +75,7 @@ static void write_complete(struct backend_request *request)
 	struct behind_job *job = &request->work.behind;
 	struct behind_work work;
 
-	if (backend_file_stays_cached(file) || !window_filled(file, request, &work)) {
+	if (backend_file_stays_cached(file) || !direct_behind_note(file, request, &work)) {
 		write_finish(request, 0);
 		return;
 	}
@@ -156,17 +90,6 @@ static void write_complete(struct backend_request *request)
 		write_finish(request, 0);
 	else
 		behind_run(job);
-}
-
-void direct_write_close(struct backend_file *file)
-{
-	struct behind_range left = behind_end(&file->behind, window_of(file));
-	struct stat st;
-
-	/* one without a name has no need of the disk, and its blocks are not to be held */
-	if (left.from < left.to && fstat(file->fd, &st) == 0 && st.st_nlink > 0 &&
-		file_is_large(file, left.to))
-		settle_left(file, left);
 }
 
 static void write_advance(struct backend_request *request, ssize_t result)
@@ -267,7 +190,7 @@ static int buffered_flags(struct backend_file *file, off_t offset, size_t size)
 	lock_take(&file->lock, LOCK_FILE);
 	stream = offset == file->behind.end;
 	lock_drop(&file->lock, LOCK_FILE);
-	return stream && file_is_large(file, offset + (off_t)size) ? RWF_DONTCACHE : 0;
+	return stream && backend_file_is_large(file, offset + (off_t)size) ? RWF_DONTCACHE : 0;
 }
 
 static bool write_may_block(const struct backend_file *file)
@@ -311,7 +234,7 @@ static size_t direct_size(const struct backend_request *request)
 	if (backend_file_stays_cached(file) || !size || size < file->backend->settings.write_direct_min ||
 		offset & (off_t)(align - 1) || buf & (file->facts.memory_align - 1))
 		return 0;
-	if (!file_is_large(file, offset + (off_t)left) || resident_pages(file->fd, offset, size))
+	if (!backend_file_is_large(file, offset + (off_t)left) || resident_pages(file->fd, offset, size))
 		return 0;
 	return size;
 }
