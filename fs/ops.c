@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "backends/backend.h"
+#include "fs/attributes.h"
 #include "fs/io.h"
 #include "fs/threads.h"
 #include "fs/users/caller.h"
@@ -28,33 +29,18 @@ void op_reply(fuse_req_t req, int r)
 	fuse_reply_err(req, r < 0 ? -r : 0);
 }
 
-double op_attr_timeout(const struct server *server, const struct inode *inode)
-{
-	/* Writes through a mapping move the file's times without the daemon or FUSE seeing them. Of other
-	 * writes the kernel knows, whichever lane they take. A lock owner must see what other processes
-	 * wrote. */
-	return inode->mappable || inode->locked ? 0 : server->options.attr_timeout_s;
-}
-
-double op_mode_timeout(const struct statx *stx, double timeout)
-{
-	/*
-	 * A change of the file takes set-uid and set-gid away below the kernel's cached attributes, which
-	 * must not give a program's rights to who wrote it. Whoever makes the change, here, in SOURCE or
-	 * through another mount, and whichever reply comes last: the kernel asks for these bits each time.
-	 */
-	return S_ISREG(stx->stx_mode) && stx->stx_mode & (S_ISUID | S_ISGID) ? 0 : timeout;
-}
-
-void op_fill_entry(const struct server *server, const struct inode *dir, const struct inode *inode,
+void op_fill_entry(struct server *server, const struct inode *dir, struct inode *inode,
 	const struct statx *stx, struct fuse_entry_param *entry)
 {
+	struct attributes attributes;
+
+	attributes_fill(server, inode, stx, &attributes);
 	*entry = (struct fuse_entry_param){
 		.ino = inode->nodeid,
-		.attr_timeout = op_mode_timeout(stx, op_attr_timeout(server, inode)),
+		.attr_timeout = attributes.timeout_s,
 		.entry_timeout = dir && dir->locks_inside ? 0 : server->options.entry_timeout_s,
 	};
-	tree_stat(inode, stx, &entry->attr);
+	attributes_to_stat(&attributes.stx, &entry->attr);
 }
 
 void op_bytes_changed(struct server *server, struct handle *handle)

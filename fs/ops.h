@@ -88,12 +88,9 @@ static inline struct handle *handle_of(const struct fuse_file_info *info)
 struct inode *op_inode(fuse_req_t req, fuse_ino_t ino);
 /* r: 0 or -errno */
 void op_reply(fuse_req_t req, int r);
-/* How long the kernel may keep the inode's attributes, in seconds. */
-double op_attr_timeout(const struct server *server, const struct inode *inode);
-/* The same for attributes that hold this mode: it may be less. */
-double op_mode_timeout(const struct statx *stx, double timeout);
-/* dir: where its name is; NULL where that is not known. */
-void op_fill_entry(const struct server *server, const struct inode *dir, const struct inode *inode,
+/* What a reply says of an inode that was found or made. dir: where its name is; NULL where that is not known.
+ * stx: what was just read of it. */
+void op_fill_entry(struct server *server, const struct inode *dir, struct inode *inode,
 	const struct statx *stx, struct fuse_entry_param *entry);
 /* For a change of a file that may have set-uid or set-gid bits. kill: the kernel says that the caller has no
  * CAP_FSETID (or OP_KILL_UNKNOWN where the request does not tell). */

@@ -158,7 +158,6 @@ int tree_peek(struct tree *tree, struct inode *inode, struct statx *stx);
  * rights than a file system below has where it is mounted.
  */
 void tree_present(const struct inode *inode, struct statx *stx);
-void tree_stat(const struct inode *inode, const struct statx *stx, struct stat *st);
 /* Whether set-uid, set-gid and capabilities of files are nothing where inode's file system is mounted. */
 bool tree_is_nosuid(const struct inode *inode);
 
