@@ -152,10 +152,10 @@ void cached_note_failure(struct server *server, struct inode *inode, int error)
 		return;
 	case -ESTALE: /* it changed, or is gone */
 	case -ENOENT:
-		stats_add(&server->stats, STATS_FILL_RACES, 1);
+		stats_count(&server->stats.mount.fill_races, 1);
 		return;
 	}
-	stats_add(&server->stats, STATS_FILL_FAILURES, 1);
+	stats_count(&server->stats.mount.fill_failures, 1);
 	if (!is_news(server, error))
 		return;
 	cached_path(server, inode, path);

@@ -171,7 +171,7 @@ enum copy_state copy_examine(
 	if (!fresh || object->entry.size > cached_size_limit(server, inode))
 		cached_unkeep(server, object);
 	if ((!fresh || object->entry.size > cached_size_limit(server, inode)) && object_claim(object)) {
-		stats_add(&server->stats, STATS_STALE, 1);
+		stats_count(&server->stats.mount.stale, 1);
 		drop(server, inode, object);
 	}
 	return COPY_NONE;
@@ -187,7 +187,7 @@ struct object *copy_pin_fresh(struct server *server, struct inode *inode, const 
 		return object;
 	cached_unkeep(server, object);
 	if (object_claim(object)) {
-		stats_add(&server->stats, STATS_STALE, 1);
+		stats_count(&server->stats.mount.stale, 1);
 		drop(server, inode, object);
 		return NULL;
 	}
@@ -208,7 +208,7 @@ int copy_refresh(struct server *server, struct inode *inode)
 	fd = tree_open(server->tree, inode, O_RDONLY | O_NOATIME);
 	if (fd < 0)
 		return fd;
-	stats_add(&server->stats, STATS_REFRESHES, 1);
+	stats_count(&server->stats.mount.refreshes, 1);
 	r = copy_refresh_from(server, inode, object, fd);
 	cached_recount(server, object);
 	close(fd);

@@ -77,7 +77,7 @@ static int note_attempt(struct server *server, struct object *object, int r)
 	object->sync_error = (int16_t)r;
 	if (r < 0) {
 		object->sync_seq++;
-		stats_add(&server->stats, STATS_WRITEBACK_FAILURES, 1);
+		stats_count(&server->stats.mount.writeback_failures, 1);
 	}
 	return r;
 }

@@ -96,7 +96,7 @@ static int tie_backing(struct opening *o)
 			log_once(LOG_LEVEL_WARNING,
 				"passthrough refused for a file: %s; such files are served by the daemon",
 				g_strerror(-inode->backing_id));
-			stats_add(&o->server->stats, STATS_FALLBACKS, 1);
+			stats_count(&o->server->stats.mount.fallbacks, 1);
 			inode->backing_id = 0;
 			return tie_served(o);
 		}
@@ -279,7 +279,7 @@ static void consider_filling(struct server *server, struct opening *o)
 
 	if (o->handle->object || o->pinned || !may_be_cached(server, o))
 		return;
-	stats_add(&server->stats, STATS_MISSES, 1);
+	stats_count(&server->stats.mount.misses, 1);
 	if (server->options.admit == 0 || inode->outgrown)
 		return;
 	/* a file system below is to stay one that can be unmounted */
@@ -387,7 +387,7 @@ int lane_open(struct server *server, struct inode *inode, uid_t uid, int open_fl
 	if (o.refreshed)
 		cache_shed(server->cache);
 	if ((handle->object || o.pinned) && !o.writes)
-		stats_add(&server->stats, STATS_HITS, 1);
+		stats_count(&server->stats.mount.hits, 1);
 	if (handle->object && !o.writes) {
 		cache_used(server->cache, handle->object);
 	} else if ((handle->lane == LANE_PLAIN || handle->lane == LANE_CACHED) && !o.writes &&

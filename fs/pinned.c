@@ -162,7 +162,7 @@ static int make_ours(struct server *server, int fd, uint64_t size)
 	/* where it can't be known, what was read since the pages were dropped is taken for ours */
 	if (!server->charged && resident_pages(fd, 0, size) == 0)
 		return 0;
-	stats_add(&server->stats, STATS_FOREIGN, 1);
+	stats_count(&server->stats.mount.foreign, 1);
 	return -EBUSY;
 }
 
@@ -212,7 +212,7 @@ static int pin(struct server *server, struct inode *inode, int fd, const struct 
 	int r;
 
 	if (!relief_allows(&server->relief, stx->stx_size)) {
-		stats_add(&server->stats, STATS_SHORT_MEMORY, 1);
+		stats_count(&server->stats.mount.short_memory, 1);
 		return 0;
 	}
 	r = make_ours(server, fd, stx->stx_size);
@@ -259,7 +259,7 @@ static int mend(struct server *server, struct inode *inode, int fd, const struct
 	object->stamp = cached_stamp_of(stx);
 	tree_unlock_inode(server->tree, inode);
 	cache_unpin(server->cache, object);
-	stats_add(&server->stats, STATS_REFRESHES, 1);
+	stats_count(&server->stats.mount.refreshes, 1);
 	if (r == -EOWNERDEAD)
 		pinned_dismiss(server, inode);
 	return r;
@@ -324,7 +324,7 @@ static void notice_deaths(struct server *server)
 
 	if (!deaths)
 		return;
-	stats_add(&server->stats, STATS_KEEPER_DEATHS, deaths);
+	stats_count(&server->stats.mount.keeper_deaths, deaths);
 	log_warning(
 		"the cache: %u of its keepers died (out of memory?); their files are not pinned any more, "
 		"and fewer will be for a while",
