@@ -9,9 +9,7 @@
 #include <getopt.h>
 #include <string.h>
 
-#define KIB (1ull << 10)
 #define MIB (1ull << 20)
-#define GIB (1ull << 30)
 
 /* A number of seconds that no mount outlives. */
 #define FOREVER_S 1000000000
@@ -118,7 +116,6 @@ const struct option_table *options_table(void)
 struct parse {
 	struct options *options;
 	uint64_t memory;
-	bool given[G_N_ELEMENTS(rows)];
 	char **error;
 };
 
@@ -178,8 +175,6 @@ static void append_word(GString *list, const char *word)
 
 static void keep_generic(struct options *options, const char *text)
 {
-	if (strcmp(text, "ro") == 0 || strcmp(text, "rw") == 0)
-		options->read_only = text[1] == 'o';
 	options->generic_flags = generic_option_flags(options->generic_flags, text);
 	/* not for libfuse, which leaves it to a fusermount3 that may not know it */
 	if (strcmp(text, "auto_unmount") == 0) {
@@ -203,7 +198,6 @@ static int set_option(struct parse *parse, const char *text)
 	}
 	if (row) {
 		r = option_set(row, parse->options, equals ? equals + 1 : NULL, parse->memory, parse->error);
-		parse->given[row - rows] = true;
 		parse->options->given |= 1ull << (row - rows);
 		return r;
 	}
@@ -290,34 +284,37 @@ static int check_contradictions(const struct options *options, char **error)
 	return 0;
 }
 
-static bool is_given(const struct parse *parse, const char *name)
+static bool is_given(const struct options *options, const struct option_row *row)
 {
-	return parse->given[option_find(&table, name) - rows];
+	return options->given & 1ull << (row - rows);
+}
+
+static bool is_name_given(const struct options *options, const char *name)
+{
+	return is_given(options, option_find(&table, name));
 }
 
 /* A default is no wish: it gives way to what was given. */
-static void fit_defaults(struct parse *parse)
+static void fit_defaults(struct options *options)
 {
-	struct options *options = parse->options;
-
 	uint64_t largest = options->cache_size / EVICT_LARGEST_PART;
 
-	if (!is_given(parse, "direct_memory"))
+	if (!is_name_given(options, "direct_memory"))
 		options->direct_memory = CLAMP(options->memory / 8, MIB, options->direct_memory);
-	if (options->small_max > largest && !is_given(parse, "small_max"))
+	if (options->small_max > largest && !is_name_given(options, "small_max"))
 		options->small_max = largest;
-	if (options->direct_readahead > options->direct_memory && !is_given(parse, "direct_readahead"))
+	if (options->direct_readahead > options->direct_memory && !is_name_given(options, "direct_readahead"))
 		options->direct_readahead = options->direct_memory;
-	if (options->coherence == COHERENCE_EXCLUSIVE && !is_given(parse, "locks"))
+	if (options->coherence == COHERENCE_EXCLUSIVE && !is_name_given(options, "locks"))
 		options->locks = LOCKS_LOCAL;
 }
 
 /* With nobody else at SOURCE the kernel may keep for good what the operator did not limit. */
-static void lengthen_timeouts(struct parse *parse)
+static void lengthen_timeouts(struct options *options)
 {
 	for (size_t i = 0; i < table.row_count; i++) {
-		if (rows[i].type == OPTION_SECONDS && !parse->given[i])
-			*(double *)((char *)parse->options + rows[i].offset) = FOREVER_S;
+		if (rows[i].type == OPTION_SECONDS && !is_given(options, &rows[i]))
+			*(double *)((char *)options + rows[i].offset) = FOREVER_S;
 	}
 }
 
@@ -423,12 +420,12 @@ int options_read(struct options *options, int argc, char **argv, uint64_t memory
 	if (r < 0)
 		return r;
 	if (options->coherence == COHERENCE_EXCLUSIVE)
-		lengthen_timeouts(&parse);
+		lengthen_timeouts(options);
 	if (options->debug) {
 		options->foreground = true;
 		options->log = LOG_LEVEL_DEBUG;
 	}
-	fit_defaults(&parse);
+	fit_defaults(options);
 	options->warning = option_check_memory(options->cache_size, options->memory_floor, memory);
 	return check_contradictions(options, error);
 }

@@ -37,8 +37,7 @@ struct options {
 	char *source;     /* absolute, no symbolic links in it */
 	char *mountpoint; /* the same */
 	bool foreground;
-	bool debug; /* -d: foreground, log=debug, and libfuse's own trace */
-	bool read_only;
+	bool debug;             /* -d: foreground, log=debug, and libfuse's own trace */
 	unsigned generic_flags; /* enum generic_flag: of kernel_options, what the daemon has a part in */
 	bool auto_unmount;      /* also when the daemon is killed */
 

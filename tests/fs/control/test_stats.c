@@ -15,18 +15,19 @@ static void json_separates_and_escapes(void **state)
 
 	json_begin_object(out, NULL);
 	json_uint(out, "n", UINT64_MAX);
-	json_begin_array(out, "list");
-	json_string(out, NULL, "a\"b\\c\n\x01");
-	json_string(out, NULL, "\xff{");
-	json_begin_object(out, NULL);
+	json_begin_object(out, "texts");
+	json_string(out, "escaped", "a\"b\\c\n\x01");
+	json_string(out, "not UTF-8", "\xff{");
+	json_begin_object(out, "empty");
 	json_end_object(out);
-	json_end_array(out);
+	json_end_object(out);
 	json_double(out, "x", 0.5);
 	json_string(out, "ends with [", "[");
 	json_uint(out, "after", 1);
 	json_end_object(out);
 	assert_string_equal(out->str,
-		"{\"n\":18446744073709551615,\"list\":[\"a\\\"b\\\\c\\n\\u0001\",\"\xef\xbf\xbd{\",{}],"
+		"{\"n\":18446744073709551615,\"texts\":{\"escaped\":\"a\\\"b\\\\c\\n\\u0001\","
+		"\"not UTF-8\":\"\xef\xbf\xbd{\",\"empty\":{}},"
 		"\"x\":0.5,\"ends with [\":\"[\",\"after\":1}");
 }
 
