@@ -13,6 +13,7 @@
 #include "fs/lock_wait.h"
 #include "fs/ops.h"
 #include "fs/ops_control.h"
+#include "fs/options/option_value.h"
 #include "fs/rlimits.h"
 #include "fs/server.h"
 #include "fs/signals.h"
@@ -179,7 +180,7 @@ static struct fuse_session *new_session(struct server *server)
 		g_string_append(list, "subtype=sievefs,");
 	if (!options_has_generic(o, "fsname")) {
 		g_string_append(list, "fsname=");
-		options_append_escaped(list, o->source);
+		value_append_escaped(list, o->source);
 		g_string_append_c(list, ',');
 	}
 	g_string_append(list, "default_permissions");

@@ -171,3 +171,12 @@ void value_format_decimal(GString *out, double value)
 	}
 	g_string_append(out, text);
 }
+
+void value_append_escaped(GString *out, const char *text)
+{
+	for (; *text; text++) {
+		if (*text == ',' || *text == '\\')
+			g_string_append_c(out, '\\');
+		g_string_append_c(out, *text);
+	}
+}

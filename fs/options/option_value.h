@@ -29,3 +29,6 @@ int value_parse_duration(const char *text, uint64_t *ms);
 void value_format_size(GString *out, uint64_t bytes);
 void value_format_duration(GString *out, uint64_t ms);
 void value_format_decimal(GString *out, double value);
+
+/* Appends a value as -o takes it: commas and backslashes get a backslash. */
+void value_append_escaped(GString *out, const char *text);

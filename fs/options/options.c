@@ -4,6 +4,7 @@
 #include "fs/options/generic_options.h"
 #include "fs/options/memory.h"
 #include "fs/options/option_check.h"
+#include "fs/options/option_value.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -170,7 +171,7 @@ static void append_word(GString *list, const char *word)
 {
 	if (list->len > 0)
 		g_string_append_c(list, ',');
-	options_append_escaped(list, word);
+	value_append_escaped(list, word);
 }
 
 static void keep_generic(struct options *options, const char *text)

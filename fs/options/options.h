@@ -107,9 +107,6 @@ int options_read(struct options *options, int argc, char **argv, uint64_t memory
 /* Is the generic option @name among kernel_options, as a whole word? */
 bool options_has_generic(const struct options *options, const char *name);
 
-/* Appends a value as -o takes it: commas and backslashes get a backslash. */
-void options_append_escaped(GString *out, const char *text);
-
 /* "cache_size=1G,small_max=1M,…": every option that has a value, as -o takes it. The caller frees it. */
 char *options_to_string(const struct options *options);
 
