@@ -215,6 +215,22 @@ int copy_refresh(struct server *server, struct inode *inode)
 	return r;
 }
 
+void copy_follow(struct server *server, struct inode *inode, const struct object *object)
+{
+	struct statx stx;
+	bool stale;
+
+	if (!object || tree_statx(server->tree, inode, &stx) < 0)
+		return;
+	tree_lock_inode(server->tree, inode);
+	stale = inode->object == object && !copy_is_fresh(server, inode, &stx);
+	if (stale)
+		copy_refresh(server, inode);
+	tree_unlock_inode(server->tree, inode);
+	if (stale)
+		cache_shed(server->cache);
+}
+
 int copy_backing_id(struct server *server, struct object *object)
 {
 	int fd;

@@ -31,6 +31,8 @@ struct object *copy_pin_fresh(struct server *server, struct inode *inode, const 
 bool copy_may_be_mapped(struct server *server, struct inode *inode);
 /* (locked) Copies the file again, in place. 0 or -errno. */
 int copy_refresh(struct server *server, struct inode *inode);
+/* Refreshes object, the copy that a handle uses (NULL: none), where it is older than the file. */
+void copy_follow(struct server *server, struct inode *inode, const struct object *object);
 /* (locked) Makes the copy known to the kernel if it is not. 0 or -errno. */
 int copy_backing_id(struct server *server, struct object *object);
 

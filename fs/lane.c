@@ -404,23 +404,6 @@ int lane_open(struct server *server, struct inode *inode, uid_t uid, int open_fl
 	return 0;
 }
 
-void lane_follow(struct server *server, struct handle *handle)
-{
-	struct inode *inode = handle->inode;
-	struct statx stx;
-	bool stale;
-
-	if (!handle->object || tree_statx(server->tree, inode, &stx) < 0)
-		return;
-	tree_lock_inode(server->tree, inode);
-	stale = inode->object == handle->object && !copy_is_fresh(server, inode, &stx);
-	if (stale)
-		copy_refresh(server, inode);
-	tree_unlock_inode(server->tree, inode);
-	if (stale)
-		cache_shed(server->cache);
-}
-
 /* What the handle's reads tell the next open; under the inode's lock. */
 static void note_pattern(struct handle *handle)
 {

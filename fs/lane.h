@@ -19,9 +19,6 @@ struct fuse_file_info;
 int lane_open(struct server *server, struct inode *inode, uid_t uid, int open_flags, int fd,
 	struct fuse_file_info *info, struct handle **ret);
 
-/* Refreshes the handle's copy, if it has one, from the backing file. */
-void lane_follow(struct server *server, struct handle *handle);
-
 /* At the mount's end: what the kernel never released. */
 void lane_release_all(struct server *server);
 
