@@ -12,8 +12,12 @@
 #include "fs/attributes.h"
 #include "fs/copy.h"
 #include "fs/durable.h"
+#include "fs/op.h"
+#include "fs/op_rights.h"
+#include "fs/op_work.h"
 #include "fs/ops.h"
 #include "fs/users/creds.h"
+#include "fs/users/space.h"
 
 static void reply_attr(fuse_req_t req, struct inode *inode)
 {
@@ -252,7 +256,7 @@ static void set_again(struct op_again *again)
 		again->has_info ? &again->info : NULL);
 }
 
-static void set_when_unleased(fuse_req_t req, fuse_ino_t ino, const struct stat *attr, int to_set,
+static void set_after_lease(fuse_req_t req, fuse_ino_t ino, const struct stat *attr, int to_set,
 	const struct fuse_file_info *info)
 {
 	struct op_again again = {.run = set_again, .ino = ino, .attr = *attr, .to_set = to_set};
@@ -260,7 +264,7 @@ static void set_when_unleased(fuse_req_t req, fuse_ino_t ino, const struct stat 
 	again.has_info = info;
 	if (info)
 		again.info = *info;
-	op_when_unleased(req, &again);
+	op_retry_after_lease(req, &again);
 }
 
 void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set, struct fuse_file_info *info)
@@ -284,7 +288,7 @@ void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set, s
 	copy_attributes_end(server, inode, fresh);
 	tree_fd_put(server->tree, inode);
 	if (r == -EAGAIN)
-		set_when_unleased(req, ino, attr, to_set, info);
+		set_after_lease(req, ino, attr, to_set, info);
 	else if (r < 0)
 		op_reply(req, r);
 	else

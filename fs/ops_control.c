@@ -7,6 +7,8 @@
 
 #include "fs/attributes.h"
 #include "fs/control/control.h"
+#include "fs/op.h"
+#include "fs/ops.h"
 #include "fs/status.h"
 
 #define CONTROL_NODEID UINT64_MAX

@@ -8,9 +8,11 @@
 
 #include "fs/copy.h"
 #include "fs/durable.h"
+#include "fs/op.h"
 #include "fs/ops.h"
 #include "fs/pinned.h"
 #include "fs/users/creds.h"
+#include "fs/users/space.h"
 
 #define DIR_BLOCK 4096 /* that a directory may take for a further name */
 

@@ -9,8 +9,12 @@
 #include "fs/durable.h"
 #include "fs/lane.h"
 #include "fs/lock.h"
+#include "fs/op.h"
+#include "fs/op_rights.h"
+#include "fs/op_work.h"
 #include "fs/ops.h"
 #include "fs/users/creds.h"
+#include "fs/users/space.h"
 
 /* What is left of the caller's flags when the daemon opens the backing file: where to write is said with each
  * write. */
@@ -101,7 +105,7 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 	if (!inode)
 		return;
 	if (would_empty_a_program(server_of(req), inode, info->flags))
-		op_when_unleased(req, &(struct op_again){.run = open_again, .ino = ino, .info = *info});
+		op_retry_after_lease(req, &(struct op_again){.run = open_again, .ino = ino, .info = *info});
 	else
 		open_now(req, inode, info);
 }
@@ -122,7 +126,7 @@ static void open_now(fuse_req_t req, struct inode *inode, struct fuse_file_info 
 		close(fd);
 	if (r < 0) {
 		if (r == -EAGAIN && !(info->flags & O_NONBLOCK))
-			op_when_unleased(req, &again);
+			op_retry_after_lease(req, &again);
 		else
 			op_reply(req, r);
 		return;
@@ -368,7 +372,7 @@ static void fallocate_run(struct op_work *op)
 		if (r == 0)
 			r = durable_bytes(server, fd);
 		copy_change_end(server, work->handle->inode, copy, fresh);
-		op_bytes_changed(server, work->handle);
+		op_invalidate_readahead(server, work->handle);
 	}
 	op_reply(op->req, r);
 	free(work);
