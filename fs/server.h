@@ -30,6 +30,7 @@ struct server {
 	struct cache *cache;
 	struct backend *direct, *buffered; /* bytes that travel through the daemon */
 	struct fuse_session *session;
+	_Atomic bool failed;  /* no mount came about, or it broke */
 	struct pool *fillers; /* copy files into the cache */
 	struct pool *workers; /* requests that may take long: fsync, copies */
 	struct pool *waiters; /* requests that wait for somebody's lease */
