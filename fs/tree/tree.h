@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 
@@ -139,7 +140,10 @@ int tree_open_patiently(struct tree *tree, struct inode *inode, int flags);
 int tree_openat(struct tree *tree, int dir_fd, const char *name, int flags, mode_t mode);
 /* "/proc/self/fd/N" for calls that take only a path. */
 #define TREE_PATH_SIZE 32
-void tree_fd_path(int fd, char path[TREE_PATH_SIZE]);
+static inline void tree_fd_path(int fd, char path[TREE_PATH_SIZE])
+{
+	snprintf(path, TREE_PATH_SIZE, "/proc/self/fd/%d", fd);
+}
 /* Closes descriptors that nobody used since the last call: deleted files must not be held for long. */
 void tree_close_idle(struct tree *tree);
 /* Drops the descriptor of a file that is about to lose its last name. */

@@ -1,4 +1,10 @@
-/* What the tree's own sources share; nobody else includes this. */
+/*
+ * What the tree's own sources share; nobody else includes this.
+ *
+ * A file without a handle is reached by way of its directory, a file system below SOURCE by way of its mount
+ * point, and both of these are reached likewise: that is why reach, route, descriptors and mounts call each
+ * other.
+ */
 #pragma once
 
 #include <fcntl.h>
@@ -7,6 +13,7 @@
 #include <stddef.h>
 #include <sys/stat.h>
 
+#include "fs/tree/descriptor_set.h"
 #include "fs/tree/tree.h"
 #include "fs/users/space.h"
 
@@ -85,22 +92,6 @@ struct tree_shard {
 	GQueue forgotten;   /* without references, oldest first */
 };
 
-struct fd_slot {
-	struct inode *inode; /* NULL: free */
-	int fd;
-	uint32_t users;
-	bool recent; /* used since the last sweep */
-	bool keep;   /* the only way left to its file */
-};
-
-struct fd_set_cache {
-	pthread_mutex_t lock;
-	struct fd_slot *slots;
-	uint32_t size, hand;
-	uint32_t *free_slots;
-	uint32_t free_count, kept_count;
-};
-
 /* The directory that the mount is on. */
 struct tree_covered {
 	int fd;
@@ -126,7 +117,7 @@ struct tree {
 	GHashTable *named; /* those inodes without a handle that are not gone, by tree_named_id */
 	struct tree_shard shards[TREE_SHARDS];
 	pthread_mutex_t inode_locks[TREE_INODE_LOCKS];
-	struct fd_set_cache fds;
+	struct descriptor_set fds;
 	uint64_t bytes; /* of inodes, relaxed atomic */
 	uint64_t count;
 };
@@ -192,8 +183,6 @@ struct inode *tree_route_free(struct tree_route *route);
 int tree_walk(struct tree *tree, struct tree_route *const *place, int flags);
 int tree_reach_by_name(struct tree *tree, struct inode *inode);
 
-int tree_fds_init(struct tree *tree, unsigned limit);
-void tree_fds_free(struct tree *tree);
 bool tree_fd_is_there(struct tree *tree, struct inode *inode);
 /* Keeps the inode's descriptor until the inode is freed. */
 void tree_fd_keep(struct tree *tree, struct inode *inode);
@@ -210,6 +199,9 @@ int tree_open_child(struct tree *tree, int dir_fd, const char *name, int flags);
 int tree_removed_below(int r);
 /* Opens by handle or by name: O_PATH flags allowed. */
 int tree_reach(struct tree *tree, struct inode *inode, int flags);
+/* A mount of what fd is open on that leaves access times alone. It lasts as long as something is open on it.
+ * A descriptor or -errno. */
+int tree_clone_quietly(int fd);
 /* Opens what fd is open on, on a mount that leaves access times alone. A descriptor or -errno. */
 int tree_open_quietly(int fd, int flags);
 /* An O_PATH descriptor, only to read by, of an inode with a handle. */
