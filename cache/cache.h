@@ -6,8 +6,8 @@
  * is fresh. Functions may be called from any thread; none holds the cache's lock across reading or writing of
  * files.
  *
- * An object is open while it is pinned; the eviction claims only unpinned ones, in one atomic step, and then
- * asks the owner to let go. A claimed object can no longer be pinned.
+ * An object is open while it is held; the eviction claims only those that nobody holds, in one atomic step,
+ * and then asks the owner to let go. A claimed object can no longer be held.
  *
  * Units: bytes. Errors: negative errno.
  */
@@ -28,7 +28,7 @@ struct object {
 	void *owner;              /* set by cache_fill()'s caller */
 	uint64_t stamp;           /* of the version that it copies; see cache_stamp() */
 	int32_t backing_id;       /* the owner's: what the kernel knows it by, or 0 */
-	_Atomic uint32_t pins;
+	_Atomic uint32_t holds;   /* how many use it, and HOLD_* of cache_impl.h */
 	union store_place place;
 	uint32_t atime_seen_ms;
 	uint64_t kept_charge;  /* the owner's: kept by a rule, and so much is counted for that; 0: not kept */
@@ -61,7 +61,7 @@ struct cache_owner {
 	 * watched. */
 	int (*let_go)(void *ctx, struct object *object);
 	/* Looks at a watched object, and writes back what was stored through mappings. Called from
-	 * cache_tick() with the object pinned. */
+	 * cache_tick() with the object held. */
 	enum cache_mapping (*watch)(void *ctx, struct object *object);
 	void *ctx;
 };
@@ -95,23 +95,23 @@ int cache_fill(struct cache *cache, const struct store_source *source, uint64_t 
 int cache_publish(struct cache *cache, struct object *object);
 
 /* One user more, if the object is not being evicted. */
-bool object_pin(struct object *object);
-void cache_unpin(struct cache *cache, struct object *object);
+bool object_hold(struct object *object);
+void cache_release(struct cache *cache, struct object *object);
 /* Ends a use of an object that is to go with its last user: then owner.let_go() is called for it. */
-void cache_unpin_unwanted(struct cache *cache, struct object *object);
-/* What a rule says of a pinned object; counts when the policy next weighs it. */
+void cache_release_unwanted(struct cache *cache, struct object *object);
+/* What a rule says of a held object; counts when the policy next weighs it. */
 void cache_set_priority(struct cache *cache, struct object *object, int priority);
-/* A use by somebody who has it pinned. */
+/* A use by somebody who holds it. */
 void cache_used(struct cache *cache, struct object *object);
 
-/* Claims an object that the owner wants to drop or change as a whole; false when it is pinned or leaving. */
+/* Claims an object that the owner wants to drop or change as a whole; false when it is held or leaving. */
 bool object_claim(struct object *object);
 void cache_unclaim(struct cache *cache, struct object *object);
 /* Frees a claimed object that is detached from its file. */
 void cache_drop(struct cache *cache, struct object *object);
 
 /*
- * Bytes of a pinned or claimed object. Those that change it never evict, so that the caller may hold his
+ * Bytes of a held or claimed object. Those that change it never evict, so that the caller may hold his
  * locks: a growing object takes from the growth allowance, and freezes at its end; call cache_shed() when no
  * lock is held any more.
  */
@@ -129,9 +129,9 @@ int cache_refresh(
 	struct cache *cache, struct object *object, const struct store_source *source, uint64_t size);
 
 /*
- * Where the store keeps the file itself: a file that the caller has pinned has size bytes now, or pages of it
- * went. Makes room first, so that the budget holds. -ENOSPC: what was kept before is. -EOWNERDEAD: nothing
- * is.
+ * Where the store keeps the file itself: the file of an object that the caller holds has size bytes now, or
+ * pages of it went. Makes room first, so that the budget holds. -ENOSPC: what was kept before is.
+ * -EOWNERDEAD: nothing is.
  */
 int cache_mend(struct cache *cache, struct object *object, const struct store_source *source, uint64_t size);
 /* False: what the store kept of it is lost. */
@@ -148,8 +148,8 @@ uint64_t cache_yield_descriptors(struct cache *cache);
 /* Once a second: looks after all objects that may be stored into, and some hundreds of those that are mapped
  * otherwise; evicts what the budget no longer holds. */
 void cache_tick(struct cache *cache);
-/* Keeps an object although nobody has it open, since somebody maps it: a pin until owner.watch() says
- * otherwise. The caller has it claimed or pinned, and ends that. -ENOMEM: it is not watched. */
+/* Keeps an object although nobody has it open, since somebody maps it: it is held until owner.watch() says
+ * otherwise. The caller has it claimed or holds it, and ends that. -ENOMEM: it is not watched. */
 int cache_watch(struct cache *cache, struct object *object, enum cache_mapping mapping);
 
 struct cache_figures {

@@ -8,9 +8,9 @@
 
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define PAGE ((uint64_t)CHARGE_PAGE)
-#define PIN_CLAIMED 0x80000000u /* being evicted or filled: cannot be pinned */
-#define PIN_PARKED 0x40000000u  /* the policy met it while pinned and waits for evict_unpark() */
-#define PIN_COUNT (PIN_PARKED - 1)
+#define HOLD_CLAIMED 0x80000000u /* being evicted or filled: cannot be held */
+#define HOLD_PARKED 0x40000000u  /* the policy met it while it was held and waits for evict_unpark() */
+#define HOLD_COUNT (HOLD_PARKED - 1)
 
 struct cache {
 	pthread_mutex_t lock;

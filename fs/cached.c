@@ -69,10 +69,10 @@ static bool count_kept(struct server *server, struct object *object)
 
 void cached_keep(struct server *server, struct inode *inode, struct object *object)
 {
-	if (!inode->keep || object->kept_charge || !object_pin(object))
+	if (!inode->keep || object->kept_charge || !object_hold(object))
 		return;
 	if (!count_kept(server, object))
-		cache_unpin(server->cache, object);
+		cache_release(server->cache, object);
 }
 
 void cached_unkeep(struct server *server, struct object *object)
@@ -81,7 +81,7 @@ void cached_unkeep(struct server *server, struct object *object)
 		return;
 	server->kept_bytes -= object->kept_charge;
 	object->kept_charge = 0;
-	cache_unpin(server->cache, object);
+	cache_release(server->cache, object);
 }
 
 void cached_recount(struct server *server, struct object *object)
@@ -91,7 +91,7 @@ void cached_recount(struct server *server, struct object *object)
 	server->kept_bytes -= object->kept_charge;
 	object->kept_charge = 0;
 	if (!count_kept(server, object))
-		cache_unpin(server->cache, object);
+		cache_release(server->cache, object);
 }
 
 void cached_follow_rule(struct server *server, struct inode *inode, bool pin, int priority)

@@ -63,7 +63,7 @@ enum copy_state copy_examine(
 	struct object *object = inode->object;
 	bool fresh, mapped;
 
-	if (!object || !object_pin(object))
+	if (!object || !object_hold(object))
 		return COPY_NONE; /* none, or on its way in or out */
 	fresh = copy_is_fresh(server, inode, stx);
 	if (fresh && may_use && (!inode->suspect || prove_unwritten(server, inode)) &&
@@ -80,7 +80,7 @@ enum copy_state copy_examine(
 	/* the last stores, before others write the file; the copy keeps those that can't be written */
 	if (copy_settle_stores(server, inode, object) < 0)
 		return COPY_MAPPED;
-	cache_unpin(server->cache, object);
+	cache_release(server->cache, object);
 	if (!fresh || object->entry.size > cached_size_limit(server, inode))
 		cached_unkeep(server, object);
 	if ((!fresh || object->entry.size > cached_size_limit(server, inode)) && object_claim(object)) {
@@ -90,13 +90,13 @@ enum copy_state copy_examine(
 	return COPY_NONE;
 }
 
-struct object *copy_pin_fresh(struct server *server, struct inode *inode, const struct statx *stx)
+struct object *copy_hold_fresh(struct server *server, struct inode *inode, const struct statx *stx)
 {
 	struct object *object = inode->object;
 
 	if (!object)
 		return NULL;
-	if (copy_is_fresh(server, inode, stx) && object_pin(object))
+	if (copy_is_fresh(server, inode, stx) && object_hold(object))
 		return object;
 	cached_unkeep(server, object);
 	if (object_claim(object)) {
@@ -105,7 +105,7 @@ struct object *copy_pin_fresh(struct server *server, struct inode *inode, const 
 		return NULL;
 	}
 	/* other handles read it */
-	return copy_refresh(server, inode) == 0 && object_pin(object) ? object : NULL;
+	return copy_refresh(server, inode) == 0 && object_hold(object) ? object : NULL;
 }
 
 int copy_refresh(struct server *server, struct inode *inode)

@@ -19,14 +19,14 @@ enum copy_state {
 /* Names this version of the file to the policy. */
 uint64_t copy_id(const struct inode *inode, const struct statx *stx);
 
-/* (locked) For an inode that is not tied. Any answer but COPY_NONE has pinned the copy for the caller. A
+/* (locked) For an inode that is not tied. Any answer but COPY_NONE holds the copy for the caller. A
  * stale copy that nobody uses is dropped. */
 enum copy_state copy_examine(
 	struct server *server, struct inode *inode, const struct statx *stx, bool may_use);
 /* (locked) */
 bool copy_is_fresh(struct server *server, struct inode *inode, const struct statx *stx);
-/* (locked) The copy, pinned, where it is fresh; else NULL. For the served lane. */
-struct object *copy_pin_fresh(struct server *server, struct inode *inode, const struct statx *stx);
+/* (locked) The copy, held, where it is fresh; else NULL. For the served lane. */
+struct object *copy_hold_fresh(struct server *server, struct inode *inode, const struct statx *stx);
 /* Whether a mapping may still be writing the file, unseen by everybody. */
 bool copy_may_be_mapped(struct server *server, struct inode *inode);
 /* (locked) Copies the file again, in place. 0 or -errno. */
@@ -36,11 +36,11 @@ void copy_follow(struct server *server, struct inode *inode, const struct object
 /* (locked) Makes the copy known to the kernel if it is not. 0 or -errno. */
 int copy_backing_id(struct server *server, struct object *object);
 
-/* (locked) The copy, pinned, is about to be opened so that a shared mapping may store into it. 0 or -ENOMEM.
+/* (locked) The copy, held, is about to be opened so that a shared mapping may store into it. 0 or -ENOMEM.
  */
 int copy_expect_stores(struct server *server, struct object *object);
 /*
- * Writes what was stored through shared mappings of the copy, pinned, into the backing file. 0 or -errno,
+ * Writes what was stored through shared mappings of the copy, held, into the backing file. 0 or -errno,
  * also of an earlier attempt whose stores are lost by now: once to each who keeps count of them in *told (or
  * NULL), which begins as object->sync_seq.
  */

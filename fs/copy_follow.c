@@ -10,7 +10,7 @@ struct object *copy_change_begin(struct server *server, struct inode *inode, boo
 	tree_lock_inode(server->tree, inode);
 	inode->change_seq++;
 	object = inode->object;
-	if (object && inode->binding != BOUND_BACKING && object_pin(object)) {
+	if (object && inode->binding != BOUND_BACKING && object_hold(object)) {
 		*fresh = copy_is_whole(server, inode);
 		return object;
 	}
@@ -36,7 +36,7 @@ void copy_change_end(struct server *server, struct inode *inode, struct object *
 		cached_unkeep(server, object);
 	}
 	tree_unlock_inode(server->tree, inode);
-	cache_unpin(server->cache, object);
+	cache_release(server->cache, object);
 	cache_shed(server->cache);
 }
 
@@ -57,9 +57,9 @@ void copy_attributes_end(struct server *server, struct inode *inode, bool fresh)
 	if (!fresh)
 		return;
 	tree_lock_inode(server->tree, inode);
-	if (inode->object && object_pin(inode->object)) {
+	if (inode->object && object_hold(inode->object)) {
 		copy_restamp(server, inode, inode->object, fresh, true);
-		cache_unpin(server->cache, inode->object);
+		cache_release(server->cache, inode->object);
 	}
 	tree_unlock_inode(server->tree, inode);
 }

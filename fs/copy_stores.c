@@ -149,7 +149,7 @@ int copy_before_reading(struct server *server, struct inode *inode)
 	if (server->pins || !inode->object)
 		return 0;
 	tree_lock_inode(server->tree, inode);
-	/* watched, and so pinned */
+	/* watched, and so held */
 	if (inode->object && inode->object->ahead)
 		r = copy_settle_stores(server, inode, inode->object);
 	tree_unlock_inode(server->tree, inode);

@@ -16,7 +16,7 @@ struct server;
 
 struct handle {
 	struct inode *inode;   /* referenced */
-	struct object *object; /* pinned; in lanes cached, cached-write and served */
+	struct object *object; /* held; in lanes cached, cached-write and served */
 	_Atomic(struct backend_file *)
 		bytes;           /* lanes whose bytes the daemon moves; opened when first needed */
 	_Atomic int fd;          /* of the backing file; -1 until needed */

@@ -59,7 +59,7 @@ static int tie_served(struct opening *o)
 	inode->binding = BOUND_SERVED;
 	o->handle->lane = LANE_SERVED;
 	if (!o->server->pins)
-		o->handle->object = copy_pin_fresh(o->server, inode, &o->stx);
+		o->handle->object = copy_hold_fresh(o->server, inode, &o->stx);
 	o->info->direct_io = 1;
 	return 0;
 }
@@ -113,7 +113,7 @@ static int tie_backing(struct opening *o)
 	return 0;
 }
 
-/* The caller has pinned the copy for the handle. */
+/* The caller holds the copy for the handle. */
 static int tie_store(struct opening *o, struct object *object)
 {
 	struct inode *inode = o->handle->inode;
@@ -172,7 +172,7 @@ static int tie(struct opening *o)
 	case BOUND_BACKING:
 		return tie_backing(o);
 	case BOUND_STORE:
-		object_pin(inode->object); /* other handles have it pinned: it is not leaving */
+		object_hold(inode->object); /* other handles hold it: it is not leaving */
 		return tie_store(o, inode->object);
 	case BOUND_SERVED:
 		return tie_served(o);
@@ -450,7 +450,7 @@ void lane_release(struct server *server, struct handle *handle)
 	tree_unlock_inode(server->tree, inode);
 	backing_id_close(server->session, untied);
 	if (unwanted) {
-		cache_unpin_unwanted(server->cache, handle->object);
+		cache_release_unwanted(server->cache, handle->object);
 		handle->object = NULL;
 	}
 	handle_free(server, handle);

@@ -231,13 +231,13 @@ static int pin(struct server *server, struct inode *inode, int fd, const struct 
 	return 0;
 }
 
-/* The object, pinned, or NULL. */
+/* The object, held, or NULL. */
 static struct object *hold_object(struct server *server, struct inode *inode)
 {
 	struct object *object;
 
 	tree_lock_inode(server->tree, inode);
-	object = inode->object && object_pin(inode->object) ? inode->object : NULL;
+	object = inode->object && object_hold(inode->object) ? inode->object : NULL;
 	tree_unlock_inode(server->tree, inode);
 	return object;
 }
@@ -258,7 +258,7 @@ static int mend(struct server *server, struct inode *inode, int fd, const struct
 	/* also where there is no room: what is held stays held, until the file changes again */
 	object->stamp = cached_stamp_of(stx);
 	tree_unlock_inode(server->tree, inode);
-	cache_unpin(server->cache, object);
+	cache_release(server->cache, object);
 	stats_count(&server->stats.mount.refreshes, 1);
 	if (r == -EOWNERDEAD)
 		pinned_dismiss(server, inode);
@@ -313,7 +313,7 @@ static void drop_if_lost(struct inode *inode, void *ctx)
 	if (!object)
 		return;
 	lost = !cache_holds(server->cache, object);
-	cache_unpin(server->cache, object);
+	cache_release(server->cache, object);
 	if (lost)
 		pinned_dismiss(server, inode);
 }
