@@ -2,9 +2,9 @@
  * cache - keeps whole small files in memory, within a budget, as the policy says.
  *
  * Mechanism only: the policy (cache/policy/evict.h) decides who enters and leaves, the store
- * (cache/store/store.h) keeps the bytes, the owner (fs/lane.c) ties objects to files and knows whether a copy
- * is fresh. Functions may be called from any thread; none holds the cache's lock across reading or writing of
- * files.
+ * (cache/store/store.h) keeps the bytes, the owner (fs/lane.c) binds objects to files and knows whether a
+ * copy is fresh. Functions may be called from any thread; none holds the cache's lock across reading or
+ * writing of files.
  *
  * An object is open while it is held; the eviction claims only those that nobody holds, in one atomic step,
  * and then asks the owner to let go. A claimed object can no longer be held.
@@ -38,7 +38,7 @@ struct object {
 	uint8_t frozen : 1;    /* no longer grows with its file: serve reads from the backing file */
 	uint8_t damaged : 1;   /* frozen, and could not follow its file: the bytes may be others, too */
 	uint8_t ahead : 1;     /* the owner's: mappings may have stored what the file has not got; watched */
-	int16_t sync_error;    /* the owner's: why the last write-back of that failed, or 0 */
+	int16_t sync_error;    /* the owner's: why the last writeback of that failed, or 0 */
 	int16_t sync_said;     /* the same as it was last logged */
 	uint16_t sync_seq;     /* how many failed, for those who have not been told yet */
 	/* The rest is the cache's, under its lock. */

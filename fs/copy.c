@@ -24,7 +24,7 @@ static bool prove_unwritten(struct server *server, struct inode *inode)
 }
 
 /*
- * Whether no mapping is left of when the inode was tied to the backing file: it would not see what others
+ * Whether no mapping is left of when the inode was bound to the backing file: it would not see what others
  * store through mappings of the copy. A file that programs keep mapped stays with the backing file for as
  * long, and with the page cache, which holds what is mapped.
  */

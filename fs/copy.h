@@ -11,7 +11,7 @@
 #include "fs/server.h"
 
 enum copy_state {
-	COPY_NONE,   /* there is none, or none that the file may be tied to now */
+	COPY_NONE,   /* there is none, or none that the file may be bound to now */
 	COPY_USABLE, /* fresh */
 	COPY_MAPPED, /* perhaps stale, but somebody maps it, who must see what is written from now on */
 };
@@ -19,7 +19,7 @@ enum copy_state {
 /* Names this version of the file to the policy. */
 uint64_t copy_id(const struct inode *inode, const struct statx *stx);
 
-/* (locked) For an inode that is not tied. Any answer but COPY_NONE holds the copy for the caller. A
+/* (locked) For an inode that is not bound. Any answer but COPY_NONE holds the copy for the caller. A
  * stale copy that nobody uses is dropped. */
 enum copy_state copy_examine(
 	struct server *server, struct inode *inode, const struct statx *stx, bool may_use);
@@ -53,8 +53,8 @@ int copy_sync_mapping(struct server *server, struct inode *inode, struct object 
  */
 struct object *copy_change_begin(struct server *server, struct inode *inode, bool *fresh);
 void copy_change_end(struct server *server, struct inode *inode, struct object *object, bool fresh);
-/* Before bytes are read from the backing file by other means than the copy: brings it up to date. Tied to the
- * store. */
+/* Before bytes are read from the backing file by other means than the copy: brings the file up to date. 0 or
+ * -errno. */
 int copy_before_reading(struct server *server, struct inode *inode);
 /* Its attributes were changed through the mount: no reason to copy a fresh copy again. Call before and after.
  */

@@ -86,7 +86,7 @@ static bool may_fill(struct server *server, struct inode *inode, int fd, uint16_
 	return may;
 }
 
-/* Ties the finished copy to the inode, unless the file was touched meanwhile. */
+/* Binds the finished copy to the inode, unless the file was touched meanwhile. */
 static bool attach(struct server *server, struct inode *inode, struct object *object, uint16_t seq)
 {
 	bool ok;

@@ -5,7 +5,7 @@
 #include "cache/base/log.h"
 #include "fs/copy_impl.h"
 
-/* Unties copy and inode; the object is claimed. The inode's reference is the caller's to give back. */
+/* Unbinds copy and inode; the object is claimed. The inode's reference is the caller's to give back. */
 static void detach(struct server *server, struct inode *inode, struct object *object)
 {
 	copy_forget_backing_id(server, object);

@@ -93,7 +93,7 @@ int copy_sync_if_ahead(struct server *server, struct inode *inode, struct object
 	bool as_user;
 	int fd, r;
 
-	/* a copy that is stale, or that the file was not tied to meanwhile, must not be written over newer
+	/* a copy that is stale, or that the file was not bound to meanwhile, must not be written over newer
 	 * contents */
 	if (!copy_is_ahead(server, inode))
 		return 0;

@@ -23,7 +23,7 @@ struct handle {
 	_Atomic off_t passed_to; /* a copy from here on goes on as the one before, see ops_copy.c */
 	int open_flags;          /* access mode, O_SYNC, O_DSYNC, O_APPEND */
 	enum lane lane;
-	uint16_t sync_told;          /* of failed write-backs of the copy, see copy_sync_mapping() */
+	uint16_t sync_told;          /* of failed writebacks of the copy, see copy_sync_mapping() */
 	atomic_uint holders;         /* besides the one who opened it */
 	bool random_buffered;        /* small reads out of order go through the page cache */
 	bool closes_quietly;         /* only the last close is announced */

@@ -26,7 +26,7 @@
 /* The kernel's own flag of an open: to execute the file. It says so to FUSE as to NFS. */
 #define FMODE_EXEC 0x20
 
-/* What tying an inode works on. */
+/* What binding an inode works on. */
 struct opening {
 	struct server *server;
 	struct handle *handle;
@@ -50,7 +50,7 @@ static bool may_map_for_writing(const struct handle *handle)
 	return (handle->open_flags & O_ACCMODE) == O_RDWR;
 }
 
-/* --- the three ways to be tied; under the inode's lock ---------------------------------------- */
+/* --- the three ways to be bound; under the inode's lock --------------------------------------- */
 
 static int tie_served(struct opening *o)
 {
@@ -162,7 +162,7 @@ static int tie_file(struct opening *o)
 	return 0;
 }
 
-static int tie(struct opening *o)
+static int bind_inode(struct opening *o)
 {
 	struct inode *inode = o->handle->inode;
 
@@ -314,7 +314,7 @@ static int tie_and_count(struct opening *o)
 
 	for (;;) {
 		tree_lock_inode(tree, inode);
-		r = tie(o);
+		r = bind_inode(o);
 		if (r == 0) {
 			inode->open_count++;
 			inode->writer_count += o->writes;
@@ -425,7 +425,7 @@ void lane_release(struct server *server, struct handle *handle)
 {
 	struct inode *inode = handle->inode;
 	bool writes = may_write(handle->open_flags), unwanted;
-	int32_t untied = 0;
+	int32_t unbound = 0;
 
 	if (server->locks)
 		lock_release(server->locks, handle);
@@ -440,7 +440,7 @@ void lane_release(struct server *server, struct handle *handle)
 		inode->lingers |= inode->binding == BOUND_BACKING;
 		inode->binding = UNBOUND;
 		if (!server->pins || !inode->object) {
-			untied = inode->backing_id;
+			unbound = inode->backing_id;
 			inode->backing_id = 0;
 		}
 	}
@@ -448,7 +448,7 @@ void lane_release(struct server *server, struct handle *handle)
 		inode->change_seq++;
 	unwanted = handle->object && copy_is_unwanted(server, inode, handle->object);
 	tree_unlock_inode(server->tree, inode);
-	backing_id_close(server->session, untied);
+	backing_id_close(server->session, unbound);
 	if (unwanted) {
 		cache_release_unwanted(server->cache, handle->object);
 		handle->object = NULL;

@@ -25,7 +25,7 @@ struct object;
 struct tree_mount;
 struct space;
 
-/* To what the kernel has tied an inode while it is open; see fs/lane.h. */
+/* To what the kernel has bound an inode while it is open; see fs/lane.h. */
 enum binding {
 	UNBOUND,
 	BOUND_BACKING,
@@ -42,7 +42,7 @@ struct inode {
 		*object; /* its copy in the cache, or NULL; this and the counts: under tree_lock_inode() */
 	uint32_t open_count;
 	uint32_t writer_count;
-	int32_t backing_id;  /* of the backing file, while tied to it */
+	int32_t backing_id;  /* of the backing file, while bound to it */
 	int32_t fd_slot;     /* in the set of descriptors, or -1; under the set's lock */
 	uint16_t change_seq; /* moves with every change that comes through the mount */
 	int16_t handle_type; /* the file system's, or TREE_BY_NAME */
@@ -62,9 +62,9 @@ struct inode {
 	uint8_t rule_epoch : 3; /* and which rules those were; 0: none */
 	uint8_t locked : 1;     /* has been locked: closes are announced, attributes not cached */
 	uint8_t locks_inside : 1; /* a directory of files that have been locked: its names are not cached */
-	uint8_t lingers : 1;      /* was tied to the backing file: a mapping of that may have stayed */
+	uint8_t lingers : 1;      /* was bound to the backing file: a mapping of that may have stayed */
 	uint8_t privileged : 1;   /* was given set-uid or set-gid by this mount: perhaps while it was open */
-	uint8_t for_root : 1; /* tied to the backing file with root's rights to its file system's reserve */
+	uint8_t for_root : 1; /* bound to the backing file with root's rights to its file system's reserve */
 
 	unsigned char handle[]; /* empty where the nodeid holds it */
 };
