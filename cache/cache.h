@@ -2,8 +2,8 @@
  * cache - keeps whole small files in memory, within a budget, as the policy says.
  *
  * Mechanism only: the policy (cache/policy/evict.h) decides who enters and leaves, the store
- * (cache/store/store.h) keeps the bytes, the owner (fs/lane.c) binds objects to files and knows whether a
- * copy is fresh. Functions may be called from any thread; none holds the cache's lock across reading or
+ * (cache/store/store.h) keeps the bytes, the owner (fs/lane.c) binds objects to files and knows whether one
+ * is fresh. Functions may be called from any thread; none holds the cache's lock across reading or
  * writing of files.
  *
  * An object is open while it is held; the eviction claims only those that nobody holds, in one atomic step,
@@ -26,7 +26,7 @@ struct cache;
 struct object {
 	struct evict_entry entry; /* size: the file's; charge: pages and metadata */
 	void *owner;              /* set by cache_fill()'s caller */
-	uint64_t stamp;           /* of the version that it copies; see cache_stamp() */
+	uint64_t stamp;           /* of the version of the file; see cache_stamp() */
 	int32_t backing_id;       /* the owner's: what the kernel knows it by, or 0 */
 	_Atomic uint32_t holds;   /* how many use it, and HOLD_* of cache_impl.h */
 	union store_place place;
@@ -84,7 +84,7 @@ struct store *cache_store(struct cache *cache);
 bool cache_ask(struct cache *cache, uint64_t id, uint64_t size);
 
 /*
- * Copies size bytes of the source into a new object, after making room. The object is claimed and unknown to
+ * Keeps size bytes of the source in a new object, after making room. The object is claimed and unknown to
  * the policy until cache_publish(). -ENOSPC: nothing can leave, which is counted; -ENOMEM: there is no memory
  * for it. -ESTALE: the file had not size bytes.
  */
@@ -123,8 +123,8 @@ int cache_truncate(struct cache *cache, struct object *object, uint64_t size);
 void cache_damage(struct cache *cache, struct object *object);
 /* Bytes of the range that lie in the object become zeros. */
 int cache_zero(struct cache *cache, struct object *object, uint64_t offset, uint64_t length);
-/* Copies the file again, in place: those who have the object open or mapped see the new contents. What there
- * is no growth for is left out, and the object freezes. */
+/* Takes in the file again, in place: those who have the object open or mapped see the new contents. What
+ * there is no growth for is left out, and the object freezes. */
 int cache_refresh(
 	struct cache *cache, struct object *object, const struct store_source *source, uint64_t size);
 

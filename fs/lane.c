@@ -257,7 +257,7 @@ static void see_each_write(const struct server *server, struct opening *o)
 		o->wish = LANE_DIRECT;
 }
 
-/* The rules may have changed since the copy was made. */
+/* The rules may have changed since the object was made. */
 static void follow_rules(struct server *server, const struct opening *o)
 {
 	if (!server->options.rules || o->writes)
@@ -270,7 +270,7 @@ static void follow_rules(struct server *server, const struct opening *o)
 		cached_follow_rule(server, o->handle->inode, o->rule.pin, o->rule.priority);
 }
 
-/* A file was opened that may be cached and is not: is it time to copy it? */
+/* A file was opened that may be cached and is not: is it time to bring it in? */
 static void consider_filling(struct server *server, struct opening *o)
 {
 	struct inode *inode = o->handle->inode;

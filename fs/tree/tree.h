@@ -38,8 +38,8 @@ struct inode {
 	uint64_t nodeid;
 	uint64_t refs; /* kernel lookups, open handles, cached objects, work; under the shard's lock */
 	struct tree_mount *mount;
-	struct object
-		*object; /* its copy in the cache, or NULL; this and the counts: under tree_lock_inode() */
+	struct object *object; /* what the cache holds of it, or NULL; this and the counts: under
+				  tree_lock_inode() */
 	uint32_t open_count;
 	uint32_t writer_count;
 	int32_t backing_id;  /* of the backing file, while bound to it */
@@ -50,7 +50,7 @@ struct inode {
 	uint8_t handle_bytes;
 
 	int8_t priority : 2;    /* -1, 0, 1: what a rule says for the policy */
-	uint8_t keep : 1;       /* a rule pins its copy */
+	uint8_t keep : 1;       /* a rule pins its object */
 	uint8_t oversize : 1;   /* a rule lets it be cached though it is not small */
 	uint8_t binding : 2;    /* enum binding */
 	uint8_t filling : 1;    /* a fill is queued or running */
