@@ -42,16 +42,20 @@ void op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, s
 void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info);
 void op_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *info);
 
-/* ops_file.c: open files */
+/* ops_open.c */
 void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *info);
 void op_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode, struct fuse_file_info *info);
 void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info);
 void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info);
+
+/* ops_file.c: open files */
 void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info);
 void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *info);
 void op_fallocate(
 	fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t length, struct fuse_file_info *info);
 void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence, struct fuse_file_info *info);
+
+/* ops_copy.c */
 void op_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t offset_in, struct fuse_file_info *info_in,
 	fuse_ino_t ino_out, off_t offset_out, struct fuse_file_info *info_out, size_t size, int flags);
 
