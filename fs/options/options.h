@@ -1,8 +1,8 @@
 /*
  * options - what the operator asked for: the command line and the mount options.
  *
- * The rows in options.c are the one place where an option is named; --help, errors and the tests of the man
- * page come from them. The struct is filled once at start and only read after that.
+ * The rows in options_rows.c are the one place where an option is named; --help, errors and the tests of the
+ * man page come from them. The struct is filled once at start and only read after that.
  */
 #pragma once
 
@@ -22,7 +22,7 @@ enum options_action {
 	OPTIONS_CHECK,   /* mount -f: the line was read and is good; nothing is to be done */
 };
 
-/* Each enum's names stand in options.c, in this order. */
+/* Each enum's names stand in options_rows.c, in this order. */
 enum option_mid { OPT_MID_PLAIN, OPT_MID_DIRECT };
 enum option_large { OPT_LARGE_STREAM, OPT_LARGE_DIRECT, OPT_LARGE_PLAIN };
 enum option_store { STORE_AUTO, STORE_PIN, STORE_COPY };
