@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "cache/base/lock_order.h"
 #include "fs/tree/tree.h"
 
 int descriptor_set_init(struct descriptor_set *set, unsigned limit)
@@ -89,4 +90,16 @@ void descriptor_set_keep(struct descriptor_set *set, struct descriptor_slot *slo
 		return;
 	slot->keep = true;
 	set->kept_count++;
+}
+
+void descriptor_set_drop(struct descriptor_set *set, struct inode *inode)
+{
+	int closing = -1;
+
+	lock_take(&set->lock, LOCK_FDS);
+	if (inode->fd_slot >= 0 && set->slots[inode->fd_slot].users == 0)
+		closing = descriptor_set_empty(set, (uint32_t)inode->fd_slot);
+	lock_drop(&set->lock, LOCK_FDS);
+	if (closing >= 0)
+		close(closing);
 }

@@ -32,6 +32,9 @@ int descriptor_set_init(struct descriptor_set *set, unsigned limit);
 /* Closes what is in it. Legal after a failed init. */
 void descriptor_set_free(struct descriptor_set *set);
 
+/* Closes the inode's descriptor if nobody uses it. */
+void descriptor_set_drop(struct descriptor_set *set, struct inode *inode);
+
 /* The caller of all below holds set->lock. */
 bool descriptor_may_go(const struct descriptor_slot *slot);
 /* Empties slot i; returns its descriptor. */

@@ -86,18 +86,6 @@ void tree_fd_donate(struct tree *tree, struct inode *inode, int fd)
 		close(closing);
 }
 
-void tree_fd_drop(struct tree *tree, struct inode *inode)
-{
-	int closing = -1;
-
-	lock_take(&tree->fds.lock, LOCK_FDS);
-	if (inode->fd_slot >= 0 && tree->fds.slots[inode->fd_slot].users == 0)
-		closing = descriptor_set_empty(&tree->fds, (uint32_t)inode->fd_slot);
-	lock_drop(&tree->fds.lock, LOCK_FDS);
-	if (closing >= 0)
-		close(closing);
-}
-
 void tree_close_idle(struct tree *tree)
 {
 	struct descriptor_set *fds = &tree->fds;

@@ -146,8 +146,6 @@ static inline void tree_fd_path(int fd, char path[TREE_PATH_SIZE])
 }
 /* Closes descriptors that nobody used since the last call: deleted files must not be held for long. */
 void tree_close_idle(struct tree *tree);
-/* Drops the descriptor of a file that is about to lose its last name. */
-void tree_fd_drop(struct tree *tree, struct inode *inode);
 
 /* The file's path below SOURCE, source; false, and "", when the kernel knows none at the moment. */
 bool tree_path(struct tree *tree, const char *source, struct inode *inode, char path[PATH_MAX]);

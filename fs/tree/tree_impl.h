@@ -2,7 +2,7 @@
  * What the tree's own sources share; nobody else includes this.
  *
  * A file without a handle is reached by way of its directory, a file system below SOURCE by way of its mount
- * point, and both of these are reached likewise: that is why reach, route, descriptors and mounts call each
+ * point, and both of these are reached likewise: that is why reach, walk, descriptors and mounts call each
  * other.
  */
 #pragma once
@@ -11,6 +11,7 @@
 #include <glib.h>
 #include <pthread.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 
 #include "fs/tree/descriptor_set.h"
@@ -30,6 +31,17 @@ struct tree_route {
 	struct inode *parent; /* referenced */
 	char *name;
 };
+
+/* Returns the parent or NULL; the caller takes over its reference. */
+static inline struct inode *tree_route_free(struct tree_route *route)
+{
+	struct inode *parent = route ? route->parent : NULL;
+
+	if (route)
+		free(route->name);
+	free(route);
+	return parent;
+}
 
 /*
  * A file system of SOURCE, which may span several. One below the root can be unmounted when it is not in use:
@@ -177,8 +189,8 @@ void tree_mounts_free(struct tree *tree);
 
 /* Routes. `place` points to the owner's pointer, which is NULL while there is no route. */
 int tree_route_set(struct tree *tree, struct tree_route **place, struct inode *parent, const char *name);
-/* Returns the parent or NULL; the caller takes over its reference. */
-struct inode *tree_route_free(struct tree_route *route);
+/* Returns a referenced parent and, if name is not NULL, the name, which the caller frees. */
+int tree_route_read(struct tree *tree, struct tree_route *const *place, struct inode **parent, char **name);
 /* Opens what is at the end of the route now, with O_PATH | flags. Returns the descriptor or -errno. */
 int tree_walk(struct tree *tree, struct tree_route *const *place, int flags);
 int tree_reach_by_name(struct tree *tree, struct inode *inode);
