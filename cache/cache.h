@@ -2,12 +2,12 @@
  * cache - keeps whole small files in memory, within a budget, as the policy says.
  *
  * Mechanism only: the policy (cache/policy/evict.h) decides who enters and leaves, the store
- * (cache/store/store.h) keeps the bytes, the owner (fs/lane.c) ties objects to files and knows whether a copy
- * is fresh. Functions may be called from any thread; none holds the cache's lock across reading or writing of
- * files.
+ * (cache/store/store.h) keeps the bytes, the owner (fs/lane.c) binds objects to files and knows whether one
+ * is fresh. Functions may be called from any thread; none holds the cache's lock across reading or
+ * writing of files.
  *
- * An object is open while it is pinned; the eviction claims only unpinned ones, in one atomic step, and then
- * asks the owner to let go. A claimed object can no longer be pinned.
+ * An object is open while it is held; the eviction claims only those that nobody holds, in one atomic step,
+ * and then asks the owner to let go. A claimed object can no longer be held.
  *
  * Units: bytes. Errors: negative errno.
  */
@@ -34,7 +34,7 @@ struct cache_owner {
 	 * watched. */
 	int (*let_go)(void *ctx, struct object *object);
 	/* Looks at a watched object, and writes back what was stored through mappings. Called from
-	 * cache_tick() with the object pinned. */
+	 * cache_tick() with the object held. */
 	enum cache_mapping (*watch)(void *ctx, struct object *object);
 	void *ctx;
 };
@@ -57,7 +57,7 @@ struct store *cache_store(struct cache *cache);
 bool cache_ask(struct cache *cache, uint64_t id, uint64_t size);
 
 /*
- * Copies size bytes of the source into a new object, after making room. The object is claimed and unknown to
+ * Keeps size bytes of the source in a new object, after making room. The object is claimed and unknown to
  * the policy until cache_publish(). -ENOSPC: nothing can leave, which is counted; -ENOMEM: there is no memory
  * for it. -ESTALE: the file had not size bytes.
  */
@@ -67,13 +67,13 @@ int cache_fill(struct cache *cache, const struct store_source *source, uint64_t 
 /* The object may be used, and leave. -ENOMEM: it stays claimed and unknown, and cache_drop() takes it. */
 int cache_publish(struct cache *cache, struct object *object);
 
-/* Ends a use that object_pin() began. */
-void cache_unpin(struct cache *cache, struct object *object);
+/* Ends a use that object_hold() began. */
+void cache_release(struct cache *cache, struct object *object);
 /* Ends a use of an object that is to go with its last user: then owner.let_go() is called for it. */
-void cache_unpin_unwanted(struct cache *cache, struct object *object);
-/* What a rule says of a pinned object; counts when the policy next weighs it. */
+void cache_release_unwanted(struct cache *cache, struct object *object);
+/* What a rule says of a held object; counts when the policy next weighs it. */
 void cache_set_priority(struct cache *cache, struct object *object, int priority);
-/* A use by somebody who has it pinned. */
+/* A use by somebody who holds it. */
 void cache_used(struct cache *cache, struct object *object);
 
 /* Ends a claim of object_claim(). */
@@ -82,7 +82,7 @@ void cache_unclaim(struct cache *cache, struct object *object);
 void cache_drop(struct cache *cache, struct object *object);
 
 /*
- * Bytes of a pinned or claimed object. Those that change it never evict, so that the caller may hold his
+ * Bytes of a held or claimed object. Those that change it never evict, so that the caller may hold his
  * locks: a growing object takes from the growth allowance, and freezes at its end; call cache_shed() when no
  * lock is held any more.
  */
@@ -94,15 +94,15 @@ int cache_truncate(struct cache *cache, struct object *object, uint64_t size);
 void cache_damage(struct cache *cache, struct object *object);
 /* Bytes of the range that lie in the object become zeros. */
 int cache_zero(struct cache *cache, struct object *object, uint64_t offset, uint64_t length);
-/* Copies the file again, in place: those who have the object open or mapped see the new contents. What there
- * is no growth for is left out, and the object freezes. */
+/* Takes in the file again, in place: those who have the object open or mapped see the new contents. What
+ * there is no growth for is left out, and the object freezes. */
 int cache_refresh(
 	struct cache *cache, struct object *object, const struct store_source *source, uint64_t size);
 
 /*
- * Where the store keeps the file itself: a file that the caller has pinned has size bytes now, or pages of it
- * went. Makes room first, so that the budget holds. -ENOSPC: what was kept before is. -EOWNERDEAD: nothing
- * is.
+ * Where the store keeps the file itself: the file of an object that the caller holds has size bytes now, or
+ * pages of it went. Makes room first, so that the budget holds. -ENOSPC: what was kept before is.
+ * -EOWNERDEAD: nothing is.
  */
 int cache_mend(struct cache *cache, struct object *object, const struct store_source *source, uint64_t size);
 /* False: what the store kept of it is lost. */
@@ -119,8 +119,8 @@ uint64_t cache_yield_descriptors(struct cache *cache);
 /* Once a second: looks after all objects that may be stored into, and some hundreds of those that are mapped
  * otherwise; evicts what the budget no longer holds. */
 void cache_tick(struct cache *cache);
-/* Keeps an object although nobody has it open, since somebody maps it: a pin until owner.watch() says
- * otherwise. The caller has it claimed or pinned, and ends that. -ENOMEM: it is not watched. */
+/* Keeps an object although nobody has it open, since somebody maps it: it is held until owner.watch() says
+ * otherwise. The caller has it claimed or holds it, and ends that. -ENOMEM: it is not watched. */
 int cache_watch(struct cache *cache, struct object *object, enum cache_mapping mapping);
 
 struct cache_figures {

@@ -27,10 +27,10 @@ static bool let_go(struct cache *cache, struct object *object)
 	return true;
 }
 
-void cache_unpin_unwanted(struct cache *cache, struct object *object)
+void cache_release_unwanted(struct cache *cache, struct object *object)
 {
 	if (!object_claim_last(object)) {
-		cache_unpin(cache, object);
+		cache_release(cache, object);
 		return;
 	}
 	lock_take(&cache->lock, LOCK_CACHE);

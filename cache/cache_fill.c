@@ -47,7 +47,7 @@ int cache_fill(struct cache *cache, const struct store_source *source, uint64_t 
 	object->entry.id = id;
 	object->entry.size = size;
 	object->entry.charge = charge;
-	object->pins = PIN_CLAIMED;
+	object->holds = HOLD_CLAIMED;
 	n = store_fill(cache->store, &object->place, source, size);
 	if (n != (int64_t)size) {
 		unreserve(cache, charge);

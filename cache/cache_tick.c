@@ -12,7 +12,7 @@ static void settle(struct cache *cache, struct object *object)
 		object->settled = evict_insert(cache->evict, &object->entry) == 0;
 }
 
-/* (locked) Whether it is watched no more, and so one pin less is held. */
+/* (locked) Whether it is watched no more, and so it is held once less. */
 static bool heed(struct cache *cache, struct object *object, enum cache_mapping answer)
 {
 	if (object->watched_again) /* the answer is older than that */
@@ -33,7 +33,7 @@ static bool look_at(struct cache *cache, unsigned at)
 	bool ended, stays;
 
 	lock_take(&cache->lock, LOCK_CACHE);
-	object = cache->watched[at]; /* the list holds a pin: only this thread takes it away */
+	object = cache->watched[at]; /* the list holds it: only this thread takes it away */
 	object->watched_again = false;
 	settle(cache, object);
 	lock_drop(&cache->lock, LOCK_CACHE);
@@ -43,9 +43,9 @@ static bool look_at(struct cache *cache, unsigned at)
 	stays = !ended && object->mapped == at + 1;
 	lock_drop(&cache->lock, LOCK_CACHE);
 	if (ended && answer == CACHE_UNWANTED)
-		cache_unpin_unwanted(cache, object);
+		cache_release_unwanted(cache, object);
 	else if (ended)
-		cache_unpin(cache, object);
+		cache_release(cache, object);
 	return stays;
 }
 

@@ -58,7 +58,7 @@ int cache_watch(struct cache *cache, struct object *object, enum cache_mapping m
 	if (!object->mapped && has_space(cache)) {
 		cache->watched[cache->watched_count++] = object;
 		object->mapped = cache->watched_count;
-		atomic_fetch_add(&object->pins, 1);
+		atomic_fetch_add(&object->holds, 1);
 	}
 	if (object->mapped && mapping == CACHE_WRITTEN)
 		cache_set_written(cache, object, true);

@@ -1,6 +1,6 @@
 /*
- * object - a file in the cache, and who uses it at present: pins of users, or the one claim of who changes or
- * drops it as a whole. Without locks: each call is one atomic step.
+ * object - a file in the cache, and who uses it at present: holds of users, or the one claim of who changes
+ * or drops it as a whole. Without locks: each call is one atomic step.
  */
 #pragma once
 
@@ -11,17 +11,17 @@
 #include "cache/policy/evict.h"
 #include "cache/store/store.h"
 
-#define PIN_CLAIMED 0x80000000u /* being evicted or filled: cannot be pinned */
-#define PIN_PARKED 0x40000000u  /* the policy met it while pinned and waits for evict_unpark() */
-#define PIN_COUNT (PIN_PARKED - 1)
+#define HOLD_CLAIMED 0x80000000u /* being evicted or filled: cannot be held */
+#define HOLD_PARKED 0x40000000u  /* the policy met it while it was held and waits for evict_unpark() */
+#define HOLD_COUNT (HOLD_PARKED - 1)
 
 /* One for each cached file: small, there may be millions. */
 struct object {
 	struct evict_entry entry; /* size: the file's; charge: pages and metadata */
 	void *owner;              /* set by cache_fill()'s caller */
-	uint64_t stamp;           /* of the version that it copies; see cache_stamp() */
+	uint64_t stamp;           /* of the version of the file; see cache_stamp() */
 	int32_t backing_id;       /* the owner's: what the kernel knows it by, or 0 */
-	_Atomic uint32_t pins;
+	_Atomic uint32_t holds;   /* how many use it, and HOLD_* */
 	union store_place place;
 	uint32_t atime_seen_ms;
 	uint64_t kept_charge;  /* the owner's: kept by a rule, and so much is counted for that; 0: not kept */
@@ -31,7 +31,7 @@ struct object {
 	uint8_t frozen : 1;    /* no longer grows with its file: serve reads from the backing file */
 	uint8_t damaged : 1;   /* frozen, and could not follow its file: the bytes may be others, too */
 	uint8_t ahead : 1;     /* the owner's: mappings may have stored what the file has not got; watched */
-	int16_t sync_error;    /* the owner's: why the last write-back of that failed, or 0 */
+	int16_t sync_error;    /* the owner's: why the last writeback of that failed, or 0 */
 	int16_t sync_said;     /* the same as it was last logged */
 	uint16_t sync_seq;     /* how many failed, for those who have not been told yet */
 	/* The rest is the cache's, under its lock. */
@@ -42,13 +42,13 @@ struct object {
 };
 
 /* One user more, if the object is not being evicted. */
-bool object_pin(struct object *object);
+bool object_hold(struct object *object);
 
-/* Claims an object that the owner wants to drop or change as a whole; false when it is pinned or leaving. */
+/* Claims an object that the owner wants to drop or change as a whole; false when it is held or leaving. */
 bool object_claim(struct object *object);
 
 /* The cache's own: as object_claim(), and leaves word that the policy asked. */
 bool object_claim_or_park(struct object *object);
 
-/* The cache's own: turns the only pin into a claim. */
+/* The cache's own: turns the only hold into a claim. */
 bool object_claim_last(struct object *object);

@@ -1,5 +1,5 @@
 /*
- * backing_id - ties an open file to a file that the kernel reads and writes by itself (FUSE passthrough,
+ * backing_id - binds an open file to a file that the kernel reads and writes by itself (FUSE passthrough,
  * Linux 6.9).
  *
  * libfuse's calls report no errno and log by themselves, hence these.

@@ -70,10 +70,10 @@ static bool count_kept(struct server *server, struct object *object)
 
 void cached_keep(struct server *server, struct inode *inode, struct object *object)
 {
-	if (!inode->keep || object->kept_charge || !object_pin(object))
+	if (!inode->keep || object->kept_charge || !object_hold(object))
 		return;
 	if (!count_kept(server, object))
-		cache_unpin(server->cache, object);
+		cache_release(server->cache, object);
 }
 
 void cached_unkeep(struct server *server, struct object *object)
@@ -82,7 +82,7 @@ void cached_unkeep(struct server *server, struct object *object)
 		return;
 	server->kept_bytes -= object->kept_charge;
 	object->kept_charge = 0;
-	cache_unpin(server->cache, object);
+	cache_release(server->cache, object);
 }
 
 void cached_recount(struct server *server, struct object *object)
@@ -92,7 +92,7 @@ void cached_recount(struct server *server, struct object *object)
 	server->kept_bytes -= object->kept_charge;
 	object->kept_charge = 0;
 	if (!count_kept(server, object))
-		cache_unpin(server->cache, object);
+		cache_release(server->cache, object);
 }
 
 void cached_follow_rule(struct server *server, struct inode *inode, bool pin, int priority)
@@ -153,10 +153,10 @@ void cached_note_failure(struct server *server, struct inode *inode, int error)
 		return;
 	case -ESTALE: /* it changed, or is gone */
 	case -ENOENT:
-		stats_add(&server->stats, STATS_FILL_RACES, 1);
+		stats_count(&server->stats.mount.fill_races, 1);
 		return;
 	}
-	stats_add(&server->stats, STATS_FILL_FAILURES, 1);
+	stats_count(&server->stats.mount.fill_failures, 1);
 	if (!is_news(server, error))
 		return;
 	cached_path(server, inode, path);

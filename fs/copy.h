@@ -11,7 +11,7 @@
 #include "fs/server.h"
 
 enum copy_state {
-	COPY_NONE,   /* there is none, or none that the file may be tied to now */
+	COPY_NONE,   /* there is none, or none that the file may be bound to now */
 	COPY_USABLE, /* fresh */
 	COPY_MAPPED, /* perhaps stale, but somebody maps it, who must see what is written from now on */
 };
@@ -19,26 +19,28 @@ enum copy_state {
 /* Names this version of the file to the policy. */
 uint64_t copy_id(const struct inode *inode, const struct statx *stx);
 
-/* (locked) For an inode that is not tied. Any answer but COPY_NONE has pinned the copy for the caller. A
+/* (locked) For an inode that is not bound. Any answer but COPY_NONE holds the copy for the caller. A
  * stale copy that nobody uses is dropped. */
 enum copy_state copy_examine(
 	struct server *server, struct inode *inode, const struct statx *stx, bool may_use);
 /* (locked) */
 bool copy_is_fresh(struct server *server, struct inode *inode, const struct statx *stx);
-/* (locked) The copy, pinned, where it is fresh; else NULL. For the served lane. */
-struct object *copy_pin_fresh(struct server *server, struct inode *inode, const struct statx *stx);
+/* (locked) The copy, held, where it is fresh; else NULL. For the served lane. */
+struct object *copy_hold_fresh(struct server *server, struct inode *inode, const struct statx *stx);
 /* Whether a mapping may still be writing the file, unseen by everybody. */
 bool copy_may_be_mapped(struct server *server, struct inode *inode);
 /* (locked) Copies the file again, in place. 0 or -errno. */
 int copy_refresh(struct server *server, struct inode *inode);
+/* Refreshes object, the copy that a handle uses (NULL: none), where it is older than the file. */
+void copy_follow(struct server *server, struct inode *inode, const struct object *object);
 /* (locked) Makes the copy known to the kernel if it is not. 0 or -errno. */
 int copy_backing_id(struct server *server, struct object *object);
 
-/* (locked) The copy, pinned, is about to be opened so that a shared mapping may store into it. 0 or -ENOMEM.
+/* (locked) The copy, held, is about to be opened so that a shared mapping may store into it. 0 or -ENOMEM.
  */
 int copy_expect_stores(struct server *server, struct object *object);
 /*
- * Writes what was stored through shared mappings of the copy, pinned, into the backing file. 0 or -errno,
+ * Writes what was stored through shared mappings of the copy, held, into the backing file. 0 or -errno,
  * also of an earlier attempt whose stores are lost by now: once to each who keeps count of them in *told (or
  * NULL), which begins as object->sync_seq.
  */
@@ -51,8 +53,8 @@ int copy_sync_mapping(struct server *server, struct inode *inode, struct object 
  */
 struct object *copy_change_begin(struct server *server, struct inode *inode, bool *fresh);
 void copy_change_end(struct server *server, struct inode *inode, struct object *object, bool fresh);
-/* Before bytes are read from the backing file by other means than the copy: brings it up to date. Tied to the
- * store. */
+/* Before bytes are read from the backing file by other means than the copy: brings the file up to date. 0 or
+ * -errno. */
 int copy_before_reading(struct server *server, struct inode *inode);
 /* Its attributes were changed through the mount: no reason to copy a fresh copy again. Call before and after.
  */

@@ -86,7 +86,7 @@ static bool may_fill(struct server *server, struct inode *inode, int fd, uint16_
 	return may;
 }
 
-/* Ties the finished copy to the inode, unless the file was touched meanwhile. */
+/* Binds the finished copy to the inode, unless the file was touched meanwhile. */
 static bool attach(struct server *server, struct inode *inode, struct object *object, uint16_t seq)
 {
 	bool ok;
@@ -139,7 +139,7 @@ static int fill(struct server *server, struct inode *inode, int fd)
 	if (!may_fill(server, inode, fd, &seq))
 		return 0;
 	if (!relief_allows(&server->relief, before.stx_size)) {
-		stats_add(&server->stats, STATS_SHORT_MEMORY, 1);
+		stats_count(&server->stats.mount.short_memory, 1);
 		return 0;
 	}
 	r = reading_begin(server, &reading, fd);

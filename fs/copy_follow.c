@@ -10,7 +10,7 @@ struct object *copy_change_begin(struct server *server, struct inode *inode, boo
 	tree_lock_inode(server->tree, inode);
 	inode->change_seq++;
 	object = inode->object;
-	if (object && inode->binding != BOUND_BACKING && object_pin(object)) {
+	if (object && inode->binding != BOUND_BACKING && object_hold(object)) {
 		*fresh = copy_is_whole(server, inode);
 		return object;
 	}
@@ -19,31 +19,10 @@ struct object *copy_change_begin(struct server *server, struct inode *inode, boo
 	return NULL;
 }
 
-/*
- * Whether all that happened to the file since the copy was whole is known to be ours. Somebody else may have
- * changed it in the middle of our own change, and the stamp that it has now would hide that for ever. What a
- * mapping of ours stored must not be lost for that: the copy stays the file's while there may be one.
- */
-static bool is_all_ours(const struct server *server, const struct inode *inode)
+bool copy_is_unwanted(const struct server *server, const struct inode *inode, const struct object *object)
 {
-	return server->options.coherence == COHERENCE_EXCLUSIVE || inode->mappable;
-}
-
-void copy_restamp(
-	struct server *server, struct inode *inode, struct object *object, bool fresh, bool attributes_only)
-{
-	uint32_t content = object->content;
-	struct statx stx;
-
-	object->stamp = 0;
-	object->content = 0;
-	if (!fresh || tree_statx(server->tree, inode, &stx) < 0)
-		return;
-	if (!is_all_ours(server, inode) && !(attributes_only && content == copy_content_of(&stx)))
-		return;
-	copy_set_stamp(object, &stx);
-	if (!copy_stamp_is_unique(server, inode, &stx))
-		object->stamp = 0;
+	return inode->object == object &&
+	       (object->frozen || (inode->outgrown && object->entry.size > cached_size_limit(server, inode)));
 }
 
 void copy_change_end(struct server *server, struct inode *inode, struct object *object, bool fresh)
@@ -57,25 +36,8 @@ void copy_change_end(struct server *server, struct inode *inode, struct object *
 		cached_unkeep(server, object);
 	}
 	tree_unlock_inode(server->tree, inode);
-	cache_unpin(server->cache, object);
+	cache_release(server->cache, object);
 	cache_shed(server->cache);
-}
-
-/*
- * (locked) While this mount writes the file, by handles or mappings, a change of ctime alone is a new name or
- * attribute: the copy is the file, and must not be taken for stale, since it may hold stores that the file
- * has not got yet.
- */
-bool copy_is_whole(struct server *server, struct inode *inode)
-{
-	struct object *object = inode->object;
-	struct statx stx;
-
-	if (!object || object->damaged || tree_statx(server->tree, inode, &stx) < 0)
-		return false;
-	if (object->stamp == cached_stamp_of(&stx))
-		return true;
-	return (inode->writer_count || object->mapped) && object->content == copy_content_of(&stx);
 }
 
 bool copy_attributes_begin(struct server *server, struct inode *inode)
@@ -95,9 +57,9 @@ void copy_attributes_end(struct server *server, struct inode *inode, bool fresh)
 	if (!fresh)
 		return;
 	tree_lock_inode(server->tree, inode);
-	if (inode->object && object_pin(inode->object)) {
+	if (inode->object && object_hold(inode->object)) {
 		copy_restamp(server, inode, inode->object, fresh, true);
-		cache_unpin(server->cache, inode->object);
+		cache_release(server->cache, inode->object);
 	}
 	tree_unlock_inode(server->tree, inode);
 }

@@ -14,6 +14,10 @@ bool copy_is_quiet(const struct server *server, const struct statx *stx);
  * change is long enough ago. */
 bool copy_stamp_is_unique(const struct server *server, const struct inode *inode, const struct statx *stx);
 
+/* The kernel knows the copy no longer as a backing file. */
+void copy_forget_backing_id(struct server *server, struct object *object);
+/* The object is claimed: it and the inode part, and it is freed. */
+void copy_drop(struct server *server, struct inode *inode, struct object *object);
 /* Whether anybody has the copy open or mapped; it is then unknown to the kernel. */
 bool copy_is_mapped(struct server *server, struct object *object);
 /* Whether the copy is the file, but for what mappings stored into it. */

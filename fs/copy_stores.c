@@ -77,7 +77,7 @@ static int note_attempt(struct server *server, struct object *object, int r)
 	object->sync_error = (int16_t)r;
 	if (r < 0) {
 		object->sync_seq++;
-		stats_add(&server->stats, STATS_WRITEBACK_FAILURES, 1);
+		stats_count(&server->stats.mount.writeback_failures, 1);
 	}
 	return r;
 }
@@ -93,7 +93,7 @@ int copy_sync_if_ahead(struct server *server, struct inode *inode, struct object
 	bool as_user;
 	int fd, r;
 
-	/* a copy that is stale, or that the file was not tied to meanwhile, must not be written over newer
+	/* a copy that is stale, or that the file was not bound to meanwhile, must not be written over newer
 	 * contents */
 	if (!copy_is_ahead(server, inode))
 		return 0;
@@ -149,7 +149,7 @@ int copy_before_reading(struct server *server, struct inode *inode)
 	if (server->pins || !inode->object)
 		return 0;
 	tree_lock_inode(server->tree, inode);
-	/* watched, and so pinned */
+	/* watched, and so held */
 	if (inode->object && inode->object->ahead)
 		r = copy_settle_stores(server, inode, inode->object);
 	tree_unlock_inode(server->tree, inode);

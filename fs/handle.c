@@ -97,7 +97,7 @@ void handle_free(struct server *server, struct handle *handle)
 	if (handle->bytes)
 		backend_close(handle->bytes);
 	if (handle->object)
-		cache_unpin(server->cache, handle->object);
+		cache_release(server->cache, handle->object);
 	if (handle->fd >= 0)
 		close(handle->fd);
 	tree_put(server->tree, handle->inode, 1);

@@ -17,14 +17,14 @@ struct server;
 
 struct handle {
 	struct inode *inode;   /* referenced */
-	struct object *object; /* pinned; in lanes cached, cached-write and served */
+	struct object *object; /* held; in lanes cached, cached-write and served */
 	_Atomic(struct backend_file *)
 		bytes;           /* lanes whose bytes the daemon moves; opened when first needed */
 	_Atomic int fd;          /* of the backing file; -1 until needed */
 	_Atomic off_t passed_to; /* a copy from here on goes on as the one before, see ops_copy.c */
 	int open_flags;          /* access mode, O_SYNC, O_DSYNC, O_APPEND */
 	enum lane lane;
-	uint16_t sync_told;         /* of failed write-backs of the copy, see copy_sync_mapping() */
+	uint16_t sync_told;         /* of failed writebacks of the copy, see copy_sync_mapping() */
 	atomic_uint holders;        /* besides the one who opened it */
 	bool random_buffered;       /* small reads out of order go through the page cache */
 	bool closes_quietly;        /* only the last close is announced */

@@ -26,7 +26,7 @@
 /* The kernel's own flag of an open: to execute the file. It says so to FUSE as to NFS. */
 #define FMODE_EXEC 0x20
 
-/* What tying an inode works on. */
+/* What binding an inode works on. */
 struct opening {
 	struct server *server;
 	struct handle *handle;
@@ -50,7 +50,7 @@ static bool may_map_for_writing(const struct handle *handle)
 	return (handle->open_flags & O_ACCMODE) == O_RDWR;
 }
 
-/* --- the three ways to be tied; under the inode's lock ---------------------------------------- */
+/* --- the three ways to be bound; under the inode's lock --------------------------------------- */
 
 static int tie_served(struct opening *o)
 {
@@ -59,7 +59,7 @@ static int tie_served(struct opening *o)
 	inode->binding = BOUND_SERVED;
 	o->handle->lane = LANE_SERVED;
 	if (!o->server->pins)
-		o->handle->object = copy_pin_fresh(o->server, inode, &o->stx);
+		o->handle->object = copy_hold_fresh(o->server, inode, &o->stx);
 	o->info->direct_io = 1;
 	return 0;
 }
@@ -96,7 +96,7 @@ static int tie_backing(struct opening *o)
 			log_once(LOG_LEVEL_WARNING,
 				"passthrough refused for a file: %s; such files are served by the daemon",
 				g_strerror(-inode->backing_id));
-			stats_add(&o->server->stats, STATS_FALLBACKS, 1);
+			stats_count(&o->server->stats.mount.fallbacks, 1);
 			inode->backing_id = 0;
 			return tie_served(o);
 		}
@@ -113,7 +113,7 @@ static int tie_backing(struct opening *o)
 	return 0;
 }
 
-/* The caller has pinned the copy for the handle. */
+/* The caller holds the copy for the handle. */
 static int tie_store(struct opening *o, struct object *object)
 {
 	struct inode *inode = o->handle->inode;
@@ -162,7 +162,7 @@ static int tie_file(struct opening *o)
 	return 0;
 }
 
-static int tie(struct opening *o)
+static int bind_inode(struct opening *o)
 {
 	struct inode *inode = o->handle->inode;
 
@@ -172,7 +172,7 @@ static int tie(struct opening *o)
 	case BOUND_BACKING:
 		return tie_backing(o);
 	case BOUND_STORE:
-		object_pin(inode->object); /* other handles have it pinned: it is not leaving */
+		object_hold(inode->object); /* other handles hold it: it is not leaving */
 		return tie_store(o, inode->object);
 	case BOUND_SERVED:
 		return tie_served(o);
@@ -257,7 +257,7 @@ static void see_each_write(const struct server *server, struct opening *o)
 		o->wish = LANE_DIRECT;
 }
 
-/* The rules may have changed since the copy was made. */
+/* The rules may have changed since the object was made. */
 static void follow_rules(struct server *server, const struct opening *o)
 {
 	if (!server->options.rules || o->writes)
@@ -270,7 +270,7 @@ static void follow_rules(struct server *server, const struct opening *o)
 		cached_follow_rule(server, o->handle->inode, o->rule.pin, o->rule.priority);
 }
 
-/* A file was opened that may be cached and is not: is it time to copy it? */
+/* A file was opened that may be cached and is not: is it time to bring it in? */
 static void consider_filling(struct server *server, struct opening *o)
 {
 	struct inode *inode = o->handle->inode;
@@ -279,7 +279,7 @@ static void consider_filling(struct server *server, struct opening *o)
 
 	if (o->handle->object || o->pinned || !may_be_cached(server, o))
 		return;
-	stats_add(&server->stats, STATS_MISSES, 1);
+	stats_count(&server->stats.mount.misses, 1);
 	if (server->options.admit == 0 || inode->outgrown)
 		return;
 	/* a file system below is to stay one that can be unmounted */
@@ -314,7 +314,7 @@ static int tie_and_count(struct opening *o)
 
 	for (;;) {
 		tree_lock_inode(tree, inode);
-		r = tie(o);
+		r = bind_inode(o);
 		if (r == 0) {
 			inode->open_count++;
 			inode->writer_count += o->writes;
@@ -387,7 +387,7 @@ int lane_open(struct server *server, struct inode *inode, uid_t uid, int open_fl
 	if (o.refreshed)
 		cache_shed(server->cache);
 	if ((handle->object || o.pinned) && !o.writes)
-		stats_add(&server->stats, STATS_HITS, 1);
+		stats_count(&server->stats.mount.hits, 1);
 	if (handle->object && !o.writes) {
 		cache_used(server->cache, handle->object);
 	} else if ((handle->lane == LANE_PLAIN || handle->lane == LANE_CACHED) && !o.writes &&
@@ -402,23 +402,6 @@ int lane_open(struct server *server, struct inode *inode, uid_t uid, int open_fl
 	info->noflush = handle->closes_quietly;
 	*ret = handle;
 	return 0;
-}
-
-void lane_follow(struct server *server, struct handle *handle)
-{
-	struct inode *inode = handle->inode;
-	struct statx stx;
-	bool stale;
-
-	if (!handle->object || tree_statx(server->tree, inode, &stx) < 0)
-		return;
-	tree_lock_inode(server->tree, inode);
-	stale = inode->object == handle->object && !copy_is_fresh(server, inode, &stx);
-	if (stale)
-		copy_refresh(server, inode);
-	tree_unlock_inode(server->tree, inode);
-	if (stale)
-		cache_shed(server->cache);
 }
 
 /* What the handle's reads tell the next open; under the inode's lock. */
@@ -442,7 +425,7 @@ void lane_release(struct server *server, struct handle *handle)
 {
 	struct inode *inode = handle->inode;
 	bool writes = may_write(handle->open_flags), unwanted;
-	int32_t untied = 0;
+	int32_t unbound = 0;
 
 	if (server->locks)
 		lock_release(server->locks, handle);
@@ -457,7 +440,7 @@ void lane_release(struct server *server, struct handle *handle)
 		inode->lingers |= inode->binding == BOUND_BACKING;
 		inode->binding = UNBOUND;
 		if (!server->pins || !inode->object) {
-			untied = inode->backing_id;
+			unbound = inode->backing_id;
 			inode->backing_id = 0;
 		}
 	}
@@ -465,9 +448,9 @@ void lane_release(struct server *server, struct handle *handle)
 		inode->change_seq++;
 	unwanted = handle->object && copy_is_unwanted(server, inode, handle->object);
 	tree_unlock_inode(server->tree, inode);
-	backing_id_close(server->session, untied);
+	backing_id_close(server->session, unbound);
 	if (unwanted) {
-		cache_unpin_unwanted(server->cache, handle->object);
+		cache_release_unwanted(server->cache, handle->object);
 		handle->object = NULL;
 	}
 	handle_free(server, handle);

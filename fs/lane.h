@@ -1,9 +1,9 @@
 /*
- * lane - how the bytes of an open file travel, and to what the kernel has tied its inode.
+ * lane - how the bytes of an open file travel, and to what the kernel has bound its inode.
  *
- * While an inode is open, every open of it must agree: tied to its backing file (lanes plain and direct), to
+ * While an inode is open, every open of it must agree: bound to its backing file (lanes plain and direct), to
  * its copy in the store (cached and cached-write), or to nothing (served). open(2) would fail with EIO
- * otherwise. The policy proposes a lane; what the inode is tied to already has the last word.
+ * otherwise. The policy proposes a lane; what the inode is bound to already has the last word.
  */
 #pragma once
 
@@ -13,17 +13,14 @@
 struct fuse_file_info;
 
 /*
- * Decides the lane, ties the inode and fills in info. fd: the backing file if the caller opened it already
+ * Decides the lane, binds the inode and fills in info. fd: the backing file if the caller opened it already
  * (create), else -1; it is the handle's from here on, also after a failure. Returns 0 or -errno.
  */
 int lane_open(struct server *server, struct inode *inode, uid_t uid, int open_flags, int fd,
 	struct fuse_file_info *info, struct handle **ret);
 
-/* Refreshes the handle's copy, if it has one, from the backing file. */
-void lane_follow(struct server *server, struct handle *handle);
-
 /* At the mount's end: what the kernel never released. */
 void lane_release_all(struct server *server);
 
-/* The last use of the handle: unties, closes, frees. */
+/* The last use of the handle: unbinds, closes, frees. */
 void lane_release(struct server *server, struct handle *handle);

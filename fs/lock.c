@@ -6,7 +6,7 @@
 
 #include "cache/base/clock.h"
 #include "cache/base/lock_order.h"
-#include "fs/lane.h"
+#include "fs/copy.h"
 
 #define SETTLE_NS 100000000ll
 #define SETTLE_STEP_NS 1000000ll
@@ -87,7 +87,7 @@ int lock_try(struct lock_table *table, const struct lock_wish *wish)
 	r = holder_try(table, holder, wish);
 	holder_put(table, holder);
 	if (r == 0 && wish->type != F_UNLCK)
-		lane_follow(table->server, wish->handle);
+		copy_follow(table->server, wish->handle->inode, wish->handle->object);
 	return r;
 }
 
@@ -137,7 +137,7 @@ int lock_block(struct lock_table *table, const struct lock_wish *wish, const ato
 		r = holder_block(table, holder, wish);
 		holder_put(table, holder);
 		if (r == 0)
-			lane_follow(table->server, wish->handle);
+			copy_follow(table->server, wish->handle->inode, wish->handle->object);
 	}
 	return r;
 }

@@ -9,39 +9,28 @@
 #include <unistd.h>
 
 #include "backends/backend.h"
+#include "fs/attributes.h"
 #include "fs/copy.h"
 #include "fs/durable.h"
+#include "fs/op.h"
+#include "fs/op_rights.h"
+#include "fs/op_work.h"
 #include "fs/ops.h"
 #include "fs/users/creds.h"
-
-/* False after having replied an error. */
-static bool read_attributes(fuse_req_t req, struct inode *inode, struct statx *stx, double *timeout)
-{
-	struct server *server = server_of(req);
-	int r;
-
-	/* before the times are read, or those of the last stores through a mapping could be missed */
-	if (copy_may_be_mapped(server, inode))
-		copy_before_reading(server, inode);
-	*timeout = op_attr_timeout(server, inode);
-	r = tree_statx(server->tree, inode, stx);
-	if (r < 0)
-		op_reply(req, r);
-	else
-		*timeout = op_mode_timeout(stx, *timeout);
-	return r == 0;
-}
+#include "fs/users/space.h"
 
 static void reply_attr(fuse_req_t req, struct inode *inode)
 {
-	struct statx stx;
+	struct attributes attributes;
+	int r = attributes_fill(server_of(req), inode, NULL, &attributes);
 	struct stat st;
-	double timeout;
 
-	if (!read_attributes(req, inode, &stx, &timeout))
+	if (r < 0) {
+		op_reply(req, r);
 		return;
-	tree_stat(inode, &stx, &st);
-	fuse_reply_attr(req, &st, timeout);
+	}
+	attributes_to_stat(&attributes.stx, &st);
+	fuse_reply_attr(req, &st, attributes.timeout_s);
 }
 
 void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
@@ -55,13 +44,16 @@ void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 void op_statx(fuse_req_t req, fuse_ino_t ino, int flags, int mask, struct fuse_file_info *info)
 {
 	struct inode *inode = op_inode(req, ino);
-	struct statx stx;
-	double timeout;
+	struct attributes attributes;
+	int r;
 
-	if (!inode || !read_attributes(req, inode, &stx, &timeout))
+	if (!inode)
 		return;
-	tree_present(inode, &stx);
-	fuse_reply_statx(req, 0, &stx, timeout);
+	r = attributes_fill(server_of(req), inode, NULL, &attributes);
+	if (r < 0)
+		op_reply(req, r);
+	else
+		fuse_reply_statx(req, 0, &attributes.stx, attributes.timeout_s);
 }
 
 /* A change of attributes. */
@@ -264,7 +256,7 @@ static void set_again(struct op_again *again)
 		again->has_info ? &again->info : NULL);
 }
 
-static void set_when_unleased(fuse_req_t req, fuse_ino_t ino, const struct stat *attr, int to_set,
+static void set_after_lease(fuse_req_t req, fuse_ino_t ino, const struct stat *attr, int to_set,
 	const struct fuse_file_info *info)
 {
 	struct op_again again = {.run = set_again, .ino = ino, .attr = *attr, .to_set = to_set};
@@ -272,7 +264,7 @@ static void set_when_unleased(fuse_req_t req, fuse_ino_t ino, const struct stat 
 	again.has_info = info;
 	if (info)
 		again.info = *info;
-	op_when_unleased(req, &again);
+	op_retry_after_lease(req, &again);
 }
 
 void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set, struct fuse_file_info *info)
@@ -296,7 +288,7 @@ void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set, s
 	copy_attributes_end(server, inode, fresh);
 	tree_fd_put(server->tree, inode);
 	if (r == -EAGAIN)
-		set_when_unleased(req, ino, attr, to_set, info);
+		set_after_lease(req, ino, attr, to_set, info);
 	else if (r < 0)
 		op_reply(req, r);
 	else

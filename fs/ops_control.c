@@ -5,7 +5,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "fs/attributes.h"
 #include "fs/control/control.h"
+#include "fs/op.h"
+#include "fs/ops.h"
 #include "fs/status.h"
 
 #define CONTROL_NODEID UINT64_MAX
@@ -17,16 +20,27 @@ static bool is_control_name(fuse_req_t req, fuse_ino_t parent, const char *name)
 	return parent == FUSE_ROOT_ID && strcmp(name, CONTROL_NAME) == 0;
 }
 
-static void fill_attributes(fuse_req_t req, struct stat *st)
+static const double control_timeout_s = 60;
+
+static void fill_statx(struct statx *stx)
 {
-	*st = (struct stat){
-		.st_ino = CONTROL_NODEID,
-		.st_mode = S_IFREG | 0666, /* each request says who may make it */
-		.st_nlink = 1,
-		.st_uid = geteuid(),
-		.st_gid = getegid(),
-		.st_blksize = 4096,
+	*stx = (struct statx){
+		.stx_mask = STATX_BASIC_STATS,
+		.stx_ino = CONTROL_NODEID,
+		.stx_mode = S_IFREG | 0666, /* each request says who may make it */
+		.stx_nlink = 1,
+		.stx_uid = geteuid(),
+		.stx_gid = getegid(),
+		.stx_blksize = 4096,
 	};
+}
+
+static void fill_stat(struct stat *st)
+{
+	struct statx stx;
+
+	fill_statx(&stx);
+	attributes_to_stat(&stx, st);
 }
 
 static struct control_session *session_of(const struct fuse_file_info *info)
@@ -38,10 +52,11 @@ static struct control_session *session_of(const struct fuse_file_info *info)
 
 static void route_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
-	struct fuse_entry_param entry = {.ino = CONTROL_NODEID, .attr_timeout = 60, .entry_timeout = 60};
+	struct fuse_entry_param entry = {
+		.ino = CONTROL_NODEID, .attr_timeout = control_timeout_s, .entry_timeout = control_timeout_s};
 
 	if (is_control_name(req, parent, name)) {
-		fill_attributes(req, &entry.attr);
+		fill_stat(&entry.attr);
 		fuse_reply_entry(req, &entry);
 	} else if (parent == CONTROL_NODEID) {
 		op_reply(req, strcmp(name, ".") == 0 ? -ESTALE : -ENOTDIR);
@@ -58,31 +73,21 @@ static void route_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info 
 		op_getattr(req, ino, info);
 		return;
 	}
-	fill_attributes(req, &st);
-	fuse_reply_attr(req, &st, 60);
+	fill_stat(&st);
+	fuse_reply_attr(req, &st, control_timeout_s);
 }
 
 /* The kernel turns to this one where it may, also to check permissions. */
 static void route_statx(fuse_req_t req, fuse_ino_t ino, int flags, int mask, struct fuse_file_info *info)
 {
-	struct stat st;
 	struct statx stx;
 
 	if (ino != CONTROL_NODEID) {
 		op_statx(req, ino, flags, mask, info);
 		return;
 	}
-	fill_attributes(req, &st);
-	stx = (struct statx){
-		.stx_mask = STATX_BASIC_STATS,
-		.stx_ino = st.st_ino,
-		.stx_mode = st.st_mode,
-		.stx_nlink = st.st_nlink,
-		.stx_uid = st.st_uid,
-		.stx_gid = st.st_gid,
-		.stx_blksize = st.st_blksize,
-	};
-	fuse_reply_statx(req, 0, &stx, 60);
+	fill_statx(&stx);
+	fuse_reply_statx(req, 0, &stx, control_timeout_s);
 }
 
 static void route_setattr(

@@ -9,9 +9,13 @@
 #include "backends/resident.h"
 #include "fs/copy.h"
 #include "fs/durable.h"
+#include "fs/op.h"
+#include "fs/op_rights.h"
+#include "fs/op_work.h"
 #include "fs/ops.h"
 #include "fs/sync_io.h"
 #include "fs/users/creds.h"
+#include "fs/users/space.h"
 
 #define PAGE 4096
 #define COPY_STEP (64 * 1024)
@@ -127,7 +131,7 @@ static ssize_t copy_range(struct server *server, struct range_copy *copy)
 	if (object && n > 0)
 		follow_in_cache(server, object, copy, from, n);
 	copy_change_end(server, inode, object, fresh);
-	op_bytes_changed(server, copy->to);
+	op_invalidate_readahead(server, copy->to);
 	r = n > 0 ? durable_bytes(server, to) : 0;
 	return r < 0 ? r : n;
 }

@@ -3,67 +3,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fuse.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "cache/base/list.h"
 #include "cache/base/lock_order.h"
 #include "fs/control/control.h"
+#include "fs/dir.h"
+#include "fs/op.h"
+#include "fs/op_work.h"
 #include "fs/ops.h"
 #include "fs/options/generic_options.h"
-
-#define DIR_BUFFER (32 * 1024)
-
-/* An open directory. */
-struct dir {
-	struct list_node node; /* in the list of all */
-	int fd;
-	pthread_mutex_t lock; /* for all below: a descriptor has one position */
-	off_t next;           /* the offset behind the last entry given out */
-	size_t used, at;      /* of the buffer */
-	char buffer[DIR_BUFFER];
-};
-
-/* The kernel does not release what is open when the mount ends. */
-static struct {
-	pthread_mutex_t lock;
-	struct list list;
-} open_dirs = {.lock = PTHREAD_MUTEX_INITIALIZER};
-
-static struct dir *dir_of(const struct fuse_file_info *info)
-{
-	return (struct dir *)(uintptr_t)info->fh;
-}
-
-int dir_fd(const struct fuse_file_info *info)
-{
-	return dir_of(info)->fd;
-}
-
-static void dir_register(struct dir *dir)
-{
-	lock_take(&open_dirs.lock, LOCK_DIRECTORIES);
-	list_push_first(&open_dirs.list, &dir->node);
-	lock_drop(&open_dirs.lock, LOCK_DIRECTORIES);
-}
-
-static void dir_free(struct dir *dir)
-{
-	lock_take(&open_dirs.lock, LOCK_DIRECTORIES);
-	list_remove(&open_dirs.list, &dir->node);
-	lock_drop(&open_dirs.lock, LOCK_DIRECTORIES);
-	close(dir->fd);
-	pthread_mutex_destroy(&dir->lock);
-	free(dir);
-}
-
-void dir_free_all(void)
-{
-	while (open_dirs.list.first)
-		dir_free(list_entry(open_dirs.list.first, struct dir, node));
-}
 
 void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 {
@@ -79,17 +29,11 @@ void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 		op_reply(req, fd);
 		return;
 	}
-	dir = malloc(sizeof(*dir));
+	dir = dir_new(fd);
 	if (!dir) {
-		close(fd);
 		op_reply(req, -ENOMEM);
 		return;
 	}
-	dir->fd = fd;
-	dir->next = 0;
-	dir->used = dir->at = 0;
-	pthread_mutex_init(&dir->lock, NULL);
-	dir_register(dir);
 	info->fh = (uintptr_t)dir;
 	if (fuse_reply_open(req, info) < 0)
 		dir_free(dir);
@@ -127,32 +71,6 @@ void op_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_
 	*sync = (struct dir_sync){
 		.work = {.run = fsyncdir_run, .req = req}, .fd = dir_of(info)->fd, .data_only = datasync};
 	op_work_run(&sync->work);
-}
-
-/* The next entry of the buffer, which is refilled as needed. NULL at the end, or with *r < 0. */
-static struct dirent64 *dir_peek(struct dir *dir, int *r)
-{
-	ssize_t n;
-
-	if (dir->at == dir->used) {
-		n = getdents64(dir->fd, dir->buffer, sizeof(dir->buffer));
-		dir->at = 0;
-		dir->used = n > 0 ? (size_t)n : 0;
-		if (n <= 0) {
-			*r = n < 0 ? -errno : 0;
-			return NULL;
-		}
-	}
-	return (struct dirent64 *)(dir->buffer + dir->at);
-}
-
-static int dir_seek(struct dir *dir, off_t offset)
-{
-	if (offset == dir->next && offset != 0)
-		return 0;
-	dir->at = dir->used = 0;
-	dir->next = offset;
-	return lseek(dir->fd, offset, SEEK_SET) < 0 ? -errno : 0;
 }
 
 struct listing {

@@ -8,9 +8,11 @@
 
 #include "fs/copy.h"
 #include "fs/durable.h"
+#include "fs/op.h"
 #include "fs/ops.h"
 #include "fs/pinned.h"
 #include "fs/users/creds.h"
+#include "fs/users/space.h"
 
 #define DIR_BLOCK 4096 /* that a directory may take for a further name */
 
@@ -18,11 +20,7 @@ static void reply_entry(fuse_req_t req, const struct inode *dir, struct inode *i
 {
 	struct server *server = server_of(req);
 	struct fuse_entry_param entry;
-	struct statx newer;
 
-	if (inode->mappable && copy_before_reading(server, inode) == 0 &&
-		tree_statx(server->tree, inode, &newer) == 0)
-		stx = &newer; /* a mapping may have moved the times */
 	op_fill_entry(server, dir, inode, stx, &entry);
 	if (fuse_reply_entry(req, &entry) < 0)
 		tree_put(server->tree, inode, 1); /* the kernel took no reference */

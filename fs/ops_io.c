@@ -10,9 +10,13 @@
 #include "backends/backend.h"
 #include "fs/copy.h"
 #include "fs/io.h"
+#include "fs/op.h"
+#include "fs/op_rights.h"
+#include "fs/op_work.h"
 #include "fs/ops.h"
 #include "fs/sync_io.h"
 #include "fs/users/creds.h"
+#include "fs/users/space.h"
 
 #ifndef RWF_APPEND
 #define RWF_APPEND 0x00000010
@@ -44,13 +48,13 @@ static void read_again(struct op_again *again)
 	op_read(again->work.req, again->ino, again->size, again->offset, &again->info);
 }
 
-static void read_when_unleased(fuse_req_t req, struct handle *handle, size_t size, off_t offset)
+static void read_after_lease(fuse_req_t req, struct handle *handle, size_t size, off_t offset)
 {
-	op_when_unleased(req, &(struct op_again){.run = read_again,
-				      .ino = handle->inode->nodeid,
-				      .info.fh = (uintptr_t)handle,
-				      .size = size,
-				      .offset = offset});
+	op_retry_after_lease(req, &(struct op_again){.run = read_again,
+					  .ino = handle->inode->nodeid,
+					  .info.fh = (uintptr_t)handle,
+					  .size = size,
+					  .offset = offset});
 }
 
 static void read_file(fuse_req_t req, struct handle *handle, size_t size, off_t offset)
@@ -68,7 +72,7 @@ static void read_file(fuse_req_t req, struct handle *handle, size_t size, off_t 
 		if (io)
 			io_put(io);
 		if (r == -EAGAIN)
-			read_when_unleased(req, handle, size, offset);
+			read_after_lease(req, handle, size, offset);
 		else
 			op_reply(req, r);
 		return;

@@ -6,6 +6,7 @@
 #include "fs/lock.h"
 #include "fs/lock_ranges.h"
 #include "fs/lock_wait.h"
+#include "fs/op.h"
 #include "fs/ops.h"
 
 static struct lock_wish range_wish(const struct fuse_file_info *info, const struct flock *lock)

@@ -11,9 +11,14 @@
 #include <unistd.h>
 
 #include "fs/copy.h"
+#include "fs/dir.h"
 #include "fs/durable.h"
+#include "fs/op.h"
+#include "fs/op_rights.h"
+#include "fs/op_work.h"
 #include "fs/ops.h"
 #include "fs/users/creds.h"
+#include "fs/users/space.h"
 
 #define ACL "system.posix_acl_"
 #define ACL_ACCESS ACL "access"
@@ -322,6 +327,6 @@ void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned cmd, void *arg, struct fu
 		file_flags_run(&request->work);
 		return;
 	}
-	fd = fcntl(dir_fd(info), F_DUPFD_CLOEXEC, 0);
+	fd = fcntl(dir_of(info)->fd, F_DUPFD_CLOEXEC, 0);
 	reply_flags(request, flags_on(request, fd < 0 ? -errno : fd));
 }

@@ -163,7 +163,7 @@ static int make_ours(struct server *server, int fd, uint64_t size)
 	/* where it can't be known, what was read since the pages were dropped is taken for ours */
 	if (!server->charged && resident_pages(fd, 0, size) == 0)
 		return 0;
-	stats_add(&server->stats, STATS_FOREIGN, 1);
+	stats_count(&server->stats.mount.foreign, 1);
 	return -EBUSY;
 }
 
@@ -213,7 +213,7 @@ static int pin(struct server *server, struct inode *inode, int fd, const struct 
 	int r;
 
 	if (!relief_allows(&server->relief, stx->stx_size)) {
-		stats_add(&server->stats, STATS_SHORT_MEMORY, 1);
+		stats_count(&server->stats.mount.short_memory, 1);
 		return 0;
 	}
 	r = make_ours(server, fd, stx->stx_size);
@@ -232,13 +232,13 @@ static int pin(struct server *server, struct inode *inode, int fd, const struct 
 	return 0;
 }
 
-/* The object, pinned, or NULL. */
+/* The object, held, or NULL. */
 static struct object *hold_object(struct server *server, struct inode *inode)
 {
 	struct object *object;
 
 	tree_lock_inode(server->tree, inode);
-	object = inode->object && object_pin(inode->object) ? inode->object : NULL;
+	object = inode->object && object_hold(inode->object) ? inode->object : NULL;
 	tree_unlock_inode(server->tree, inode);
 	return object;
 }
@@ -259,8 +259,8 @@ static int mend(struct server *server, struct inode *inode, int fd, const struct
 	/* also where there is no room: what is held stays held, until the file changes again */
 	object->stamp = cached_stamp_of(stx);
 	tree_unlock_inode(server->tree, inode);
-	cache_unpin(server->cache, object);
-	stats_add(&server->stats, STATS_REFRESHES, 1);
+	cache_release(server->cache, object);
+	stats_count(&server->stats.mount.refreshes, 1);
 	if (r == -EOWNERDEAD)
 		pinned_dismiss(server, inode);
 	return r;
@@ -314,7 +314,7 @@ static void drop_if_lost(struct inode *inode, void *ctx)
 	if (!object)
 		return;
 	lost = !cache_holds(server->cache, object);
-	cache_unpin(server->cache, object);
+	cache_release(server->cache, object);
 	if (lost)
 		pinned_dismiss(server, inode);
 }
@@ -325,7 +325,7 @@ static void notice_deaths(struct server *server)
 
 	if (!deaths)
 		return;
-	stats_add(&server->stats, STATS_KEEPER_DEATHS, deaths);
+	stats_count(&server->stats.mount.keeper_deaths, deaths);
 	log_warning(
 		"the cache: %u of its keepers died (out of memory?); their files are not pinned any more, "
 		"and fewer will be for a while",

@@ -1,6 +1,6 @@
 /*
  * relief - keeps memory_floor: how large the cache may be (cache/policy/pressure.h), measured once a second,
- * and in between how much it may still copy before the machine is measured again. Any thread may ask.
+ * and in between how much it may still bring in before the machine is measured again. Any thread may ask.
  */
 #pragma once
 
@@ -15,7 +15,7 @@ struct relief {
 	const char *root; /* of /proc and /sys: "", or a test's */
 	struct pressure_limits limits;
 	struct pressure pressure;
-	uint64_t spare; /* what may still be copied: available memory above the floor, less what was copied
+	uint64_t spare; /* what may still be brought in: available memory above the floor, less what was
 			   since */
 };
 
@@ -28,7 +28,7 @@ uint64_t relief_tick(struct relief *relief, uint64_t used);
 void relief_lost(struct relief *relief);
 
 /*
- * Whether bytes more may be copied into the cache. Where nothing is left above the floor the cache does not
+ * Whether bytes more may be brought into the cache. Where nothing is left above the floor the cache does not
  * grow, until it has shrunk to cache_min: there files may take the place of others again.
  */
 bool relief_allows(struct relief *relief, uint64_t bytes);

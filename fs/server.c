@@ -1,6 +1,4 @@
 #include "fs/server.h"
-#include "cache/store/charged.h"
-#include "cache/store/store_copy.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,13 +11,16 @@
 #include "backends/backend.h"
 #include "cache/base/clock.h"
 #include "cache/base/log.h"
+#include "cache/store/charged.h"
+#include "cache/store/store_copy.h"
 #include "fs/copy.h"
+#include "fs/dir.h"
 #include "fs/io.h"
 #include "fs/kernel.h"
 #include "fs/lane.h"
 #include "fs/lock.h"
 #include "fs/lock_wait.h"
-#include "fs/ops.h"
+#include "fs/op_work.h"
 #include "fs/options/generic_options.h"
 #include "fs/pinned.h"
 #include "fs/status.h"

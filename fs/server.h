@@ -30,7 +30,8 @@ struct server {
 	struct cache *cache;
 	struct backend *backend; /* bytes that travel through the daemon */
 	struct fuse_session *session;
-	struct pool *fillers; /* copy files into the cache */
+	_Atomic bool failed;  /* no mount came about, or it broke */
+	struct pool *fillers; /* bring files into the cache */
 	struct pool *workers; /* requests that may take long: fsync, copies */
 	struct pool *waiters; /* requests that wait for somebody's lease */
 	unsigned waiting_max; /* of them at a time: others are refused */
@@ -52,7 +53,7 @@ struct server {
 	struct handle_list handles;
 	struct ruling ruling;
 	struct relief relief;
-	_Atomic uint64_t kept_bytes;   /* charges of copies that rules pin */
+	_Atomic uint64_t kept_bytes;   /* charges of objects that rules pin */
 	_Atomic unsigned random_opens; /* of files that were read out of order */
 	_Atomic int fill_error;        /* why a file was last not cached, as it was logged */
 	_Atomic int64_t fill_error_us; /* and when, by the monotonic clock */

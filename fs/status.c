@@ -13,40 +13,38 @@
 #include "fs/copy.h"
 #include "fs/server.h"
 
-/* Brings in what other modules count. */
+/* What other modules count. */
+struct status_figures {
+	struct cache_figures cache;
+	uint64_t keepers, locked_bytes, pinned_bytes, inodes, inode_bytes;
+};
+
+static void read_figures(struct server *server, struct status_figures *figures)
+{
+	struct store *store = cache_store(server->cache);
+	struct keepers_figures keepers = {0};
+
+	cache_read_figures(server->cache, &figures->cache);
+	if (store_is_the_file(store))
+		store_pin_figures(store, &keepers);
+	figures->keepers = keepers.keepers;
+	figures->locked_bytes = keepers.pages * KEEPER_PAGE;
+	figures->pinned_bytes = server->kept_bytes;
+	figures->inodes = tree_inode_count(server->tree);
+	figures->inode_bytes = tree_bytes(server->tree);
+}
+
 static void collect(struct server *server)
 {
-	struct stats *stats = &server->stats;
-	struct cache_figures f;
+	struct stats_mount *stats = &server->stats.mount;
+	struct status_figures figures;
 
-	cache_read_figures(server->cache, &f);
-	stats_set(stats, STATS_FILLS, f.fills);
-	stats_set(stats, STATS_FILL_BYTES, f.fill_bytes);
-	stats_set(stats, STATS_NO_ROOM, f.no_room);
-	stats_set(stats, STATS_FROZEN, f.frozen);
-	stats_set(stats, STATS_EVICTIONS, f.policy.evictions);
-	stats_set(stats, STATS_EXAMINED, f.policy.examined);
-	stats_set(stats, STATS_MOST_EXAMINED, f.policy.most_examined);
-	stats_set(stats, STATS_OBJECTS, f.object_count);
-	stats_set(stats, STATS_OBJECT_BYTES, f.policy.charged);
-	stats_set(stats, STATS_BUDGET_BYTES, f.budget);
-	stats_set(stats, STATS_RESERVED_BYTES, f.reserved);
-	stats_set(stats, STATS_GROWN_BYTES, f.grown_bytes);
-	stats_set(stats, STATS_POLICY_BYTES, f.policy.memory);
-	stats_set(stats, STATS_STORE_DESCRIPTORS, f.descriptors);
-	stats_set(stats, STATS_MAPPED_OBJECTS, f.mapped_count);
-	stats_set(stats, STATS_PARKED_OBJECTS, f.policy.parked_count);
-	stats_set(stats, STATS_GHOSTS, f.policy.ghost_count);
-	stats_set(stats, STATS_KEPT_BYTES, server->kept_bytes);
-	if (store_is_the_file(cache_store(server->cache))) {
-		struct keepers_figures keepers;
-
-		store_pin_figures(cache_store(server->cache), &keepers);
-		stats_set(stats, STATS_KEEPERS, keepers.keepers);
-		stats_set(stats, STATS_LOCKED_BYTES, keepers.pages * KEEPER_PAGE);
-	}
-	stats_set(stats, STATS_INODES, tree_inode_count(server->tree));
-	stats_set(stats, STATS_INODE_BYTES, tree_bytes(server->tree));
+	read_figures(server, &figures);
+#define COUNTER(name, help)
+#define FIGURE(name, help, from) stats_set(&stats->name, figures.from);
+	STATS(COUNTER, FIGURE)
+#undef COUNTER
+#undef FIGURE
 }
 
 const char *status_store_name(struct server *server)

@@ -11,5 +11,5 @@ struct server;
 /* Reads the rules again, of a mount that has some: 0 and how many, or -errno and what is wrong, in *reply. */
 int status_reload(struct server *server, GString *reply);
 
-/* What holds the cache's copies. */
+/* What holds the cached files. */
 const char *status_store_name(struct server *server);

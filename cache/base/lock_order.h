@@ -21,7 +21,7 @@ enum lock_rank {
 	LOCK_CONTROL,   /* an open control file; its command runs under this lock */
 	LOCK_DIRECTORY, /* an open directory; its entries are looked up under this lock */
 	LOCK_RULING,    /* the rules */
-	LOCK_INODE, /* tree_lock_inode(): binding and cached copy. Never two at once: inodes share a lock */
+	LOCK_INODE,     /* tree_lock_inode(): binding and object. Never two at once: inodes share a lock */
 	/* cache/ */
 	LOCK_CACHE,
 	/* cache/store/ */

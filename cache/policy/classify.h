@@ -1,7 +1,7 @@
 /*
  * classify - which lane a file travels in when it is opened.
  *
- * Pure: thresholds and facts in, a lane out. What an inode is already tied to may overrule it (fs/lane.c).
+ * Pure: thresholds and facts in, a lane out. What an inode is already bound to may overrule it (fs/lane.c).
  * Sizes are bytes.
  */
 #pragma once
@@ -34,7 +34,7 @@ struct file_facts {
 	bool grows;           /* new or truncated, to be written: nobody knows how far */
 	bool random;          /* it was read out of order before */
 	bool privileged_bits; /* set-uid or set-gid: a write clears them or not, by who writes */
-	bool passthrough;     /* the kernel can be tied to backing files here */
+	bool passthrough;     /* the kernel can be bound to backing files here */
 };
 
 /* LANE_CACHED says that the file may be cached: whether it is, is the cache's matter. */

@@ -12,7 +12,7 @@
  *     fill finished      while (evict_must_shed(e, charge)) drop(evict_pick(e)); then evict_insert()
  *     open, cached       evict_hit(), or evict_touch() under the lock where evict_is_eager()
  *     grows while open   evict_resize(); then shed as above
- *     last unpin         evict_unpark(), when a take() was refused since (the object is parked)
+ *     last release       evict_unpark(), when a take() was refused since (the object is parked)
  *     changed on disk    evict_remove(); the new version has a new id and starts afresh
  *     cache full         evict_pick() hands out the victim, already out of all queues
  *
@@ -64,8 +64,8 @@ struct evict_host {
 	bool (*used)(void *ctx, struct evict_entry *entry);
 
 	/*
-	 * Claims the object for eviction in one atomic step. False when it is open or pinned; the host then
-	 * notes the refusal in the same atomic step, and the unpin that makes it free calls evict_unpark().
+	 * Claims the object for eviction in one atomic step. False when it is held; the host then
+	 * notes the refusal in the same atomic step, and the release that makes it free calls evict_unpark().
 	 */
 	bool (*take)(void *ctx, struct evict_entry *entry);
 	void *ctx;
@@ -141,7 +141,7 @@ bool evict_must_shed(const struct evict *e, uint64_t incoming);
 
 /*
  * The next victim: claimed by take(), out of all queues, its charge given back, its id in the ghost list.
- * NULL when nothing can leave: everything that is left is open or pinned.
+ * NULL when nothing can leave: everything that is left is held.
  */
 struct evict_entry *evict_pick(struct evict *e);
 

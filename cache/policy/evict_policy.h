@@ -56,7 +56,7 @@ struct evict {
 enum evict_verdict {
 	EVICT_TAKEN, /* the victim: take it out of its queue and return it */
 	EVICT_USED,  /* was used, which freq now counts: give it its second chance */
-	EVICT_HELD,  /* open or pinned: take it out of its queue and call evict_park() */
+	EVICT_HELD,  /* take it out of its queue and call evict_park() */
 	EVICT_ENOUGH /* looked at too many: give up with NULL */
 };
 

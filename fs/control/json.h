@@ -1,8 +1,8 @@
 /*
  * json - writes JSON text into a GString, one member after the other.
  *
- * The caller keeps begins and ends in balance; commas and escapes are done here. @key is NULL in an array and
- * at the top. Text that is not UTF-8 (file names may be anything) has its bad bytes replaced by U+FFFD.
+ * The caller keeps begins and ends in balance; commas and escapes are done here. @key is NULL at the top.
+ * Text that is not UTF-8 (file names may be anything) has its bad bytes replaced by U+FFFD.
  */
 #pragma once
 
@@ -11,8 +11,6 @@
 
 void json_begin_object(GString *out, const char *key);
 void json_end_object(GString *out);
-void json_begin_array(GString *out, const char *key);
-void json_end_array(GString *out);
 void json_uint(GString *out, const char *key, uint64_t value);
 void json_double(GString *out, const char *key, double value); /* finite */
 void json_string(GString *out, const char *key, const char *value);

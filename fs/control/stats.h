@@ -5,6 +5,9 @@
  * lock: the counters are relaxed atomics, so that a reader sees each of them right but not all of the same
  * moment. Bytes and requests of a lane are those that the daemon saw: what the kernel moves by itself is not
  * in them.
+ *
+ * The lists below make the structs and what walks through them, as backends/backend_stats.h does: a new
+ * counter is one line here, and one item in sievectl(8).
  */
 #pragma once
 
@@ -14,110 +17,119 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+/* clang-format off */
 /* Counted per lane. */
-enum stats_traffic {
-	STATS_OPENS,
-	STATS_READS,
-	STATS_READ_BYTES,
-	STATS_WRITES,
-	STATS_WRITE_BYTES,
-	STATS_TRAFFIC_COUNT,
+#define STATS_LANE(COUNTER) \
+	COUNTER(opens, "opens") \
+	COUNTER(reads, "read requests") \
+	COUNTER(read_bytes, "bytes that reads returned") \
+	COUNTER(writes, "write requests") \
+	COUNTER(write_bytes, "bytes written")
+
+/*
+ * Counted once per mount: the name, as sievectl shows it, and the unit with what it says. A FIGURE is kept by
+ * another module and copied in before a report, from that member of the struct status_figures in fs/status.c.
+ * Those from objects on are levels.
+ */
+#define STATS(COUNTER, FIGURE) \
+	COUNTER(hits, "opens answered from the cache") \
+	COUNTER(misses, "opens of files that may be cached and were not") \
+	COUNTER(stale, "opens that found a copy of an older version") \
+	COUNTER(refreshes, "files brought in again since they had changed") \
+	FIGURE(fills, "files brought into the cache", cache.fills) \
+	FIGURE(fill_bytes, "bytes brought into the cache", cache.fill_bytes) \
+	COUNTER(fill_failures, "files not cached since bringing them in failed") \
+	COUNTER(fill_races, "files not cached since they changed meanwhile") \
+	COUNTER(short_memory, "files not cached since memory was below memory_floor") \
+	FIGURE(no_room, "files not cached since nothing could leave for them", cache.no_room) \
+	FIGURE(evictions, "files that left to make room", cache.policy.evictions) \
+	FIGURE(examined, "files looked at to find those", cache.policy.examined) \
+	FIGURE(most_examined, "files looked at for a single one of them, at most", cache.policy.most_examined) \
+	FIGURE(frozen, "files that grew too far while open: served from the backing file", cache.frozen) \
+	COUNTER(fallbacks, "opens that the kernel did not let pass through") \
+	COUNTER(writeback_failures, "times that what a mapping of a copy stored could not be written to the file") \
+	COUNTER(keeper_deaths, "processes that held pinned pages and died") \
+	COUNTER(foreign, "files not pinned since the pages are charged to others who use them") \
+	FIGURE(objects, "files in the cache now", cache.object_count) \
+	FIGURE(object_bytes, "bytes that they take now", cache.policy.charged) \
+	FIGURE(budget_bytes, "bytes that they may take", cache.budget) \
+	FIGURE(reserved_bytes, "bytes set aside for files that are being brought in", cache.reserved) \
+	FIGURE(grown_bytes, "bytes by which open files outgrew what they came in with", cache.grown_bytes) \
+	FIGURE(policy_bytes, "bytes of the policy's own: queues and ghost list", cache.policy.memory) \
+	FIGURE(store_descriptors, "descriptors that cached files hold: one each where no tmpfs may be mounted", \
+		cache.descriptors) \
+	FIGURE(mapped_objects, "files kept since somebody maps them", cache.mapped_count) \
+	FIGURE(parked_objects, "files passed over by eviction since they are open", cache.policy.parked_count) \
+	FIGURE(pinned_bytes, "bytes of files that rules pin", pinned_bytes) \
+	FIGURE(ghosts, "files not cached that are remembered from an open", cache.policy.ghost_count) \
+	FIGURE(keepers, "processes that hold pinned pages", keepers) \
+	FIGURE(locked_bytes, "bytes of pages that they hold", locked_bytes) \
+	FIGURE(inodes, "files known to the daemon now, cached or not", inodes) \
+	FIGURE(inode_bytes, "bytes that knowing them takes", inode_bytes)
+/* clang-format on */
+
+typedef atomic_uint_least64_t stats_counter;
+
+struct stats_lane {
+#define COUNTER(name, help) stats_counter name;
+	STATS_LANE(COUNTER)
+#undef COUNTER
 };
 
-/* Counted once per mount; the rows in stats.c say what each means. Those from STATS_OBJECTS on are levels. */
-enum stats_counter {
-	STATS_HITS,
-	STATS_MISSES,
-	STATS_STALE,
-	STATS_REFRESHES,
-	STATS_FILLS,
-	STATS_FILL_BYTES,
-	STATS_FILL_FAILURES,
-	STATS_FILL_RACES,
-	STATS_SHORT_MEMORY,
-	STATS_NO_ROOM,
-	STATS_EVICTIONS,
-	STATS_EXAMINED,
-	STATS_MOST_EXAMINED,
-	STATS_FROZEN,
-	STATS_FALLBACKS,
-	STATS_WRITEBACK_FAILURES,
-	STATS_KEEPER_DEATHS,
-	STATS_FOREIGN,
-	STATS_OBJECTS,
-	STATS_OBJECT_BYTES,
-	STATS_BUDGET_BYTES,
-	STATS_RESERVED_BYTES,
-	STATS_GROWN_BYTES,
-	STATS_POLICY_BYTES,
-	STATS_STORE_DESCRIPTORS,
-	STATS_MAPPED_OBJECTS,
-	STATS_PARKED_OBJECTS,
-	STATS_KEPT_BYTES,
-	STATS_GHOSTS,
-	STATS_KEEPERS,
-	STATS_LOCKED_BYTES,
-	STATS_INODES,
-	STATS_INODE_BYTES,
-	STATS_COUNTER_COUNT,
+struct stats_mount {
+#define COUNTER(name, help) stats_counter name;
+#define FIGURE(name, help, from) stats_counter name;
+	STATS(COUNTER, FIGURE)
+#undef COUNTER
+#undef FIGURE
 };
 
 struct stats {
 	struct {
 		/* On lines of their own: lanes are counted by different threads. */
-		_Alignas(64) _Atomic uint64_t traffic[STATS_TRAFFIC_COUNT];
+		_Alignas(64) struct stats_lane of;
 	} lanes[LANE_COUNT];
-	_Alignas(64) _Atomic uint64_t counters[STATS_COUNTER_COUNT];
+	_Alignas(64) struct stats_mount mount;
 };
 
-static inline void stats_add(struct stats *stats, enum stats_counter counter, uint64_t count)
+static inline void stats_count(stats_counter *counter, uint64_t amount)
 {
-	atomic_fetch_add_explicit(&stats->counters[counter], count, memory_order_relaxed);
+	atomic_fetch_add_explicit(counter, amount, memory_order_relaxed);
 }
 
-/* For levels. */
-static inline void stats_sub(struct stats *stats, enum stats_counter counter, uint64_t count)
+/* For figures. */
+static inline void stats_set(stats_counter *counter, uint64_t value)
 {
-	atomic_fetch_sub_explicit(&stats->counters[counter], count, memory_order_relaxed);
+	atomic_store_explicit(counter, value, memory_order_relaxed);
 }
 
-/* For levels that another module keeps and that are copied in before a report. */
-static inline void stats_set(struct stats *stats, enum stats_counter counter, uint64_t value)
+static inline uint64_t stats_counted(const stats_counter *counter)
 {
-	atomic_store_explicit(&stats->counters[counter], value, memory_order_relaxed);
-}
-
-static inline uint64_t stats_get(const struct stats *stats, enum stats_counter counter)
-{
-	return atomic_load_explicit(&stats->counters[counter], memory_order_relaxed);
+	return atomic_load_explicit(counter, memory_order_relaxed);
 }
 
 static inline void stats_opened(struct stats *stats, enum lane lane)
 {
-	atomic_fetch_add_explicit(&stats->lanes[lane].traffic[STATS_OPENS], 1, memory_order_relaxed);
+	stats_count(&stats->lanes[lane].of.opens, 1);
 }
 
 static inline void stats_read(struct stats *stats, enum lane lane, uint64_t bytes)
 {
-	atomic_fetch_add_explicit(&stats->lanes[lane].traffic[STATS_READS], 1, memory_order_relaxed);
-	atomic_fetch_add_explicit(&stats->lanes[lane].traffic[STATS_READ_BYTES], bytes, memory_order_relaxed);
+	stats_count(&stats->lanes[lane].of.reads, 1);
+	stats_count(&stats->lanes[lane].of.read_bytes, bytes);
 }
 
 static inline void stats_wrote(struct stats *stats, enum lane lane, uint64_t bytes)
 {
-	atomic_fetch_add_explicit(&stats->lanes[lane].traffic[STATS_WRITES], 1, memory_order_relaxed);
-	atomic_fetch_add_explicit(
-		&stats->lanes[lane].traffic[STATS_WRITE_BYTES], bytes, memory_order_relaxed);
+	stats_count(&stats->lanes[lane].of.writes, 1);
+	stats_count(&stats->lanes[lane].of.write_bytes, bytes);
 }
 
-static inline uint64_t stats_traffic(const struct stats *stats, enum lane lane, enum stats_traffic kind)
-{
-	return atomic_load_explicit(&stats->lanes[lane].traffic[kind], memory_order_relaxed);
-}
+typedef void stats_visit(void *context, const char *name, uint64_t value, const char *help);
 
-const char *stats_traffic_name(enum stats_traffic kind);
-const char *stats_counter_name(enum stats_counter counter);
-const char *stats_counter_help(enum stats_counter counter);
+/* Calls back once per counter, in the order above. */
+void stats_each(const struct stats *stats, stats_visit *each, void *context);
+void stats_lane_each(const struct stats *stats, enum lane lane, stats_visit *each, void *context);
 
 /* Append all of it: a table and a list for people, or the members "lanes" and "cache" of an open JSON object.
  */

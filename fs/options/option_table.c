@@ -61,9 +61,6 @@ static void append_takes(const struct option_row *row, GString *out)
 		g_string_append(out, "takes ");
 		append_choices(row, ", ", " or ", out);
 		break;
-	case OPTION_BOOL:
-		g_string_append(out, "takes yes or no");
-		break;
 	case OPTION_PATH:
 		g_string_append(out, "takes a path");
 		break;
@@ -186,8 +183,6 @@ static int set_field(const struct option_row *row, void *field, const char *text
 		return set_seconds(row, field, text);
 	case OPTION_CHOICE:
 		return set_choice(row, field, text);
-	case OPTION_BOOL:
-		return value_parse_bool(text, field);
 	case OPTION_PATH:
 		return set_path(field, text);
 	}
@@ -196,8 +191,7 @@ static int set_field(const struct option_row *row, void *field, const char *text
 
 int option_set(const struct option_row *row, void *base, const char *text, uint64_t memory, char **error)
 {
-	const char *value = text || row->type != OPTION_BOOL ? text : "yes";
-	int r = value ? set_field(row, (char *)base + row->offset, value, memory) : -EINVAL;
+	int r = text ? set_field(row, (char *)base + row->offset, text, memory) : -EINVAL;
 
 	return r < 0 ? refuse(row, text, r, error) : 0;
 }
@@ -253,9 +247,6 @@ void option_format(const struct option_row *row, const void *base, GString *out)
 	case OPTION_CHOICE:
 		g_string_append(out, option_choice(row, *(const int *)field));
 		break;
-	case OPTION_BOOL:
-		g_string_append(out, *(const bool *)field ? "yes" : "no");
-		break;
 	case OPTION_PATH:
 		g_string_append(out, *(char *const *)field ? *(char *const *)field : "");
 		break;
@@ -269,7 +260,6 @@ static void append_placeholder(const struct option_row *row, GString *out)
 		[OPTION_UINT] = "N",
 		[OPTION_DURATION] = "TIME",
 		[OPTION_SECONDS] = "SECONDS",
-		[OPTION_BOOL] = "yes|no",
 		[OPTION_PATH] = "PATH",
 	};
 

@@ -19,7 +19,6 @@ enum option_type {
 	OPTION_DURATION, /* uint64_t, milliseconds */
 	OPTION_SECONDS,  /* double, seconds */
 	OPTION_CHOICE,   /* int or an enum: the index of the choice */
-	OPTION_BOOL,     /* bool; the name alone means yes */
 	OPTION_PATH,     /* char *, g_free()d by option_table_clear() */
 };
 

@@ -134,19 +134,6 @@ int value_parse_duration(const char *text, uint64_t *ms)
 	return r;
 }
 
-int value_parse_bool(const char *text, bool *value)
-{
-	static const char *const words[] = {"no", "yes", "off", "on", "false", "true", "0", "1"};
-
-	for (size_t i = 0; i < G_N_ELEMENTS(words); i++) {
-		if (strcmp(text, words[i]) == 0) {
-			*value = i % 2;
-			return 0;
-		}
-	}
-	return -EINVAL;
-}
-
 static void format_unit(GString *out, uint64_t value, const struct unit *units, size_t unit_count)
 {
 	size_t i = unit_count - 1;
@@ -183,4 +170,13 @@ void value_format_decimal(GString *out, double value)
 			break;
 	}
 	g_string_append(out, text);
+}
+
+void value_append_escaped(GString *out, const char *text)
+{
+	for (; *text; text++) {
+		if (*text == ',' || *text == '\\')
+			g_string_append_c(out, '\\');
+		g_string_append_c(out, *text);
+	}
 }

@@ -25,10 +25,10 @@ int value_parse_percent(const char *text, uint64_t whole, uint64_t *bytes);
 /* Milliseconds: digits and one of ms, s, m, h; a bare number means seconds. */
 int value_parse_duration(const char *text, uint64_t *ms);
 
-/* "yes", "no", "on", "off", "true", "false", "1", "0". */
-int value_parse_bool(const char *text, bool *value);
-
 /* Append the shortest text that the parser of the same name reads back as the same value. */
 void value_format_size(GString *out, uint64_t bytes);
 void value_format_duration(GString *out, uint64_t ms);
 void value_format_decimal(GString *out, double value);
+
+/* Appends a value as -o takes it: commas and backslashes get a backslash. */
+void value_append_escaped(GString *out, const char *text);

@@ -1,124 +1,19 @@
 #include "fs/options/options.h"
 
-#include "cache/policy/evict.h"
 #include "fs/options/generic_options.h"
 #include "fs/options/memory.h"
 #include "fs/options/option_check.h"
+#include "fs/options/option_value.h"
+#include "fs/options/options_together.h"
 
 #include <errno.h>
 #include <getopt.h>
 #include <string.h>
 
-#define KIB (1ull << 10)
-#define MIB (1ull << 20)
-#define GIB (1ull << 30)
-
-/* A number of seconds that no mount outlives. */
-#define FOREVER_S 1000000000
-
-static const char *const mid_names[] = {[OPT_MID_PLAIN] = "plain", [OPT_MID_DIRECT] = "direct", NULL};
-static const char *const large_names[] = {
-	[OPT_LARGE_STREAM] = "stream", [OPT_LARGE_DIRECT] = "direct", [OPT_LARGE_PLAIN] = "plain", NULL};
-static const char *const store_names[] = {
-	[STORE_AUTO] = "auto", [STORE_PIN] = "pin", [STORE_COPY] = "copy", NULL};
-static const char *const write_names[] = {[WRITE_AROUND] = "around", NULL};
-static const char *const coherence_names[] = {
-	[COHERENCE_OPEN] = "open", [COHERENCE_EXCLUSIVE] = "exclusive", NULL};
-static const char *const locks_names[] = {[LOCKS_SHARED] = "shared", [LOCKS_LOCAL] = "local", NULL};
-static const char *const transport_names[] = {
-	[TRANSPORT_AUTO] = "auto", [TRANSPORT_URING] = "uring", [TRANSPORT_DEV] = "dev", NULL};
-static const char *const passthrough_names[] = {
-	[PASSTHROUGH_AUTO] = "auto", [PASSTHROUGH_ON] = "on", [PASSTHROUGH_OFF] = "off", NULL};
-
-static const char *evict_name(size_t i)
-{
-	return evict_catalogue[i] ? evict_policy_name(evict_catalogue[i]) : NULL;
-}
-
-static const char *const log_names[] = {
-	[LOG_LEVEL_ERROR] = "error",
-	[LOG_LEVEL_WARNING] = "warning",
-	[LOG_LEVEL_INFO] = "info",
-	[LOG_LEVEL_DEBUG] = "debug",
-	NULL,
-};
-
-#define OPTION(word, kind, member, ...)                                                                      \
-	{                                                                                                    \
-		.name = word, .type = OPTION_##kind, .offset = offsetof(struct options, member), __VA_ARGS__ \
-	}
-
-/* clang-format off: a table reads by its columns */
-static const struct option_row rows[] = {
-	OPTION("cache_size", SIZE, cache_size, .min = MIB, .percent = true, .fallback = "10%",
-		.help = "memory for cached files"),
-	OPTION("cache_min", SIZE, cache_min, .percent = true, .fallback = "0",
-		.help = "what the cache keeps when memory is short"),
-	OPTION("memory_floor", SIZE, memory_floor, .percent = true, .fallback = "5%",
-		.help = "available memory below which the cache shrinks; 0 = never"),
-	OPTION("small_max", SIZE, small_max, .min = 1, .fallback = "1M",
-		.help = "largest file that may be cached"),
-	OPTION("large_min", SIZE, large_min, .min = 1, .fallback = "32M",
-		.help = "from this size on a file is large"),
-	OPTION("rules", PATH, rules, .help = "file with rules for particular files"),
-	OPTION("admit", UINT, admit, .max = 15, .fallback = "2", /* the ghost list counts no further */
-		.help = "opens before a file is cached; 0 = never"),
-	OPTION("store", CHOICE, store, .choices = store_names, .fallback = "auto",
-		.help = "how cached files are kept: their pages pinned, or copied"),
-	OPTION("settle", DURATION, settle_ms, .max = 86400000, .fallback = "2s",
-		.help = "how long a file must have been unchanged to be cached"),
-	OPTION("evict", CHOICE, evict, .choice_at = evict_name, .help = "which file leaves a full cache"),
-	OPTION("mid", CHOICE, mid, .choices = mid_names, .fallback = "plain",
-		.help = "lane of files between small_max and large_min"),
-	OPTION("large", CHOICE, large, .choices = large_names, .fallback = "stream",
-		.help = "lane of files from large_min on"),
-	OPTION("stream_after", SIZE, stream_after, .fallback = "256K", .max = 1ULL << 30,
-		.help = "bytes read in order that make a stream (large=stream)"),
-	OPTION("stream_gap", SIZE, stream_gap, .fallback = "128K", .max = 1ULL << 30,
-		.help = "bytes that a reader may skip and still be in order"),
-	OPTION("direct_readahead", SIZE, direct_readahead, .max = 64 * MIB, .fallback = "8M",
-		.help = "most a direct stream reads ahead; 0 = nothing"),
-	OPTION("direct_depth", UINT, direct_depth, .min = 1, .max = 64, .fallback = "8",
-		.help = "requests a direct stream keeps in flight"),
-	OPTION("direct_memory", SIZE, direct_memory, .min = MIB, .percent = true, .fallback = "64M",
-		.help = "memory for all direct streams together"),
-	OPTION("write", CHOICE, write, .choices = write_names, .fallback = "around",
-		.help = "how writes meet the cache"),
-	OPTION("coherence", CHOICE, coherence, .choices = coherence_names, .fallback = "open",
-		.help = "who else may change SOURCE"),
-	OPTION("locks", CHOICE, locks, .choices = locks_names, .fallback = "shared",
-		.help = "who shares the locks of files"),
-	OPTION("attr_timeout", SECONDS, attr_timeout_s, .max = FOREVER_S, .fallback = "1",
-		.help = "how long the kernel may keep attributes"),
-	OPTION("entry_timeout", SECONDS, entry_timeout_s, .max = FOREVER_S, .fallback = "1",
-		.help = "how long the kernel may keep names"),
-	OPTION("negative_timeout", SECONDS, negative_timeout_s, .max = FOREVER_S, .fallback = "0",
-		.help = "how long the kernel may keep that a name is missing"),
-	OPTION("transport", CHOICE, transport, .choices = transport_names, .fallback = "auto",
-		.help = "how requests come from the kernel"),
-	OPTION("uring_depth", UINT, uring_depth, .max = 1024, .fallback = "0",
-		.help = "requests per io_uring queue; 0 = by the host"),
-	OPTION("max_read", SIZE, max_read, .min = 4096, .max = OPTIONS_MAX_READ, .fallback = "256K",
-		.help = "largest read that the kernel asks for at once"),
-	OPTION("passthrough", CHOICE, passthrough, .choices = passthrough_names, .fallback = "auto",
-		.help = "let the kernel move the bytes"),
-	OPTION("log", CHOICE, log, .choices = log_names, .fallback = "info",
-		.help = "least urgent message that is logged"),
-};
-/* clang-format on */
-
-static const struct option_table table = {rows, G_N_ELEMENTS(rows)};
-
-const struct option_table *options_table(void)
-{
-	return &table;
-}
-
 /* What a parse needs beside its result. */
 struct parse {
 	struct options *options;
 	uint64_t memory;
-	bool given[G_N_ELEMENTS(rows)];
 	char **error;
 };
 
@@ -139,7 +34,7 @@ void options_init(struct options *options)
 
 void options_deinit(struct options *options)
 {
-	option_table_clear(&table, options);
+	option_table_clear(options_table(), options);
 	g_clear_pointer(&options->warning, g_free);
 	g_clear_pointer(&options->source, g_free);
 	g_clear_pointer(&options->mountpoint, g_free);
@@ -151,12 +46,13 @@ void options_deinit(struct options *options)
 
 static int refuse_unknown(const char *name, char **error)
 {
+	const struct option_table *table = options_table();
 	const char *nearest = NULL;
 	size_t best = MAX(2, strlen(name) / 3) + 1;
 
-	for (size_t i = 0; i < table.row_count + generic_option_count(); i++) {
-		const char *candidate =
-			i < table.row_count ? rows[i].name : generic_option_name(i - table.row_count);
+	for (size_t i = 0; i < table->row_count + generic_option_count(); i++) {
+		const char *candidate = i < table->row_count ? table->rows[i].name
+							     : generic_option_name(i - table->row_count);
 		size_t distance = option_distance(name, candidate);
 
 		if (distance < best && distance < strlen(candidate)) {
@@ -173,13 +69,11 @@ static void append_word(GString *list, const char *word)
 {
 	if (list->len > 0)
 		g_string_append_c(list, ',');
-	options_append_escaped(list, word);
+	value_append_escaped(list, word);
 }
 
 static void keep_generic(struct options *options, const char *text)
 {
-	if (strcmp(text, "ro") == 0 || strcmp(text, "rw") == 0)
-		options->read_only = text[1] == 'o';
 	options->generic_flags = generic_option_flags(options->generic_flags, text);
 	/* not for libfuse, which leaves it to a fusermount3 that may not know it */
 	if (strcmp(text, "auto_unmount") == 0) {
@@ -193,7 +87,7 @@ static int set_option(struct parse *parse, const char *text)
 {
 	const char *equals = strchr(text, '=');
 	g_autofree char *name = equals ? g_strndup(text, equals - text) : g_strdup(text);
-	const struct option_row *row = option_find(&table, name);
+	const struct option_row *row = option_find(options_table(), name);
 	int r;
 
 	if (!row && strcmp(text, "remount") == 0) {
@@ -203,8 +97,7 @@ static int set_option(struct parse *parse, const char *text)
 	}
 	if (row) {
 		r = option_set(row, parse->options, equals ? equals + 1 : NULL, parse->memory, parse->error);
-		parse->given[row - rows] = true;
-		parse->options->given |= 1ull << (row - rows);
+		parse->options->given |= 1ull << (row - options_table()->rows);
 		return r;
 	}
 	append_word(parse->options->generic, text);
@@ -245,79 +138,6 @@ static int set_option_list(struct parse *parse, const char *list)
 		if (r < 0 || !*list)
 			return r;
 		g_string_truncate(piece, 0);
-	}
-}
-
-static void append_conflict(const struct options *options, const char *name, GString *line)
-{
-	g_string_append_printf(line, "%s=", name);
-	option_format(option_find(&table, name), options, line);
-}
-
-static int refuse_pair(
-	const struct options *options, const char *a, const char *b, const char *why, char **error)
-{
-	GString *line = g_string_new(NULL);
-
-	append_conflict(options, a, line);
-	g_string_append_printf(line, " and ");
-	append_conflict(options, b, line);
-	g_string_append_printf(line, ": %s", why);
-	*error = g_string_free(line, FALSE);
-	return -EINVAL;
-}
-
-static int check_contradictions(const struct options *options, char **error)
-{
-	if (options->small_max > options->large_min)
-		return refuse_pair(options, "small_max", "large_min",
-			"small_max takes at most large_min, or a file would be both small and large", error);
-	if (options->cache_size / EVICT_LARGEST_PART < options->small_max)
-		return refuse_pair(options, "small_max", "cache_size",
-			"small_max takes at most an eighth of cache_size, since no file may take more of it",
-			error);
-	if (options->cache_min > options->cache_size)
-		return refuse_pair(
-			options, "cache_min", "cache_size", "cache_min takes at most cache_size", error);
-	if (options->direct_readahead > options->direct_memory)
-		return refuse_pair(options, "direct_readahead", "direct_memory",
-			"direct_readahead takes at most direct_memory", error);
-	if (options->locks == LOCKS_SHARED && options->coherence == COHERENCE_EXCLUSIVE)
-		return refuse_pair(options, "locks", "coherence",
-			"locks=shared takes coherence=open, with exclusive there is nobody to share them "
-			"with",
-			error);
-	return 0;
-}
-
-static bool is_given(const struct parse *parse, const char *name)
-{
-	return parse->given[option_find(&table, name) - rows];
-}
-
-/* A default is no wish: it gives way to what was given. */
-static void fit_defaults(struct parse *parse)
-{
-	struct options *options = parse->options;
-
-	uint64_t largest = options->cache_size / EVICT_LARGEST_PART;
-
-	if (!is_given(parse, "direct_memory"))
-		options->direct_memory = CLAMP(options->memory / 8, MIB, options->direct_memory);
-	if (options->small_max > largest && !is_given(parse, "small_max"))
-		options->small_max = largest;
-	if (options->direct_readahead > options->direct_memory && !is_given(parse, "direct_readahead"))
-		options->direct_readahead = options->direct_memory;
-	if (options->coherence == COHERENCE_EXCLUSIVE && !is_given(parse, "locks"))
-		options->locks = LOCKS_LOCAL;
-}
-
-/* With nobody else at SOURCE the kernel may keep for good what the operator did not limit. */
-static void lengthen_timeouts(struct parse *parse)
-{
-	for (size_t i = 0; i < table.row_count; i++) {
-		if (rows[i].type == OPTION_SECONDS && !parse->given[i])
-			*(double *)((char *)parse->options + rows[i].offset) = FOREVER_S;
 	}
 }
 
@@ -415,22 +235,20 @@ int options_read(struct options *options, int argc, char **argv, uint64_t memory
 	int r;
 
 	options->memory = memory ? memory : UINT64_MAX; /* 0: not known */
-	option_table_set_fallbacks(&table, options, memory);
+	option_table_set_fallbacks(options_table(), options, memory);
 	r = take_flags(&parse, argc, argv);
 	if (r < 0 || options->action == OPTIONS_HELP || options->action == OPTIONS_VERSION)
 		return r;
 	r = take_operands(&parse, argc, argv);
 	if (r < 0)
 		return r;
-	if (options->coherence == COHERENCE_EXCLUSIVE)
-		lengthen_timeouts(&parse);
 	if (options->debug) {
 		options->foreground = true;
 		options->log = LOG_LEVEL_DEBUG;
 	}
-	fit_defaults(&parse);
+	options_fit_defaults(options);
 	options->warning = option_check_memory(options->cache_size, options->memory_floor, memory);
-	return check_contradictions(options, error);
+	return options_check_together(options, error);
 }
 
 int options_parse(struct options *options, int argc, char **argv, char **error)

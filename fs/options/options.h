@@ -1,8 +1,8 @@
 /*
  * options - what the operator asked for: the command line and the mount options.
  *
- * The rows in options.c are the one place where an option is named; --help, errors and the tests of the man
- * page come from them. The struct is filled once at start and only read after that.
+ * The rows in options_rows.c are the one place where an option is named; --help, errors and the tests of the
+ * man page come from them. The struct is filled once at start and only read after that.
  */
 #pragma once
 
@@ -22,7 +22,7 @@ enum options_action {
 	OPTIONS_CHECK,   /* mount -f: the line was read and is good; nothing is to be done */
 };
 
-/* Each enum's names stand in options.c, in this order. */
+/* Each enum's names stand in options_rows.c, in this order. */
 enum option_mid { OPT_MID_PLAIN, OPT_MID_DIRECT };
 enum option_large { OPT_LARGE_STREAM, OPT_LARGE_DIRECT, OPT_LARGE_PLAIN };
 enum option_store { STORE_AUTO, STORE_PIN, STORE_COPY };
@@ -37,8 +37,7 @@ struct options {
 	char *source;     /* absolute, no symbolic links in it */
 	char *mountpoint; /* the same */
 	bool foreground;
-	bool debug; /* -d: foreground, log=debug, and libfuse's own trace */
-	bool read_only;
+	bool debug;             /* -d: foreground, log=debug, and libfuse's own trace */
 	unsigned generic_flags; /* enum generic_flag: of kernel_options, what the daemon has a part in */
 	bool auto_unmount;      /* also when the daemon is killed */
 
@@ -107,9 +106,6 @@ int options_read(struct options *options, int argc, char **argv, uint64_t memory
 
 /* Is the generic option @name among kernel_options, as a whole word? */
 bool options_has_generic(const struct options *options, const char *name);
-
-/* Appends a value as -o takes it: commas and backslashes get a backslash. */
-void options_append_escaped(GString *out, const char *text);
 
 /* "cache_size=1G,small_max=1M,…": every option that has a value, as -o takes it. The caller frees it. */
 char *options_to_string(const struct options *options);

@@ -1,14 +1,6 @@
 /* The options as text. */
+#include "fs/options/option_value.h"
 #include "fs/options/options.h"
-
-void options_append_escaped(GString *out, const char *text)
-{
-	for (; *text; text++) {
-		if (*text == ',' || *text == '\\')
-			g_string_append_c(out, '\\');
-		g_string_append_c(out, *text);
-	}
-}
 
 bool options_has_generic(const struct options *options, const char *name)
 {
@@ -29,7 +21,7 @@ char *options_to_string(const struct options *options)
 		if (value->len == 0)
 			continue;
 		g_string_append_printf(out, "%s%s=", out->len > 0 ? "," : "", table->rows[i].name);
-		options_append_escaped(out, value->str);
+		value_append_escaped(out, value->str);
 	}
 	return g_string_free(out, FALSE);
 }

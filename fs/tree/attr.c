@@ -1,7 +1,5 @@
 /* Attributes. */
 #include <errno.h>
-#include <string.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "fs/tree/tree_impl.h"
@@ -62,11 +60,6 @@ bool tree_hides_mappings(const struct inode *inode)
 	return inode->mount->hides_mappings;
 }
 
-static struct timespec to_timespec(struct statx_timestamp t)
-{
-	return (struct timespec){.tv_sec = t.tv_sec, .tv_nsec = t.tv_nsec};
-}
-
 bool tree_is_nosuid(const struct inode *inode)
 {
 	return inode->mount->nosuid;
@@ -79,24 +72,4 @@ void tree_present(const struct inode *inode, struct statx *stx)
 		stx->stx_mode &= ~(S_ISUID | S_ISGID);
 	if (inode->mount->nodev)
 		stx->stx_rdev_major = stx->stx_rdev_minor = 0;
-}
-
-void tree_stat(const struct inode *inode, const struct statx *raw, struct stat *st)
-{
-	struct statx copy = *raw, *stx = &copy;
-
-	tree_present(inode, stx);
-	memset(st, 0, sizeof(*st));
-	st->st_ino = stx->stx_ino;
-	st->st_mode = stx->stx_mode;
-	st->st_nlink = stx->stx_nlink;
-	st->st_uid = stx->stx_uid;
-	st->st_gid = stx->stx_gid;
-	st->st_rdev = makedev(stx->stx_rdev_major, stx->stx_rdev_minor);
-	st->st_size = (off_t)stx->stx_size;
-	st->st_blksize = stx->stx_blksize;
-	st->st_blocks = (blkcnt_t)stx->stx_blocks;
-	st->st_atim = to_timespec(stx->stx_atime);
-	st->st_mtim = to_timespec(stx->stx_mtime);
-	st->st_ctim = to_timespec(stx->stx_ctime);
 }

@@ -1,8 +1,6 @@
 /* Who a file is: its handle, and the nodeid that comes from it. */
 #include <string.h>
-#include <sys/sysmacros.h>
 
-#include "cache/base/lock_order.h"
 #include "fs/tree/tree_impl.h"
 
 /* --- nodeids ---------------------------------------------------------------------------------- */
@@ -69,40 +67,6 @@ bool tree_nodeid_unpack(uint64_t nodeid, struct tree_mount *mount, int type, str
 }
 
 /* --- identities ------------------------------------------------------------------------------- */
-
-int tree_identify(
-	struct tree *tree, int fd, const struct statx *stx, struct inode *parent, struct identity *id)
-{
-	struct {
-		struct file_handle head;
-		unsigned char data[MAX_HANDLE_SZ];
-	} handle = {.head.handle_bytes = MAX_HANDLE_SZ};
-	dev_t dev = makedev(stx->stx_dev_major, stx->stx_dev_minor);
-	int mount_id, r;
-
-	/* the parent's descriptor pins its file system, so the device number is still its own */
-	id->mount = parent && parent->mount->dev == dev ? parent->mount : tree_mount_find(tree, fd, stx);
-	if (!id->mount)
-		return -ENOMEM;
-	r = id->mount->has_handles ? name_to_handle_at(fd, "", &handle.head, &mount_id, AT_EMPTY_PATH) : -1;
-	if (r == 0) {
-		id->type = handle.head.handle_type;
-		id->bytes = handle.head.handle_bytes;
-		memcpy(id->data, handle.head.f_handle, id->bytes);
-		return 0;
-	}
-	struct tree_named_id named = {
-		.ino = stx->stx_ino,
-		.type_and_mount = (uint64_t)id->mount->serial << 16 | (stx->stx_mode & S_IFMT),
-	};
-
-	if (stx->stx_mask & STATX_BTIME)
-		named.birth_ns = (uint64_t)stx->stx_btime.tv_sec * 1000000000 + stx->stx_btime.tv_nsec;
-	id->type = TREE_BY_NAME;
-	id->bytes = sizeof(named);
-	memcpy(id->data, &named, sizeof(named));
-	return 0;
-}
 
 void tree_identity_of(const struct inode *inode, struct identity *id)
 {

@@ -12,8 +12,7 @@
 #include "cache/base/log.h"
 #include "fs/tree/tree_impl.h"
 
-/* A mount of what fd is open on, that lasts as long as something is open on it; or -errno. */
-static int quiet_mount(int fd)
+int tree_clone_quietly(int fd)
 {
 	struct mount_attr attr = {.attr_set = MOUNT_ATTR_NOATIME, .attr_clr = MOUNT_ATTR__ATIME};
 	int mount = open_tree(fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC), r;
@@ -29,7 +28,7 @@ static int quiet_mount(int fd)
 
 int tree_open_quietly(int fd, int flags)
 {
-	int mount = quiet_mount(fd), opened;
+	int mount = tree_clone_quietly(fd), opened;
 	char path[TREE_PATH_SIZE];
 
 	if (mount < 0)
@@ -66,28 +65,4 @@ void tree_leave_times(struct tree *tree)
 bool tree_leaves_times(const struct tree *tree)
 {
 	return tree->quiet;
-}
-
-/* An O_PATH descriptor of a symbolic link where reading it moves nothing; or negative. fd: of the same. */
-static int open_link_quietly(struct tree *tree, const struct inode *inode, int fd)
-{
-	if (!tree->quiet)
-		return -1;
-	return tree_is_named(inode) ? quiet_mount(fd) : tree_reach_quietly(tree, inode);
-}
-
-ssize_t tree_readlink(struct tree *tree, struct inode *inode, char *target, size_t size)
-{
-	int fd = tree_fd_get(tree, inode), quiet;
-	ssize_t n;
-
-	if (fd < 0)
-		return fd;
-	quiet = open_link_quietly(tree, inode, fd);
-	n = readlinkat(quiet < 0 ? fd : quiet, "", target, size);
-	n = n < 0 ? -errno : n;
-	if (quiet >= 0)
-		close(quiet);
-	tree_fd_put(tree, inode);
-	return n;
 }

@@ -1,17 +1,10 @@
 /* Reaching files, and never anything of our own mount. */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "backends/stamp.h"
 #include "fs/tree/tree_impl.h"
-
-void tree_fd_path(int fd, char path[TREE_PATH_SIZE])
-{
-	snprintf(path, TREE_PATH_SIZE, "/proc/self/fd/%d", fd);
-}
 
 /* Asks nobody, and so not our own mount either. */
 static int peek(int fd, struct statx *stx)
@@ -153,46 +146,4 @@ int tree_openat(struct tree *tree, int dir_fd, const char *name, int flags, mode
 int tree_removed_below(int r)
 {
 	return r == -ENOENT ? -ESTALE : r;
-}
-
-int tree_open_patiently(struct tree *tree, struct inode *inode, int flags)
-{
-	char path[TREE_PATH_SIZE];
-	int fd, opened, r = flags & O_DIRECTORY ? tree_automount(tree, inode) : 0;
-
-	if (r < 0)
-		return r;
-	if (!tree_is_named(inode) || inode == tree->root)
-		return tree_reach_with_room(tree, inode, flags);
-	fd = tree_fd_get(tree, inode);
-	if (fd < 0)
-		return fd;
-	snprintf(path, sizeof(path), "%d", fd);
-	opened = tree->quiet ? tree_open_quietly(fd, flags & ~O_NOFOLLOW) : -EPERM;
-	if (opened == -EPERM)
-		opened = tree_openat(tree, tree->proc_fd, path, flags & ~O_NOFOLLOW, 0);
-	tree_fd_put(tree, inode);
-	return tree_removed_below(opened);
-}
-
-int tree_open(struct tree *tree, struct inode *inode, int flags)
-{
-	int fd;
-
-	if (tree->quiet)
-		flags |= O_NOATIME;
-	fd = tree_open_patiently(tree, inode, flags | O_NONBLOCK);
-	if (fd == -EPERM && flags & O_NOATIME) {
-		flags &= ~O_NOATIME; /* another one's file */
-		fd = tree_open_patiently(tree, inode, flags | O_NONBLOCK);
-	}
-	/* one of ours goes within microseconds */
-	for (int tries = 0; fd == -EAGAIN && tries < 20 && (!tries || stamp_holds_leases()); tries++) {
-		if (tries)
-			g_usleep(250);
-		fd = tree_open_patiently(tree, inode, flags | O_NONBLOCK);
-	}
-	if (fd >= 0 && !(flags & O_NONBLOCK))
-		fcntl(fd, F_SETFL, flags); /* or io_uring would not wait for the disk */
-	return fd;
 }

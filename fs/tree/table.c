@@ -72,7 +72,7 @@ static struct inode *inode_free(struct tree *tree, struct inode *inode)
 {
 	struct inode *parent = NULL;
 
-	tree_fd_drop(tree, inode);
+	descriptor_set_drop(&tree->fds, inode);
 	if (tree_is_named(inode))
 		parent = tree_route_free(*tree_route_of(inode));
 	count_inode(tree, inode, -1);

@@ -183,7 +183,7 @@ static int tree_start(struct tree *tree, int source_fd, unsigned fd_limit)
 	tree->proc_fd = open("/proc/self/fd", O_PATH | O_CLOEXEC | O_DIRECTORY);
 	if (tree->proc_fd < 0)
 		return -errno;
-	r = tree_fds_init(tree, fd_limit);
+	r = descriptor_set_init(&tree->fds, fd_limit);
 	if (r < 0)
 		return r;
 	if (statx(source_fd, "", AT_EMPTY_PATH, STATX_WANTED, &stx) < 0)
@@ -227,7 +227,7 @@ void tree_free(struct tree *tree)
 {
 	if (!tree)
 		return;
-	tree_fds_free(tree);
+	descriptor_set_free(&tree->fds);
 	tree_table_free(tree);
 	tree_mounts_free(tree);
 	if (tree->proc_fd >= 0)

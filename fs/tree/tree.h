@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 
@@ -24,7 +25,7 @@ struct object;
 struct tree_mount;
 struct space;
 
-/* To what the kernel has tied an inode while it is open; see fs/lane.h. */
+/* To what the kernel has bound an inode while it is open; see fs/lane.h. */
 enum binding {
 	UNBOUND,
 	BOUND_BACKING,
@@ -37,11 +38,11 @@ struct inode {
 	uint64_t nodeid;
 	uint64_t refs; /* kernel lookups, open handles, cached objects, work; under the shard's lock */
 	struct tree_mount *mount;
-	struct object
-		*object; /* its copy in the cache, or NULL; this and the counts: under tree_lock_inode() */
+	struct object *object; /* what the cache holds of it, or NULL; this and the counts: under
+				  tree_lock_inode() */
 	uint32_t open_count;
 	uint32_t writer_count;
-	int32_t backing_id;  /* of the backing file, while tied to it */
+	int32_t backing_id;  /* of the backing file, while bound to it */
 	int32_t fd_slot;     /* in the set of descriptors, or -1; under the set's lock */
 	uint16_t change_seq; /* moves with every change that comes through the mount */
 	int16_t handle_type; /* the file system's, or TREE_BY_NAME */
@@ -49,7 +50,7 @@ struct inode {
 	uint8_t handle_bytes;
 
 	int8_t priority : 2;    /* -1, 0, 1: what a rule says for the policy */
-	uint8_t keep : 1;       /* a rule pins its copy */
+	uint8_t keep : 1;       /* a rule pins its object */
 	uint8_t oversize : 1;   /* a rule lets it be cached though it is not small */
 	uint8_t binding : 2;    /* enum binding */
 	uint8_t filling : 1;    /* a fill is queued or running */
@@ -61,9 +62,9 @@ struct inode {
 	uint8_t rule_epoch : 3; /* and which rules those were; 0: none */
 	uint8_t locked : 1;     /* has been locked: closes are announced, attributes not cached */
 	uint8_t locks_inside : 1; /* a directory of files that have been locked: its names are not cached */
-	uint8_t lingers : 1;      /* was tied to the backing file: a mapping of that may have stayed */
+	uint8_t lingers : 1;      /* was bound to the backing file: a mapping of that may have stayed */
 	uint8_t privileged : 1;   /* was given set-uid or set-gid by this mount: perhaps while it was open */
-	uint8_t for_root : 1; /* tied to the backing file with root's rights to its file system's reserve */
+	uint8_t for_root : 1; /* bound to the backing file with root's rights to its file system's reserve */
 
 	unsigned char handle[]; /* empty where the nodeid holds it */
 };
@@ -139,11 +140,12 @@ int tree_open_patiently(struct tree *tree, struct inode *inode, int flags);
 int tree_openat(struct tree *tree, int dir_fd, const char *name, int flags, mode_t mode);
 /* "/proc/self/fd/N" for calls that take only a path. */
 #define TREE_PATH_SIZE 32
-void tree_fd_path(int fd, char path[TREE_PATH_SIZE]);
+static inline void tree_fd_path(int fd, char path[TREE_PATH_SIZE])
+{
+	snprintf(path, TREE_PATH_SIZE, "/proc/self/fd/%d", fd);
+}
 /* Closes descriptors that nobody used since the last call: deleted files must not be held for long. */
 void tree_close_idle(struct tree *tree);
-/* Drops the descriptor of a file that is about to lose its last name. */
-void tree_fd_drop(struct tree *tree, struct inode *inode);
 
 /* The file's path below SOURCE, source; false, and "", when the kernel knows none at the moment. */
 bool tree_path(struct tree *tree, const char *source, struct inode *inode, char path[PATH_MAX]);
@@ -158,7 +160,6 @@ int tree_peek(struct tree *tree, struct inode *inode, struct statx *stx);
  * rights than a file system below has where it is mounted.
  */
 void tree_present(const struct inode *inode, struct statx *stx);
-void tree_stat(const struct inode *inode, const struct statx *stx, struct stat *st);
 /* Whether set-uid, set-gid and capabilities of files are nothing where inode's file system is mounted. */
 bool tree_is_nosuid(const struct inode *inode);
 

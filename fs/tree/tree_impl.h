@@ -1,12 +1,20 @@
-/* What the tree's own sources share; nobody else includes this. */
+/*
+ * What the tree's own sources share; nobody else includes this.
+ *
+ * A file without a handle is reached by way of its directory, a file system below SOURCE by way of its mount
+ * point, and both of these are reached likewise: that is why reach, walk, descriptors and mounts call each
+ * other.
+ */
 #pragma once
 
 #include <fcntl.h>
 #include <glib.h>
 #include <pthread.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 
+#include "fs/tree/descriptor_set.h"
 #include "fs/tree/tree.h"
 #include "fs/users/space.h"
 
@@ -23,6 +31,17 @@ struct tree_route {
 	struct inode *parent; /* referenced */
 	char *name;
 };
+
+/* Returns the parent or NULL; the caller takes over its reference. */
+static inline struct inode *tree_route_free(struct tree_route *route)
+{
+	struct inode *parent = route ? route->parent : NULL;
+
+	if (route)
+		free(route->name);
+	free(route);
+	return parent;
+}
 
 /*
  * A file system of SOURCE, which may span several. One below the root can be unmounted when it is not in use:
@@ -85,22 +104,6 @@ struct tree_shard {
 	GQueue forgotten;   /* without references, oldest first */
 };
 
-struct fd_slot {
-	struct inode *inode; /* NULL: free */
-	int fd;
-	uint32_t users;
-	bool recent; /* used since the last sweep */
-	bool keep;   /* the only way left to its file */
-};
-
-struct fd_set_cache {
-	pthread_mutex_t lock;
-	struct fd_slot *slots;
-	uint32_t size, hand;
-	uint32_t *free_slots;
-	uint32_t free_count, kept_count;
-};
-
 /* The directory that the mount is on. */
 struct tree_covered {
 	int fd;
@@ -126,7 +129,7 @@ struct tree {
 	GHashTable *named; /* those inodes without a handle that are not gone, by tree_named_id */
 	struct tree_shard shards[TREE_SHARDS];
 	pthread_mutex_t inode_locks[TREE_INODE_LOCKS];
-	struct fd_set_cache fds;
+	struct descriptor_set fds;
 	uint64_t bytes; /* of inodes, relaxed atomic */
 	uint64_t count;
 };
@@ -186,14 +189,12 @@ void tree_mounts_free(struct tree *tree);
 
 /* Routes. `place` points to the owner's pointer, which is NULL while there is no route. */
 int tree_route_set(struct tree *tree, struct tree_route **place, struct inode *parent, const char *name);
-/* Returns the parent or NULL; the caller takes over its reference. */
-struct inode *tree_route_free(struct tree_route *route);
+/* Returns a referenced parent and, if name is not NULL, the name, which the caller frees. */
+int tree_route_read(struct tree *tree, struct tree_route *const *place, struct inode **parent, char **name);
 /* Opens what is at the end of the route now, with O_PATH | flags. Returns the descriptor or -errno. */
 int tree_walk(struct tree *tree, struct tree_route *const *place, int flags);
 int tree_reach_by_name(struct tree *tree, struct inode *inode);
 
-int tree_fds_init(struct tree *tree, unsigned limit);
-void tree_fds_free(struct tree *tree);
 bool tree_fd_is_there(struct tree *tree, struct inode *inode);
 /* Keeps the inode's descriptor until the inode is freed. */
 void tree_fd_keep(struct tree *tree, struct inode *inode);
@@ -210,6 +211,9 @@ int tree_open_child(struct tree *tree, int dir_fd, const char *name, int flags);
 int tree_removed_below(int r);
 /* Opens by handle or by name: O_PATH flags allowed. */
 int tree_reach(struct tree *tree, struct inode *inode, int flags);
+/* A mount of what fd is open on that leaves access times alone. It lasts as long as something is open on it.
+ * A descriptor or -errno. */
+int tree_clone_quietly(int fd);
 /* Opens what fd is open on, on a mount that leaves access times alone. A descriptor or -errno. */
 int tree_open_quietly(int fd, int flags);
 /* An O_PATH descriptor, only to read by, of an inode with a handle. */

@@ -111,14 +111,14 @@ static void open_objects_are_not_evicted(void **state)
 
 	start_with(&f, BUDGET, 0);
 	open = add(&f, id, PAGE);
-	assert_true(object_pin(open));
+	assert_true(object_hold(open));
 	for (uint64_t i = 2; i < 1000; i++) {
 		add(&f, i, PAGE);
 		assert_ptr_not_equal(f.last_let_go, open);
 	}
 	assert_int_equal(cache_read(f.cache, open, buf, 8, 0), 8);
 	assert_memory_equal(buf, &id, 8);
-	cache_unpin(f.cache, open);
+	cache_release(f.cache, open);
 	cache_empty(f.cache);
 	assert_int_equal(figures_of(&f).object_count, 0);
 	stop(&f);
@@ -131,11 +131,11 @@ static void a_claimed_object_cannot_be_pinned_nor_a_pinned_one_claimed(void **st
 
 	start_with(&f, BUDGET, 0);
 	object = add(&f, 1, PAGE);
-	assert_true(object_pin(object));
+	assert_true(object_hold(object));
 	assert_false(object_claim(object));
-	cache_unpin(f.cache, object);
+	cache_release(f.cache, object);
 	assert_true(object_claim(object));
-	assert_false(object_pin(object));
+	assert_false(object_hold(object));
 	cache_drop(f.cache, object);
 	assert_int_equal(figures_of(&f).object_count, 0);
 	stop(&f);
@@ -150,14 +150,14 @@ static void a_full_cache_of_open_objects_takes_no_more(void **state)
 
 	start_with(&f, BUDGET, 0);
 	for (uint64_t id = 1; count < 300 && (object = add(&f, id, PAGE)); id++) {
-		assert_true(object_pin(object));
+		assert_true(object_hold(object));
 		open[count++] = object;
 	}
 	assert_null(object);
 	assert_true(count > 100 && count < 257);
 	assert_int_equal(figures_of(&f).no_room, 1);
 	while (count > 0)
-		cache_unpin(f.cache, open[--count]);
+		cache_release(f.cache, open[--count]);
 	assert_non_null(add(&f, 1000, PAGE));
 	stop(&f);
 }
@@ -273,13 +273,13 @@ static void what_is_being_copied_leaves_no_room_to_grow_into(void **state)
 	start_with(&f, BUDGET, 0);
 	onlooker.f = &f;
 	onlooker.grows = add(&f, 1, BUDGET / 2);
-	assert_true(object_pin(onlooker.grows));
+	assert_true(object_hold(onlooker.grows));
 	assert_int_equal(cache_fill(f.cache, &(struct store_source){read_and_look, &onlooker}, 2,
 				 BUDGET - figures_of(&f).bytes - 2 * PAGE, &object),
 		0);
 	assert_true(onlooker.grows->frozen);
 	cache_drop(f.cache, object);
-	cache_unpin(f.cache, onlooker.grows);
+	cache_release(f.cache, onlooker.grows);
 	stop(&f);
 }
 

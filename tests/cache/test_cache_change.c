@@ -14,7 +14,7 @@ static void writes_follow_into_the_object_and_are_charged(void **state)
 
 	start_with(&f, BUDGET, BUDGET / 4);
 	object = add(&f, 1, 100);
-	assert_true(object_pin(object));
+	assert_true(object_hold(object));
 	before = figures_of(&f).bytes;
 	memset(buf, 'x', sizeof(buf));
 	assert_int_equal(cache_write(f.cache, object, buf, sizeof(buf), 100), 0);
@@ -26,7 +26,7 @@ static void writes_follow_into_the_object_and_are_charged(void **state)
 	assert_int_equal(cache_truncate(f.cache, object, 10), 0);
 	assert_int_equal(figures_of(&f).bytes, before);
 	assert_int_equal(figures_of(&f).grown_bytes, 0);
-	cache_unpin(f.cache, object);
+	cache_release(f.cache, object);
 	stop(&f);
 }
 
@@ -39,7 +39,7 @@ static void an_object_that_outgrows_the_allowance_freezes_at_it(void **state)
 
 	start_with(&f, BUDGET, BUDGET / 4);
 	object = add(&f, 1, size);
-	assert_true(object_pin(object));
+	assert_true(object_hold(object));
 	memset(buf, 'y', sizeof(buf));
 	while (!object->frozen && size < 4 * BUDGET) {
 		assert_int_equal(cache_write(f.cache, object, buf, sizeof(buf), size), 0);
@@ -53,7 +53,7 @@ static void an_object_that_outgrows_the_allowance_freezes_at_it(void **state)
 	assert_int_equal(cache_write(f.cache, object, "now", 3, 0), 0);
 	assert_int_equal(cache_read(f.cache, object, buf, 3, 0), 3);
 	assert_memory_equal(buf, "now", 3);
-	cache_unpin(f.cache, object);
+	cache_release(f.cache, object);
 	stop(&f);
 }
 
@@ -67,7 +67,7 @@ static void a_refresh_beyond_the_allowance_renews_what_there_is_and_freezes(void
 
 	start_with(&f, BUDGET, BUDGET / 4);
 	object = add(&f, 1, PAGE);
-	assert_true(object_pin(object));
+	assert_true(object_hold(object));
 	memset(bytes, 'n', sizeof(bytes));
 	fd = file_of(bytes, sizeof(bytes));
 	assert_int_equal(cache_refresh(f.cache, object, &(struct store_source){read_fd, (void *)(intptr_t)fd},
@@ -78,7 +78,7 @@ static void a_refresh_beyond_the_allowance_renews_what_there_is_and_freezes(void
 	assert_int_equal(object->entry.size, PAGE);
 	assert_int_equal(cache_read(f.cache, object, got, 4, 0), 4);
 	assert_memory_equal(got, "nnnn", 4);
-	cache_unpin(f.cache, object);
+	cache_release(f.cache, object);
 	close(fd);
 	stop(&f);
 }
@@ -92,13 +92,13 @@ static void a_refresh_replaces_the_contents_in_place(void **state)
 
 	start_with(&f, BUDGET, BUDGET / 4);
 	object = add(&f, 1, 5000);
-	assert_true(object_pin(object));
+	assert_true(object_hold(object));
 	assert_int_equal(
 		cache_refresh(f.cache, object, &(struct store_source){read_fd, (void *)(intptr_t)fd}, 12), 0);
 	assert_int_equal(cache_read(f.cache, object, buf, sizeof(buf), 0), 12);
 	assert_memory_equal(buf, "new contents", 12);
 	assert_int_equal(object->entry.size, 12);
-	cache_unpin(f.cache, object);
+	cache_release(f.cache, object);
 	close(fd);
 	stop(&f);
 }
@@ -110,10 +110,10 @@ static void what_grew_beyond_the_budget_is_given_back_at_the_next_tick(void **st
 
 	start_with(&f, BUDGET, BUDGET);
 	grown = add(&f, 1, PAGE);
-	assert_true(object_pin(grown));
+	assert_true(object_hold(grown));
 	assert_int_equal(cache_write(f.cache, grown, "x", 1, BUDGET + PAGE), 0);
 	cache_shed(f.cache); /* in vain */
-	cache_unpin(f.cache, grown);
+	cache_release(f.cache, grown);
 	assert_true(figures_of(&f).bytes > BUDGET);
 	cache_tick(f.cache);
 	assert_int_equal(figures_of(&f).object_count, 0);
@@ -128,14 +128,14 @@ static void nothing_enters_while_growth_takes_the_budget(void **state)
 	start_with(&f, BUDGET, BUDGET);
 	grown = add(&f, 1, PAGE);
 	assert_non_null(add(&f, 2, PAGE));
-	assert_true(object_pin(grown));
+	assert_true(object_hold(grown));
 	assert_int_equal(cache_truncate(f.cache, grown, BUDGET), 0);
 	assert_null(add(&f, 3, PAGE));
 	assert_int_equal(figures_of(&f).no_room, 1);
 	assert_int_equal(figures_of(&f).object_count, 1); /* all others had to leave for it */
 	assert_int_equal(cache_truncate(f.cache, grown, PAGE), 0);
 	assert_non_null(add(&f, 3, PAGE));
-	cache_unpin(f.cache, grown);
+	cache_release(f.cache, grown);
 	stop(&f);
 }
 
@@ -159,7 +159,7 @@ static void a_frozen_object_stays_as_long_as_it_was(void **state)
 
 	start_with(&f, BUDGET, BUDGET / 4);
 	object = add(&f, 1, 8);
-	assert_true(object_pin(object));
+	assert_true(object_hold(object));
 	fill_until_frozen(&f, object);
 	size = object->entry.size;
 	cache_set_budget(f.cache, 4 * BUDGET);
@@ -174,7 +174,7 @@ static void a_frozen_object_stays_as_long_as_it_was(void **state)
 	assert_int_equal(cache_read(f.cache, object, got, 4, size - 3), 3);
 	assert_memory_equal(got, "gnn", 3);
 	assert_int_equal(figures_of(&f).frozen, 1);
-	cache_unpin(f.cache, object);
+	cache_release(f.cache, object);
 	stop(&f);
 }
 
@@ -191,7 +191,7 @@ static void a_frozen_object_is_whole_again_once_it_was_copied_anew(void **state)
 	start_with(&f, 4 * BUDGET, BUDGET / 4);
 	cache_set_budget(f.cache, BUDGET);
 	object = add(&f, 1, 8);
-	assert_true(object_pin(object));
+	assert_true(object_hold(object));
 	fill_until_frozen(&f, object);
 	cache_set_budget(f.cache, 4 * BUDGET);
 	assert_int_equal(cache_refresh(f.cache, object, &(struct store_source){read_fd, (void *)(intptr_t)fd},
@@ -204,7 +204,7 @@ static void a_frozen_object_is_whole_again_once_it_was_copied_anew(void **state)
 	/* and follows its file again */
 	assert_int_equal(cache_write(f.cache, object, "more", 4, sizeof(bytes)), 0);
 	assert_int_equal(object->entry.size, sizeof(bytes) + 4);
-	cache_unpin(f.cache, object);
+	cache_release(f.cache, object);
 	close(fd);
 	stop(&f);
 }
@@ -216,14 +216,14 @@ static void growth_adds_up_and_is_given_back(void **state)
 
 	start_with(&f, BUDGET, BUDGET / 4);
 	object = add(&f, 1, PAGE);
-	assert_true(object_pin(object));
+	assert_true(object_hold(object));
 	for (uint64_t pages = 1; pages < 5; pages++) {
 		assert_int_equal(cache_write(f.cache, object, "x", 1, pages * PAGE), 0);
 		assert_int_equal(figures_of(&f).grown_bytes, pages * PAGE);
 	}
 	assert_int_equal(cache_truncate(f.cache, object, 3 * PAGE), 0);
 	assert_int_equal(figures_of(&f).grown_bytes, 2 * PAGE);
-	cache_unpin_unwanted(f.cache, object);
+	cache_release_unwanted(f.cache, object);
 	assert_int_equal(figures_of(&f).object_count, 0);
 	assert_int_equal(figures_of(&f).grown_bytes, 0);
 	stop(&f);
@@ -236,13 +236,13 @@ static void an_object_may_shrink_where_nothing_may_grow(void **state)
 
 	start_with(&f, BUDGET, 0);
 	object = add(&f, 1, BUDGET / 2);
-	assert_true(object_pin(object));
+	assert_true(object_hold(object));
 	cache_set_budget(f.cache, BUDGET / 16);
 	assert_int_equal(cache_truncate(f.cache, object, BUDGET / 4), 0);
 	assert_int_equal(object->entry.size, BUDGET / 4);
 	assert_true(figures_of(&f).bytes < BUDGET / 2);
 	assert_false(object->frozen);
-	cache_unpin(f.cache, object);
+	cache_release(f.cache, object);
 	stop(&f);
 }
 
@@ -254,7 +254,7 @@ static void zeroing_reaches_what_there_is_and_no_further(void **state)
 
 	start_with(&f, BUDGET, 0);
 	object = add(&f, 1, 3 * PAGE);
-	assert_true(object_pin(object));
+	assert_true(object_hold(object));
 	memset(got, 'a', sizeof(got));
 	assert_int_equal(cache_write(f.cache, object, got, sizeof(got), 0), 0);
 	assert_int_equal(cache_zero(f.cache, object, 100, PAGE), 0);
@@ -269,7 +269,7 @@ static void zeroing_reaches_what_there_is_and_no_further(void **state)
 	assert_int_equal(got[100 + PAGE], 'a');
 	assert_int_equal(got[3 * PAGE - 11], 'a');
 	assert_memory_equal(got + 3 * PAGE - 10, zeros, 10);
-	cache_unpin(f.cache, object);
+	cache_release(f.cache, object);
 	stop(&f);
 }
 
@@ -303,7 +303,7 @@ static void an_object_that_could_not_follow_is_damaged(void **state)
 	written = add(&f, 1, PAGE);
 	truncated = add(&f, 2, PAGE);
 	refreshed = add(&f, 3, PAGE);
-	assert_true(object_pin(written) && object_pin(truncated) && object_pin(refreshed));
+	assert_true(object_hold(written) && object_hold(truncated) && object_hold(refreshed));
 	limit_files(2 * PAGE);
 	assert_int_equal(cache_write(f.cache, written, "x", 1, 3 * PAGE), -EFBIG);
 	assert_int_equal(cache_truncate(f.cache, truncated, 3 * PAGE), -EFBIG);
@@ -316,9 +316,9 @@ static void an_object_that_could_not_follow_is_damaged(void **state)
 	assert_int_equal(figures_of(&f).frozen, 3);
 	assert_int_equal(refresh(&f, written, bytes, sizeof(bytes)), 0);
 	assert_false(written->damaged || written->frozen);
-	cache_unpin(f.cache, written);
-	cache_unpin(f.cache, truncated);
-	cache_unpin(f.cache, refreshed);
+	cache_release(f.cache, written);
+	cache_release(f.cache, truncated);
+	cache_release(f.cache, refreshed);
 	stop(&f);
 }
 

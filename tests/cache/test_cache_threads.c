@@ -56,7 +56,7 @@ static void use_slot(unsigned slot, bool grow, bool unwanted)
 
 	pthread_mutex_lock(&slot_locks[slot]);
 	object = slots[slot];
-	if (object && !object_pin(object))
+	if (object && !object_hold(object))
 		object = NULL;
 	pthread_mutex_unlock(&slot_locks[slot]);
 	if (!object)
@@ -71,9 +71,9 @@ static void use_slot(unsigned slot, bool grow, bool unwanted)
 		cache_shed(shared.cache);
 	}
 	if (unwanted)
-		cache_unpin_unwanted(shared.cache, object);
+		cache_release_unwanted(shared.cache, object);
 	else
-		cache_unpin(shared.cache, object);
+		cache_release(shared.cache, object);
 }
 
 static void drop_slot(unsigned slot)

@@ -60,10 +60,10 @@ static void what_the_daemon_reads_or_writes_itself_is_no_use(void **state)
 	add(&f, 2, PAGE);
 	add(&f, 3, PAGE);
 	poll(NULL, 0, 20);
-	assert_true(object_pin(object));
+	assert_true(object_hold(object));
 	assert_int_equal(cache_read(f.cache, object, &byte, 1, 0), 1);
 	assert_int_equal(cache_write(f.cache, object, "x", 1, 0), 0);
-	cache_unpin(f.cache, object);
+	cache_release(f.cache, object);
 	assert_order(&f, 1, 2, 3);
 	stop(&f);
 }
@@ -75,10 +75,10 @@ static void the_copying_itself_is_no_use(void **state)
 
 	start_policy(&f, "clock");
 	object = add(&f, 1, PAGE);
-	assert_true(object_pin(object));
+	assert_true(object_hold(object));
 	assert_int_equal(cache_empty(f.cache), 0); /* has looked at it */
 	assert_int_equal(object->entry.freq, 1);
-	cache_unpin(f.cache, object);
+	cache_release(f.cache, object);
 	stop(&f);
 }
 
@@ -94,9 +94,9 @@ static void an_open_spares_the_file(void **state)
 		object = add(&f, 1, PAGE);
 		add(&f, 2, PAGE);
 		add(&f, 3, PAGE);
-		assert_true(object_pin(object));
+		assert_true(object_hold(object));
 		cache_used(f.cache, object);
-		cache_unpin(f.cache, object);
+		cache_release(f.cache, object);
 		assert_order(&f, 2, 3, 1);
 		stop(&f);
 	}
@@ -111,15 +111,15 @@ static void a_priority_weighs_from_the_next_look_on(void **state)
 	object = add(&f, 1, PAGE);
 	add(&f, 2, PAGE);
 	add(&f, 3, PAGE);
-	assert_true(object_pin(object));
+	assert_true(object_hold(object));
 	cache_set_priority(f.cache, object, 1);
 	cache_used(f.cache, object);
-	cache_unpin(f.cache, object);
+	cache_release(f.cache, object);
 	object = add(&f, 4, PAGE);
-	assert_true(object_pin(object));
+	assert_true(object_hold(object));
 	cache_used(f.cache, object);
 	cache_used(f.cache, object);
-	cache_unpin(f.cache, object); /* opened more often, yet not four times as often */
+	cache_release(f.cache, object); /* opened more often, yet not four times as often */
 	f.let_go_count = 0;
 	assert_int_equal(cache_empty(f.cache), 4);
 	assert_int_equal(f.left[2], 4);

@@ -9,11 +9,11 @@ static void an_unwanted_object_leaves_with_its_last_user(void **state)
 
 	start_with(&f, BUDGET, 0);
 	object = add(&f, 1, PAGE);
-	assert_true(object_pin(object) && object_pin(object));
-	cache_unpin_unwanted(f.cache, object);
+	assert_true(object_hold(object) && object_hold(object));
+	cache_release_unwanted(f.cache, object);
 	assert_int_equal(f.let_go_count, 0);
 	assert_int_equal(figures_of(&f).object_count, 1);
-	cache_unpin_unwanted(f.cache, object);
+	cache_release_unwanted(f.cache, object);
 	assert_ptr_equal(f.last_let_go, object);
 	assert_int_equal(figures_of(&f).object_count, 0);
 	assert_int_equal(figures_of(&f).policy.charged, 0);
@@ -27,9 +27,9 @@ static void an_unwanted_object_that_is_mapped_leaves_with_the_mapping(void **sta
 
 	start_with(&f, BUDGET, 0);
 	object = add(&f, 1, PAGE);
-	assert_true(object_pin(object));
+	assert_true(object_hold(object));
 	f.refuse = f.still_used = f.unwanted = true;
-	cache_unpin_unwanted(f.cache, object);
+	cache_release_unwanted(f.cache, object);
 	cache_tick(f.cache);
 	assert_int_equal(figures_of(&f).object_count, 1);
 	f.refuse = f.still_used = false;
@@ -179,12 +179,12 @@ static void objects_that_hold_descriptors_are_bounded_by_them(void **state)
 	assert_int_equal(figures_of(&f).descriptors, 8);
 	for (unsigned i = 0; i < 8; i++) {
 		objects[i] = add(&f, 100 + i, 100);
-		assert_true(object_pin(objects[i]));
+		assert_true(object_hold(objects[i]));
 	}
 	assert_null(add(&f, 200, 100)); /* all are in use: it is not cached */
 	assert_int_equal(figures_of(&f).no_room, 1);
 	for (unsigned i = 0; i < 8; i++)
-		cache_unpin(f.cache, objects[i]);
+		cache_release(f.cache, objects[i]);
 	assert_non_null(add(&f, 201, 100));
 	stop(&f);
 }
@@ -235,10 +235,10 @@ static void an_object_is_watched_once_however_often_that_is_asked(void **state)
 
 	start_with(&f, BUDGET, 0);
 	object = add(&f, 1, PAGE);
-	assert_true(object_pin(object));
+	assert_true(object_hold(object));
 	assert_int_equal(cache_watch(f.cache, object, CACHE_MAPPED), 0);
 	assert_int_equal(cache_watch(f.cache, object, CACHE_MAPPED), 0);
-	cache_unpin(f.cache, object);
+	cache_release(f.cache, object);
 	assert_int_equal(figures_of(&f).mapped_count, 1);
 	assert_false(object_claim(object));
 	cache_tick(f.cache);

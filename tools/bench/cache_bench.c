@@ -88,10 +88,10 @@ static double bench_open(struct cache *cache, struct object **slots, uint64_t co
 			struct object *object =
 				slots[((uint64_t)rand_r(&seed) << 16 ^ (uint64_t)rand_r(&seed)) % count];
 
-			if (!object || !object_pin(object))
+			if (!object || !object_hold(object))
 				continue;
 			cache_used(cache, object);
-			cache_unpin(cache, object);
+			cache_release(cache, object);
 		}
 		batch[b] = (double)(clock_now_ns() - start) / 10000;
 	}

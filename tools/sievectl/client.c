@@ -138,11 +138,6 @@ const char *sievectl_error(const struct sievectl *ctl)
 	return ctl->error;
 }
 
-const char *sievectl_mountpoint(const struct sievectl *ctl)
-{
-	return ctl->root ? ctl->root : "";
-}
-
 /* Appends @word in single quotes, as the daemon's shell-like reading takes it; -1 where the line would be too
  * long. */
 static int append_quoted(char *line, size_t *used, const char *word)

@@ -32,9 +32,6 @@ int sievectl_request(struct sievectl *ctl, const char *const *argv, char **reply
 /* Why the last call failed; "" when it did not. Valid until the next call. */
 const char *sievectl_error(const struct sievectl *ctl);
 
-/* The root of the mount. */
-const char *sievectl_mountpoint(const struct sievectl *ctl);
-
 /* Accepts NULL. */
 void sievectl_close(struct sievectl *ctl);
 

@@ -141,7 +141,7 @@ static void a_file_that_grows_while_open_counts_as_it_is(void **state)
 	toy_init(&toy, "lru", 4 * SIZE, 1, 4, SIZE);
 	for (size_t i = 0; i < 4; i++)
 		toy_open(&toy, i);
-	toy_pin(&toy, 0);
+	toy_hold(&toy, 0);
 	assert_false(evict_must_shed(toy.evict, 0));
 	evict_resize(toy.evict, &toy.objects[0].entry, 3 * SIZE, 3 * SIZE);
 	toy_check(&toy);
@@ -152,7 +152,7 @@ static void a_file_that_grows_while_open_counts_as_it_is(void **state)
 	toy_check(&toy);
 	evict_read_stats(toy.evict, &stats);
 	assert_int_equal(stats.parked, 9 * SIZE);
-	toy_unpin(&toy, 0);
+	toy_release(&toy, 0);
 	toy_check(&toy);
 	toy_deinit(&toy);
 }
@@ -237,11 +237,11 @@ static void uses_while_open_are_counted_when_it_is_closed(void **state)
 	toy_init(&toy, "clock", BUDGET, 1, 3, SIZE);
 	toy_open(&toy, 0);
 	toy_open(&toy, 1);
-	toy_pin(&toy, 0);
+	toy_hold(&toy, 0);
 	assert_int_equal(toy_evict(&toy), 1);
 	toy_read(&toy, 0);
 	toy_open(&toy, 0);
-	toy_unpin(&toy, 0);
+	toy_release(&toy, 0);
 	assert_int_equal(toy.objects[0].entry.freq, 2);
 	toy_open(&toy, 2);
 	assert_int_equal(toy_evict(&toy), 0); /* they are not counted twice */
@@ -254,12 +254,12 @@ static void uses_without_end_are_counted_up_to_a_limit(void **state)
 
 	toy_init(&toy, "clock", BUDGET, 1, 1, SIZE);
 	toy_open(&toy, 0);
-	toy_pin(&toy, 0);
+	toy_hold(&toy, 0);
 	for (int i = 0; i < UINT16_MAX + 10; i++) {
 		toy_open(&toy, 0);
 		assert_int_equal(toy_evict(&toy), -1);
-		toy_unpin(&toy, 0);
-		toy_pin(&toy, 0);
+		toy_release(&toy, 0);
+		toy_hold(&toy, 0);
 	}
 	assert_int_equal(toy.objects[0].entry.freq, UINT16_MAX);
 	toy_deinit(&toy);

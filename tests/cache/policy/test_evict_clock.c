@@ -42,10 +42,10 @@ static void clock_passes_over_open_files(void **state)
 	toy_init(&toy, "clock", 3000, 1, 3, 1000);
 	for (size_t i = 0; i < 3; i++)
 		toy_open(&toy, i);
-	toy_pin(&toy, 0);
+	toy_hold(&toy, 0);
 	assert_int_equal(toy_evict(&toy), 1);
 	toy_check(&toy);
-	toy_unpin(&toy, 0);
+	toy_release(&toy, 0);
 	assert_int_equal(toy_evict(&toy), 2);
 	assert_int_equal(toy_evict(&toy), 0);
 	toy_deinit(&toy);

@@ -112,10 +112,10 @@ static void gdsf_passes_over_open_files(void **state)
 	set_size(&toy, 0, 9000);
 	for (size_t i = 0; i < 3; i++)
 		toy_open(&toy, i);
-	toy_pin(&toy, 0);
+	toy_hold(&toy, 0);
 	assert_int_equal(toy_evict(&toy), 1);
 	toy_check(&toy);
-	toy_unpin(&toy, 0); /* weighed anew, on top of what left since */
+	toy_release(&toy, 0); /* weighed anew, on top of what left since */
 	toy_check(&toy);
 	assert_int_equal(toy_evict(&toy), 2);
 	assert_int_equal(toy_evict(&toy), 0);
@@ -132,9 +132,9 @@ static void gdsf_takes_back_what_was_parked_when_memory_is_short(void **state)
 	for (size_t i = 0; i < COUNT; i++) {
 		toy_open(&toy, i);
 		if (i < PINNED)
-			toy_pin(&toy, i);
+			toy_hold(&toy, i);
 	}
-	/* meets the pinned ones, which are the oldest */
+	/* meets the held ones, which are the oldest */
 	assert_int_equal(toy_evict(&toy), PINNED);
 	memory_is_short = true;
 	/* newcomers must not take the room that those will need */
@@ -146,7 +146,7 @@ static void gdsf_takes_back_what_was_parked_when_memory_is_short(void **state)
 			break;
 	}
 	for (size_t i = 0; i < PINNED; i++)
-		toy_unpin(&toy, i);
+		toy_release(&toy, i);
 	toy_check(&toy);
 	for (size_t i = 0; i < COUNT - 1 + inserted; i++)
 		assert_true(toy_evict(&toy) >= 0);

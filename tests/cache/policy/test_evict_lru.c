@@ -30,10 +30,10 @@ static void lru_passes_over_open_files(void **state)
 	toy_init(&toy, "lru", 3000, 1, 5, 1000);
 	for (size_t i = 0; i < 3; i++)
 		toy_open(&toy, i);
-	toy_pin(&toy, 0);
+	toy_hold(&toy, 0);
 	assert_int_equal(toy_evict(&toy), 1);
 	toy_check(&toy);
-	toy_unpin(&toy, 0); /* closed now: the newest */
+	toy_release(&toy, 0); /* closed now: the newest */
 	assert_int_equal(toy_evict(&toy), 2);
 	assert_int_equal(toy_evict(&toy), 0);
 	assert_int_equal(toy_evict(&toy), -1);

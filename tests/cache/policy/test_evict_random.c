@@ -29,7 +29,7 @@ static void change(struct toy_host *toy, size_t index)
 {
 	struct toy_object *object = &toy->objects[index];
 
-	if (object->pins)
+	if (object->holds)
 		return;
 	toy_remove(toy, index);
 	object->entry.id += OBJECTS;
@@ -50,13 +50,13 @@ static void step(struct toy_host *toy)
 
 	switch (rand_r(&seed) % 16) {
 	case 0:
-		if (object->pins < 3)
-			toy_pin(toy, index);
+		if (object->holds < 3)
+			toy_hold(toy, index);
 		break;
 	case 1:
 	case 2:
-		if (object->pins)
-			toy_unpin(toy, index);
+		if (object->holds)
+			toy_release(toy, index);
 		break;
 	case 3:
 		change(toy, index);
@@ -86,8 +86,8 @@ static void empty(struct toy_host *toy)
 	struct evict_stats stats;
 
 	for (size_t i = 0; i < OBJECTS; i++)
-		while (toy->objects[i].pins)
-			toy_unpin(toy, i);
+		while (toy->objects[i].holds)
+			toy_release(toy, i);
 	toy_check(toy);
 	evict_read_stats(toy->evict, &stats);
 	for (uint64_t i = 0; i < stats.object_count; i++)

@@ -57,9 +57,9 @@ static void s3fifo_passes_over_open_files(void **state)
 	toy_init(&toy, "s3fifo", 3 * SIZE, 1, 3, SIZE);
 	for (size_t i = 0; i < 3; i++)
 		toy_open(&toy, i);
-	toy_pin(&toy, 0);
+	toy_hold(&toy, 0);
 	assert_int_equal(toy_evict(&toy), 1);
-	toy_unpin(&toy, 0);
+	toy_release(&toy, 0);
 	assert_int_equal(toy.objects[0].entry.where, EVICT_MAIN);
 	toy_check(&toy);
 	toy_deinit(&toy);

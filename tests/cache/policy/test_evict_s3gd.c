@@ -137,14 +137,14 @@ static void s3gd_passes_over_open_files_and_looks_at_each_once(void **state)
 	toy_init(&toy, "s3gd", (uint64_t)CAPACITY * SIZE, 1, CAPACITY, SIZE);
 	open_range(&toy, 0, CAPACITY);
 	for (size_t i = 0; i < CAPACITY - 1; i++)
-		toy_pin(&toy, i);
+		toy_hold(&toy, i);
 	assert_int_equal(toy_evict(&toy), CAPACITY - 1);
 	assert_int_equal(toy_evict(&toy), -1);
 	evict_read_stats(toy.evict, &stats);
 	assert_int_equal(stats.examined, CAPACITY);
 	toy_check(&toy);
 	for (size_t i = 0; i < CAPACITY - 1; i++)
-		toy_unpin(&toy, i);
+		toy_release(&toy, i);
 	toy_check(&toy);
 	assert_true(toy_evict(&toy) >= 0);
 	toy_deinit(&toy);
@@ -188,9 +188,9 @@ static void s3gd_counts_no_more_uses_than_it_can_remember(void **state)
 	toy_open(&toy, 0);
 	for (int i = 0; i < 40; i++) {
 		toy_open(&toy, 0);
-		toy_pin(&toy, 0);
+		toy_hold(&toy, 0);
 		assert_int_equal(toy_evict(&toy), -1);
-		toy_unpin(&toy, 0);
+		toy_release(&toy, 0);
 	}
 	toy_open(&toy, 0);
 	assert_int_equal(toy_evict(&toy), 0);
@@ -214,10 +214,10 @@ static bool keeps_newcomer(struct toy_host *toy, size_t large, size_t newcomer, 
 {
 	set_size(toy, large, 20 * SIZE);
 	toy_open(toy, large);
-	toy_pin(toy, large);
+	toy_hold(toy, large);
 	while (toy->objects[large].entry.where != EVICT_PARKED || evict_must_shed(toy->evict, 10 * SIZE))
 		toy_evict(toy);
-	toy_unpin(toy, large); /* now it weighs as what it is, without any trust */
+	toy_release(toy, large); /* now it weighs as what it is, without any trust */
 	toy_open(toy, newcomer);
 	if (used)
 		toy_open(toy, newcomer);

@@ -69,7 +69,7 @@ static void sieve_passes_over_open_files(void **state)
 	for (size_t i = 0; i < 100; i++)
 		toy_open(&toy, i);
 	for (size_t i = 0; i < 99; i++)
-		toy_pin(&toy, i);
+		toy_hold(&toy, i);
 	assert_int_equal(toy_evict(&toy), 99);
 	toy_check(&toy);
 	assert_int_equal(toy_evict(&toy), -1);
@@ -78,7 +78,7 @@ static void sieve_passes_over_open_files(void **state)
 	assert_int_equal(stats.parked, 99000);
 	assert_int_equal(stats.most_examined, 100); /* each is looked at once, then parked */
 	for (size_t i = 0; i < 99; i++)
-		toy_unpin(&toy, i);
+		toy_release(&toy, i);
 	assert_int_equal(toy_evict(&toy), 0);
 	toy_check(&toy);
 	toy_deinit(&toy);

@@ -25,9 +25,9 @@ static bool toy_take(void *ctx, struct evict_entry *entry)
 	struct toy_object *object = object_of(entry);
 
 	assert_true(object->cached);
-	if (object->pins)
+	if (object->holds)
 		object->parked = true;
-	return !object->pins;
+	return !object->holds;
 }
 
 void toy_init(struct toy_host *toy, const char *policy, uint64_t budget, unsigned admit, size_t object_count,
@@ -102,17 +102,17 @@ void toy_read(struct toy_host *toy, size_t index)
 	toy->objects[index].used = true;
 }
 
-void toy_pin(struct toy_host *toy, size_t index)
+void toy_hold(struct toy_host *toy, size_t index)
 {
-	toy->objects[index].pins++;
+	toy->objects[index].holds++;
 }
 
-void toy_unpin(struct toy_host *toy, size_t index)
+void toy_release(struct toy_host *toy, size_t index)
 {
 	struct toy_object *object = &toy->objects[index];
 
-	assert_true(object->pins > 0);
-	if (--object->pins || !object->parked)
+	assert_true(object->holds > 0);
+	if (--object->holds || !object->parked)
 		return;
 	object->parked = false;
 	assert_int_equal(evict_unpark(toy->evict, &object->entry), 0);

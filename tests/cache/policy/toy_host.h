@@ -1,8 +1,8 @@
 /*
- * toy_host - a cache without bytes around the policy under test: objects with pins, reference bits and ids.
+ * toy_host - a cache without bytes around the policy under test: objects with holds, reference bits and ids.
  *
- * It keeps the promises that a real host makes: take() fails for what is pinned and is noted, and the last
- * unpin then calls evict_unpark().
+ * It keeps the promises that a real host makes: take() fails for what is held and is noted, and the last
+ * release then calls evict_unpark().
  */
 #pragma once
 
@@ -10,7 +10,7 @@
 
 struct toy_object {
 	struct evict_entry entry;
-	unsigned pins;
+	unsigned holds;
 	bool used, parked, cached;
 };
 
@@ -35,8 +35,8 @@ bool toy_open(struct toy_host *toy, size_t index);
 /* As toy_open() of a cached file, but only the reference bit is set. */
 void toy_read(struct toy_host *toy, size_t index);
 
-void toy_pin(struct toy_host *toy, size_t index);
-void toy_unpin(struct toy_host *toy, size_t index);
+void toy_hold(struct toy_host *toy, size_t index);
+void toy_release(struct toy_host *toy, size_t index);
 void toy_remove(struct toy_host *toy, size_t index);
 
 /* Evicts one and returns its index, or -1 when nothing can leave. */

@@ -73,9 +73,9 @@ static int mend(struct fixture *f, struct object *object, int fd, unsigned pages
 	const struct store_source source = {.fd = fd};
 	int r;
 
-	assert_true(object_pin(object));
+	assert_true(object_hold(object));
 	r = cache_mend(f->cache, object, &source, (uint64_t)pages * PAGE);
-	cache_unpin(f->cache, object);
+	cache_release(f->cache, object);
 	return r;
 }
 
@@ -204,9 +204,9 @@ static void uses_are_what_opens_tell(void **state)
 		cache_used(f.cache, used);
 		assert_non_null(add(&f, fd, id, 4));
 	}
-	assert_true(object_pin(used)); /* or it would have been freed */
+	assert_true(object_hold(used)); /* or it would have been freed */
 	assert_int_equal(used->entry.id, 1);
-	cache_unpin(f.cache, used);
+	cache_release(f.cache, used);
 	stop(&f);
 	close(fd);
 }

@@ -138,7 +138,7 @@ static void a_report_shows_facts_options_and_counters(void **state)
 
 	options_init(&options);
 	assert_int_equal(options_read(&options, 3, argv, 1 << 30, &error), 0);
-	stats_add(&stats, STATS_HITS, 12);
+	stats_count(&stats.mount.hits, 12);
 	assert_int_equal(report_stat(&report, 1, plain_request, text), 0);
 	assert_non_null(strstr(text->str, "source         /a \"b\"\n"));
 	assert_non_null(strstr(text->str, "transport      dev\n"));

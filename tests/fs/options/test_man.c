@@ -90,22 +90,26 @@ static void no_item_is_of_an_option_or_value_that_is_not_there(void **state)
 	}
 }
 
+static void expect_counter_item(void *context, const char *name, uint64_t value, const char *help)
+{
+	bool found = false;
+
+	for (char **line = sievectl_lines; *line && !found; line++) {
+		g_auto(GStrv) words = g_strsplit(*line, " ", -1);
+
+		found = g_str_has_prefix(*line, ".It Cm ") &&
+			g_strv_contains((const char *const *)words, name);
+	}
+	if (!found)
+		fail_msg("sievectl.8 has no item of the counter %s", name);
+}
+
 static void every_counter_has_an_item(void **state)
 {
-	for (int i = 0; i < STATS_COUNTER_COUNT + STATS_TRAFFIC_COUNT; i++) {
-		const char *name = i < STATS_COUNTER_COUNT ? stats_counter_name(i)
-							   : stats_traffic_name(i - STATS_COUNTER_COUNT);
-		bool found = false;
+	const struct stats stats = {0};
 
-		for (char **line = sievectl_lines; *line && !found; line++) {
-			g_auto(GStrv) words = g_strsplit(*line, " ", -1);
-
-			found = g_str_has_prefix(*line, ".It Cm ") &&
-				g_strv_contains((const char *const *)words, name);
-		}
-		if (!found)
-			fail_msg("sievectl.8 has no item of the counter %s", name);
-	}
+	stats_each(&stats, expect_counter_item, NULL);
+	stats_lane_each(&stats, LANE_DIRECT, expect_counter_item, NULL);
 }
 
 static char **read_lines(const char *path)

@@ -16,7 +16,6 @@ struct sample {
 	double seconds;
 	int colour;
 	int shape;
-	bool loud;
 	char *path;
 };
 
@@ -37,7 +36,6 @@ static const struct option_row rows[] = {
 		.help = "a word"},
 	{"shape", OPTION_CHOICE, offsetof(struct sample, shape), .choice_at = shape_at,
 		.help = "of a catalogue"},
-	{"loud", OPTION_BOOL, offsetof(struct sample, loud), .fallback = "no", .help = "a switch"},
 	{"path", OPTION_PATH, offsetof(struct sample, path), .help = "a file"},
 };
 
@@ -64,7 +62,6 @@ static void fallbacks_fill_every_field(void **state)
 	assert_true(sample.seconds == 0.5);
 	assert_int_equal(sample.colour, 2);
 	assert_int_equal(sample.shape, 0);
-	assert_false(sample.loud);
 	assert_null(sample.path);
 }
 
@@ -74,26 +71,6 @@ static void a_share_of_too_little_memory_is_the_least_value(void **state)
 
 	option_table_set_fallbacks(&table, &sample, 0);
 	assert_int_equal(sample.size, 4096);
-}
-
-static void a_switch_takes_its_name_alone_or_a_word(void **state)
-{
-	static const char *const yes[] = {NULL, "yes", "on", "true", "1"};
-	static const char *const no[] = {"no", "off", "false", "0"};
-	struct sample sample = {0};
-
-	for (size_t i = 0; i < G_N_ELEMENTS(yes); i++) {
-		sample.loud = false;
-		assert_int_equal(set(&sample, "loud", yes[i]), 0);
-		assert_true(sample.loud);
-	}
-	for (size_t i = 0; i < G_N_ELEMENTS(no); i++) {
-		sample.loud = true;
-		assert_int_equal(set(&sample, "loud", no[i]), 0);
-		assert_false(sample.loud);
-	}
-	assert_int_equal(set(&sample, "loud", "maybe"), -EINVAL);
-	assert_int_equal(set(&sample, "loud", ""), -EINVAL);
 }
 
 static void a_path_given_twice_is_the_last(void **state)
@@ -200,7 +177,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fallbacks_fill_every_field),
 		cmocka_unit_test(a_share_of_too_little_memory_is_the_least_value),
-		cmocka_unit_test(a_switch_takes_its_name_alone_or_a_word),
 		cmocka_unit_test(a_path_given_twice_is_the_last),
 		cmocka_unit_test(a_refused_value_leaves_the_field_alone),
 		cmocka_unit_test(every_formatted_value_reads_back),

@@ -431,7 +431,7 @@ static void last_word_wins(void **state)
 
 	assert_int_equal(read_line(&options, "sievefs -o ro,admit=1,admit=7 -o rw,admit=3 /a /b", &error), 0);
 	assert_int_equal(options.admit, 3);
-	assert_false(options.read_only);
+	assert_int_equal(options.generic_flags & GENERIC_RO, 0);
 	assert_string_equal(options.kernel_options->str, "ro,rw");
 	options_deinit(&options);
 }
@@ -453,10 +453,9 @@ static void generic_options_are_sorted_by_who_takes_them(void **state)
 		"rw,dev,suid,nosuid,noatime,dirsync,allow_other,default_permissions,fsname=my\\,disk\\\\x");
 	assert_true(options_has_generic(&options, "allow_other"));
 	assert_false(options_has_generic(&options, "allow"));
-	assert_false(options.read_only);
+	assert_int_equal(options.generic_flags & GENERIC_RO, 0);
 	options_deinit(&options);
 	assert_int_equal(read_list(&options, "ro", &error), 0);
-	assert_true(options.read_only);
 	assert_int_equal(options.generic_flags, GENERIC_RO);
 	options_deinit(&options);
 	assert_int_equal(read_list(&options, "sync,dirsync,noatime", &error), 0);

@@ -318,7 +318,7 @@ static void a_change_behind_the_mount_in_the_middle_of_its_own_is_seen(void **st
 	close(writer);
 }
 
-/* The descriptor that a mapping was made with may be long gone, and with it what the kernel tied the inode
+/* The descriptor that a mapping was made with may be long gone, and with it what the kernel bound the inode
  * to. */
 static void a_mapping_that_stayed_sees_what_later_ones_store(void **state)
 {

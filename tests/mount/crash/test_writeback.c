@@ -1,5 +1,5 @@
 /*
- * A disk that takes no more of a file's blocks: the write-back fails after the writes were acknowledged, and
+ * A disk that takes no more of a file's blocks: the writeback fails after the writes were acknowledged, and
  * fsync(2) has to say so, to each handle once, through the mount as on the directory itself.
  *
  * The disk is a file in a tmpfs that is full: only the blocks that were taken away from it can't be written,

@@ -124,7 +124,7 @@ static void assert_others_go_on(void)
 	assert_true(seconds() - began < PATIENCE_S);
 }
 
-/* A stream meets the hang by its read-ahead, odd requests by a buffer of the daemon's. */
+/* A stream meets the hang by its readahead, odd requests by a buffer of the daemon's. */
 static void a_reader_of_a_hanging_disk_may_be_killed_and_others_go_on(void **state)
 {
 	volatile off_t *reached = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

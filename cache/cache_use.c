@@ -2,31 +2,31 @@
 #include "cache/base/lock_order.h"
 #include "cache/cache_impl.h"
 
-/* What is left of pins when one use ends. */
-static uint32_t pins_after(uint32_t pins, bool claim)
+/* What is left of holds when one use ends. */
+static uint32_t holds_after(uint32_t holds, bool claim)
 {
-	return claim ? pins & ~PIN_CLAIMED : pins - 1;
+	return claim ? holds & ~HOLD_CLAIMED : holds - 1;
 }
 
-static bool is_free_and_parked(uint32_t pins)
+static bool is_free_and_parked(uint32_t holds)
 {
-	return (pins & PIN_PARKED) && !(pins & (PIN_CLAIMED | PIN_COUNT));
+	return (holds & HOLD_PARKED) && !(holds & (HOLD_CLAIMED | HOLD_COUNT));
 }
 
 /* The last to go tells the policy if that asked meanwhile. The lock keeps the object alive between the two
  * steps: dropping it needs the lock, too. */
 static void end_use_parked(struct cache *cache, struct object *object, bool claim)
 {
-	uint32_t pins = atomic_load(&object->pins), want;
+	uint32_t holds = atomic_load(&object->holds), want;
 	bool parked;
 
 	lock_take(&cache->lock, LOCK_CACHE);
 	do {
-		want = pins_after(pins, claim);
+		want = holds_after(holds, claim);
 		parked = is_free_and_parked(want);
 		if (parked)
-			want &= ~PIN_PARKED;
-	} while (!atomic_compare_exchange_weak(&object->pins, &pins, want));
+			want &= ~HOLD_PARKED;
+	} while (!atomic_compare_exchange_weak(&object->holds, &holds, want));
 	if (parked && object->settled)
 		evict_unpark(cache->evict, &object->entry);
 	lock_drop(&cache->lock, LOCK_CACHE);
@@ -34,15 +34,15 @@ static void end_use_parked(struct cache *cache, struct object *object, bool clai
 
 static void end_use(struct cache *cache, struct object *object, bool claim)
 {
-	uint32_t pins = atomic_load(&object->pins), want;
+	uint32_t holds = atomic_load(&object->holds), want;
 
 	do {
-		want = pins_after(pins, claim);
+		want = holds_after(holds, claim);
 		if (is_free_and_parked(want)) {
 			end_use_parked(cache, object, claim);
 			return;
 		}
-	} while (!atomic_compare_exchange_weak(&object->pins, &pins, want));
+	} while (!atomic_compare_exchange_weak(&object->holds, &holds, want));
 }
 
 void cache_unclaim(struct cache *cache, struct object *object)
@@ -50,7 +50,7 @@ void cache_unclaim(struct cache *cache, struct object *object)
 	end_use(cache, object, true);
 }
 
-void cache_unpin(struct cache *cache, struct object *object)
+void cache_release(struct cache *cache, struct object *object)
 {
 	end_use(cache, object, false);
 }

@@ -1,0 +1,73 @@
+#include "fs/attributes.h"
+
+#include <string.h>
+#include <sys/sysmacros.h>
+
+#include "fs/copy.h"
+
+static double timeout_of_inode(const struct server *server, const struct inode *inode)
+{
+	/* Writes through a mapping move the file's times without the daemon or FUSE seeing them. Of other
+	 * writes the kernel knows, whichever lane they take. A lock owner must see what other processes
+	 * wrote. */
+	return inode->mappable || inode->locked ? 0 : server->options.attr_timeout_s;
+}
+
+static double timeout_of_mode(const struct statx *stx, double timeout)
+{
+	/*
+	 * A change of the file takes set-uid and set-gid away below the kernel's cached attributes, which
+	 * must not give a program's rights to who wrote it. Whoever makes the change, here, in SOURCE or
+	 * through another mount, and whichever reply comes last: the kernel asks for these bits each time.
+	 */
+	return S_ISREG(stx->stx_mode) && stx->stx_mode & (S_ISUID | S_ISGID) ? 0 : timeout;
+}
+
+/* Before the times are read, or those of the last stores through a mapping could be missed. Returns whether
+ * they must be read. */
+static bool write_stores(struct server *server, struct inode *inode, const struct statx *found)
+{
+	if (found)
+		return inode->mappable && inode->object && copy_before_reading(server, inode) == 0;
+	if (copy_may_be_mapped(server, inode))
+		copy_before_reading(server, inode);
+	return true;
+}
+
+int attributes_fill(
+	struct server *server, struct inode *inode, const struct statx *found, struct attributes *attributes)
+{
+	bool read = write_stores(server, inode, found);
+	double timeout = timeout_of_inode(server, inode);
+	int r = read ? tree_statx(server->tree, inode, &attributes->stx) : 0;
+
+	if (r < 0 && !found)
+		return r;
+	if (r < 0 || !read)
+		attributes->stx = *found;
+	attributes->timeout_s = timeout_of_mode(&attributes->stx, timeout);
+	tree_present(inode, &attributes->stx);
+	return 0;
+}
+
+static struct timespec to_timespec(struct statx_timestamp t)
+{
+	return (struct timespec){.tv_sec = t.tv_sec, .tv_nsec = t.tv_nsec};
+}
+
+void attributes_to_stat(const struct statx *stx, struct stat *st)
+{
+	memset(st, 0, sizeof(*st));
+	st->st_ino = stx->stx_ino;
+	st->st_mode = stx->stx_mode;
+	st->st_nlink = stx->stx_nlink;
+	st->st_uid = stx->stx_uid;
+	st->st_gid = stx->stx_gid;
+	st->st_rdev = makedev(stx->stx_rdev_major, stx->stx_rdev_minor);
+	st->st_size = (off_t)stx->stx_size;
+	st->st_blksize = stx->stx_blksize;
+	st->st_blocks = (blkcnt_t)stx->stx_blocks;
+	st->st_atim = to_timespec(stx->stx_atime);
+	st->st_mtim = to_timespec(stx->stx_mtime);
+	st->st_ctim = to_timespec(stx->stx_ctime);
+}

@@ -1,0 +1,95 @@
+/* Of which version of the file the copy is. */
+#include "backends/stamp.h"
+#include "cache/base/clock.h"
+#include "fs/copy_impl.h"
+
+static int64_t ns_of(struct statx_timestamp t)
+{
+	return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+/* Without ctime: renaming, linking and changing attributes leave it alone. */
+uint32_t copy_content_of(const struct statx *stx)
+{
+	return (uint32_t)cache_stamp(stx->stx_size, ns_of(stx->stx_mtime), 0);
+}
+
+void copy_set_stamp(struct object *object, const struct statx *stx)
+{
+	object->stamp = cached_stamp_of(stx);
+	object->content = copy_content_of(stx);
+}
+
+uint64_t copy_id(const struct inode *inode, const struct statx *stx)
+{
+	uint64_t id = (inode->nodeid ^ cached_stamp_of(stx)) * 0x9e3779b97f4a7c15ULL;
+
+	return id ^ (id >> 32);
+}
+
+/* Written within `settle`: a change in the same clock tick could not be told. ctime, since it can't be set.
+ */
+bool copy_is_quiet(const struct server *server, const struct statx *stx)
+{
+	return clock_wall_ns() - ns_of(stx->stx_ctime) >=
+	       (int64_t)server->options.settle_ms * CLOCK_NS_PER_MS;
+}
+
+bool copy_stamp_is_unique(const struct server *server, const struct inode *inode, const struct statx *stx)
+{
+	/* ext4 with small inodes keeps whole seconds on any kernel */
+	return (tree_has_fine_stamps(inode) &&
+		       !stamp_is_coarse(ns_of(stx->stx_mtime), ns_of(stx->stx_ctime))) ||
+	       copy_is_quiet(server, stx);
+}
+
+bool copy_is_fresh(struct server *server, struct inode *inode, const struct statx *stx)
+{
+	if (server->options.coherence == COHERENCE_EXCLUSIVE && !inode->suspect)
+		return true;
+	return !inode->object->frozen && inode->object->stamp == cached_stamp_of(stx);
+}
+
+/*
+ * (locked) While this mount writes the file, by handles or mappings, a change of ctime alone is a new name or
+ * attribute: the copy is the file, and must not be taken for stale, since it may hold stores that the file
+ * has not got yet.
+ */
+bool copy_is_whole(struct server *server, struct inode *inode)
+{
+	struct object *object = inode->object;
+	struct statx stx;
+
+	if (!object || object->damaged || tree_statx(server->tree, inode, &stx) < 0)
+		return false;
+	if (object->stamp == cached_stamp_of(&stx))
+		return true;
+	return (inode->writer_count || object->mapped) && object->content == copy_content_of(&stx);
+}
+
+/*
+ * Whether all that happened to the file since the copy was whole is known to be ours. Somebody else may have
+ * changed it in the middle of our own change, and the stamp that it has now would hide that for ever. What a
+ * mapping of ours stored must not be lost for that: the copy stays the file's while there may be one.
+ */
+static bool is_all_ours(const struct server *server, const struct inode *inode)
+{
+	return server->options.coherence == COHERENCE_EXCLUSIVE || inode->mappable;
+}
+
+void copy_restamp(
+	struct server *server, struct inode *inode, struct object *object, bool fresh, bool attributes_only)
+{
+	uint32_t content = object->content;
+	struct statx stx;
+
+	object->stamp = 0;
+	object->content = 0;
+	if (!fresh || tree_statx(server->tree, inode, &stx) < 0)
+		return;
+	if (!is_all_ours(server, inode) && !(attributes_only && content == copy_content_of(&stx)))
+		return;
+	copy_set_stamp(object, &stx);
+	if (!copy_stamp_is_unique(server, inode, &stx))
+		object->stamp = 0;
+}

@@ -1,0 +1,49 @@
+#include "fs/op_rights.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+
+#include "fs/users/caller.h"
+
+bool op_caller_is_in_group(fuse_req_t req, gid_t gid, bool unseen)
+{
+	const struct fuse_ctx *ctx = fuse_req_ctx(req);
+
+	return ctx->gid == gid || caller_has_group(ctx->pid, gid, unseen);
+}
+
+void op_bits(fuse_req_t req, struct inode *inode, int kill, struct creds_bits *bits)
+{
+	struct statx stx;
+
+	*bits = (struct creds_bits){0};
+	if (kill == OP_KEEP_BITS || (kill == OP_KILL_UNKNOWN && fuse_req_ctx(req)->uid == 0)) {
+		bits->keep = true;
+		return;
+	}
+	if (tree_statx(server_of(req)->tree, inode, &stx) < 0)
+		return;
+	if ((stx.stx_mode & (S_ISGID | S_IXGRP)) != S_ISGID)
+		return;
+	bits->group = stx.stx_gid;
+	/* gives nobody the group's rights: where the caller can't be seen it stays, as FUSE itself has it */
+	bits->member = op_caller_is_in_group(req, stx.stx_gid, true);
+	bits->stranger = !bits->member && stx.stx_gid == 0;
+}
+
+int op_as_owner(fuse_req_t req, const struct op_owned *what)
+{
+	const struct fuse_ctx *ctx = fuse_req_ctx(req);
+	struct statx stx;
+	int r;
+
+	if (!creds_privileged() || ctx->uid == 0)
+		return what->change(what->arg);
+	creds_owner_begin(ctx->uid, what->gid == (gid_t)-1 ? ctx->gid : what->gid);
+	r = what->change(what->arg);
+	creds_owner_end();
+	if (r != -EPERM || tree_statx(server_of(req)->tree, what->inode, &stx) < 0 ||
+		!caller_is_capable(ctx->pid, what->capability, stx.stx_uid, stx.stx_gid))
+		return r;
+	return what->change(what->arg);
+}

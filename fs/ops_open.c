@@ -1,0 +1,244 @@
+/* Opening, creating and closing files. */
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "fs/copy.h"
+#include "fs/durable.h"
+#include "fs/lane.h"
+#include "fs/op.h"
+#include "fs/op_rights.h"
+#include "fs/op_work.h"
+#include "fs/ops.h"
+#include "fs/users/creds.h"
+
+/* What is left of the caller's flags when the daemon opens the backing file: where to write is said with each
+ * write. */
+#define DAEMON_FLAGS (O_ACCMODE | O_SYNC | O_DSYNC | O_NOATIME)
+#define HANDLE_FLAGS (DAEMON_FLAGS | O_APPEND)
+#define CREATE_FLAGS (DAEMON_FLAGS & ~O_NOATIME)
+
+#define RELEASE_TRIES 400
+#define RELEASE_STEP_US 250
+
+/*
+ * The kernel asks for a file to be opened and truncated before it looks whether a program runs from it,
+ * unless the file is opened for writing.
+ */
+static bool would_empty_a_program(struct server *server, const struct inode *inode, int flags)
+{
+	const int access = flags & O_ACCMODE;
+
+	return (flags & O_TRUNC) && access != O_WRONLY && access != O_RDWR &&
+	       handle_is_executed(server, inode);
+}
+
+/* 0 or -ETXTBSY. One that has ended is released a moment later, by way of a queue: not to be called there. */
+static int await_end_of_program(struct server *server, const struct inode *inode, int flags)
+{
+	for (int tries = 0; would_empty_a_program(server, inode, flags); tries++) {
+		if (tries == RELEASE_TRIES)
+			return -ETXTBSY;
+		g_usleep(RELEASE_STEP_US);
+	}
+	return 0;
+}
+
+static int truncate_on_open(fuse_req_t req, struct inode *inode, struct fuse_file_info *info, int *fd)
+{
+	struct server *server = server_of(req);
+	/* where the file system has no O_DIRECT, the kernel will refuse to open the backing file with it */
+	int direct = server->passthrough ? info->flags & O_DIRECT : 0;
+	struct creds_bits bits;
+	struct object *copy;
+	bool fresh = false;
+	int r;
+
+	copy = copy_change_begin(server, inode, &fresh);
+	op_bits(req, inode, info->kill_suidgid ? OP_KILL_BITS : OP_KEEP_BITS, &bits);
+	creds_bits_begin(&bits);
+	*fd = tree_open(server->tree, inode, (info->flags & DAEMON_FLAGS) | direct | O_TRUNC);
+	creds_bits_end(&bits);
+	if (*fd >= 0 && direct)
+		fcntl(*fd, F_SETFL, fcntl(*fd, F_GETFL) & ~O_DIRECT);
+	r = *fd < 0 ? *fd : 0;
+	if (r == 0 && copy)
+		cache_truncate(server->cache, copy, 0);
+	copy_change_end(server, inode, copy, fresh);
+	return r == 0 ? durable_bytes(server, *fd) : r;
+}
+
+/* Attributes that the kernel keeps from before would hide what a mapping does to the file's times. Only
+ * attributes are named, for which it takes no lock that this request could hold. */
+static void forget_attributes(struct server *server, const struct inode *inode, const struct handle *handle)
+{
+	if (inode->mappable && handle->lane != LANE_SERVED)
+		fuse_lowlevel_notify_inval_inode(server->session, inode->nodeid, -1, 0);
+}
+
+static void open_now(fuse_req_t req, struct inode *inode, struct fuse_file_info *info);
+
+static void open_again(struct op_again *again)
+{
+	struct inode *inode = op_inode(again->work.req, again->ino);
+	int r;
+
+	if (!inode)
+		return;
+	r = await_end_of_program(server_of(again->work.req), inode, again->info.flags);
+	if (r < 0)
+		op_reply(again->work.req, r);
+	else
+		open_now(again->work.req, inode, &again->info);
+}
+
+void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
+{
+	struct inode *inode = op_inode(req, ino);
+
+	if (!inode)
+		return;
+	if (would_empty_a_program(server_of(req), inode, info->flags))
+		op_retry_after_lease(req, &(struct op_again){.run = open_again, .ino = ino, .info = *info});
+	else
+		open_now(req, inode, info);
+}
+
+static void open_now(fuse_req_t req, struct inode *inode, struct fuse_file_info *info)
+{
+	struct server *server = server_of(req);
+	const struct op_again again = {.run = open_again, .ino = inode->nodeid, .info = *info};
+	struct handle *handle;
+	int fd = -1, r = 0;
+
+	if (info->flags & O_TRUNC)
+		r = truncate_on_open(req, inode, info, &fd);
+	if (r >= 0)
+		r = lane_open(
+			server, inode, fuse_req_ctx(req)->uid, info->flags & HANDLE_FLAGS, fd, info, &handle);
+	else if (fd >= 0)
+		close(fd);
+	if (r < 0) {
+		if (r == -EAGAIN && !(info->flags & O_NONBLOCK))
+			op_retry_after_lease(req, &again);
+		else
+			op_reply(req, r);
+		return;
+	}
+	info->fh = (uintptr_t)handle;
+	forget_attributes(server, inode, handle);
+	if (fuse_reply_open(req, info) < 0)
+		lane_release(server, handle);
+}
+
+static int open_new(fuse_req_t req, struct inode *dir, const char *name, mode_t mode, int flags)
+{
+	const struct fuse_ctx *ctx = fuse_req_ctx(req);
+	struct server *server = server_of(req);
+	int dir_fd = tree_fd_get(server->tree, dir), fd, r;
+
+	if (dir_fd < 0)
+		return dir_fd;
+	r = creds_enter(ctx->uid, ctx->gid, ctx->umask);
+	fd = r < 0 ? r : tree_openat(server->tree, dir_fd, name, flags | O_NOFOLLOW, mode);
+	creds_leave(ctx->uid, ctx->gid);
+	tree_fd_put(server->tree, dir);
+	r = fd >= 0 && flags & O_CREAT ? durable_names(server, dir) : 0;
+	if (r == 0)
+		return fd;
+	close(fd);
+	return r;
+}
+
+/* fd: the new file, on the mount where its name was made. Where reading it is to leave its access time alone,
+ * the kernel needs another descriptor for that. */
+static int with_its_times(struct server *server, struct inode *inode, int fd, int flags)
+{
+	bool quiet = tree_leaves_times(server->tree);
+	int again;
+
+	if (!quiet && !(flags & O_NOATIME))
+		return fd;
+	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NOATIME);
+	if (!quiet || !server->passthrough)
+		return fd;
+	again = tree_open(server->tree, inode, flags & HANDLE_FLAGS & ~O_APPEND);
+	if (again < 0)
+		return fd;
+	close(fd);
+	return again;
+}
+
+/* fd: the new file, owned by this call. */
+static void reply_create(
+	fuse_req_t req, struct inode *dir, const char *name, int fd, struct fuse_file_info *info)
+{
+	struct server *server = server_of(req);
+	struct fuse_entry_param entry;
+	struct handle *handle;
+	struct inode *inode;
+	struct statx stx;
+	int r;
+
+	r = tree_adopt(server->tree, fd, dir, name, &inode, &stx);
+	if (r < 0) {
+		close(fd);
+		op_reply(req, r);
+		return;
+	}
+	if (!name)
+		tree_keep(server->tree, inode, fd);
+	fd = with_its_times(server, inode, fd, info->flags);
+	r = lane_open(server, inode, fuse_req_ctx(req)->uid, info->flags & HANDLE_FLAGS, fd, info, &handle);
+	if (r < 0) {
+		tree_put(server->tree, inode, 1);
+		op_reply(req, r);
+		return;
+	}
+	info->fh = (uintptr_t)handle;
+	op_fill_entry(server, dir, inode, &stx, &entry);
+	if (fuse_reply_create(req, &entry, info) < 0) {
+		lane_release(server, handle);
+		tree_put(server->tree, inode, 1);
+	}
+}
+
+void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *info)
+{
+	struct inode *dir = op_inode(req, parent);
+	int fd;
+
+	if (!dir)
+		return;
+	/*
+	 * O_EXCL always: the kernel has checked the right to create, not the right to open a file that came
+	 * in between. ESTALE makes it look the name up again and open what is there.
+	 */
+	fd = open_new(req, dir, name, mode, (info->flags & CREATE_FLAGS) | O_CREAT | O_EXCL);
+	if (fd == -EEXIST && !(info->flags & O_EXCL))
+		fd = -ESTALE;
+	if (fd < 0)
+		op_reply(req, fd);
+	else
+		reply_create(req, dir, name, fd, info);
+}
+
+void op_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode, struct fuse_file_info *info)
+{
+	struct inode *dir = op_inode(req, parent);
+	int fd;
+
+	if (!dir)
+		return;
+	fd = open_new(req, dir, ".", mode, (info->flags & (CREATE_FLAGS | O_EXCL)) | O_TMPFILE);
+	if (fd < 0)
+		op_reply(req, fd);
+	else
+		reply_create(req, NULL, NULL, fd, info);
+}
+
+void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
+{
+	lane_release(server_of(req), handle_of(info));
+	op_reply(req, 0);
+}

@@ -1,0 +1,104 @@
+/* The rows: each option, once. */
+#include "cache/policy/evict.h"
+#include "fs/options/options.h"
+#include "fs/options/options_together.h"
+
+#define MIB (1ull << 20)
+
+static const char *const mid_names[] = {[OPT_MID_PLAIN] = "plain", [OPT_MID_DIRECT] = "direct", NULL};
+static const char *const large_names[] = {
+	[OPT_LARGE_STREAM] = "stream", [OPT_LARGE_DIRECT] = "direct", [OPT_LARGE_PLAIN] = "plain", NULL};
+static const char *const store_names[] = {
+	[STORE_AUTO] = "auto", [STORE_PIN] = "pin", [STORE_COPY] = "copy", NULL};
+static const char *const write_names[] = {[WRITE_AROUND] = "around", NULL};
+static const char *const coherence_names[] = {
+	[COHERENCE_OPEN] = "open", [COHERENCE_EXCLUSIVE] = "exclusive", NULL};
+static const char *const locks_names[] = {[LOCKS_SHARED] = "shared", [LOCKS_LOCAL] = "local", NULL};
+static const char *const transport_names[] = {
+	[TRANSPORT_AUTO] = "auto", [TRANSPORT_URING] = "uring", [TRANSPORT_DEV] = "dev", NULL};
+static const char *const passthrough_names[] = {
+	[PASSTHROUGH_AUTO] = "auto", [PASSTHROUGH_ON] = "on", [PASSTHROUGH_OFF] = "off", NULL};
+
+static const char *evict_name(size_t i)
+{
+	return evict_catalogue[i] ? evict_policy_name(evict_catalogue[i]) : NULL;
+}
+
+static const char *const log_names[] = {
+	[LOG_LEVEL_ERROR] = "error",
+	[LOG_LEVEL_WARNING] = "warning",
+	[LOG_LEVEL_INFO] = "info",
+	[LOG_LEVEL_DEBUG] = "debug",
+	NULL,
+};
+
+#define OPTION(word, kind, member, ...)                                                                      \
+	{                                                                                                    \
+		.name = word, .type = OPTION_##kind, .offset = offsetof(struct options, member), __VA_ARGS__ \
+	}
+
+/* clang-format off: a table reads by its columns */
+static const struct option_row rows[] = {
+	OPTION("cache_size", SIZE, cache_size, .min = MIB, .percent = true, .fallback = "10%",
+		.help = "memory for cached files"),
+	OPTION("cache_min", SIZE, cache_min, .percent = true, .fallback = "0",
+		.help = "what the cache keeps when memory is short"),
+	OPTION("memory_floor", SIZE, memory_floor, .percent = true, .fallback = "5%",
+		.help = "available memory below which the cache shrinks; 0 = never"),
+	OPTION("small_max", SIZE, small_max, .min = 1, .fallback = "1M",
+		.help = "largest file that may be cached"),
+	OPTION("large_min", SIZE, large_min, .min = 1, .fallback = "32M",
+		.help = "from this size on a file is large"),
+	OPTION("rules", PATH, rules, .help = "file with rules for particular files"),
+	OPTION("admit", UINT, admit, .max = 15, .fallback = "2", /* the ghost list counts no further */
+		.help = "opens before a file is cached; 0 = never"),
+	OPTION("store", CHOICE, store, .choices = store_names, .fallback = "auto",
+		.help = "how cached files are kept: their pages pinned, or copied"),
+	OPTION("settle", DURATION, settle_ms, .max = 86400000, .fallback = "2s",
+		.help = "how long a file must have been unchanged to be cached"),
+	OPTION("evict", CHOICE, evict, .choice_at = evict_name, .help = "which file leaves a full cache"),
+	OPTION("mid", CHOICE, mid, .choices = mid_names, .fallback = "plain",
+		.help = "lane of files between small_max and large_min"),
+	OPTION("large", CHOICE, large, .choices = large_names, .fallback = "stream",
+		.help = "lane of files from large_min on"),
+	OPTION("stream_after", SIZE, stream_after, .fallback = "256K", .max = 1ULL << 30,
+		.help = "bytes read in order that make a stream (large=stream)"),
+	OPTION("stream_gap", SIZE, stream_gap, .fallback = "128K", .max = 1ULL << 30,
+		.help = "bytes that a reader may skip and still be in order"),
+	OPTION("direct_readahead", SIZE, direct_readahead, .max = 64 * MIB, .fallback = "8M",
+		.help = "most a direct stream reads ahead; 0 = nothing"),
+	OPTION("direct_depth", UINT, direct_depth, .min = 1, .max = 64, .fallback = "8",
+		.help = "requests a direct stream keeps in flight"),
+	OPTION("direct_memory", SIZE, direct_memory, .min = MIB, .percent = true, .fallback = "64M",
+		.help = "memory for all direct streams together"),
+	OPTION("write", CHOICE, write, .choices = write_names, .fallback = "around",
+		.help = "how writes meet the cache"),
+	OPTION("coherence", CHOICE, coherence, .choices = coherence_names, .fallback = "open",
+		.help = "who else may change SOURCE"),
+	OPTION("locks", CHOICE, locks, .choices = locks_names, .fallback = "shared",
+		.help = "who shares the locks of files"),
+	OPTION("attr_timeout", SECONDS, attr_timeout_s, .max = OPTIONS_FOREVER_S, .fallback = "1",
+		.help = "how long the kernel may keep attributes"),
+	OPTION("entry_timeout", SECONDS, entry_timeout_s, .max = OPTIONS_FOREVER_S, .fallback = "1",
+		.help = "how long the kernel may keep names"),
+	OPTION("negative_timeout", SECONDS, negative_timeout_s, .max = OPTIONS_FOREVER_S, .fallback = "0",
+		.help = "how long the kernel may keep that a name is missing"),
+	OPTION("transport", CHOICE, transport, .choices = transport_names, .fallback = "auto",
+		.help = "how requests come from the kernel"),
+	OPTION("uring_depth", UINT, uring_depth, .max = 1024, .fallback = "0",
+		.help = "requests per io_uring queue; 0 = by the host"),
+	OPTION("max_read", SIZE, max_read, .min = 4096, .max = OPTIONS_MAX_READ, .fallback = "256K",
+		.help = "largest read that the kernel asks for at once"),
+	OPTION("passthrough", CHOICE, passthrough, .choices = passthrough_names, .fallback = "auto",
+		.help = "let the kernel move the bytes"),
+	OPTION("log", CHOICE, log, .choices = log_names, .fallback = "info",
+		.help = "least urgent message that is logged"),
+};
+/* clang-format on */
+
+static const struct option_table table = {rows, G_N_ELEMENTS(rows)};
+
+const struct option_table *options_table(void)
+{
+	return &table;
+}

@@ -1,0 +1,73 @@
+/* Opening files for their bytes. */
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "backends/stamp.h"
+#include "fs/tree/tree_impl.h"
+
+int tree_open_patiently(struct tree *tree, struct inode *inode, int flags)
+{
+	char path[TREE_PATH_SIZE];
+	int fd, opened, r = flags & O_DIRECTORY ? tree_automount(tree, inode) : 0;
+
+	if (r < 0)
+		return r;
+	if (!tree_is_named(inode) || inode == tree->root)
+		return tree_reach_with_room(tree, inode, flags);
+	fd = tree_fd_get(tree, inode);
+	if (fd < 0)
+		return fd;
+	snprintf(path, sizeof(path), "%d", fd);
+	opened = tree->quiet ? tree_open_quietly(fd, flags & ~O_NOFOLLOW) : -EPERM;
+	if (opened == -EPERM)
+		opened = tree_openat(tree, tree->proc_fd, path, flags & ~O_NOFOLLOW, 0);
+	tree_fd_put(tree, inode);
+	return tree_removed_below(opened);
+}
+
+int tree_open(struct tree *tree, struct inode *inode, int flags)
+{
+	int fd;
+
+	if (tree->quiet)
+		flags |= O_NOATIME;
+	fd = tree_open_patiently(tree, inode, flags | O_NONBLOCK);
+	if (fd == -EPERM && flags & O_NOATIME) {
+		flags &= ~O_NOATIME; /* another one's file */
+		fd = tree_open_patiently(tree, inode, flags | O_NONBLOCK);
+	}
+	/* one of ours goes within microseconds */
+	for (int tries = 0; fd == -EAGAIN && tries < 20 && (!tries || stamp_holds_leases()); tries++) {
+		if (tries)
+			g_usleep(250);
+		fd = tree_open_patiently(tree, inode, flags | O_NONBLOCK);
+	}
+	if (fd >= 0 && !(flags & O_NONBLOCK))
+		fcntl(fd, F_SETFL, flags); /* or io_uring would not wait for the disk */
+	return fd;
+}
+
+/* An O_PATH descriptor of a symbolic link where reading it moves nothing; or negative. fd: of the same. */
+static int open_link_quietly(struct tree *tree, const struct inode *inode, int fd)
+{
+	if (!tree->quiet)
+		return -1;
+	return tree_is_named(inode) ? tree_clone_quietly(fd) : tree_reach_quietly(tree, inode);
+}
+
+ssize_t tree_readlink(struct tree *tree, struct inode *inode, char *target, size_t size)
+{
+	int fd = tree_fd_get(tree, inode), quiet;
+	ssize_t n;
+
+	if (fd < 0)
+		return fd;
+	quiet = open_link_quietly(tree, inode, fd);
+	n = readlinkat(quiet < 0 ? fd : quiet, "", target, size);
+	n = n < 0 ? -errno : n;
+	if (quiet >= 0)
+		close(quiet);
+	tree_fd_put(tree, inode);
+	return n;
+}
