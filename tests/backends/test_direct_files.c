@@ -3,7 +3,7 @@
 #include "backends/direct.h"
 #include "backends/resident.h"
 #include "tests/backends/fixture.h"
-#include <dirent.h>
+#include "tests/support/descriptors.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -35,24 +35,12 @@ static void open_file(struct fixture *fixture, const struct backend_settings *se
 	fixture_open(fixture, backend, 0);
 }
 
-static unsigned open_descriptors(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	unsigned count = 0;
-
-	assert_non_null(dir);
-	while (readdir(dir))
-		count++;
-	closedir(dir);
-	return count;
-}
-
 /* What is read ahead or written back holds its descriptor until it is done. */
-static void assert_descriptors_go_back_to(unsigned before)
+static void assert_descriptors_go_back_to(int before)
 {
-	for (int i = 0; i < 500 && open_descriptors() > before; i++)
+	for (int i = 0; i < 500 && descriptors_open() > before; i++)
 		poll(NULL, 0, 10);
-	assert_int_equal(open_descriptors(), before);
+	assert_int_equal(descriptors_open(), before);
 }
 
 static int reopen_refuses(void *context, int flags)
@@ -71,7 +59,7 @@ static void closed_readers_leave_no_descriptor(void **state)
 	unsigned char *buf = buffer_new(MIB);
 	struct backend_settings settings;
 	struct fixture fixture;
-	unsigned before;
+	int before;
 
 	backend_settings_init(&settings);
 	open_file(&fixture, &settings);
@@ -79,7 +67,7 @@ static void closed_readers_leave_no_descriptor(void **state)
 	fixture.file = NULL;
 	fixture_close_for_writing(&fixture);
 	poll(NULL, 0, 120); /* until the file's stamp counts for something */
-	before = open_descriptors();
+	before = descriptors_open();
 	for (int i = 0; i < 10; i++) {
 		struct backend_open how = {.fd = fixture.fd};
 		struct backend_file *file;
@@ -101,13 +89,13 @@ static void closed_writers_leave_no_descriptor(void **state)
 	unsigned char *buf = buffer_new(MIB);
 	struct backend_settings settings;
 	struct fixture fixture;
-	unsigned before;
+	int before;
 
 	backend_settings_init(&settings);
 	settings.write_direct_from = 0;
 	settings.write_window = MIB;
 	open_file(&fixture, &settings);
-	before = open_descriptors();
+	before = descriptors_open();
 	for (int i = 0; i < 10; i++) {
 		struct backend_open how = {
 			.fd = fixture.fd, .reopen = i % 2 ? reopen_refuses : NULL, .context = fixture.path};

@@ -1,20 +1,10 @@
 #include "tests/fs/tree/fixture.h"
+#include "tests/support/descriptors.h"
 #include <ftw.h>
 #include <stdlib.h>
 #include <sys/capability.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-
-#define DESCRIPTOR_MAX 1024 /* more than any of the tests opens */
-
-static int count_descriptors(void)
-{
-	int count = 0;
-
-	for (int fd = 0; fd < DESCRIPTOR_MAX; fd++)
-		count += fcntl(fd, F_GETFD) >= 0;
-	return count;
-}
 
 /* The right to open by handle. Returns whether this thread has it as wanted now. */
 static bool may_open_handles(bool wanted)
@@ -72,7 +62,7 @@ void fixture_run(void **state)
 	assert_return_code(source, errno);
 	assert_int_equal(tree_new(&fixture->tree, source, TREE_DESCRIPTORS), 0);
 	fixture->root = tree_root(fixture->tree);
-	fixture->descriptors = count_descriptors();
+	fixture->descriptors = descriptors_open();
 	if (fixture->source == BY_HANDLE && !tree_has_handles(fixture->tree))
 		SKIP_TEST("no file of this directory can be opened by handle here");
 	assert_int_equal(tree_has_handles(fixture->tree),
@@ -143,5 +133,5 @@ void assert_opens(const struct fixture *fixture, struct inode *inode, const char
 
 int fixture_descriptors(const struct fixture *fixture)
 {
-	return count_descriptors() - fixture->descriptors;
+	return descriptors_open() - fixture->descriptors;
 }
