@@ -19,6 +19,16 @@ bool tree_fd_is_there(struct tree *tree, struct inode *inode)
 	return there;
 }
 
+bool tree_fd_is_kept(struct tree *tree, struct inode *inode)
+{
+	bool kept;
+
+	lock_take(&tree->fds.lock, LOCK_FDS);
+	kept = inode->fd_slot >= 0 && tree->fds.slots[inode->fd_slot].keep;
+	lock_drop(&tree->fds.lock, LOCK_FDS);
+	return kept;
+}
+
 int tree_fd_get(struct tree *tree, struct inode *inode)
 {
 	struct descriptor_set *fds = &tree->fds;

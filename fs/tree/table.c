@@ -185,7 +185,8 @@ static struct inode *drop_references(struct tree *tree, struct inode *inode, uin
 	lock_take(&shard->lock, LOCK_SHARD);
 	inode->refs -= MIN(count, inode->refs);
 	if (inode->refs == 0) {
-		if (inode->handle_bytes == 0 || named) {
+		/* a removed file is closed rather than remembered: its space would not be freed */
+		if (inode->handle_bytes == 0 || named || tree_fd_is_kept(tree, inode)) {
 			gone = inode;
 		} else {
 			g_queue_push_tail(&shard->forgotten, inode);

@@ -73,6 +73,16 @@ void fixture_open(struct fixture *fixture, struct backend *backend, unsigned fla
 	assert_int_equal(backend_open(backend, &how, &fixture->file), 0);
 }
 
+void fixture_start(
+	struct fixture *fixture, const char *dir, size_t size, const struct backend_settings *settings)
+{
+	struct backend *backend;
+
+	assert_int_equal(backend_new(settings, &backend), 0);
+	fixture_init(fixture, dir, size);
+	fixture_open(fixture, backend, 0);
+}
+
 void fixture_deinit(struct fixture *fixture)
 {
 	backend_close(fixture->file);

@@ -23,6 +23,9 @@ struct waiting_request {
  * disk and out of the page cache. Ends the test program with 77 where dir can't be written. */
 void fixture_init(struct fixture *fixture, const char *dir, size_t size);
 void fixture_open(struct fixture *fixture, struct backend *backend, unsigned flags);
+/* fixture_init() and fixture_open(), with a direct backend of these settings. */
+void fixture_start(
+	struct fixture *fixture, const char *dir, size_t size, const struct backend_settings *settings);
 void fixture_deinit(struct fixture *fixture);
 
 /* fd is open for reading only from now on: nothing is read ahead while anybody has the file open for writing.

@@ -1,13 +1,12 @@
-/* Handles of the direct backend: the descriptors that it opens for them, and which thread makes their writes.
- */
+/* Handles of the direct backend: the descriptors that it opens for them, and what they leave in the page
+ * cache. */
 #include "backends/backend_file.h"
 #include "backends/resident.h"
 #include "tests/backends/fixture.h"
-#include <dirent.h>
+#include "tests/support/descriptors.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -26,33 +25,12 @@ enum {
 
 #define COUNTED(fixture, name) backend_counted(&backend_stats((fixture)->backend)->name)
 
-static void open_file(struct fixture *fixture, const struct backend_settings *settings)
-{
-	struct backend *backend;
-
-	assert_int_equal(backend_new(settings, &backend), 0);
-	fixture_init(fixture, ".", FILE_SIZE);
-	fixture_open(fixture, backend, 0);
-}
-
-static unsigned open_descriptors(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	unsigned count = 0;
-
-	assert_non_null(dir);
-	while (readdir(dir))
-		count++;
-	closedir(dir);
-	return count;
-}
-
 /* What is read ahead or written back holds its descriptor until it is done. */
-static void assert_descriptors_go_back_to(unsigned before)
+static void assert_descriptors_go_back_to(int before)
 {
-	for (int i = 0; i < 500 && open_descriptors() > before; i++)
+	for (int i = 0; i < 500 && descriptors_open() > before; i++)
 		poll(NULL, 0, 10);
-	assert_int_equal(open_descriptors(), before);
+	assert_int_equal(descriptors_open(), before);
 }
 
 static int reopen_refuses(void *context, int flags)
@@ -71,15 +49,15 @@ static void closed_readers_leave_no_descriptor(void **state)
 	unsigned char *buf = buffer_new(MIB);
 	struct backend_settings settings;
 	struct fixture fixture;
-	unsigned before;
+	int before;
 
 	backend_settings_init(&settings);
-	open_file(&fixture, &settings);
+	fixture_start(&fixture, ".", FILE_SIZE, &settings);
 	backend_close(fixture.file);
 	fixture.file = NULL;
 	fixture_close_for_writing(&fixture);
 	poll(NULL, 0, 120); /* until the file's stamp counts for something */
-	before = open_descriptors();
+	before = descriptors_open();
 	for (int i = 0; i < 10; i++) {
 		struct backend_open how = {.fd = fixture.fd};
 		struct backend_file *file;
@@ -101,13 +79,13 @@ static void closed_writers_leave_no_descriptor(void **state)
 	unsigned char *buf = buffer_new(MIB);
 	struct backend_settings settings;
 	struct fixture fixture;
-	unsigned before;
+	int before;
 
 	backend_settings_init(&settings);
 	settings.write_direct_from = 0;
 	settings.write_window = MIB;
-	open_file(&fixture, &settings);
-	before = open_descriptors();
+	fixture_start(&fixture, ".", FILE_SIZE, &settings);
+	before = descriptors_open();
 	for (int i = 0; i < 10; i++) {
 		struct backend_open how = {
 			.fd = fixture.fd, .reopen = i % 2 ? reopen_refuses : NULL, .context = fixture.path};
@@ -134,7 +112,7 @@ static void a_handle_is_reopened_with_what_it_was_opened_for(void **state)
 
 	backend_settings_init(&settings);
 	settings.write_direct_from = 0;
-	open_file(&fixture, &settings);
+	fixture_start(&fixture, ".", FILE_SIZE, &settings);
 	for (size_t i = 0; i < sizeof(flags) / sizeof(*flags); i++) {
 		int noted = 0, keep = O_ACCMODE | O_SYNC;
 		struct backend_open how = {.reopen = reopen_notes_flags, .context = &noted};
@@ -188,7 +166,7 @@ static void a_read_brings_nothing_into_the_page_cache_beside_what_is_there(void 
 	uint64_t pages;
 
 	backend_settings_init(&settings);
-	open_file(&fixture, &settings);
+	fixture_start(&fixture, ".", FILE_SIZE, &settings);
 	posix_fadvise(fixture.fd, 0, 0, POSIX_FADV_RANDOM);
 	assert_int_equal(pread(fixture.fd, buf, MIB / 2, 4 * MIB), MIB / 2);
 	posix_fadvise(fixture.fd, 0, 0, POSIX_FADV_NORMAL);
@@ -197,158 +175,6 @@ static void a_read_brings_nothing_into_the_page_cache_beside_what_is_there(void 
 	assert_pattern(buf, MIB, 4 * MIB);
 	assert_int_equal(resident_pages(fixture.fd, 0, FILE_SIZE), pages);
 	assert_int_equal(COUNTED(&fixture, read_bytes), MIB);
-	free(buf);
-	fixture_deinit(&fixture);
-}
-
-struct noted_request {
-	struct backend_request request;
-	pthread_t thread;
-	ssize_t result;
-	sem_t done;
-};
-
-static void note_thread(struct backend_request *request, ssize_t result)
-{
-	struct noted_request *noted = (struct noted_request *)request;
-
-	noted->thread = pthread_self();
-	noted->result = result;
-	sem_post(&noted->done);
-}
-
-/* Whether the write is made in the thread that asks for it. */
-static bool is_written_here(struct backend_file *file, void *buf, size_t size, off_t offset)
-{
-	struct noted_request noted = {
-		.request = {.file = file, .buf = buf, .size = size, .offset = offset, .done = note_thread}};
-
-	sem_init(&noted.done, 0, 0);
-	backend_write(&noted.request);
-	while (sem_wait(&noted.done) < 0)
-		;
-	assert_int_equal(noted.result, size);
-	return pthread_equal(noted.thread, pthread_self());
-}
-
-static struct backend_file *open_with(struct fixture *fixture, unsigned flags)
-{
-	struct backend_open how = {.fd = fixture->fd, .flags = flags};
-	struct backend_file *file;
-
-	assert_int_equal(backend_open(fixture->backend, &how, &file), 0);
-	return file;
-}
-
-/* A machine under load may make any write slow, and then the next ones are made elsewhere for a while. */
-static void assert_written_here(struct backend_file *file, void *buf, size_t size, off_t offset)
-{
-	bool here = is_written_here(file, buf, size, offset);
-
-	for (int i = 0; i < 20 && !here; i++) {
-		poll(NULL, 0, 250);
-		here = is_written_here(file, buf, size, offset);
-	}
-	assert_true(here);
-}
-
-static void assert_written_elsewhere_once(struct backend_file *file, void *buf, size_t size, off_t offset)
-{
-	assert_false(is_written_here(file, buf, size, offset));
-	assert_written_here(file, buf, size, offset);
-}
-
-/* With the pool of threads, which never answers in the submitting one. */
-static void a_write_that_must_read_a_page_first_is_made_elsewhere(void **state)
-{
-	unsigned char *buf = buffer_new(MIB);
-	struct backend_settings settings;
-	struct backend_file *waiting;
-	struct fixture fixture;
-
-	backend_settings_init(&settings);
-	settings.threads_only = true;
-	open_file(&fixture, &settings);
-	assert_written_here(fixture.file, buf, 8192, 4096);
-	assert_written_elsewhere_once(fixture.file, buf, 4096, MIB + 100); /* both of its pages are missing */
-	assert_written_elsewhere_once(fixture.file, buf, 8192 - 100, 2 * MIB + 100); /* the first is */
-	assert_written_elsewhere_once(fixture.file, buf, 8192 + 100, 3 * MIB);       /* the last */
-	assert_written_here(fixture.file, buf, 4096 + 100, FILE_SIZE); /* there is nothing to read */
-	assert_written_here(fixture.file, buf, 100, FILE_SIZE + 8192);
-	assert_written_here(fixture.file, buf, 100, FILE_SIZE + 40960 + 50);
-	waiting = open_with(&fixture, BACKEND_WRITES_WAIT);
-	assert_false(is_written_here(waiting, buf, 8192, 4096));
-	backend_close(waiting);
-	free(buf);
-	fixture_deinit(&fixture);
-}
-
-static uint64_t generation_of(const struct fixture *fixture)
-{
-	return node_generation(fixture->file->node);
-}
-
-static void note_generation(struct backend_request *request, ssize_t result)
-{
-	struct noted_request *noted = (struct noted_request *)request;
-
-	noted->result = (ssize_t)node_generation(request->file->node);
-	sem_post(&noted->done);
-}
-
-/* What was read ahead before is not handed out after it, whatever the file's times say. */
-static void a_change_is_counted_before_it_is_acknowledged(void **state)
-{
-	unsigned char *buf = buffer_new(MIB);
-	struct backend_settings settings;
-	struct noted_request noted = {.request = {.buf = buf, .size = 100, .done = note_generation}};
-	struct fixture fixture;
-	struct stat status;
-	uint64_t before;
-
-	backend_settings_init(&settings);
-	open_file(&fixture, &settings);
-	sem_init(&noted.done, 0, 0);
-	noted.request.file = fixture.file;
-	before = generation_of(&fixture);
-	backend_write(&noted.request);
-	while (sem_wait(&noted.done) < 0)
-		;
-	assert_true((uint64_t)noted.result > before);
-	before = generation_of(&fixture);
-	wrote_and_wait(fixture.file, 100, 0);
-	assert_true(generation_of(&fixture) > before);
-	before = generation_of(&fixture);
-	backend_file_changed(fixture.file);
-	assert_true(generation_of(&fixture) > before);
-	before = generation_of(&fixture);
-	assert_return_code(fstat(fixture.fd, &status), errno);
-	backend_changed(fixture.backend, status.st_dev, status.st_ino);
-	assert_true(generation_of(&fixture) > before);
-	free(buf);
-	fixture_deinit(&fixture);
-}
-
-/* The pace is the file system's: a handle that is opened while a write hangs there knows it. */
-static void a_file_opened_anew_on_a_file_system_that_hangs_is_written_elsewhere(void **state)
-{
-	unsigned char *buf = buffer_new(MIB);
-	struct backend_settings settings;
-	struct backend_file *anew;
-	struct fixture fixture;
-	struct pace *pace;
-
-	backend_settings_init(&settings);
-	settings.threads_only = true;
-	open_file(&fixture, &settings);
-	pace = &fixture.file->volume->pace;
-	pace_begin(pace, 1); /* long ago, and it has not come back */
-	anew = open_with(&fixture, 0);
-	assert_false(is_written_here(anew, buf, 8192, 0));
-	assert_false(is_written_here(fixture.file, buf, 8192, 0));
-	pace_end(pace, 2, 3);
-	assert_written_here(anew, buf, 8192, 0);
-	backend_close(anew);
 	free(buf);
 	fixture_deinit(&fixture);
 }
@@ -369,7 +195,7 @@ static void a_write_that_the_device_refuses_goes_through_the_page_cache(void **s
 
 	backend_settings_init(&settings);
 	settings.write_direct_from = 0;
-	open_file(&fixture, &settings);
+	fixture_start(&fixture, ".", FILE_SIZE, &settings);
 	how.fd = fixture.fd;
 	assert_int_equal(backend_open(fixture.backend, &how, &file), 0);
 	for (int i = 0; i < 2; i++) {
@@ -400,7 +226,7 @@ static void a_stream_of_small_writes_leaves_the_page_cache_once_it_is_on_the_dis
 	backend_settings_init(&settings);
 	settings.write_direct_from = 0;
 	settings.write_window = 64 * MIB;
-	open_file(&fixture, &settings);
+	fixture_start(&fixture, ".", FILE_SIZE, &settings);
 	for (int i = 0; i < COUNT; i++)
 		assert_int_equal(write_and_wait(fixture.file, buf, SIZE, FILE_SIZE + (off_t)i * SIZE), SIZE);
 	assert_return_code(fsync(fixture.fd), errno);
@@ -427,7 +253,7 @@ static void a_handle_through_the_page_cache_leaves_all_there_beside_one_around_i
 
 	backend_settings_init(&settings);
 	settings.write_direct_from = 0;
-	open_file(&fixture, &settings);
+	fixture_start(&fixture, ".", FILE_SIZE, &settings);
 	how.fd = fixture_open_for_writing(&fixture);
 	assert_int_equal(backend_open(fixture.backend, &how, &buffered), 0);
 	for (off_t offset = 0; offset < FILE_SIZE; offset += MIB) {
@@ -459,9 +285,6 @@ int main(void)
 		cmocka_unit_test(a_handle_is_reopened_with_what_it_was_opened_for),
 		cmocka_unit_test(a_file_that_refuses_o_direct_is_dropped_behind_its_stream),
 		cmocka_unit_test(a_read_brings_nothing_into_the_page_cache_beside_what_is_there),
-		cmocka_unit_test(a_write_that_must_read_a_page_first_is_made_elsewhere),
-		cmocka_unit_test(a_change_is_counted_before_it_is_acknowledged),
-		cmocka_unit_test(a_file_opened_anew_on_a_file_system_that_hangs_is_written_elsewhere),
 		cmocka_unit_test(a_write_that_the_device_refuses_goes_through_the_page_cache),
 		cmocka_unit_test(a_handle_through_the_page_cache_leaves_all_there_beside_one_around_it),
 		cmocka_unit_test(a_stream_of_small_writes_leaves_the_page_cache_once_it_is_on_the_disk),

@@ -229,14 +229,11 @@ static void bounces_without_memory_go_through_the_page_cache(void **state)
 	struct waiting_request requests[COUNT];
 	struct backend_settings settings;
 	struct fixture fixture;
-	struct backend *backend;
 	unsigned char *buf = buffer_new(FILE_SIZE);
 
 	backend_settings_init(&settings);
 	settings.memory = 0;
-	assert_int_equal(backend_new(&settings, &backend), 0);
-	fixture_init(&fixture, ".", FILE_SIZE);
-	fixture_open(&fixture, backend, 0);
+	fixture_start(&fixture, ".", FILE_SIZE, &settings);
 	for (int i = 0; i < COUNT; i++)
 		request_start(&requests[i], fixture.file, buf + i * 10001, 10001, i * 10001);
 	for (int i = 0; i < COUNT; i++)

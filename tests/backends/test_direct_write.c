@@ -26,15 +26,12 @@ static void written_file(
 	struct fixture *fixture, const char *dir, size_t size, off_t direct_from, bool threads_only)
 {
 	struct backend_settings settings;
-	struct backend *backend;
 
 	backend_settings_init(&settings);
 	settings.write_direct_from = direct_from;
 	settings.write_window = 1 << 20;
 	settings.threads_only = threads_only;
-	assert_int_equal(backend_new(&settings, &backend), 0);
-	fixture_init(fixture, dir, size);
-	fixture_open(fixture, backend, 0);
+	fixture_start(fixture, dir, size, &settings);
 }
 
 static void assert_bytes(struct fixture *fixture, const unsigned char *expected, size_t size)

@@ -21,14 +21,11 @@ static void faulty_file(struct fixture *fixture, const char *faults)
 {
 	const struct timespec settled = {.tv_nsec = 120000000};
 	struct backend_settings settings;
-	struct backend *backend;
 
 	backend_settings_init(&settings);
 	settings.faults = faults;
 	settings.write_direct_from = 0;
-	assert_int_equal(backend_new(&settings, &backend), 0);
-	fixture_init(fixture, ".", FILE_SIZE);
-	fixture_open(fixture, backend, 0);
+	fixture_start(fixture, ".", FILE_SIZE, &settings);
 	nanosleep(&settled, NULL);
 }
 

@@ -28,7 +28,6 @@ static const struct piece pieces[] = {
 static void open_faulty(struct fixture *fixture, const char *word, unsigned nth)
 {
 	struct backend_settings settings;
-	struct backend *backend;
 	char faults[80];
 
 	/* every piece is cut into halves, and one of them fails */
@@ -37,9 +36,7 @@ static void open_faulty(struct fixture *fixture, const char *word, unsigned nth)
 	settings.faults = faults;
 	settings.write_direct_from = 0;
 	settings.write_window = 1 << 20;
-	assert_int_equal(backend_new(&settings, &backend), 0);
-	fixture_init(fixture, ".", FILE_SIZE);
-	fixture_open(fixture, backend, 0);
+	fixture_start(fixture, ".", FILE_SIZE, &settings);
 }
 
 /* The written range is new up to some place and old from there on; all else is old. */

@@ -281,3 +281,19 @@ bool mount_show_reports(const struct mount *mount, bool with_log)
 	globfree(&found);
 	return any;
 }
+
+void path_below(char path[PATH_MAX], const char *root, const char *name)
+{
+	snprintf(path, PATH_MAX, "%.3000s/%s", root, name);
+}
+
+int open_below(const char *root, const char *name, int flags)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	path_below(path, root, name);
+	fd = open(path, flags | O_CLOEXEC, 0644);
+	assert_return_code(fd, errno);
+	return fd;
+}

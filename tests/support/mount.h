@@ -36,6 +36,11 @@ enum mount_end {
  */
 void mount_start(struct mount *mount, const char *name, const char *options);
 
+/* ROOT/NAME, below a mount or a SOURCE. */
+void path_below(char path[PATH_MAX], const char *root, const char *name);
+/* Opens that, close-on-exec, a new file with mode 0644; fails the test where it can't. */
+int open_below(const char *root, const char *name, int flags);
+
 /* Only the paths: for tests that start the program themselves. */
 void mount_prepare(struct mount *mount, const char *name);
 

@@ -78,11 +78,3 @@ bool suite_uring_can_be_had(void);
 #else
 #define SUITE_IS_SANITIZED 0
 #endif
-
-/* Ends one test as skipped, saying why. */
-#define SKIP_TEST(...)                                      \
-	do {                                                \
-		print_message("[ SKIPPING ] " __VA_ARGS__); \
-		print_message("\n");                        \
-		skip();                                     \
-	} while (0)

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/magic.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -165,20 +167,26 @@ int put_file(const char *path, size_t length, unsigned salt)
 	return close(fd) || done != (ssize_t)length ? -1 : 0;
 }
 
-void warm(const char *path)
+/* Reads it to its end. Returns whether it is on a mount whose cache could have it. */
+static bool read_through(const char *path)
 {
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct statfs fs = {0};
 	char buffer[4096];
 
-	for (int round = 0; round < (config.bare ? 1 : 3); round++) {
-		int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-		while (fd >= 0 && read(fd, buffer, sizeof(buffer)) > 0)
-			;
-		if (fd >= 0)
-			close(fd);
-		if (!config.bare)
-			poll(NULL, 0, 6);
+	while (fd >= 0 && read(fd, buffer, sizeof(buffer)) > 0)
+		;
+	if (fd >= 0) {
+		fstatfs(fd, &fs);
+		close(fd);
 	}
+	return fs.f_type == FUSE_SUPER_MAGIC;
+}
+
+void warm(const char *path)
+{
+	for (int round = 0; round < 3 && read_through(path); round++)
+		poll(NULL, 0, 6);
 }
 
 bool user_begin_with_group(uid_t uid, gid_t gid, gid_t supplementary)

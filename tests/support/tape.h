@@ -53,7 +53,8 @@ void note_pread(int fd, size_t length, off_t offset);
 ssize_t put(int fd, size_t length, off_t offset, unsigned salt);
 /* Creates (or truncates) a file with such contents, without notes; -1 and errno if it could not. */
 int put_file(const char *path, size_t length, unsigned salt);
-/* Reads the file a few times with pauses, so that a cache which admits it has it when this returns. */
+/* Reads the file a few times with pauses, so that a cache which admits it has it when this returns. On a bare
+ * directory once. */
 void warm(const char *path);
 
 /*

@@ -2,8 +2,11 @@
 #include "tests/support/suite.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define EXT4_IOC_SHUTDOWN _IOR('X', 125, uint32_t)
@@ -26,7 +29,8 @@ void volume_make_with(
 		SKIP_TEST("no %s of the test's own: %s", type, output);
 }
 
-void volume_cut_power(const char *point)
+/* What is not on its disk by now is lost, and nothing works any more until it is mounted again. */
+static void cut_power(const char *point)
 {
 	uint32_t how = SHUTDOWN_WITHOUT_LOG;
 	int fd = open(point, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -35,7 +39,8 @@ void volume_cut_power(const char *point)
 	close(fd);
 }
 
-void volume_mount_again(const char *dir, const char *point)
+/* Who used it is gone, or about to be. */
+static void mount_again(const char *dir, const char *point)
 {
 	/* the kernel lets go of a killed daemon's files in its own time */
 	assert_int_equal(shell(NULL, 0,
@@ -43,4 +48,25 @@ void volume_mount_again(const char *dir, const char *point)
 				 "mount -o loop %s/image %s",
 				 point, dir, point),
 		0);
+}
+
+void volume_act_until_power_cut(
+	struct mount *mount, const char *dir, void (*act)(const char *root, int how), int how)
+{
+	pid_t child = suite_fork();
+	int status;
+
+	assert_return_code(child, errno);
+	if (!child) {
+		act(mount->point, how);
+		cut_power(mount->source);
+		_exit(0);
+	}
+	waitpid(child, &status, 0);
+	assert_int_equal(status, 0);
+	kill(mount->daemon, SIGKILL);
+	waitpid(mount->daemon, &status, 0);
+	mount->daemon = 0;
+	umount2(mount->point, MNT_DETACH);
+	mount_again(dir, mount->source);
 }

@@ -3,6 +3,8 @@
  */
 #pragma once
 
+#include "tests/support/mount.h"
+
 /* A file system of that type ("ext4", "xfs") and size ("96M"), with blocks of a page, over the file
  * `dir`/image, mounted on `point`; both are made. Skips the test where there is none. The suite unmounts what
  * is left. */
@@ -11,9 +13,10 @@ void volume_make(const char *dir, const char *point, const char *type, const cha
 void volume_make_with(
 	const char *dir, const char *point, const char *type, const char *size, const char *mkfs);
 
-/* Of an ext4 volume: what is not on its disk by now is lost, and nothing works any more until it is mounted
- * again. */
-void volume_cut_power(const char *point);
-
-/* Who used it is gone, or about to be. */
-void volume_mount_again(const char *dir, const char *point);
+/*
+ * act() runs in a child on the mount over such a volume, an ext4; its handles end with it, and the power is
+ * cut when it returns. Then the daemon is killed, and the volume, in dir, is mounted again with what its disk
+ * has.
+ */
+void volume_act_until_power_cut(
+	struct mount *mount, const char *dir, void (*act)(const char *root, int how), int how);

@@ -1,6 +1,7 @@
 #include "tools/bench/bench_mount.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -62,6 +63,49 @@ unsigned number_of(const char *text, unsigned most)
 	if (*end || number == 0 || number > most)
 		fail("%s: takes a number from 1 to %u", text, most);
 	return (unsigned)number;
+}
+
+void bench_path(char path[PATH_MAX], const char *top, unsigned size_kib, unsigned file)
+{
+	if (snprintf(path, PATH_MAX, "%s/%uK.%u", top, size_kib, file) >= PATH_MAX)
+		fail("%s: too long", top);
+}
+
+static void make_file(const char *path, unsigned size_kib, unsigned file)
+{
+	size_t size = (size_t)size_kib << 10;
+	char *bytes = malloc(size);
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+	if (!bytes)
+		fail("no memory");
+	memset(bytes, (int)file + 1, size);
+	if (fd < 0 || write(fd, bytes, size) != (ssize_t)size || fsync(fd) < 0)
+		fail("%s: %s", path, strerror(errno));
+	close(fd);
+	free(bytes);
+}
+
+void bench_files_make(const struct bench_files *files)
+{
+	char path[PATH_MAX];
+
+	for (unsigned size = 0; size < files->size_count; size++)
+		for (unsigned file = 0; file < files->file_count; file++) {
+			bench_path(path, files->top, files->sizes_kib[size], file);
+			make_file(path, files->sizes_kib[size], file);
+		}
+}
+
+void bench_files_remove(const struct bench_files *files)
+{
+	char path[PATH_MAX];
+
+	for (unsigned size = 0; size < files->size_count; size++)
+		for (unsigned file = 0; file < files->file_count; file++) {
+			bench_path(path, files->top, files->sizes_kib[size], file);
+			unlink(path);
+		}
 }
 
 pid_t mount_with(const char *options, const char *source, const char *point)

@@ -1,4 +1,5 @@
-/* bench_mount - what the benchmarks of this folder share: pauses, failing, and mounts to measure. */
+/* bench_mount - what the benchmarks of this folder share: pauses, failing, and mounts and files to measure.
+ */
 #pragma once
 
 #include <limits.h>
@@ -16,6 +17,19 @@ double *new_samples(size_t count);
 double median_of(double *samples, size_t count);
 /* A whole number from 1 to most, or fail(). */
 unsigned number_of(const char *text, unsigned most);
+
+/* So many files of each of some sizes, below top. */
+struct bench_files {
+	const char *top;
+	const unsigned *sizes_kib;
+	unsigned size_count, file_count;
+};
+
+/* TOP/4K.7 */
+void bench_path(char path[PATH_MAX], const char *top, unsigned size_kib, unsigned file);
+/* Makes them, written to the disk. */
+void bench_files_make(const struct bench_files *files);
+void bench_files_remove(const struct bench_files *files);
 
 /* A daemon in the foreground, once its mount answers. */
 pid_t mount_with(const char *options, const char *source, const char *point);

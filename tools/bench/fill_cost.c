@@ -42,41 +42,6 @@ static double *fill_cpu[SIZE_COUNT];           /* ns a file, for each round */
 
 /* --- files ------------------------------------------------------------------------------------ */
 
-static void path_of(char path[PATH_MAX], const char *top, unsigned size, unsigned file)
-{
-	if (snprintf(path, PATH_MAX, "%s/%uK.%u", top, sizes_kib[size], file) >= PATH_MAX)
-		fail("%s: too long", top);
-}
-
-static void make_file(unsigned size, unsigned file)
-{
-	char path[PATH_MAX];
-	static char bytes[256 * 1024];
-	int fd;
-
-	path_of(path, source, size, file);
-	memset(bytes, (int)file + 1, sizeof(bytes));
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	if (fd < 0 || write(fd, bytes, sizes_kib[size] * 1024) != sizes_kib[size] * 1024 || fsync(fd) < 0)
-		fail("%s: %s", path, strerror(errno));
-	close(fd);
-}
-
-static void each_file(void (*visit)(unsigned size, unsigned file))
-{
-	for (unsigned size = 0; size < SIZE_COUNT; size++)
-		for (unsigned file = 0; file < file_count; file++)
-			visit(size, file);
-}
-
-static void remove_file(unsigned size, unsigned file)
-{
-	char path[PATH_MAX];
-
-	path_of(path, source, size, file);
-	unlink(path);
-}
-
 static void forget_pages(unsigned size)
 {
 	char path[PATH_MAX];
@@ -84,7 +49,7 @@ static void forget_pages(unsigned size)
 	for (unsigned file = 0; file < file_count; file++) {
 		int fd;
 
-		path_of(path, source, size, file);
+		bench_path(path, source, sizes_kib[size], file);
 		fd = open(path, O_RDONLY | O_CLOEXEC);
 		if (fd >= 0)
 			posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
@@ -113,12 +78,12 @@ static void read_all(const char *top, unsigned size, double *to)
 	struct stat st;
 
 	for (unsigned file = 0; file < file_count; file++) {
-		path_of(path, top, size, file);
+		bench_path(path, top, sizes_kib[size], file);
 		if (stat(path, &st) < 0)
 			fail("%s: %s", path, strerror(errno));
 	}
 	for (unsigned file = 0; file < file_count; file++) {
-		path_of(path, top, size, file);
+		bench_path(path, top, sizes_kib[size], file);
 		to[file] = (double)read_one(path);
 	}
 }
@@ -229,9 +194,12 @@ static void read_arguments(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+	struct bench_files files = {.top = source, .sizes_kib = sizes_kib, .size_count = SIZE_COUNT};
+
 	standard_fds_take();
 	bench_name = "fill_cost";
 	read_arguments(argc, argv);
+	files.file_count = file_count;
 	if (mkdir(source, 0755) < 0 || mkdir(point, 0755) < 0)
 		fail("%s, %s: %s", source, point, strerror(errno));
 	for (unsigned size = 0; size < SIZE_COUNT; size++) {
@@ -239,11 +207,11 @@ int main(int argc, char **argv)
 		for (int way = 0; way < WAY_COUNT; way++)
 			samples[size][way] = new_samples((size_t)round_count * file_count);
 	}
-	each_file(make_file);
+	bench_files_make(&files);
 	for (unsigned round = 0; round < round_count; round++)
 		measure_round(round);
 	print_table();
-	each_file(remove_file);
+	bench_files_remove(&files);
 	rmdir(source);
 	rmdir(point);
 	return 0;

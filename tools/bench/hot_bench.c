@@ -42,17 +42,12 @@ static unsigned file_count = 64, round_count = 31;
 static char tops[SIDE_COUNT][PATH_MAX];
 static char buffer[MIB];
 
-static void path_of(char path[PATH_MAX], enum side side, unsigned size, unsigned file)
-{
-	snprintf(path, PATH_MAX, "%.3000s/%uK.%u", tops[side], sizes_kib[size], file);
-}
-
 static int open_one(enum side side, unsigned size, unsigned file, int flags)
 {
 	char path[PATH_MAX];
 	int fd;
 
-	path_of(path, side, size, file);
+	bench_path(path, tops[side], sizes_kib[size], file);
 	fd = open(path, flags | O_CLOEXEC, 0644);
 	if (fd < 0)
 		fail("%s: %s", path, strerror(errno));
@@ -153,36 +148,14 @@ static void compare_sides(const struct operation *o, unsigned size)
 
 /* --- set-up ----------------------------------------------------------------------------------- */
 
-static void each_file(void (*visit)(unsigned size, unsigned file))
+/* Reads each file once through both mounts. */
+static void warm_files(void)
 {
 	for (unsigned size = 0; size < SIZE_COUNT; size++)
-		for (unsigned file = 0; file < file_count; file++)
-			visit(size, file);
-}
-
-static void make_file(unsigned size, unsigned file)
-{
-	int fd = open_one(BARE, size, file, O_WRONLY | O_CREAT | O_TRUNC);
-	size_t bytes = (size_t)sizes_kib[size] << 10;
-
-	memset(buffer, (int)file + 1, bytes);
-	if (write(fd, buffer, bytes) != (ssize_t)bytes || fsync(fd) < 0)
-		fail("%s: %s", tops[BARE], strerror(errno));
-	close(fd);
-}
-
-static void warm_file(unsigned size, unsigned file)
-{
-	open_read_close(PIN, size, file, -1);
-	open_read_close(COPY, size, file, -1);
-}
-
-static void remove_file(unsigned size, unsigned file)
-{
-	char path[PATH_MAX];
-
-	path_of(path, BARE, size, file);
-	unlink(path);
+		for (unsigned file = 0; file < file_count; file++) {
+			open_read_close(PIN, size, file, -1);
+			open_read_close(COPY, size, file, -1);
+		}
 }
 
 static void stay_on(unsigned cpu)
@@ -221,18 +194,20 @@ static void read_arguments(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+	struct bench_files files = {.top = tops[BARE], .sizes_kib = sizes_kib, .size_count = SIZE_COUNT};
 	pid_t daemons[SIDE_COUNT] = {0};
 
 	standard_fds_take();
 	bench_name = "hot_bench";
 	read_arguments(argc, argv);
+	files.file_count = file_count;
 	for (int side = 0; side < SIDE_COUNT; side++)
 		if (mkdir(tops[side], 0755) < 0)
 			fail("%s: %s", tops[side], strerror(errno));
-	each_file(make_file);
+	bench_files_make(&files);
 	for (int side = PIN; side < SIDE_COUNT; side++)
 		daemons[side] = mount_with(side_options[side], tops[BARE], tops[side]);
-	each_file(warm_file);
+	warm_files();
 	for (int side = PIN; side < SIDE_COUNT; side++)
 		await_counter(tops[side], "fills", (long long)SIZE_COUNT * file_count);
 	if (cpu)
@@ -243,7 +218,7 @@ int main(int argc, char **argv)
 			compare_sides(&operations[o], size);
 	for (int side = PIN; side < SIDE_COUNT; side++)
 		unmount(daemons[side]);
-	each_file(remove_file);
+	bench_files_remove(&files);
 	for (int side = 0; side < SIDE_COUNT; side++)
 		rmdir(tops[side]);
 	return 0;

@@ -6,7 +6,6 @@
 
 #include <cmocka.h>
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -15,20 +14,9 @@
 #include <unistd.h>
 
 #include "cache/store/store_copy.h"
+#include "tests/support/descriptors.h"
 
 #define MIB (1 << 20)
-
-static unsigned open_descriptors(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	unsigned count = 0;
-
-	assert_non_null(dir);
-	while (readdir(dir))
-		count++;
-	closedir(dir);
-	return count;
-}
 
 static struct store *new_tmpfs(void)
 {
@@ -95,7 +83,7 @@ static void a_removed_file_is_gone_and_its_pages_with_its_last_user(void **state
 static void a_removed_memfd_is_closed(void **state)
 {
 	struct store *store = new_memfds(2);
-	unsigned before = open_descriptors();
+	int before = descriptors_open();
 	union store_place files[2];
 
 	for (unsigned i = 0; i < 2; i++) {
@@ -104,27 +92,27 @@ static void a_removed_memfd_is_closed(void **state)
 		assert_int_equal(store_descriptors(store), i + 1);
 	}
 	assert_true(store_is_full(store));
-	assert_int_equal(open_descriptors(), before + 2);
+	assert_int_equal(descriptors_open(), before + 2);
 	for (unsigned i = 0; i < 2; i++)
 		store_drop(store, &files[i]);
 	assert_int_equal(store_descriptors(store), 0);
-	assert_int_equal(open_descriptors(), before);
+	assert_int_equal(descriptors_open(), before);
 	store_free(store);
 }
 
 static void files_of_the_tmpfs_hold_no_descriptor(void **state)
 {
 	struct store *store = new_tmpfs();
-	unsigned before = open_descriptors();
+	int before = descriptors_open();
 	union store_place file;
 
 	make_file(store, &file);
 	store_copy_close(store, store_copy_open(store, &file, O_RDONLY));
 	assert_false(store_copy_in_use(store, &file));
-	assert_int_equal(open_descriptors(), before);
+	assert_int_equal(descriptors_open(), before);
 	assert_int_equal(store_descriptors(store), 0);
 	store_free(store);
-	assert_int_equal(open_descriptors(), before - 1);
+	assert_int_equal(descriptors_open(), before - 1);
 }
 
 static void each_read_moves_the_time_and_other_looks_do_not(void **state)

@@ -21,18 +21,13 @@ static const struct {
 
 #define FILES (sizeof(files) / sizeof(*files))
 
-static void path_of(char path[PATH_MAX], const char *root, const char *name)
-{
-	snprintf(path, PATH_MAX, "%.3000s/%s", root, name);
-}
-
 /* With the mtime later, so that relatime would move it. */
 static void age(const char *root, const char *name)
 {
 	const struct timespec times[2] = {{.tv_sec = LONG_AGO}, {.tv_sec = LONG_AGO + 1}};
 	char path[PATH_MAX];
 
-	path_of(path, root, name);
+	path_below(path, root, name);
 	assert_return_code(utimensat(AT_FDCWD, path, times, AT_SYMLINK_NOFOLLOW), errno);
 }
 
@@ -41,20 +36,9 @@ static bool has_moved(const char *root, const char *name)
 	char path[PATH_MAX];
 	struct stat st;
 
-	path_of(path, root, name);
+	path_below(path, root, name);
 	assert_return_code(lstat(path, &st), errno);
 	return st.st_atime != LONG_AGO;
-}
-
-static int open_file(const char *root, const char *name, int flags)
-{
-	char path[PATH_MAX];
-	int fd;
-
-	path_of(path, root, name);
-	fd = open(path, flags | O_CLOEXEC, 0644);
-	assert_return_code(fd, errno);
-	return fd;
 }
 
 static void make_files(const struct mount *mount)
@@ -62,15 +46,15 @@ static void make_files(const struct mount *mount)
 	char path[PATH_MAX], program[PATH_MAX];
 
 	for (size_t i = 0; i < FILES; i++) {
-		path_of(path, mount->source, files[i].name);
+		path_below(path, mount->source, files[i].name);
 		assert_return_code(put_file(path, files[i].size, 1), errno);
 		age(mount->source, files[i].name);
 	}
-	path_of(program, mount->source, "program");
+	path_below(program, mount->source, "program");
 	assert_int_equal(shell(NULL, 0, "cp /bin/true %s", program), 0);
-	path_of(path, mount->source, "link");
+	path_below(path, mount->source, "link");
 	assert_return_code(symlink("small", path), errno);
-	path_of(path, mount->source, "dir");
+	path_below(path, mount->source, "dir");
 	assert_return_code(mkdir(path, 0755), errno);
 	age(mount->source, "program");
 	age(mount->source, "link");
@@ -84,9 +68,9 @@ static void read_file(const char *root, const char *name, size_t size, int flags
 	int fd, null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	volatile char byte;
 
-	path_of(path, root, name);
+	path_below(path, root, name);
 	for (int round = 0; round < 3; round++) {
-		fd = open_file(root, name, flags);
+		fd = open_below(root, name, flags);
 		while (read(fd, buffer, sizeof(buffer)) > 0)
 			;
 		assert_int_equal(pread(fd, buffer, 1, (off_t)size / 3), 1);
@@ -107,7 +91,7 @@ static void read_dir(const char *root, const char *name)
 	char path[PATH_MAX];
 	DIR *dir;
 
-	path_of(path, root, name);
+	path_below(path, root, name);
 	dir = opendir(path);
 	assert_non_null(dir);
 	while (readdir(dir))
@@ -119,7 +103,7 @@ static void read_link(const char *root, const char *name)
 {
 	char path[PATH_MAX], target[64];
 
-	path_of(path, root, name);
+	path_below(path, root, name);
 	assert_int_equal(readlink(path, target, sizeof(target)), 5);
 }
 
@@ -127,7 +111,7 @@ static void run(const char *root, const char *name)
 {
 	char path[PATH_MAX];
 
-	path_of(path, root, name);
+	path_below(path, root, name);
 	assert_int_equal(shell(NULL, 0, "%s", path), 0);
 }
 
@@ -161,7 +145,7 @@ static void check_kept(const struct mount *mount, const char *option)
 static void read_a_new_file(const struct mount *mount, int flags)
 {
 	char buffer[100] = "";
-	int fd = open_file(mount->point, "new", O_RDWR | O_CREAT | O_EXCL | flags);
+	int fd = open_below(mount->point, "new", O_RDWR | O_CREAT | O_EXCL | flags);
 
 	assert_int_equal(write(fd, buffer, sizeof(buffer)), sizeof(buffer));
 	age(mount->source, "new");
@@ -199,7 +183,7 @@ static void files_of_others_can_be_read_on_a_users_mount_with_noatime(void **sta
 
 	if (!config.user)
 		SKIP_TEST("root may");
-	path_of(point, config.base, "others");
+	path_below(point, config.base, "others");
 	assert_return_code(mkdir(point, 0755), errno);
 	if (shell(output, sizeof(output),
 		    "%s -o noatime /etc %s && ls %s && cat %s/passwd && fusermount3 -u %s", getenv("SIEVEFS"),

@@ -67,11 +67,14 @@ static void overwrite_in_place(const char *path, size_t length, unsigned salt)
 	close(fd);
 }
 
+#define TIMEOUTS "entry_timeout=0.3,attr_timeout=0.3"
+#define KEPT_MS 400 /* longer than those */
+
 /* Names may be kept for entry_timeout; the handle of a replaced file is not what this asks, so a rename waits
  * for that. */
 static void wait_for_names(void)
 {
-	poll(NULL, 0, config.bare ? 0 : 1100);
+	poll(NULL, 0, config.bare ? 0 : KEPT_MS);
 }
 
 static const size_t sizes[] = {100, 10000, 200000};
@@ -280,7 +283,7 @@ static void *scribble(void *unused)
 		unsigned char byte = (unsigned char)round;
 
 		while (amid_begun < round)
-			continue;
+			sched_yield();
 		for (volatile unsigned wait = 0; wait < round % 100 * 200; wait++)
 			continue;
 		if (pwrite(fd, &byte, 1, 9000) != 1)
@@ -513,7 +516,10 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(what_was_made_behind_the_mount_meanwhile_is_opened_not_made),
 };
 
-static const struct suite suite = {
-	.name = "coherence", .tests = tests, .test_count = sizeof(tests) / sizeof(*tests), .mounts = true};
+static const struct suite suite = {.name = "coherence",
+	.tests = tests,
+	.test_count = sizeof(tests) / sizeof(*tests),
+	.options = TIMEOUTS,
+	.mounts = true};
 
 SUITE_MAIN(suite)

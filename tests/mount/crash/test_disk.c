@@ -5,13 +5,11 @@
 #include "tests/support/tape.h"
 #include "tests/support/volume.h"
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define BLOCK (1 << 20)
@@ -34,22 +32,6 @@ static const struct way ways[] = {
 };
 
 #define WAYS (sizeof(ways) / sizeof(*ways))
-
-static void path_of(char path[PATH_MAX], const char *root, const char *name)
-{
-	snprintf(path, PATH_MAX, "%.3000s/%s", root, name);
-}
-
-static int open_file(const char *root, const char *name, int flags)
-{
-	char path[PATH_MAX];
-	int fd;
-
-	path_of(path, root, name);
-	fd = open(path, flags | O_CLOEXEC, 0644);
-	assert_return_code(fd, errno);
-	return fd;
-}
 
 static void fill(unsigned char *buf, off_t offset, size_t size)
 {
@@ -86,7 +68,7 @@ static off_t write_until(int fd, size_t step, off_t size, int *error)
 static void check_bytes(const char *root, const char *name, off_t size)
 {
 	unsigned char *buf = malloc(BLOCK), *right = malloc(BLOCK);
-	int fd = open_file(root, name, O_RDONLY);
+	int fd = open_below(root, name, O_RDONLY);
 
 	for (off_t at = 0; at < size; at += BLOCK) {
 		size_t want = size - at < BLOCK ? (size_t)(size - at) : BLOCK;
@@ -109,11 +91,11 @@ static void what_a_full_disk_acknowledged_is_in_the_file(void **state)
 	struct mount mount;
 
 	mount_prepare(&mount, "full");
-	path_of(dir, config.base, "full.disk");
+	path_below(dir, config.base, "full.disk");
 	volume_make(dir, mount.source, "ext4", "24M");
 	mount_start(&mount, "full", NULL);
 	for (size_t i = 0; i < WAYS; i++) {
-		int error, fd = open_file(mount.point, "file", O_WRONLY | O_CREAT | O_TRUNC | ways[i].flags);
+		int error, fd = open_below(mount.point, "file", O_WRONLY | O_CREAT | O_TRUNC | ways[i].flags);
 		off_t done = write_until(fd, ways[i].step, 64 << 20, &error);
 
 		assert_int_equal(error, ENOSPC);
@@ -128,7 +110,7 @@ static void what_a_full_disk_acknowledged_is_in_the_file(void **state)
 		assert_int_equal(write_until(fd, ways[i].step, 4 << 20, &error), 4 << 20);
 		close(fd);
 		check_bytes(mount.source, "file", 4 << 20);
-		path_of(path, mount.point, "file");
+		path_below(path, mount.point, "file");
 		assert_return_code(unlink(path), errno);
 	}
 	mount_stop(&mount, MOUNT_END_UMOUNT);
@@ -150,7 +132,7 @@ static void fail_once(const char *word, int errno_of_word, off_t place, const st
 	setenv("SIEVEFS_FAULT", faults, 1);
 	mount_start(&mount, name, NULL);
 	unsetenv("SIEVEFS_FAULT");
-	fd = open_file(mount.point, "file", O_WRONLY | O_CREAT | O_TRUNC | way->flags);
+	fd = open_below(mount.point, "file", O_WRONLY | O_CREAT | O_TRUNC | way->flags);
 	done = write_from(fd, way->step, 0, size, &error);
 	assert_int_equal(error, errno_of_word);
 	assert_int_equal(done, place / (off_t)way->step * (off_t)way->step);
@@ -181,7 +163,7 @@ static void an_error_of_the_disk_is_that_of_the_write_it_met(void **state)
 
 static void write_and_sync(const char *root, const struct way *way, bool data_only)
 {
-	int fd = open_file(root, way->name, O_WRONLY | O_CREAT | O_TRUNC | way->flags), error;
+	int fd = open_below(root, way->name, O_WRONLY | O_CREAT | O_TRUNC | way->flags), error;
 
 	assert_int_equal(write_until(fd, way->step, SYNCED, &error), SYNCED);
 	if (!(way->flags & (O_SYNC | O_DSYNC)))
@@ -190,25 +172,10 @@ static void write_and_sync(const char *root, const struct way *way, bool data_on
 	assert_int_equal(write(fd, "lost", 4), 4);
 }
 
-/* In a child, whose handles end with it. */
-static void write_until_the_power_is_cut(struct mount *mount, bool data_only)
+static void write_and_sync_all(const char *root, int data_only)
 {
-	pid_t writer = suite_fork();
-	int status;
-
-	assert_return_code(writer, errno);
-	if (!writer) {
-		for (size_t i = 0; i < WAYS; i++)
-			write_and_sync(mount->point, &ways[i], data_only);
-		volume_cut_power(mount->source);
-		_exit(0);
-	}
-	waitpid(writer, &status, 0);
-	assert_int_equal(status, 0);
-	kill(mount->daemon, SIGKILL);
-	waitpid(mount->daemon, &status, 0);
-	mount->daemon = 0;
-	umount2(mount->point, MNT_DETACH);
+	for (size_t i = 0; i < WAYS; i++)
+		write_and_sync(root, &ways[i], data_only);
 }
 
 static void what_fsync_acknowledged_survives_a_power_cut(void **state)
@@ -222,8 +189,7 @@ static void what_fsync_acknowledged_survives_a_power_cut(void **state)
 		snprintf(dir, sizeof(dir), "%.3000s/%s.disk", config.base, name);
 		volume_make(dir, mount.source, "ext4", "96M");
 		mount_start(&mount, name, NULL);
-		write_until_the_power_is_cut(&mount, round);
-		volume_mount_again(dir, mount.source);
+		volume_act_until_power_cut(&mount, dir, write_and_sync_all, round);
 		for (size_t i = 0; i < WAYS; i++)
 			check_bytes(mount.source, ways[i].name, SYNCED);
 		umount(mount.source);

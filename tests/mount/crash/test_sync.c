@@ -4,14 +4,12 @@
 #include "tests/support/tape.h"
 #include "tests/support/volume.h"
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define BLOCK (1 << 20)
@@ -44,25 +42,9 @@ static const struct record records[] = {
 
 #define RECORDS (sizeof(records) / sizeof(*records))
 
-static void path_of(char path[PATH_MAX], const char *root, const char *name)
-{
-	snprintf(path, PATH_MAX, "%.3000s/%s", root, name);
-}
-
-static int open_file(const char *root, const char *name, int flags)
-{
-	char path[PATH_MAX];
-	int fd;
-
-	path_of(path, root, name);
-	fd = open(path, flags | O_CLOEXEC, 0644);
-	assert_return_code(fd, errno);
-	return fd;
-}
-
 static void prepare(const char *root, const struct record *record)
 {
-	int fd = open_file(root, record->name, O_WRONLY | O_CREAT | O_TRUNC);
+	int fd = open_below(root, record->name, O_WRONLY | O_CREAT | O_TRUNC);
 
 	assert_int_equal(put(fd, (size_t)record->before, 0, 1), record->before);
 	assert_return_code(fsync(fd), errno);
@@ -77,12 +59,12 @@ static void write_record(const char *root, const struct record *record, int rwf)
 	int fd;
 
 	memset(bytes, 'r', record->size);
-	path_of(path, root, record->name);
+	path_below(path, root, record->name);
 	if (record->held) {
 		warm(path);
-		open_file(root, record->name, O_RDONLY);
+		open_below(root, record->name, O_RDONLY);
 	}
-	fd = open_file(root, record->name, record->flags);
+	fd = open_below(root, record->name, record->flags);
 	assert_int_equal(pwritev2(fd, &part, 1, record->offset, rwf), record->size);
 	free(bytes);
 }
@@ -91,7 +73,7 @@ static void write_record(const char *root, const struct record *record, int rwf)
 static bool is_there(const char *root, const struct record *record)
 {
 	char *bytes = calloc(1, record->size);
-	int fd = open_file(root, record->name, O_RDONLY);
+	int fd = open_below(root, record->name, O_RDONLY);
 	bool there = pread(fd, bytes, record->size, record->offset) == (ssize_t)record->size;
 
 	for (size_t i = 0; there && i < record->size; i++)
@@ -122,50 +104,30 @@ static void disk_start(struct disk *disk, const char *name, const char *options)
 	mount_start(&disk->mount, name, options);
 }
 
-/* act() runs in a child, whose handles end with it; the power is cut when it returns. */
-static void disk_act(struct disk *disk, void (*act)(const char *root, int rwf), int rwf)
-{
-	pid_t child = suite_fork();
-	int status;
-
-	assert_return_code(child, errno);
-	if (!child) {
-		act(disk->mount.point, rwf);
-		volume_cut_power(disk->mount.source);
-		_exit(0);
-	}
-	waitpid(child, &status, 0);
-	assert_int_equal(status, 0);
-	kill(disk->mount.daemon, SIGKILL);
-	waitpid(disk->mount.daemon, &status, 0);
-	disk->mount.daemon = 0;
-	umount2(disk->mount.point, MNT_DETACH);
-	volume_mount_again(disk->dir, disk->mount.source);
-}
-
 /* The shell's own command syncs. */
 static int allocate(const char *root)
 {
-	return fallocate(open_file(root, "appended", O_RDWR), 0, 0, 3 << 20);
+	return fallocate(open_below(root, "appended", O_RDWR), 0, 0, 3 << 20);
 }
 
 static int punch(const char *root)
 {
-	return fallocate(
-		open_file(root, "overwritten", O_RDWR), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, BLOCK);
+	return fallocate(open_below(root, "overwritten", O_RDWR), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+		0, BLOCK);
 }
 
 static int shorten(const char *root)
 {
 	char path[PATH_MAX];
 
-	path_of(path, root, "stream-odd");
+	path_below(path, root, "stream-odd");
 	return truncate(path, 100);
 }
 
 static int copy(const char *root)
 {
-	int in = open_file(root, "database-end", O_RDONLY), out = open_file(root, "held-appended", O_WRONLY);
+	int in = open_below(root, "database-end", O_RDONLY),
+	    out = open_below(root, "held-appended", O_WRONLY);
 
 	return copy_file_range(in, NULL, out, NULL, 8192, 0) == 8192 ? 0 : -1;
 }
@@ -228,7 +190,7 @@ static void a_single_synchronous_write_survives_a_power_cut(void **state)
 
 		snprintf(name, sizeof(name), "single%d", i);
 		disk_start(&disk, name, NULL);
-		disk_act(&disk, write_records, kinds[i]);
+		volume_act_until_power_cut(&disk.mount, disk.dir, write_records, kinds[i]);
 		check_records(disk.mount.source);
 		umount(disk.mount.source);
 	}
@@ -239,7 +201,7 @@ static void a_write_to_a_mount_with_sync_survives_a_power_cut(void **state)
 	struct disk disk;
 
 	disk_start(&disk, "data", "sync");
-	disk_act(&disk, write_records, 0);
+	volume_act_until_power_cut(&disk.mount, disk.dir, write_records, 0);
 	check_records(disk.mount.source);
 	umount(disk.mount.source);
 }
@@ -266,7 +228,7 @@ static void check_changes(const char *name, const char *option, bool only_names)
 			continue;
 		if (!disk.mount.daemon)
 			mount_start(&disk.mount, name, option);
-		disk_act(&disk, make_change, (int)i);
+		volume_act_until_power_cut(&disk.mount, disk.dir, make_change, (int)i);
 		if (!shell(NULL, 0, "cd %s && %s", disk.mount.source, changes[i].see))
 			continue;
 		print_error("%s: lost: %s\n", option, changes[i].make);

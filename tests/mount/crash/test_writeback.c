@@ -41,17 +41,6 @@ static const struct way ways[] = {
 
 #define WAYS (sizeof(ways) / sizeof(*ways))
 
-static int open_file(const char *root, const char *name, int flags)
-{
-	char path[PATH_MAX];
-	int fd;
-
-	snprintf(path, PATH_MAX, "%.3000s/%s", root, name);
-	fd = open(path, flags | O_CLOEXEC);
-	assert_return_code(fd, errno);
-	return fd;
-}
-
 static void note(char *notes, const char *what, int r)
 {
 	sprintf(notes + strlen(notes), "%s %s\n", what, r < 0 ? strerrorname_np(errno) : "well");
@@ -76,7 +65,7 @@ static int write_all(int fd, const struct way *way)
 /* What the calls of two handles that write and sync, and of one that comes later, return. */
 static void record(const char *root, const char *name, const struct way *way, char *notes)
 {
-	int writer = open_file(root, name, way->flags), other = open_file(root, name, way->flags), late;
+	int writer = open_below(root, name, way->flags), other = open_below(root, name, way->flags), late;
 
 	notes[0] = 0;
 	note(notes, "write", write_all(writer, way));
@@ -85,7 +74,7 @@ static void record(const char *root, const char *name, const struct way *way, ch
 	note(notes, "other", fsync(other));
 	note(notes, "again", fdatasync(other));
 	note(notes, "close", close(other));
-	late = open_file(root, name, way->flags);
+	late = open_below(root, name, way->flags);
 	note(notes, "late", fsync(late));
 	close(late);
 	note(notes, "write", write_all(writer, way));
@@ -101,7 +90,7 @@ static void make_file(const char *root, const char *name)
 
 	snprintf(path, PATH_MAX, "%.3000s/%s", root, name);
 	assert_return_code(put_file(path, SIZE + 100, 1), errno);
-	fd = open_file(root, name, O_RDONLY);
+	fd = open_below(root, name, O_RDONLY);
 	assert_return_code(fsync(fd), errno);
 	close(fd);
 }
@@ -110,7 +99,7 @@ static void make_file(const char *root, const char *name)
 static void take_blocks(const char *root, const char *name, off_t size, int image)
 {
 	struct fiemap *map = calloc(1, sizeof(*map) + EXTENTS * sizeof(map->fm_extents[0]));
-	int fd = open_file(root, name, O_RDONLY);
+	int fd = open_below(root, name, O_RDONLY);
 
 	map->fm_length = (uint64_t)size;
 	map->fm_extent_count = EXTENTS;

@@ -4,9 +4,11 @@
 #include "tests/support/tape.h"
 #include <dirent.h>
 #include <fcntl.h>
+#include <glib.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -238,6 +240,74 @@ static void names_that_may_not_be_looked_up_are_listed(void)
 	NOTE(chmod("d", 0755));
 }
 
+/* The names from here to the end, each of which must be given once. */
+static GHashTable *names_of(DIR *stream)
+{
+	GHashTable *names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	struct dirent *entry;
+
+	while ((errno = 0, entry = readdir(stream))) {
+		assert_false(g_hash_table_contains(names, entry->d_name));
+		g_hash_table_add(names, g_strdup(entry->d_name));
+	}
+	assert_int_equal(errno, 0);
+	return names;
+}
+
+/* The names of a directory that is opened while its daemon can open files, and read when it can't any more.
+ */
+static GHashTable *names_without_descriptors(const char *path)
+{
+	DIR *stream = opendir(path);
+	struct rlimit before, none;
+	GHashTable *names;
+	int looked_up;
+
+	assert_non_null(stream);
+	assert_return_code(prlimit(mounted.daemon, RLIMIT_NOFILE, NULL, &before), errno);
+	none = (struct rlimit){0, before.rlim_max};
+	assert_return_code(prlimit(mounted.daemon, RLIMIT_NOFILE, &none, NULL), errno);
+	names = names_of(stream);
+	looked_up = faccessat(dirfd(stream), "name-1", F_OK, AT_SYMLINK_NOFOLLOW);
+	assert_return_code(prlimit(mounted.daemon, RLIMIT_NOFILE, &before, NULL), errno);
+	assert_int_equal(looked_up, -1);
+	closedir(stream);
+	return names;
+}
+
+static void names_that_can_not_be_looked_up_at_the_moment_are_listed(void **state)
+{
+	char below[PATH_MAX], above[PATH_MAX], file[PATH_MAX];
+	GHashTable *names, *right;
+	GHashTableIter iter;
+	gpointer name;
+	DIR *stream;
+
+	if (!mounted.daemon)
+		SKIP_TEST("there is no daemon whose descriptors could run out");
+	snprintf(below, sizeof(below), "%.3000s/without", mounted.source);
+	snprintf(above, sizeof(above), "%.3000s/without", mounted.point);
+	assert_return_code(mkdir(below, 0755), errno);
+	for (unsigned i = 0; i < NAME_COUNT / 4; i++) {
+		snprintf(file, sizeof(file), "%.3000s/name-%u", below, i);
+		assert_return_code(put_file(file, 0, 0), errno);
+	}
+	stream = opendir(below);
+	assert_non_null(stream);
+	right = names_of(stream);
+	closedir(stream);
+	names = names_without_descriptors(above);
+	g_hash_table_iter_init(&iter, right);
+	while (g_hash_table_iter_next(&iter, &name, NULL)) {
+		if (!g_hash_table_contains(names, name))
+			fail_msg("%s is missing", (const char *)name);
+	}
+	assert_int_equal(g_hash_table_size(names), g_hash_table_size(right));
+	g_hash_table_destroy(names);
+	g_hash_table_destroy(right);
+	assert_int_equal(shell(NULL, 0, "ls -l %s && rm -r %s", above, above), 0);
+}
+
 static const struct CMUnitTest tests[] = {
 	SAME(listings_are_complete),
 	SAME(names_that_stay_are_given_once_while_others_come_and_go),
@@ -248,6 +318,7 @@ static const struct CMUnitTest tests[] = {
 	SAME(small_buffers_get_every_name),
 	SAME(directories_are_not_files),
 	SAME(names_that_may_not_be_looked_up_are_listed),
+	cmocka_unit_test(names_that_can_not_be_looked_up_at_the_moment_are_listed),
 };
 
 static const struct suite suite = {

@@ -20,21 +20,10 @@
 
 static struct mount tree;
 
-static int open_file(const char *root, const char *name, int flags)
-{
-	char path[PATH_MAX];
-	int fd;
-
-	snprintf(path, PATH_MAX, "%.3000s/%s", root, name);
-	fd = open(path, flags | O_CLOEXEC, 0644);
-	assert_return_code(fd, errno);
-	return fd;
-}
-
 /* The descriptor: what is promised for appending goes with the last one. */
 static int make(const char *name)
 {
-	int fd = open_file(tree.source, name, O_RDWR | O_CREAT | O_TRUNC);
+	int fd = open_below(tree.source, name, O_RDWR | O_CREAT | O_TRUNC);
 	static char bytes[LENGTH];
 
 	memset(bytes, 'x', LENGTH);
@@ -48,7 +37,7 @@ static int make(const char *name)
 static bool xfs_refuses(const char *name)
 {
 	char *buf = aligned_alloc(4096, ROOM);
-	int error = 0, writer = make(name), fd = open_file(tree.source, name, O_RDONLY | O_DIRECT);
+	int error = 0, writer = make(name), fd = open_below(tree.source, name, O_RDONLY | O_DIRECT);
 
 	assert_int_equal(pread(fd, buf, PART, 0), PART);
 	if (pread(fd, buf, PART, NEXT) < 0)
@@ -82,7 +71,7 @@ static void what_xfs_refuses_to_o_direct_is_read_through_the_page_cache(void **s
 	if (!xfs_refuses("bare"))
 		print_message("this kernel's xfs answers\n");
 	writer = make("through");
-	fd = open_file(tree.point, "through", O_RDONLY);
+	fd = open_below(tree.point, "through", O_RDONLY);
 	assert_int_equal(pread(fd, buf, PART, 0), PART);
 	assert_memory_equal(buf, right, PART);
 	assert_int_equal(pread(fd, buf, PART, NEXT), SIZE - NEXT);
@@ -106,7 +95,7 @@ static time_t mtime_of(const char *path)
 static void resized(const char *root, bool *by_path, bool *by_descriptor)
 {
 	const struct timespec times[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
-	int fd = open_file(root, "same", O_RDWR | O_CREAT | O_TRUNC);
+	int fd = open_below(root, "same", O_RDWR | O_CREAT | O_TRUNC);
 	char path[PATH_MAX];
 
 	snprintf(path, PATH_MAX, "%.3000s/same", root);

@@ -16,9 +16,7 @@
 #define LARGE (16 << 20)
 #define BLOCK (128 << 10)
 #define HANGS_AT (8 << 20)
-/* Long after everybody must have gone on, and the mount's end waits for it. */
-#define HANG_S 10
-#define PATIENCE_S 6
+#define PATIENCE_S 6 /* after which who did not go on hangs, too */
 
 static struct mount mount;
 
@@ -92,7 +90,8 @@ static void start(const char *name)
 {
 	char faults[64];
 
-	snprintf(faults, sizeof(faults), "device-read:delay=%ds@%d", HANG_S, HANGS_AT);
+	/* until the mount ends */
+	snprintf(faults, sizeof(faults), "device-read:hang@%d", HANGS_AT);
 	setenv("SIEVEFS_FAULT", faults, 1);
 	mount_start(&mount, name, "large_min=1M,small_max=64K,large=stream,admit=0");
 	unsetenv("SIEVEFS_FAULT");

@@ -21,20 +21,39 @@
 #define KEPT_S 2        /* longer than attributes are kept */
 #define FIRST_ID 200000 /* of a container's users */
 
+/* Where in the mount the current directory is, "" or "/…"; NULL on a bare directory. */
+static const char *place_in_mount(char here[PATH_MAX])
+{
+	size_t point = strlen(mounted.point);
+
+	if (!getcwd(here, PATH_MAX))
+		fail_msg("getcwd: %s", strerror(errno));
+	if (strncmp(here, mounted.point, point) != 0 || (here[point] && here[point] != '/'))
+		return NULL;
+	return here + point;
+}
+
 /* The path in SOURCE of a file in the current directory, which is on the mount; on a bare directory the file
  * itself. */
 static const char *behind(const char *name)
 {
 	static char path[PATH_MAX];
 	char here[PATH_MAX];
-	size_t point = strlen(mounted.point);
+	const char *place = place_in_mount(here);
 
-	if (!getcwd(here, sizeof(here)))
-		fail_msg("getcwd: %s", strerror(errno));
-	if (strncmp(here, mounted.point, point) != 0 || (here[point] && here[point] != '/'))
+	if (!place)
 		return name;
-	snprintf(path, sizeof(path), "%.2000s%.1000s/%s", mounted.source, here + point, name);
+	snprintf(path, sizeof(path), "%.2000s%.1000s/%s", mounted.source, place, name);
 	return path;
+}
+
+/* Until the mount has forgotten the attributes that were changed behind it. */
+static void wait_for_attributes(void)
+{
+	char here[PATH_MAX];
+
+	if (place_in_mount(here))
+		sleep(KEPT_S);
 }
 
 /* user::rwx, user:TEST_UID:rwx, group::r-x, mask::rwx, other::r-x */
@@ -75,7 +94,7 @@ static void who_gave_a_file_away_changes_nothing_of_it(void)
 		change_all(fd);
 		user_end();
 	}
-	sleep(KEPT_S);
+	wait_for_attributes();
 	note_stat("f");
 	if (user_begin_with_group(TEST_UID, TEST_GID, EXTRA_GID)) {
 		NOTE(chmod("f", 04755));
@@ -90,7 +109,7 @@ static void who_was_given_a_file_changes_all_of_it(void)
 
 	NOTE(put_file("f", 100, 1) | chown("f", OTHER_UID, OTHER_GID) | chmod("f", 0755));
 	NOTE(chown(behind("f"), TEST_UID, TEST_GID));
-	sleep(KEPT_S);
+	wait_for_attributes();
 	fd = NOTE_FD(open("f", O_RDONLY));
 	if (user_begin_with_group(TEST_UID, TEST_GID, EXTRA_GID)) {
 		change_all(fd);
@@ -163,7 +182,7 @@ static void the_root_of_a_container_owns_what_its_users_own(void)
 		user_end();
 	}
 	note_stat("f");
-	sleep(KEPT_S);
+	wait_for_attributes();
 	note_stat("given");
 	note_stat("foreign");
 }

@@ -1,0 +1,125 @@
+/* How a file is reached again once its descriptor is closed. */
+#include "tests/fs/tree/fixture.h"
+
+static void a_handle_follows_its_file_to_other_names(const struct fixture *f)
+{
+	struct inode *inode;
+
+	fixture_make(f, "file");
+	inode = fixture_find(f, f->root, "file");
+	fixture_rest(f);
+	assert_return_code(mkdirat(f->dir, "dir", 0755), errno);
+	assert_return_code(renameat(f->dir, "file", f->dir, "dir/moved"), errno);
+	fixture_make(f, "another");
+	assert_return_code(renameat(f->dir, "another", f->dir, "file"), errno);
+	assert_opens(f, inode, "file");
+	tree_put(f->tree, inode, 1);
+}
+
+static void a_new_name_that_is_noted_is_the_way(const struct fixture *f)
+{
+	struct inode *inode;
+
+	fixture_make(f, "file");
+	inode = fixture_find(f, f->root, "file");
+	fixture_rest(f);
+	assert_return_code(renameat(f->dir, "file", f->dir, "moved"), errno);
+	tree_note_name(f->tree, f->root, "moved");
+	fixture_rest(f);
+	assert_opens(f, inode, "file");
+	assert_int_equal(inode->refs, 1);
+	tree_put(f->tree, inode, 1);
+}
+
+static void a_name_that_moved_unnoticed_is_stale_until_it_is_looked_up(const struct fixture *f)
+{
+	struct inode *inode, *again;
+	struct statx stx;
+
+	fixture_make(f, "file");
+	inode = fixture_find(f, f->root, "file");
+	fixture_rest(f);
+	assert_return_code(renameat(f->dir, "file", f->dir, "moved"), errno);
+	assert_int_equal(tree_statx(f->tree, inode, &stx), -ESTALE);
+	fixture_make(f, "file"); /* another one under the name that is known */
+	assert_int_equal(tree_statx(f->tree, inode, &stx), -ESTALE);
+	again = fixture_find(f, f->root, "moved");
+	assert_ptr_equal(again, inode);
+	fixture_rest(f);
+	assert_opens(f, inode, "file");
+	tree_put(f->tree, inode, 2);
+}
+
+static void a_deep_path_is_walked_from_the_root(const struct fixture *f)
+{
+	struct inode *at = f->root, *below;
+	char path[256] = "";
+
+	for (unsigned depth = 0; depth < 2 * TREE_DESCRIPTORS; depth++) {
+		strcat(path, depth ? "/d" : "d");
+		assert_return_code(mkdirat(f->dir, path, 0755), errno);
+		below = fixture_find(f, at, "d");
+		if (at != f->root)
+			tree_put(f->tree, at, 1);
+		at = below;
+	}
+	strcat(path, "/file");
+	fixture_make(f, path);
+	below = fixture_find(f, at, "file");
+	tree_put(f->tree, at, 1); /* without handles it stays, as its parent */
+	fixture_rest(f);
+	assert_int_equal(fixture_descriptors(f), 0);
+	assert_opens(f, below, path);
+	tree_put(f->tree, below, 1);
+}
+
+static void a_parent_lives_as_long_as_the_way_through_it(const struct fixture *f)
+{
+	uint64_t count = tree_inode_count(f->tree);
+	struct inode *dir, *file;
+
+	assert_return_code(mkdirat(f->dir, "dir", 0755), errno);
+	fixture_make(f, "dir/file");
+	dir = fixture_find(f, f->root, "dir");
+	file = fixture_find(f, dir, "file");
+	tree_put(f->tree, dir, 1);
+	assert_int_equal(tree_inode_count(f->tree), count + 2);
+	tree_put(f->tree, file, 1);
+	assert_int_equal(tree_inode_count(f->tree), count);
+}
+
+static void a_nameless_file_stays_reachable_while_it_is_known(const struct fixture *f)
+{
+	struct inode *inode;
+	struct statx stx;
+	int fd = openat(f->dir, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0644);
+
+	if (fd < 0)
+		SKIP_TEST("no O_TMPFILE here: %s", strerror(errno));
+	assert_int_equal(write(fd, "nameless", 8), 8);
+	assert_int_equal(tree_adopt(f->tree, fd, NULL, NULL, &inode, &stx), 0);
+	tree_keep(f->tree, inode, fd);
+	fixture_rest(f);
+	assert_opens(f, inode, "nameless");
+	close(fd);
+	/* by handle the file is not to be had any more once nobody has it open */
+	if (f->source == BY_NAME)
+		assert_opens(f, inode, "nameless");
+	tree_put(f->tree, inode, 1);
+	assert_int_equal(fixture_descriptors(f), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WITH_HANDLES(a_handle_follows_its_file_to_other_names),
+		WITHOUT_HANDLES(a_new_name_that_is_noted_is_the_way),
+		WITHOUT_HANDLES(a_name_that_moved_unnoticed_is_stale_until_it_is_looked_up),
+		WITH_ALL(a_deep_path_is_walked_from_the_root),
+		WITHOUT_HANDLES(a_parent_lives_as_long_as_the_way_through_it),
+		WITH(a_nameless_file_stays_reachable_while_it_is_known, BY_HANDLE),
+		WITH(a_nameless_file_stays_reachable_while_it_is_known, BY_NAME),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
