@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "backends/resident.h"
@@ -27,9 +28,31 @@ uint64_t pinned_id(const struct inode *inode)
 
 /* --- at an open ------------------------------------------------------------------------------- */
 
+/* Opens may come by the thousand, and a try that is refused has dropped and read pages: eight in a second
+ * are enough. */
+static uint8_t this_eighth(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return (uint8_t)(now.tv_sec * 8 + now.tv_nsec / 125000000);
+}
+
+/* (locked) */
+static bool may_try(struct server *server, struct inode *inode)
+{
+	uint8_t now = this_eighth();
+
+	if ((inode->tried && inode->tried_at == now) || store_is_paused(cache_store(server->cache)))
+		return false;
+	inode->tried = true;
+	inode->tried_at = now;
+	return true;
+}
+
 void pinned_later(struct server *server, struct inode *inode)
 {
-	if (inode->filling)
+	if (inode->filling || (!inode->object && !may_try(server, inode)))
 		return;
 	inode->filling = true;
 	tree_hold(server->tree, inode);
