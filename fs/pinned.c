@@ -12,7 +12,6 @@
 #include "fs/backing_id.h"
 #include "fs/cached.h"
 #include "fs/threads.h"
-#include "fs/users/creds.h"
 
 #define ROUND_S 5                 /* every pinned file is looked at once in so long */
 #define LOOK_US_PER_TICK (100000) /* unless that takes longer than this in a second */
@@ -28,9 +27,28 @@ uint64_t pinned_id(const struct inode *inode)
 
 /* --- at an open ------------------------------------------------------------------------------- */
 
+/* Opens may come by the thousand, and a try that is refused has dropped and read pages: eight in a second
+ * are enough. */
+static uint8_t this_eighth(void)
+{
+	return (uint8_t)(clock_coarse_ms() / 125);
+}
+
+/* (locked) */
+static bool may_try(struct server *server, struct inode *inode)
+{
+	uint8_t now = this_eighth();
+
+	if ((inode->tried && inode->tried_at == now) || store_is_paused(cache_store(server->cache)))
+		return false;
+	inode->tried = true;
+	inode->tried_at = now;
+	return true;
+}
+
 void pinned_later(struct server *server, struct inode *inode)
 {
-	if (inode->filling)
+	if (inode->filling || (!inode->object && !may_try(server, inode)))
 		return;
 	inode->filling = true;
 	tree_hold(server->tree, inode);
@@ -167,25 +185,37 @@ static int make_ours(struct server *server, int fd, uint64_t size)
 	return -EBUSY;
 }
 
-/* (locked) */
+/* (locked) backing_id: of the file, which the inode takes over where it has none. */
+static void keep_backing_id(struct server *server, struct inode *inode, int32_t backing_id)
+{
+	if (inode->binding != UNBOUND || backing_id <= 0) {
+		backing_id_close(server->session, backing_id);
+		return; /* where there is none, the next open tries, and says why */
+	}
+	inode->for_root = false;
+	inode->backing_id = backing_id;
+}
+
+/* The inode now has the object, unless it has one already. */
 static bool attach(struct server *server, struct inode *inode, struct object *object, int fd)
 {
-	int32_t id;
+	int32_t id = 0;
+	bool attached;
 
-	if (inode->object)
-		return false;
-	object->owner = tree_hold(server->tree, inode);
-	object->entry.priority = inode->priority;
-	inode->object = object;
-	if (server->passthrough && inode->binding == UNBOUND) {
-		/* for writers of whatever user, long before they come: see lane.c */
-		creds_nobody_begin();
-		id = backing_id_open(server->session, fd);
-		creds_user_end();
-		inode->for_root = false;
-		inode->backing_id = id > 0 ? id : 0; /* else the next open tries, and says why */
+	if (server->passthrough) /* for writers of whatever user, long before they come */
+		id = backing_id_open_as_nobody(server->registrar, server->session, fd);
+	tree_lock_inode(server->tree, inode);
+	attached = !inode->object;
+	if (attached) {
+		object->owner = tree_hold(server->tree, inode);
+		object->entry.priority = inode->priority;
+		inode->object = object;
+		keep_backing_id(server, inode, id);
+	} else {
+		backing_id_close(server->session, id);
 	}
-	return true;
+	tree_unlock_inode(server->tree, inode);
+	return attached;
 }
 
 /* The object is attached and claimed. */
@@ -209,7 +239,6 @@ static int pin(struct server *server, struct inode *inode, int fd, const struct 
 {
 	const struct store_source source = {.fd = fd};
 	struct object *object;
-	bool attached;
 	int r;
 
 	if (!relief_allows(&server->relief, stx->stx_size)) {
@@ -222,10 +251,7 @@ static int pin(struct server *server, struct inode *inode, int fd, const struct 
 	if (r < 0)
 		return r;
 	object->stamp = cached_stamp_of(stx);
-	tree_lock_inode(server->tree, inode);
-	attached = attach(server, inode, object, fd);
-	tree_unlock_inode(server->tree, inode);
-	if (attached)
+	if (attach(server, inode, object, fd))
 		publish(server, inode, object);
 	else
 		cache_drop(server->cache, object);

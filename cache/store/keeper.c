@@ -180,7 +180,7 @@ static void close_all_but(int socket)
 		close(fd);
 }
 
-int keeper_main(int socket)
+_Noreturn void keeper_main(int socket)
 {
 	struct keeper_request request;
 	ssize_t n;
@@ -202,5 +202,5 @@ int keeper_main(int socket)
 		if (answers && send(socket, &reply, sizeof(reply), MSG_NOSIGNAL) < 0)
 			break;
 	}
-	return n < 0;
+	_exit(n < 0); /* its owner may be killing it already: it has nothing to tidy up */
 }

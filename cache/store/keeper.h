@@ -41,5 +41,5 @@ struct keeper_reply {
 	uint64_t address;
 };
 
-/* What a keeper does until its socket is closed. Returns the exit status. */
-int keeper_main(int socket);
+/* What a keeper does until its socket is closed; then it ends. */
+_Noreturn void keeper_main(int socket);

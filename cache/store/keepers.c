@@ -32,9 +32,9 @@ struct keeper {
 struct keepers {
 	const char *program;
 	unsigned mappings_max, retry_ms;
-	pthread_mutex_t lock;   /* starting; taken before a keeper's */
-	_Atomic unsigned count; /* places ever used; grows */
-	int64_t not_before_ms;
+	pthread_mutex_t lock;          /* starting; taken before a keeper's */
+	_Atomic unsigned count;        /* places ever used; grows */
+	_Atomic int64_t not_before_ms; /* after a death nothing new is pinned until then */
 	_Atomic uint64_t deaths;
 	uint64_t deaths_told;
 	struct keeper places[KEEPERS_MAX];
@@ -146,11 +146,19 @@ static int start(struct keepers *keepers, struct keeper *keeper)
 	return 0;
 }
 
+bool keepers_are_ready(const struct keepers *keepers)
+{
+	return clock_now_ms() >= keepers->not_before_ms;
+}
+
 /* A keeper with room, locked; NULL: there is none, or none may be started now (*error). */
 static struct keeper *find_room(struct keepers *keepers, int *error)
 {
 	struct keeper *unused = NULL;
 
+	*error = -EAGAIN;
+	if (!keepers_are_ready(keepers))
+		return NULL;
 	for (unsigned i = 0; i < keepers->count; i++) {
 		struct keeper *keeper = &keepers->places[i];
 
@@ -161,15 +169,11 @@ static struct keeper *find_room(struct keepers *keepers, int *error)
 			unused = keeper;
 		lock_drop(&keeper->lock, LOCK_KEEPER);
 	}
-	*error = -ENOMEM;
 	if (!unused && keepers->count < KEEPERS_MAX)
 		unused = &keepers->places[keepers->count++];
+	*error = -ENOMEM;
 	if (!unused)
 		return NULL;
-	if (keepers->deaths && clock_now_ms() < keepers->not_before_ms) {
-		*error = -EAGAIN;
-		return NULL;
-	}
 	lock_take(&unused->lock, LOCK_KEEPER);
 	*error = start(keepers, unused);
 	if (*error == 0)
@@ -202,9 +206,7 @@ static struct keeper *keeper_of(struct keepers *keepers, const struct pin *pin)
 
 static void note_death(struct keepers *keepers)
 {
-	lock_take(&keepers->lock, LOCK_KEEPERS);
 	keepers->not_before_ms = clock_now_ms() + keepers->retry_ms;
-	lock_drop(&keepers->lock, LOCK_KEEPERS);
 }
 
 /* The keeper is locked. */

@@ -21,7 +21,7 @@ struct keepers;
 struct keepers_options {
 	const char *program;   /* what is executed, with KEEPER_NAME as its argv[0]: it calls keeper_main() */
 	unsigned mappings_max; /* of one keeper; 0: the default */
-	unsigned retry_ms;     /* after a death: no new keeper for so long; 0: the default */
+	unsigned retry_ms;     /* after a death: nothing new is pinned for so long; 0: the default */
 };
 
 /* A file's pages, held. Zeroed memory is none. */
@@ -42,6 +42,8 @@ int keepers_new(struct keepers **ret, const struct keepers_options *options);
 /* Ends the keepers, and with them all pins. */
 void keepers_free(struct keepers *keepers);
 
+/* False for a while after a keeper died: pinning says -EAGAIN. */
+bool keepers_are_ready(const struct keepers *keepers);
 /*
  * Maps and locks size bytes of the file, which is open for reading. 0 or -errno; the pin is none after any
  * error but -EFAULT: then it holds those pages that the file had, or that could be read. -EAGAIN: a keeper

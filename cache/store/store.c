@@ -60,3 +60,8 @@ bool store_is_full(const struct store *store)
 {
 	return store->kind->is_full && store->kind->is_full(store);
 }
+
+bool store_is_paused(const struct store *store)
+{
+	return store->kind->is_paused && store->kind->is_paused(store);
+}

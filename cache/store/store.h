@@ -58,3 +58,5 @@ uint64_t store_atime(struct store *store, const union store_place *place);
 /* Descriptors that places hold, and whether there should be no more. */
 unsigned store_descriptors(const struct store *store);
 bool store_is_full(const struct store *store);
+/* True while it can keep nothing new, which passes by itself: don't prepare what would be refused. */
+bool store_is_paused(const struct store *store);

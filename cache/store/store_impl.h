@@ -19,6 +19,7 @@ struct store_kind {
 	uint64_t (*atime)(struct store *store, const union store_place *place);
 	unsigned (*descriptors)(const struct store *store);
 	bool (*is_full)(const struct store *store);
+	bool (*is_paused)(const struct store *store);
 };
 
 /* Embedded first in each kind's own structure. */

@@ -59,6 +59,11 @@ static unsigned pin_check(struct store *store)
 	return keepers_check(keepers_of(store));
 }
 
+static bool pin_is_paused(const struct store *store)
+{
+	return !keepers_are_ready(((const struct store_pin *)store)->keepers);
+}
+
 static const struct store_kind kind = {
 	.name = "pin",
 	.is_the_file = true,
@@ -68,6 +73,7 @@ static const struct store_kind kind = {
 	.resize = pin_resize,
 	.holds = pin_holds,
 	.check = pin_check,
+	.is_paused = pin_is_paused,
 };
 
 int store_pin_new(struct store **ret, const struct keepers_options *options)

@@ -48,6 +48,7 @@ struct inode {
 	int16_t handle_type; /* the file system's, or TREE_BY_NAME */
 	uint8_t type;        /* DT_* of dirent.h */
 	uint8_t handle_bytes;
+	uint8_t tried_at; /* the eighth of a second in which pinning it was tried last, modulo 256 */
 
 	int8_t priority : 2;    /* -1, 0, 1: what a rule says for the policy */
 	uint8_t keep : 1;       /* a rule pins its object */
@@ -64,6 +65,7 @@ struct inode {
 	uint8_t locks_inside : 1; /* a directory of files that have been locked: its names are not cached */
 	uint8_t lingers : 1;      /* was bound to the backing file: a mapping of that may have stayed */
 	uint8_t privileged : 1;   /* was given set-uid or set-gid by this mount: perhaps while it was open */
+	uint8_t tried : 1;        /* pinning it was tried before */
 	uint8_t for_root : 1; /* bound to the backing file with root's rights to its file system's reserve */
 
 	unsigned char handle[]; /* empty where the nodeid holds it */

@@ -366,6 +366,7 @@ static void a_keeper_that_dies_loses_its_pins_and_is_replaced_later(void **state
 	int r = -EAGAIN;
 
 	assert_int_equal(keepers_pin(keepers, fd, 4 * PAGE, &pin), 0);
+	assert_true(keepers_are_ready(keepers));
 	kill(only_keeper(), SIGKILL);
 	for (int tries = 0; keepers_check(keepers) == 0; tries++) {
 		assert_true(tries < 500);
@@ -376,12 +377,14 @@ static void a_keeper_that_dies_loses_its_pins_and_is_replaced_later(void **state
 	assert_int_equal(figures_of(keepers).deaths, 1);
 	assert_int_equal(keepers_check(keepers), 0);
 	assert_int_equal(keepers_resize(keepers, &pin, 4 * PAGE), -EOWNERDEAD);
+	assert_false(keepers_are_ready(keepers));
 	assert_int_equal(keepers_pin(keepers, fd, 4 * PAGE, &next), -EAGAIN);
 	for (int tries = 0; r == -EAGAIN && tries < 200; tries++) {
 		usleep(10000);
 		r = keepers_pin(keepers, fd, 4 * PAGE, &next);
 	}
 	assert_int_equal(r, 0);
+	assert_true(keepers_are_ready(keepers));
 	keepers_unpin(keepers, &pin); /* of the dead one: nothing of the new one's goes */
 	drop(fd);
 	assert_int_equal(resident(fd, 4), 4);
@@ -501,6 +504,6 @@ int main(int argc, char **argv)
 	};
 
 	if (strcmp(argv[0], KEEPER_NAME) == 0)
-		return keeper_main(KEEPER_SOCKET);
+		keeper_main(KEEPER_SOCKET);
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

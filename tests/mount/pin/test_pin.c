@@ -11,9 +11,11 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PAGE 4096
@@ -587,6 +589,62 @@ static void a_small_group_does_not_pay_for_what_is_pinned(void **state)
 	mount_stop(&mount, MOUNT_END_UMOUNT);
 }
 
+/* In a group of its own: reads and maps the file, and stays until the descriptor is closed. */
+static pid_t start_mapper(const char *path, int go[2])
+{
+	pid_t child = suite_fork();
+	char byte;
+	int fd;
+
+	if (child)
+		return child;
+	close(go[1]);
+	group_enter();
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || mmap(NULL, 4 * PAGE, PROT_READ, MAP_SHARED | MAP_POPULATE, fd, 0) == MAP_FAILED)
+		_exit(2);
+	_exit(write(go[0], "m", 1) != 1 || read(go[0], &byte, 1) != 0);
+}
+
+static void what_cannot_be_pinned_is_tried_a_few_times_a_second(void **state)
+{
+	struct timespec start, end;
+	int go[2], status;
+	struct mount mount;
+	pid_t mapper;
+	char byte;
+
+	if (config.source && !strcmp(config.source, "tmpfs"))
+		SKIP_TEST("pages of tmpfs are charged to who wrote them");
+	if (!group_begin("memory"))
+		SKIP_TEST("a memory cgroup can't be made");
+	mount_start(&mount, "mapped", "store=pin,admit=1");
+	assert_return_code(put_file(below(&mount, "f"), 4 * PAGE, 1), errno);
+	drop(below(&mount, "f"));
+	assert_return_code(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, go), errno);
+	mapper = start_mapper(below(&mount, "f"), go);
+	assert_int_equal(read(go[1], &byte, 1), 1);
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	for (int i = 0; i < 300; i++) {
+		use(in(&mount, "f"));
+		usleep(1000);
+	}
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	assert_int_equal(mount_stat(&mount, "objects"), 0);
+	assert_in_range(mount_stat(&mount, "foreign"), 1,
+		2 + (end.tv_sec - start.tv_sec) * 8 + (end.tv_nsec - start.tv_nsec) / 125000000);
+	close(go[1]);
+	assert_int_equal(waitpid(mapper, &status, 0), mapper);
+	assert_int_equal(status, 0);
+	for (int tries = 0; tries < 300 && !mount_stat(&mount, "objects"); tries++) {
+		use(in(&mount, "f"));
+		usleep(10000);
+	}
+	assert_int_equal(mount_stat(&mount, "locked_bytes"), 4 * PAGE);
+	close(go[0]);
+	mount_stop(&mount, MOUNT_END_UMOUNT);
+}
+
 #define OOM_LIMIT "268435456"
 #define OOM_FILES 16
 #define OOM_SIZE (8 << 20)
@@ -637,6 +695,7 @@ static void the_keeper_is_the_first_that_memory_runs_out_for(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_teardown(the_keeper_is_the_first_that_memory_runs_out_for, group_end),
 	cmocka_unit_test_teardown(a_small_group_does_not_pay_for_what_is_pinned, group_end),
+	cmocka_unit_test_teardown(what_cannot_be_pinned_is_tried_a_few_times_a_second, group_end),
 	cmocka_unit_test(a_pinned_file_stays_in_the_page_cache_and_is_found_there),
 	cmocka_unit_test(a_file_is_pinned_while_it_is_open_for_whatever),
 	cmocka_unit_test(writers_of_a_pinned_file_do_not_go_through_the_daemon),
