@@ -8,18 +8,22 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "cache/base/clock.h"
 #include "cache/base/lock_order.h"
 
 #define PAGE 4096
 #define AT_ONCE 256 /* pages */
 #define PRESENT (1ull << 63)
 #define PFN ((1ull << 55) - 1)
-#define ROOT_GROUP 1 /* kernfs numbers its root so; pages of no group bear 0 */
+#define ROOT_GROUP 1      /* kernfs numbers its root so; pages of no group bear 0 */
+#define OWN_GROUP_MS 1000 /* a process is rarely moved, and asking costs more than a pin */
 
 struct charged {
-	int pagemap, groups; /* /proc/self/pagemap, /proc/kpagecgroup */
-	pthread_mutex_t lock;
-	char *own_page; /* one that this process is charged for; under the lock */
+	int pagemap, groups;  /* /proc/self/pagemap, /proc/kpagecgroup */
+	pthread_mutex_t lock; /* for the rest */
+	char *own_page;       /* one that this process is charged for */
+	uint64_t own_group;   /* as of asked_ms; 0: not known */
+	int64_t asked_ms;
 };
 
 /* count numbers of 64 bits from place on. */
@@ -40,37 +44,6 @@ static size_t run_length(const uint64_t *entries, size_t count)
 	return n;
 }
 
-static bool run_is_of(const struct charged *charged, uint64_t pfn, size_t count, uint64_t group)
-{
-	uint64_t groups[AT_ONCE];
-
-	if (!read_numbers(charged->groups, pfn, groups, count))
-		return false;
-	for (size_t i = 0; i < count; i++)
-		if (groups[i] > ROOT_GROUP && groups[i] != group)
-			return false;
-	return true;
-}
-
-static bool pages_are_of(const struct charged *charged, const char *memory, size_t count, uint64_t group)
-{
-	uint64_t entries[AT_ONCE];
-
-	if (!read_numbers(charged->pagemap, (uintptr_t)memory / PAGE, entries, count))
-		return false;
-	for (size_t at = 0; at < count;) {
-		size_t n = run_length(entries + at, count - at);
-
-		/* one that is not mapped is not known; without the right to know it, all bear 0 */
-		if (!(entries[at] & PRESENT) || !(entries[at] & PFN))
-			return false;
-		if (!run_is_of(charged, entries[at] & PFN, n, group))
-			return false;
-		at += n;
-	}
-	return true;
-}
-
 /* (locked) The process may have been moved since it was charged for the page it had: it takes another. 0: not
  * known. */
 static uint64_t own_group_now(struct charged *charged)
@@ -84,25 +57,63 @@ static uint64_t own_group_now(struct charged *charged)
 	return read_numbers(charged->groups, entry & PFN, &group, 1) ? group : 0;
 }
 
-static uint64_t own_group(struct charged *charged)
+static bool is_own_group(struct charged *charged, uint64_t group)
 {
-	uint64_t group;
+	int64_t now = clock_coarse_ms();
+	bool is;
 
 	lock_take(&charged->lock, LOCK_CHARGED);
-	group = own_group_now(charged);
+	if (!charged->own_group || now - charged->asked_ms >= OWN_GROUP_MS) {
+		charged->own_group = own_group_now(charged);
+		charged->asked_ms = now;
+	}
+	is = group == charged->own_group;
 	lock_drop(&charged->lock, LOCK_CHARGED);
-	return group;
+	return is;
+}
+
+static bool run_is_ours(struct charged *charged, uint64_t pfn, size_t count)
+{
+	uint64_t groups[AT_ONCE], known = ROOT_GROUP;
+
+	if (!read_numbers(charged->groups, pfn, groups, count))
+		return false;
+	for (size_t i = 0; i < count; i++)
+		if (groups[i] > ROOT_GROUP && groups[i] != known) {
+			if (!is_own_group(charged, groups[i]))
+				return false;
+			known = groups[i];
+		}
+	return true;
+}
+
+static bool pages_are_ours(struct charged *charged, const char *memory, size_t count)
+{
+	uint64_t entries[AT_ONCE];
+
+	if (!read_numbers(charged->pagemap, (uintptr_t)memory / PAGE, entries, count))
+		return false;
+	for (size_t at = 0; at < count;) {
+		size_t n = run_length(entries + at, count - at);
+
+		/* one that is not mapped is not known; without the right to know it, all bear 0 */
+		if (!(entries[at] & PRESENT) || !(entries[at] & PFN))
+			return false;
+		if (!run_is_ours(charged, entries[at] & PFN, n))
+			return false;
+		at += n;
+	}
+	return true;
 }
 
 bool charged_to_us(struct charged *charged, const void *memory, size_t size)
 {
 	size_t pages = (size + PAGE - 1) / PAGE;
-	uint64_t group = own_group(charged);
 
 	for (size_t at = 0; at < pages; at += AT_ONCE) {
 		size_t count = pages - at < AT_ONCE ? pages - at : AT_ONCE;
 
-		if (!pages_are_of(charged, (const char *)memory + at * PAGE, count, group))
+		if (!pages_are_ours(charged, (const char *)memory + at * PAGE, count))
 			return false;
 	}
 	return true;

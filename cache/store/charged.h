@@ -18,5 +18,5 @@ int charged_new(struct charged **ret);
 void charged_free(struct charged *charged);
 
 /* Whether every page of the mapping, which is populated, is charged to this process's group or the root
- * group. size: bytes. */
+ * group. size: bytes. Which group that is may be known from a second ago. */
 bool charged_to_us(struct charged *charged, const void *memory, size_t size);
