@@ -9,19 +9,10 @@
 #include <stdint.h>
 
 struct fuse_session;
-struct pool;
 
 /* Registers the file that fd is open on; the descriptor may be closed afterwards. Returns an id > 0 or
  * -errno. */
 int32_t backing_id_open(struct fuse_session *session, int fd);
-
-/*
- * The same for writers of whatever user, by a thread that is nobody (see lane.c). A backing id keeps the
- * credentials of who registered it, and each change of a thread's user makes new ones, of some 200 bytes:
- * where ids are kept by the thousand they are registered by one thread that stays who it is.
- */
-int registrar_new(struct pool **ret);
-int32_t backing_id_open_as_nobody(struct pool *registrar, struct fuse_session *session, int fd);
 
 /* Takes ids <= 0 and does nothing. */
 void backing_id_close(struct fuse_session *session, int32_t id);

@@ -12,6 +12,7 @@
 #include "fs/backing_id.h"
 #include "fs/cached.h"
 #include "fs/threads.h"
+#include "fs/users/creds.h"
 
 #define ROUND_S 5                 /* every pinned file is looked at once in so long */
 #define LOOK_US_PER_TICK (100000) /* unless that takes longer than this in a second */
@@ -202,8 +203,8 @@ static bool attach(struct server *server, struct inode *inode, struct object *ob
 	int32_t id = 0;
 	bool attached;
 
-	if (server->passthrough) /* for writers of whatever user, long before they come */
-		id = backing_id_open_as_nobody(server->registrar, server->session, fd);
+	if (server->passthrough)
+		id = backing_id_open(server->session, fd);
 	tree_lock_inode(server->tree, inode);
 	attached = !inode->object;
 	if (attached) {
@@ -311,12 +312,28 @@ static bool is_passing(int error)
 	return error == -EFAULT || error == -EBUSY || error == -EOWNERDEAD;
 }
 
+/*
+ * A backing id is registered for writers of whatever user, long before they come: by nobody (see lane.c),
+ * whom a filler stays. The kernel keeps the credentials of whoever opened and registered a file, and a thread
+ * that changes its user gets new ones each time: two sets of 208 bytes for each pinned file.
+ */
+static void be_nobody(void)
+{
+	static __thread bool is_nobody;
+
+	if (!is_nobody)
+		creds_user_begin(CREDS_NOBODY);
+	is_nobody = true;
+}
+
 void pinned_fill(void *data, void *user_data)
 {
 	struct inode *inode = data;
 	struct server *server = user_data;
-	int fd = cached_open_source(server, inode), r = fd;
+	int fd, r;
 
+	be_nobody();
+	fd = r = cached_open_source(server, inode);
 	tree_lock_inode(server->tree, inode);
 	inode->filling = false; /* from here on a change is one that was not seen */
 	tree_unlock_inode(server->tree, inode);

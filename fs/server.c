@@ -13,7 +13,6 @@
 #include "cache/base/log.h"
 #include "cache/store/charged.h"
 #include "cache/store/store_copy.h"
-#include "fs/backing_id.h"
 #include "fs/copy.h"
 #include "fs/dir.h"
 #include "fs/io.h"
@@ -193,8 +192,6 @@ int server_start_pools(struct server *server)
 	const struct pool_settings wait = {"sieve-wait", 8, op_work_in_pool, server};
 	int r = pool_new(&fill, &server->fillers);
 
-	if (r == 0 && server->pins)
-		r = registrar_new(&server->registrar);
 	if (r == 0)
 		r = pool_new(&work, &server->workers);
 	if (r == 0)
@@ -209,7 +206,6 @@ int server_start_pools(struct server *server)
 void server_stop(struct server *server)
 {
 	pool_free(server->fillers);
-	pool_free(server->registrar);
 	pool_free(server->workers);
 	pool_free(server->waiters);
 	lock_waiting_free(server->lock_waiting);

@@ -30,12 +30,11 @@ struct server {
 	struct cache *cache;
 	struct backend *backend; /* bytes that travel through the daemon */
 	struct fuse_session *session;
-	_Atomic bool failed;    /* no mount came about, or it broke */
-	struct pool *fillers;   /* bring files into the cache */
-	struct pool *registrar; /* makes backing ids of pinned files */
-	struct pool *workers;   /* requests that may take long: fsync, copies */
-	struct pool *waiters;   /* requests that wait for somebody's lease */
-	unsigned waiting_max;   /* of them at a time: others are refused */
+	_Atomic bool failed;  /* no mount came about, or it broke */
+	struct pool *fillers; /* bring files into the cache */
+	struct pool *workers; /* requests that may take long: fsync, copies */
+	struct pool *waiters; /* requests that wait for somebody's lease */
+	unsigned waiting_max; /* of them at a time: others are refused */
 	_Atomic unsigned waiting;
 	struct lock_table *locks; /* NULL: the kernel keeps the locks of the mount's programs */
 	struct lock_waiting *lock_waiting;
