@@ -1,6 +1,7 @@
 /* handle - an open file: what fuse_file_info.fh points to. */
 #pragma once
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -40,6 +41,17 @@ struct handle_list {
 	pthread_mutex_t lock;
 	struct list open;
 };
+
+static inline bool handle_may_write(const struct handle *handle)
+{
+	return (handle->open_flags & O_ACCMODE) != O_RDONLY;
+}
+
+/* A shared mapping of it may store. */
+static inline bool handle_may_map_for_writing(const struct handle *handle)
+{
+	return (handle->open_flags & O_ACCMODE) == O_RDWR;
+}
 
 /* handle: made by the caller with calloc(); freed by handle_free(). */
 void handle_register(struct server *server, struct handle *handle);

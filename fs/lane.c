@@ -10,6 +10,7 @@
 
 #include "backends/backend.h"
 #include "fs/backing_id.h"
+#include "fs/bind.h"
 #include "fs/cached.h"
 #include "fs/copy.h"
 #include "fs/handle.h"
@@ -20,174 +21,12 @@
 #include "fs/users/creds.h"
 #include "fs/users/space.h"
 
-/* Not an errno: the backing file must be opened first, outside the inode's lock. */
-#define NEEDS_FD 1
-
 /* The kernel's own flag of an open: to execute the file. It says so to FUSE as to NFS. */
 #define FMODE_EXEC 0x20
-
-/* What binding an inode works on. */
-struct opening {
-	struct server *server;
-	struct handle *handle;
-	struct fuse_file_info *info;
-	struct statx stx;
-	struct rule_decision rule;
-	enum lane wish;
-	bool writes;
-	bool writes_as_user; /* and must not take what the file system keeps for root */
-	bool refreshed;      /* a copy, which may have grown */
-	bool pinned;         /* the file was found pinned */
-};
 
 static bool may_write(int open_flags)
 {
 	return (open_flags & O_ACCMODE) != O_RDONLY;
-}
-
-static bool may_map_for_writing(const struct handle *handle)
-{
-	return (handle->open_flags & O_ACCMODE) == O_RDWR;
-}
-
-/* --- the three ways to be bound; under the inode's lock --------------------------------------- */
-
-static int tie_served(struct opening *o)
-{
-	struct inode *inode = o->handle->inode;
-
-	inode->binding = BOUND_SERVED;
-	o->handle->lane = LANE_SERVED;
-	if (!o->server->pins)
-		o->handle->object = copy_hold_fresh(o->server, inode, &o->stx);
-	o->info->direct_io = 1;
-	return 0;
-}
-
-/*
- * The kernel writes with the rights of the thread that registers the file, for all who open it. Those of root
- * where nobody else is to write: who only reads takes no space, and changing the user takes time.
- */
-static int32_t register_backing(const struct opening *o)
-{
-	int32_t id;
-
-	if (o->writes_as_user)
-		creds_nobody_begin();
-	id = backing_id_open(o->server->session, o->handle->fd);
-	if (o->writes_as_user)
-		creds_user_end();
-	return id;
-}
-
-static int tie_backing(struct opening *o)
-{
-	struct inode *inode = o->handle->inode;
-
-	if (inode->binding == UNBOUND && inode->backing_id > 0) {
-		inode->binding = BOUND_BACKING; /* a pinned file keeps its own */
-	} else if (inode->binding == UNBOUND) {
-		if (o->handle->fd < 0)
-			return NEEDS_FD;
-		inode->for_root = !o->writes_as_user;
-		inode->backing_id = register_backing(o);
-		if (inode->backing_id < 0) {
-			/* a stacked file system, or one without read_iter: this file is served */
-			log_once(LOG_LEVEL_WARNING,
-				"passthrough refused for a file: %s; such files are served by the daemon",
-				g_strerror(-inode->backing_id));
-			stats_count(&o->server->stats.mount.fallbacks, 1);
-			inode->backing_id = 0;
-			return tie_served(o);
-		}
-		inode->binding = BOUND_BACKING;
-	}
-	o->info->backing_id = inode->backing_id;
-	o->handle->lane = o->wish == LANE_DIRECT ? LANE_DIRECT : LANE_PLAIN;
-	if (o->handle->lane == LANE_PLAIN && o->writes_as_user && inode->for_root) {
-		/* the daemon writes for him, as he may */
-		o->handle->lane = LANE_DIRECT;
-		o->handle->through_cache = true;
-	}
-	o->info->direct_io = o->handle->lane == LANE_DIRECT;
-	return 0;
-}
-
-/* The caller holds the copy for the handle. */
-static int tie_store(struct opening *o, struct object *object)
-{
-	struct inode *inode = o->handle->inode;
-	int r;
-
-	o->handle->object = object;
-	if (!copy_is_fresh(o->server, inode, &o->stx)) {
-		/* others have it open or mapped: it follows the file in place */
-		r = copy_refresh(o->server, inode);
-		if (r < 0)
-			return r;
-		o->refreshed = true;
-	}
-	r = copy_backing_id(o->server, object);
-	if (r == 0 && may_map_for_writing(o->handle))
-		r = copy_expect_stores(o->server, object);
-	if (r < 0)
-		return r;
-	o->handle->sync_told = object->sync_seq;
-	inode->binding = BOUND_STORE;
-	o->handle->lane = o->writes || object->frozen ? LANE_CACHED_WRITE : LANE_CACHED;
-	o->info->backing_id = object->backing_id;
-	o->info->direct_io = o->handle->lane == LANE_CACHED_WRITE;
-	return 0;
-}
-
-static bool may_be_cached(const struct server *server, const struct opening *o)
-{
-	if (o->writes)
-		return false;
-	return o->rule.has_lane ? o->rule.lane == LANE_CACHED : o->stx.stx_size <= server->limits.small_max;
-}
-
-/* What is pinned is the backing file: any open is bound to that, or served. */
-static int tie_file(struct opening *o)
-{
-	struct inode *inode = o->handle->inode;
-	bool served = inode->binding == BOUND_SERVED || (inode->binding == UNBOUND && o->wish == LANE_SERVED);
-	int r = served ? tie_served(o) : tie_backing(o);
-
-	if (r != 0 || !may_be_cached(o->server, o))
-		return r;
-	o->pinned = pinned_found(o->server, inode, &o->stx);
-	if (o->pinned && o->handle->lane == LANE_PLAIN)
-		o->handle->lane = LANE_CACHED;
-	return 0;
-}
-
-static int bind_inode(struct opening *o)
-{
-	struct inode *inode = o->handle->inode;
-
-	if (o->server->pins)
-		return tie_file(o);
-	switch (inode->binding) {
-	case BOUND_BACKING:
-		return tie_backing(o);
-	case BOUND_STORE:
-		object_hold(inode->object); /* other handles hold it: it is not leaving */
-		return tie_store(o, inode->object);
-	case BOUND_SERVED:
-		return tie_served(o);
-	default:
-		break;
-	}
-	if (o->wish == LANE_SERVED)
-		return tie_served(o);
-	switch (copy_examine(o->server, inode, &o->stx, o->wish == LANE_CACHED)) {
-	case COPY_USABLE:
-	case COPY_MAPPED:
-		return tie_store(o, inode->object);
-	default:
-		return tie_backing(o);
-	}
 }
 
 /* --- opening ---------------------------------------------------------------------------------- */
@@ -262,9 +101,9 @@ static void follow_rules(struct server *server, const struct opening *o)
 {
 	if (!server->options.rules || o->writes)
 		return;
-	if (!may_be_cached(server, o) && server->pins)
+	if (!opening_may_be_cached(o) && server->pins)
 		pinned_dismiss(server, o->handle->inode);
-	else if (!may_be_cached(server, o))
+	else if (!opening_may_be_cached(o))
 		copy_exclude(server, o->handle->inode);
 	else if (o->pinned || o->handle->object)
 		cached_follow_rule(server, o->handle->inode, o->rule.pin, o->rule.priority);
@@ -277,7 +116,7 @@ static void consider_filling(struct server *server, struct opening *o)
 	bool start = false;
 	uint64_t id;
 
-	if (o->handle->object || o->pinned || !may_be_cached(server, o))
+	if (o->handle->object || o->pinned || !opening_may_be_cached(o))
 		return;
 	stats_count(&server->stats.mount.misses, 1);
 	if (server->options.admit == 0 || inode->outgrown)
@@ -304,34 +143,6 @@ static void consider_filling(struct server *server, struct opening *o)
 		return;
 	tree_hold(server->tree, inode);
 	pool_push(server->fillers, inode);
-}
-
-static int tie_and_count(struct opening *o)
-{
-	struct inode *inode = o->handle->inode;
-	struct tree *tree = o->server->tree;
-	int r;
-
-	for (;;) {
-		tree_lock_inode(tree, inode);
-		r = bind_inode(o);
-		if (r == 0) {
-			inode->open_count++;
-			inode->writer_count += o->writes;
-			if (o->writes) {
-				inode->mappable |= may_map_for_writing(o->handle);
-				inode->suspect = true;
-				inode->change_seq++;
-			}
-		}
-		tree_unlock_inode(tree, inode);
-		if (r != NEEDS_FD)
-			return r;
-		/* the descriptor that the kernel is to reopen */
-		r = handle_fd(o->server, o->handle);
-		if (r < 0)
-			return r;
-	}
 }
 
 /*
@@ -377,7 +188,7 @@ int lane_open(struct server *server, struct inode *inode, uid_t uid, int open_fl
 		r = o.writes ? handle_fd(server, handle) : 0;
 	}
 	if (r >= 0)
-		r = tie_and_count(&o);
+		r = bind_opening(&o);
 	if (r < 0) {
 		handle_free(server, handle);
 		return r;
@@ -424,28 +235,18 @@ static void note_pattern(struct handle *handle)
 void lane_release(struct server *server, struct handle *handle)
 {
 	struct inode *inode = handle->inode;
-	bool writes = may_write(handle->open_flags), unwanted;
-	int32_t unbound = 0;
+	int32_t unbound;
+	bool unwanted;
 
 	if (server->locks)
 		lock_release(server->locks, handle);
 	/* a shared mapping may outlive the descriptor, and the daemon sees neither it nor its end: it is
 	 * watched since the open */
-	if (handle->object && may_map_for_writing(handle))
+	if (handle->object && handle_may_map_for_writing(handle))
 		copy_sync_mapping(server, inode, handle->object, NULL);
 	tree_lock_inode(server->tree, inode);
 	note_pattern(handle);
-	inode->writer_count -= writes;
-	if (--inode->open_count == 0) {
-		inode->lingers |= inode->binding == BOUND_BACKING;
-		inode->binding = UNBOUND;
-		if (!server->pins || !inode->object) {
-			unbound = inode->backing_id;
-			inode->backing_id = 0;
-		}
-	}
-	if (writes)
-		inode->change_seq++;
+	unbound = bind_end(server, handle);
 	unwanted = handle->object && copy_is_unwanted(server, inode, handle->object);
 	tree_unlock_inode(server->tree, inode);
 	backing_id_close(server->session, unbound);

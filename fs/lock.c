@@ -60,7 +60,7 @@ static int holder_try(struct lock_table *table, struct holder *holder, const str
 	lock_take(&holder->lock, LOCK_HOLDER);
 	r = reserve(table, holder);
 	if (r == 0 && !wish->is_flock && wish->type == F_WRLCK && !holder->writable &&
-		lock_wants_write(wish->handle))
+		handle_may_write(wish->handle))
 		r = holder_make_writable(table, holder, wish->handle);
 	if (r == 0) {
 		r = apply(holder->fd, wish, false);

@@ -181,7 +181,7 @@ int holder_make(struct lock_table *table, const struct lock_wish *wish, struct h
 
 	if (!own)
 		return -ENOLCK;
-	own->writable = lock_wants_write(handle);
+	own->writable = handle_may_write(handle);
 	own->fd = open_description(table, handle, own->writable);
 	if (own->fd < 0) {
 		int r = own->fd;

@@ -47,12 +47,6 @@ static inline struct holder **lock_bucket(struct lock_table *table, const struct
 	return &table->buckets[(inode->nodeid ^ inode->nodeid >> 32) % LOCK_BUCKETS];
 }
 
-/* Whether the handle permits write locks. */
-static inline bool lock_wants_write(const struct handle *handle)
-{
-	return (handle->open_flags & O_ACCMODE) != O_RDONLY;
-}
-
 /* command: F_OFD_SETLK or F_OFD_SETLKW. 0 or -errno. */
 int lock_set_range(int fd, int command, short type, int64_t first, int64_t last);
 

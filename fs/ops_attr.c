@@ -173,7 +173,7 @@ static int truncate_file(struct server *server, struct inode *inode, struct hand
 	char path[TREE_PATH_SIZE];
 	int fd, r;
 
-	if (handle && (handle->open_flags & O_ACCMODE) != O_RDONLY) {
+	if (handle && handle_may_write(handle)) {
 		fd = handle_fd(server, handle);
 		if (fd < 0)
 			return fd;

@@ -68,7 +68,7 @@ void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 {
 	struct handle *handle = handle_of(info);
 	struct server *server = server_of(req);
-	bool may_have_mapped = (handle->open_flags & O_ACCMODE) == O_RDWR;
+	bool may_have_mapped = handle_may_map_for_writing(handle);
 	uint16_t told = handle->sync_told; /* a child that was forked closes it too, and looks at no error */
 	int r = may_have_mapped ? sync_mapping(server, handle, &told) : 0;
 

@@ -1,0 +1,203 @@
+#include "fs/bind.h"
+
+#define FUSE_USE_VERSION FUSE_MAKE_VERSION(3, 18)
+#include <errno.h>
+#include <fcntl.h>
+#include <fuse_lowlevel.h>
+
+#include "cache/base/log.h"
+#include "fs/backing_id.h"
+#include "fs/copy.h"
+#include "fs/pinned.h"
+#include "fs/users/creds.h"
+
+/* Not an errno: the backing file must be opened first, outside the inode's lock. */
+#define NEEDS_FD 1
+
+bool opening_may_be_cached(const struct opening *o)
+{
+	if (o->writes)
+		return false;
+	return o->rule.has_lane ? o->rule.lane == LANE_CACHED
+				: o->stx.stx_size <= o->server->limits.small_max;
+}
+
+/* --- the three ways to be bound; under the inode's lock --------------------------------------- */
+
+static int bind_served(struct opening *o)
+{
+	struct inode *inode = o->handle->inode;
+
+	inode->binding = BOUND_SERVED;
+	o->handle->lane = LANE_SERVED;
+	if (!o->server->pins)
+		o->handle->object = copy_hold_fresh(o->server, inode, &o->stx);
+	o->info->direct_io = 1;
+	return 0;
+}
+
+/*
+ * The kernel writes with the rights of the thread that registers the file, for all who open it. Those of root
+ * where nobody else is to write: who only reads takes no space, and changing the user takes time.
+ */
+static int32_t register_backing(const struct opening *o)
+{
+	int32_t id;
+
+	if (o->writes_as_user)
+		creds_nobody_begin();
+	id = backing_id_open(o->server->session, o->handle->fd);
+	if (o->writes_as_user)
+		creds_user_end();
+	return id;
+}
+
+static int bind_backing(struct opening *o)
+{
+	struct inode *inode = o->handle->inode;
+
+	if (inode->binding == UNBOUND && inode->backing_id > 0) {
+		inode->binding = BOUND_BACKING; /* a pinned file keeps its own */
+	} else if (inode->binding == UNBOUND) {
+		if (o->handle->fd < 0)
+			return NEEDS_FD;
+		inode->for_root = !o->writes_as_user;
+		inode->backing_id = register_backing(o);
+		if (inode->backing_id < 0) {
+			/* a stacked file system, or one without read_iter: this file is served */
+			log_once(LOG_LEVEL_WARNING,
+				"passthrough refused for a file: %s; such files are served by the daemon",
+				g_strerror(-inode->backing_id));
+			stats_count(&o->server->stats.mount.fallbacks, 1);
+			inode->backing_id = 0;
+			return bind_served(o);
+		}
+		inode->binding = BOUND_BACKING;
+	}
+	o->info->backing_id = inode->backing_id;
+	o->handle->lane = o->wish == LANE_DIRECT ? LANE_DIRECT : LANE_PLAIN;
+	if (o->handle->lane == LANE_PLAIN && o->writes_as_user && inode->for_root) {
+		/* the daemon writes for him, as he may */
+		o->handle->lane = LANE_DIRECT;
+		o->handle->through_cache = true;
+	}
+	o->info->direct_io = o->handle->lane == LANE_DIRECT;
+	return 0;
+}
+
+/* The caller holds the copy for the handle. */
+static int bind_store(struct opening *o, struct object *object)
+{
+	struct inode *inode = o->handle->inode;
+	int r;
+
+	o->handle->object = object;
+	if (!copy_is_fresh(o->server, inode, &o->stx)) {
+		/* others have it open or mapped: it follows the file in place */
+		r = copy_refresh(o->server, inode);
+		if (r < 0)
+			return r;
+		o->refreshed = true;
+	}
+	r = copy_backing_id(o->server, object);
+	if (r == 0 && handle_may_map_for_writing(o->handle))
+		r = copy_expect_stores(o->server, object);
+	if (r < 0)
+		return r;
+	o->handle->sync_told = object->sync_seq;
+	inode->binding = BOUND_STORE;
+	o->handle->lane = o->writes || object->frozen ? LANE_CACHED_WRITE : LANE_CACHED;
+	o->info->backing_id = object->backing_id;
+	o->info->direct_io = o->handle->lane == LANE_CACHED_WRITE;
+	return 0;
+}
+
+/* What is pinned is the backing file: any open is bound to that, or served. */
+static int bind_file(struct opening *o)
+{
+	struct inode *inode = o->handle->inode;
+	bool served = inode->binding == BOUND_SERVED || (inode->binding == UNBOUND && o->wish == LANE_SERVED);
+	int r = served ? bind_served(o) : bind_backing(o);
+
+	if (r != 0 || !opening_may_be_cached(o))
+		return r;
+	o->pinned = pinned_found(o->server, inode, &o->stx);
+	if (o->pinned && o->handle->lane == LANE_PLAIN)
+		o->handle->lane = LANE_CACHED;
+	return 0;
+}
+
+static int bind_inode(struct opening *o)
+{
+	struct inode *inode = o->handle->inode;
+
+	if (o->server->pins)
+		return bind_file(o);
+	switch (inode->binding) {
+	case BOUND_BACKING:
+		return bind_backing(o);
+	case BOUND_STORE:
+		object_hold(inode->object); /* other handles hold it: it is not leaving */
+		return bind_store(o, inode->object);
+	case BOUND_SERVED:
+		return bind_served(o);
+	default:
+		break;
+	}
+	if (o->wish == LANE_SERVED)
+		return bind_served(o);
+	switch (copy_examine(o->server, inode, &o->stx, o->wish == LANE_CACHED)) {
+	case COPY_USABLE:
+	case COPY_MAPPED:
+		return bind_store(o, inode->object);
+	default:
+		return bind_backing(o);
+	}
+}
+
+int bind_opening(struct opening *o)
+{
+	struct inode *inode = o->handle->inode;
+	struct tree *tree = o->server->tree;
+	int r;
+
+	for (;;) {
+		tree_lock_inode(tree, inode);
+		r = bind_inode(o);
+		if (r == 0) {
+			inode->open_count++;
+			inode->writer_count += o->writes;
+			if (o->writes) {
+				inode->mappable |= handle_may_map_for_writing(o->handle);
+				inode->suspect = true;
+				inode->change_seq++;
+			}
+		}
+		tree_unlock_inode(tree, inode);
+		if (r != NEEDS_FD)
+			return r;
+		/* the descriptor that the kernel is to reopen */
+		r = handle_fd(o->server, o->handle);
+		if (r < 0)
+			return r;
+	}
+}
+
+int32_t bind_end(struct server *server, struct handle *handle)
+{
+	struct inode *inode = handle->inode;
+	int32_t id = inode->backing_id;
+
+	if (handle_may_write(handle)) {
+		inode->writer_count--;
+		inode->change_seq++;
+	}
+	if (--inode->open_count)
+		return 0;
+	inode->lingers |= inode->binding == BOUND_BACKING;
+	inode->binding = UNBOUND;
+	if (server->pins && inode->object)
+		return 0; /* a pinned file keeps its own */
+	inode->backing_id = 0;
+	return id;
+}

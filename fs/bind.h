@@ -1,0 +1,38 @@
+/*
+ * bind - to what the kernel binds the inode of an open: its backing file, its copy in the store, or nothing.
+ *
+ * Part of opening a file, see lane.h: the first open of an inode decides, the others follow.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/stat.h>
+
+#include "cache/policy/classify.h"
+#include "fs/handle.h"
+#include "fs/server.h"
+
+struct fuse_file_info;
+
+/* An open that is being made. */
+struct opening {
+	struct server *server;
+	struct handle *handle;
+	struct fuse_file_info *info;
+	struct statx stx;
+	struct rule_decision rule;
+	enum lane wish;
+	bool writes;
+	bool writes_as_user; /* and must not take what the file system keeps for root */
+	bool refreshed;      /* a copy, which may have grown */
+	bool pinned;         /* the file was found pinned */
+};
+
+/* Whether the rules, or its size, let the file be cached by this open. */
+bool opening_may_be_cached(const struct opening *o);
+
+/* Binds the inode, fills in info, the handle's lane and what it holds, and counts the open. 0 or -errno. */
+int bind_opening(struct opening *o);
+/* (locked) The open is over; with the last one the inode is unbound. Returns the backing id to close then,
+ * once the inode's lock is dropped; else 0. */
+int32_t bind_end(struct server *server, struct handle *handle);
