@@ -20,6 +20,9 @@ int tree_identify(
 	if (!id->mount)
 		return -ENOMEM;
 	r = id->mount->has_handles ? name_to_handle_at(fd, "", &handle.head, &mount_id, AT_EMPTY_PATH) : -1;
+	/* one file must not become two, of which the second is known by its name */
+	if (r < 0 && id->mount->has_handles && tree_is_short(errno))
+		return -errno;
 	if (r == 0) {
 		id->type = handle.head.handle_type;
 		id->bytes = handle.head.handle_bytes;

@@ -14,6 +14,7 @@
 #include "cache/base/lock_order.h"
 #include "fs/tree/tree_impl.h"
 
+/* A descriptor of it, or -errno. */
 static int mount_handle_fd(int fd, uint32_t mode)
 {
 	char path[TREE_PATH_SIZE];
@@ -21,21 +22,22 @@ static int mount_handle_fd(int fd, uint32_t mode)
 		struct file_handle head;
 		unsigned char data[MAX_HANDLE_SZ];
 	} handle = {.head.handle_bytes = MAX_HANDLE_SZ};
-	int id, opened, probe;
+	int id, opened, probe, r;
 
 	if (!S_ISDIR(mode) && !S_ISREG(mode))
-		return -1;
+		return -EOPNOTSUPP;
 	if (name_to_handle_at(fd, "", &handle.head, &id, AT_EMPTY_PATH) < 0)
-		return -1;
+		return -errno;
 	/* open_by_handle_at() refuses an O_PATH descriptor as its mount */
 	tree_fd_path(fd, path);
 	opened = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (opened < 0)
-		return -1;
+		return -errno;
 	probe = open_by_handle_at(opened, &handle.head, O_PATH | O_CLOEXEC);
 	if (probe < 0) {
+		r = -errno;
 		close(opened);
-		return -1;
+		return r;
 	}
 	close(probe);
 	return opened;
@@ -78,10 +80,14 @@ static struct tree_mount *mount_new(const struct tree *tree, dev_t dev, int fd, 
 
 	if (!mount)
 		return NULL;
+	mount->fd = type->forgets_handles ? -EOPNOTSUPP : mount_handle_fd(fd, stx->stx_mode);
+	if (mount->fd < 0 && tree_is_short(-mount->fd)) {
+		free(mount); /* or its files would be known by their names for ever */
+		return NULL;
+	}
 	mount->dev = dev;
 	mount->fsid = fsid_of(fs);
 	mount->type = (uint32_t)fs->f_type;
-	mount->fd = type->forgets_handles ? -1 : mount_handle_fd(fd, stx->stx_mode);
 	mount->quiet_fd = tree_mount_quietly(tree, mount->fd);
 	mount->has_handles = mount->fd >= 0;
 	mount->recent = true;

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <errno.h>
 #include <fcntl.h>
 #include <glib.h>
 #include <pthread.h>
@@ -63,7 +64,7 @@ struct tree_mount {
 	struct tree_route *route;   /* to its mount point, under routes_lock; NULL for the root's */
 	struct space space;
 	/* under mounts_lock */
-	int fd;       /* any file of it, for open_by_handle_at; -1 if handles do not work or while idle */
+	int fd; /* any file of it, for open_by_handle_at; negative if handles do not work or while idle */
 	int quiet_fd; /* the same on a mount that leaves access times alone; else negative */
 	uint32_t users;
 	bool recent; /* used since the last sweep */
@@ -175,7 +176,7 @@ struct inode *tree_recall(struct tree *tree, uint64_t nodeid);
 /* (named_lock) Another file may have this identity from now on. */
 void tree_named_remove(struct tree *tree, struct inode *inode);
 
-/* Returns the file system of the file behind fd; NULL if out of memory. */
+/* Returns the file system of the file behind fd; NULL if out of memory or descriptors. */
 struct tree_mount *tree_mount_find(struct tree *tree, int fd, const struct statx *stx);
 /* Returns a descriptor for open_by_handle_at, valid until the matching put; -ESTALE if it is no longer
  * mounted. */
@@ -223,6 +224,12 @@ int tree_reach_quietly(struct tree *tree, const struct inode *inode);
 int tree_mount_quietly(const struct tree *tree, int fd);
 /* As tree_reach(), but closes idle descriptors and retries if descriptors run out. */
 int tree_reach_with_room(struct tree *tree, struct inode *inode, int flags);
+/* Whether an error says only that memory or descriptors are short at the moment. */
+static inline bool tree_is_short(int error)
+{
+	return error == ENOMEM || error == EMFILE || error == ENFILE;
+}
+/* Who fd is open on: 0 or -errno. */
 int tree_identify(
 	struct tree *tree, int fd, const struct statx *stx, struct inode *parent, struct identity *id);
 void tree_identity_of(const struct inode *inode, struct identity *id);
