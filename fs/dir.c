@@ -67,6 +67,9 @@ int dir_seek(struct dir *dir, off_t offset)
 	if (offset == dir->next && offset != 0)
 		return 0;
 	dir->at = dir->used = 0;
+	dir->next = 0; /* where that fails, it is to be tried anew */
+	if (lseek(dir->fd, offset, SEEK_SET) < 0)
+		return -errno;
 	dir->next = offset;
-	return lseek(dir->fd, offset, SEEK_SET) < 0 ? -errno : 0;
+	return 0;
 }
