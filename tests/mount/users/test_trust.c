@@ -1,5 +1,6 @@
 /* What users may not gain by keeping what was theirs before it was given away in SOURCE; containers; limits.
  */
+#include "tests/mount/users/id_map.h"
 #include "tests/support/suite.h"
 #include "tests/support/tape.h"
 #include <fcntl.h>
@@ -119,18 +120,6 @@ static void who_was_given_a_file_changes_all_of_it(void)
 	note_xattrs("f");
 }
 
-static void write_map(pid_t pid, const char *name)
-{
-	char path[64], map[64];
-	int fd, n = snprintf(map, sizeof(map), "0 %d 1000", FIRST_ID);
-
-	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (write(fd, map, (size_t)n) != n)
-		fail_msg("%s: %s", path, strerror(errno));
-	close(fd);
-}
-
 /* Runs in a child what a container's root does: user_end() ends it. */
 static bool container_begin(void)
 {
@@ -149,8 +138,7 @@ static bool container_begin(void)
 	}
 	close(ready[1]);
 	if (read(ready[0], &byte, 1) == 1) {
-		write_map(child, "uid_map");
-		write_map(child, "gid_map");
+		id_map_write(child, "0 200000 1000"); /* from FIRST_ID on */
 		if (write(go[1], &byte, 1) != 1)
 			fail_msg("the child is gone");
 	}
@@ -271,92 +259,6 @@ static void members_outside_of_the_daemons_pid_namespace_keep_set_gid(void **sta
 	mounted = first;
 }
 
-/* Binds `from` to `to` with the user and group 0 of `from` as FIRST_ID. */
-static int bind_idmapped(const char *from, const char *to)
-{
-	struct mount_attr attr = {.attr_set = MOUNT_ATTR_IDMAP};
-	char path[64], byte = 0;
-	int ready[2], tree, r;
-	pid_t child;
-
-	if (pipe(ready))
-		return -1;
-	child = suite_fork();
-	if (!child) {
-		if (unshare(CLONE_NEWUSER) || write(ready[1], &byte, 1) != 1)
-			_exit(1);
-		for (;;)
-			pause();
-	}
-	close(ready[1]);
-	if (read(ready[0], &byte, 1) != 1)
-		return -1;
-	close(ready[0]);
-	write_map(child, "uid_map");
-	write_map(child, "gid_map");
-	snprintf(path, sizeof(path), "/proc/%d/ns/user", child);
-	attr.userns_fd = (uint64_t)open(path, O_RDONLY | O_CLOEXEC);
-	tree = open_tree(AT_FDCWD, from, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-	r = mount_setattr(tree, "", AT_EMPTY_PATH, &attr, sizeof(attr));
-	if (r == 0)
-		r = move_mount(tree, "", AT_FDCWD, to, MOVE_MOUNT_F_EMPTY_PATH);
-	close((int)attr.userns_fd);
-	close(tree);
-	kill(child, SIGKILL);
-	waitpid(child, NULL, 0);
-	return r;
-}
-
-static int use_as_mapped(void)
-{
-	const struct timespec times[2] = {{1, 0}, {1, 0}};
-
-	if (setgroups(0, NULL) || setresgid(FIRST_ID + 8, FIRST_ID + 8, FIRST_ID + 8) ||
-		setresuid(FIRST_ID + 7, FIRST_ID + 7, FIRST_ID + 7))
-		return 1;
-	if (put_file("f", 100, 1) || mkdir("d", 0755) || symlink("f", "l") || put_file("d/g", 100, 1))
-		return 2;
-	if (chmod("old", 0640) || put_file("old", 200, 1) || truncate("old", 50) || chown("old", -1, -1))
-		return 3;
-	return utimensat(AT_FDCWD, "old", times, 0) || access("d/g", R_OK) || unlink("d/g") ? 4 : 0;
-}
-
-/* For containers with user IDs of their own: the mount itself can't be idmapped. */
-static void the_users_of_an_idmapped_source_own_what_is_theirs(void **state)
-{
-	static const char *const names[] = {"f", "d", "l", "old"};
-	static struct mount mapped;
-	char disk[PATH_MAX];
-	struct stat st;
-	pid_t user;
-	int status;
-
-	mount_prepare(&mapped, "mapped");
-	snprintf(disk, sizeof(disk), "%.3000s/mapped.disk", config.base);
-	assert_return_code(mkdir(disk, 0777) | chdir(disk) | chown(".", 7, 8), errno);
-	assert_return_code(put_file("old", 100, 1) | chown("old", 7, 8), errno);
-	if (bind_idmapped(disk, mapped.source) < 0)
-		SKIP_TEST("no idmapped mounts here: %s", strerror(errno));
-	mount_start(&mapped, "mapped", NULL);
-	assert_return_code(chdir(mapped.point), errno);
-	user = suite_fork();
-	if (!user)
-		_exit(use_as_mapped());
-	assert_int_equal(waitpid(user, &status, 0), user);
-	assert_int_equal(status, 0);
-	assert_return_code(chdir(disk), errno);
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		assert_return_code(lstat(names[i], &st), errno);
-		assert_int_equal(st.st_uid, 7);
-		assert_int_equal(st.st_gid, 8);
-	}
-	assert_int_equal(st.st_size, 50);
-	assert_int_equal(st.st_mtime, 1);
-	assert_return_code(chdir("/"), errno);
-	mount_stop(&mapped, MOUNT_END_UMOUNT);
-	assert_return_code(umount(mapped.source), errno);
-}
-
 /* --- limits ----------------------------------------------------------------------------------- */
 
 static void the_shell_that_mounts_does_not_limit_the_size_of_files(void **state)
@@ -379,7 +281,6 @@ static const struct CMUnitTest tests[] = {
 	SAME(who_gave_a_file_away_changes_nothing_of_it),
 	SAME(who_was_given_a_file_changes_all_of_it),
 	SAME(the_root_of_a_container_owns_what_its_users_own),
-	cmocka_unit_test(the_users_of_an_idmapped_source_own_what_is_theirs),
 	SAME(members_keep_set_gid),
 	SAME(strangers_do_not_keep_set_gid),
 	cmocka_unit_test(members_outside_of_the_daemons_pid_namespace_keep_set_gid),
