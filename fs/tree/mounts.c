@@ -86,6 +86,7 @@ static struct tree_mount *mount_new(const struct tree *tree, dev_t dev, int fd, 
 		return NULL;
 	}
 	mount->dev = dev;
+	mount->mount_id = stx->stx_mnt_id;
 	mount->fsid = fsid_of(fs);
 	mount->type = (uint32_t)fs->f_type;
 	mount->quiet_fd = tree_mount_quietly(tree, mount->fd);
@@ -203,16 +204,19 @@ static int reopen(struct tree *tree, struct tree_mount *mount)
 	int at = tree_walk(tree, &mount->route, 0), fd = -ESTALE;
 	char number[16];
 	struct statfs fs;
-	struct stat st;
+	struct statx stx;
 
 	if (at < 0)
 		return at;
-	if (fstat(at, &st) == 0 && st.st_dev == mount->dev && fstatfs(at, &fs) == 0 && is_same(mount, &fs)) {
+	if (statx(at, "", AT_EMPTY_PATH, STATX_TYPE, &stx) == 0 &&
+		makedev(stx.stx_dev_major, stx.stx_dev_minor) == mount->dev && fstatfs(at, &fs) == 0 &&
+		is_same(mount, &fs)) {
 		lock_take(&tree->mounts_lock, LOCK_MOUNTS);
 		has_come(tree, mount, &fs);
 		lock_drop(&tree->mounts_lock, LOCK_MOUNTS);
 		snprintf(number, sizeof(number), "%d", at);
 		fd = tree_openat(tree, tree->proc_fd, number, O_RDONLY | O_NONBLOCK, 0);
+		mount->mount_id = stx.stx_mnt_id;
 	}
 	close(at);
 	return fd;

@@ -45,6 +45,27 @@ int tree_adopt(struct tree *tree, int fd, struct inode *parent, const char *name
 	return 0;
 }
 
+/*
+ * The name leads through a mount of a part of its own file system (bind, perhaps idmapped or read-only). The
+ * file is the same under all of its names, so it has the rights and owners of one mount: by handle.
+ */
+static bool is_bound_there(const struct inode *inode, const struct statx *stx)
+{
+	return !tree_is_named(inode) && inode->mount->has_handles &&
+	       inode->mount->mount_id != stx->stx_mnt_id;
+}
+
+static int leave_bind(struct tree *tree, struct inode **inode, struct statx *stx)
+{
+	int r = tree_statx(tree, *inode, stx);
+
+	if (r < 0) {
+		tree_put(tree, *inode, 1);
+		*inode = NULL;
+	}
+	return r;
+}
+
 int tree_lookup(
 	struct tree *tree, struct inode *parent, const char *name, struct inode **ret, struct statx *stx)
 {
@@ -68,11 +89,12 @@ int tree_lookup(
 		return r;
 	/* ".." must not become a route: it would lead in a circle */
 	r = tree_adopt(tree, fd, parent, strcmp(name, "..") == 0 ? NULL : name, ret, stx);
-	if (*ret)
+	if (*ret && !is_bound_there(*ret, stx)) {
 		tree_fd_donate(tree, *ret, fd);
-	else
-		close(fd);
-	return r;
+		return r;
+	}
+	close(fd);
+	return *ret ? leave_bind(tree, ret, stx) : r;
 }
 
 int tree_lookup_nodeid(struct tree *tree, uint64_t nodeid, struct inode **ret, struct statx *stx)

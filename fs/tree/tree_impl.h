@@ -67,7 +67,8 @@ struct tree_mount {
 	int fd; /* any file of it, for open_by_handle_at; negative if handles do not work or while idle */
 	int quiet_fd; /* the same on a mount that leaves access times alone; else negative */
 	uint32_t users;
-	bool recent; /* used since the last sweep */
+	bool recent;               /* used since the last sweep */
+	_Atomic uint64_t mount_id; /* stx_mnt_id of fd: of the mount whose rights count; as last seen */
 };
 
 /* Who such a file is; kept in the place of a handle. */

@@ -174,6 +174,27 @@ static void a_file_system_below_is_mapped_as_it_is_mounted(void **state)
 	umount2(disk, MNT_DETACH);
 }
 
+/* One file under two names, as sievefs(8) says: with the rights of its file system. */
+static void a_part_of_source_mapped_below_source_is_as_on_the_disk(void **state)
+{
+	char below[PATH_MAX], above[PATH_MAX], part[PATH_MAX];
+	struct mount mount;
+
+	mount_prepare(&mount, "twice");
+	path_below(below, mount.source, "below");
+	path_below(part, mount.source, "part");
+	assert_return_code(mkdir(below, 0755) | mkdir(part, 0755) | chmod(part, 0777), errno);
+	if (bind_idmapped(part, below, MAP) < 0)
+		SKIP_TEST("no idmapped mounts here: %s", strerror(errno));
+	mount_start(&mount, "twice", "attr_timeout=0,entry_timeout=0");
+	path_below(above, mount.point, "below");
+	assert_int_equal(owner_of_new(above, "first", A_USER, part), A_USER);
+	sleep(IDLE_S);
+	assert_int_equal(owner_of_new(above, "second", A_USER, part), A_USER);
+	mount_stop(&mount, MOUNT_END_UMOUNT);
+	umount2(below, MNT_DETACH);
+}
+
 /* --- the mount -------------------------------------------------------------------------------- */
 
 static void the_mount_can_not_be_idmapped(void **state)
@@ -204,6 +225,7 @@ static void the_mount_can_not_be_idmapped(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(an_idmapped_source_is_as_without_the_mount),
 	cmocka_unit_test(a_file_system_below_is_mapped_as_it_is_mounted),
+	cmocka_unit_test(a_part_of_source_mapped_below_source_is_as_on_the_disk),
 	cmocka_unit_test(the_mount_can_not_be_idmapped),
 };
 
