@@ -18,6 +18,9 @@ static const struct hierarchy cgroup_v1 = {"/sys/fs/cgroup/memory", {"memory.lim
 	"memory.usage_in_bytes", {"total_inactive_file", "total_active_file"}};
 static const struct hierarchy cgroup_v2 = {
 	"/sys/fs/cgroup", {"memory.max", "memory.high"}, "memory.current", {"inactive_file", "active_file"}};
+/* Where systemd mounts that beside v1. Memory belongs to it if v1 was denied it (cgroup_no_v1=memory). */
+static const struct hierarchy cgroup_v2_beside_v1 = {"/sys/fs/cgroup/unified", {"memory.max", "memory.high"},
+	"memory.current", {"inactive_file", "active_file"}};
 
 /* What is asked of each group, whose files are in @folder; UINT64_MAX: the group sets no bound. */
 typedef uint64_t group_bound(const struct hierarchy *tree, const char *folder, uint64_t machine);
@@ -129,10 +132,12 @@ static uint64_t cgroup_bound(const char *root, group_bound *bound, uint64_t mach
 		if (g_strv_length(field) != 3)
 			continue;
 		controllers = g_strsplit(field[1], ",", -1);
-		if (field[1][0] == '\0')
+		if (field[1][0] == '\0') {
 			least = MIN(least, tree_bound(root, &cgroup_v2, field[2], bound, machine));
-		else if (g_strv_contains((const char *const *)controllers, "memory"))
+			least = MIN(least, tree_bound(root, &cgroup_v2_beside_v1, field[2], bound, machine));
+		} else if (g_strv_contains((const char *const *)controllers, "memory")) {
 			least = MIN(least, tree_bound(root, &cgroup_v1, field[2], bound, machine));
+		}
 	}
 	return least;
 }

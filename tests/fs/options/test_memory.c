@@ -124,6 +124,65 @@ static void a_limit_of_an_ancestor_counts(void **state)
 	assert_int_equal(total_of(files), 64 * MIB);
 }
 
+/* Where v1 is mounted too but has left memory to v2. */
+static void a_limit_of_cgroup_v2_beside_v1_counts(void **state)
+{
+	const struct file files[] = {
+		meminfo,
+		{"proc/self/cgroup", "5:cpu,cpuacct:/x\n1:name=systemd:/a\n0::/a/b\n"},
+		{"sys/fs/cgroup/unified/a/memory.max", "134217728\n"},
+		{"sys/fs/cgroup/unified/a/memory.current", "100663296\n"},
+		{"sys/fs/cgroup/unified/a/memory.stat", "inactive_file 1048576\nactive_file 0\n"},
+		{"sys/fs/cgroup/unified/a/b/memory.max", "max\n"},
+		{NULL},
+	};
+
+	assert_int_equal(total_of(files), 128 * MIB);
+	assert_int_equal(available_of(files), 33 * MIB);
+}
+
+/* A group below one that does not hand the memory controller down has no files of it. */
+static void a_group_without_the_controller_has_its_parents_limit(void **state)
+{
+	const struct file files[] = {
+		meminfo,
+		{"proc/self/cgroup", "0::/a/b\n"},
+		{"sys/fs/cgroup/a/memory.max", "max\n"},
+		{"sys/fs/cgroup/a/memory.high", "67108864\n"},
+		{"sys/fs/cgroup/a/memory.current", "1048576\n"},
+		{"sys/fs/cgroup/a/b/cgroup.procs", "1\n"},
+		{NULL},
+	};
+
+	assert_int_equal(total_of(files), 64 * MIB);
+	assert_int_equal(available_of(files), 63 * MIB);
+}
+
+static void the_limits_above_a_removed_group_count(void **state)
+{
+	const struct file files[] = {
+		meminfo,
+		{"proc/self/cgroup", "0::/a/b (deleted)\n"},
+		{"sys/fs/cgroup/a/memory.max", "67108864\n"},
+		{NULL},
+	};
+
+	assert_int_equal(total_of(files), 64 * MIB);
+}
+
+/* As a cgroup namespace shows a group that is not below its own root. */
+static void a_group_outside_of_the_namespace_has_the_limit_of_its_root(void **state)
+{
+	const struct file files[] = {
+		meminfo,
+		{"proc/self/cgroup", "0::/../other\n"},
+		{"sys/fs/cgroup/memory.max", "67108864\n"},
+		{NULL},
+	};
+
+	assert_int_equal(total_of(files), 64 * MIB);
+}
+
 static void a_limit_above_the_machine_is_none(void **state)
 {
 	const struct file files[] = {
@@ -295,6 +354,10 @@ int main(void)
 		cmocka_unit_test(a_limit_of_cgroup_v2_counts),
 		cmocka_unit_test(the_lesser_of_memory_max_and_memory_high_counts),
 		cmocka_unit_test(a_limit_of_an_ancestor_counts),
+		cmocka_unit_test(a_limit_of_cgroup_v2_beside_v1_counts),
+		cmocka_unit_test(a_group_without_the_controller_has_its_parents_limit),
+		cmocka_unit_test(the_limits_above_a_removed_group_count),
+		cmocka_unit_test(a_group_outside_of_the_namespace_has_the_limit_of_its_root),
 		cmocka_unit_test(a_limit_above_the_machine_is_none),
 		cmocka_unit_test(a_limit_at_the_trees_root_counts_when_the_group_is_not_there),
 		cmocka_unit_test(nothing_is_known_without_proc),
