@@ -1,6 +1,7 @@
 /* memory_floor between two ticks, on a made-up /proc. */
 #include "fs/relief.h"
 
+#include <ftw.h>
 #include <glib.h>
 #include <glib/gstdio.h>
 #include <setjmp.h>
@@ -15,31 +16,37 @@ static const struct pressure_limits limits = {
 	.floor = 100 * MIB, .cache_min = 64 * MIB, .cache_size = 512 * MIB};
 static char *root;
 
+/* A file of the made-up machine; the directories above are made. */
+static void put_text(const char *name, const char *text)
+{
+	g_autofree char *path = g_build_filename(root, name, NULL);
+	g_autofree char *folder = g_path_get_dirname(path);
+
+	assert_int_equal(g_mkdir_with_parents(folder, 0700), 0);
+	assert_true(g_file_set_contents(path, text, -1, NULL));
+}
+
 static void machine_has(unsigned mib)
 {
-	g_autofree char *path = g_build_filename(root, "proc/meminfo", NULL);
 	g_autofree char *text = g_strdup_printf("MemTotal: 1048576 kB\nMemAvailable: %u kB\n", mib * 1024);
 
-	assert_true(g_file_set_contents(path, text, -1, NULL));
+	put_text("proc/meminfo", text);
 }
 
 static int make_root(void **state)
 {
-	g_autofree char *proc = NULL;
-
 	root = g_dir_make_tmp("sievefs-relief-XXXXXX", NULL);
-	proc = g_build_filename(root, "proc", NULL);
-	return g_mkdir(proc, 0700);
+	return root ? 0 : -1;
+}
+
+static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *where)
+{
+	return remove(path);
 }
 
 static int remove_root(void **state)
 {
-	g_autofree char *proc = g_build_filename(root, "proc", NULL);
-	g_autofree char *meminfo = g_build_filename(proc, "meminfo", NULL);
-
-	g_unlink(meminfo);
-	g_rmdir(proc);
-	g_rmdir(root);
+	nftw(root, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
 	g_free(root);
 	return 0;
 }
@@ -117,6 +124,41 @@ static void a_cache_without_a_minimum_waits_for_memory(void **state)
 	assert_false(relief_allows(&relief, 4096));
 }
 
+/* A group of cgroup v2, in a machine that has plenty: its page cache can be had, what is locked can't. */
+static void group_has(unsigned used_mib, unsigned page_cache_mib)
+{
+	g_autofree char *used = g_strdup_printf("%llu\n", used_mib * MIB);
+	g_autofree char *stat = g_strdup_printf("anon 4096\nfile %llu\nunevictable 1048576\ninactive_file "
+						"0\nactive_file %llu\n",
+		used_mib * MIB, page_cache_mib * MIB);
+
+	put_text("proc/self/cgroup", "0::/system.slice/sievefs.service\n");
+	put_text("sys/fs/cgroup/system.slice/memory.max", "max\n");
+	put_text("sys/fs/cgroup/system.slice/sievefs.service/memory.max", "268435456\n");
+	put_text("sys/fs/cgroup/system.slice/sievefs.service/memory.high", "max\n");
+	put_text("sys/fs/cgroup/system.slice/sievefs.service/memory.current", used);
+	put_text("sys/fs/cgroup/system.slice/sievefs.service/memory.stat", stat);
+}
+
+static void the_floor_of_a_group_of_cgroup_v2_is_kept(void **state)
+{
+	struct relief relief;
+	uint64_t target = limits.cache_size;
+
+	machine_has(1000);
+	group_has(200, 60); /* of 256 */
+	relief_init(&relief, &limits, root);
+	assert_true(relief_allows(&relief, 16 * MIB));
+	group_has(200, 44);
+	assert_false(relief_allows(&relief, 1 * MIB));
+	group_has(100, 40);
+	assert_true(relief_allows(&relief, 96 * MIB));
+	group_has(250, 4);
+	for (int i = 0; i < 10; i++)
+		target = relief_tick(&relief, target);
+	assert_int_equal(target, limits.cache_min);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -126,6 +168,7 @@ int main(void)
 		cmocka_unit_test(a_cache_that_shrank_to_its_minimum_turns_over_again),
 		cmocka_unit_test(without_a_floor_nothing_is_measured),
 		cmocka_unit_test(a_cache_without_a_minimum_waits_for_memory),
+		cmocka_unit_test(the_floor_of_a_group_of_cgroup_v2_is_kept),
 	};
 
 	return cmocka_run_group_tests(tests, make_root, remove_root);
