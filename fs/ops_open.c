@@ -104,20 +104,34 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 		open_now(req, inode, info);
 }
 
+/* Empties the file if that is asked for. What lane_open() needs for its part is had before: an open that
+ * fails must not have emptied the file. */
+static int open_lane(fuse_req_t req, struct inode *inode, struct fuse_file_info *info, struct handle **handle)
+{
+	struct server *server = server_of(req);
+	bool truncates = info->flags & O_TRUNC;
+	int fd = -1, r = truncates ? tree_fd_get(server->tree, inode) : 0;
+
+	if (r < 0)
+		return r;
+	r = truncates ? truncate_on_open(req, inode, info, &fd) : 0;
+	if (r >= 0)
+		r = lane_open(
+			server, inode, fuse_req_ctx(req)->uid, info->flags & HANDLE_FLAGS, fd, info, handle);
+	else if (fd >= 0)
+		close(fd);
+	if (truncates)
+		tree_fd_put(server->tree, inode);
+	return r;
+}
+
 static void open_now(fuse_req_t req, struct inode *inode, struct fuse_file_info *info)
 {
 	struct server *server = server_of(req);
 	const struct op_again again = {.run = open_again, .ino = inode->nodeid, .info = *info};
 	struct handle *handle;
-	int fd = -1, r = 0;
+	int r = open_lane(req, inode, info, &handle);
 
-	if (info->flags & O_TRUNC)
-		r = truncate_on_open(req, inode, info, &fd);
-	if (r >= 0)
-		r = lane_open(
-			server, inode, fuse_req_ctx(req)->uid, info->flags & HANDLE_FLAGS, fd, info, &handle);
-	else if (fd >= 0)
-		close(fd);
 	if (r < 0) {
 		if (r == -EAGAIN && !(info->flags & O_NONBLOCK))
 			op_retry_after_lease(req, &again);

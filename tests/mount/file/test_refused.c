@@ -1,11 +1,15 @@
 /* An open that is refused leaves the file as it was. */
 #include "tests/support/suite.h"
 #include "tests/support/tape.h"
+#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/param.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -117,9 +121,78 @@ static void an_open_without_o_direct_below_empties_nothing(void **state)
 	umount(ram.source);
 }
 
+static void who_has_no_descriptor_left_empties_nothing(void)
+{
+	struct rlimit before, none;
+
+	NOTE(put_file("file", 5000, 1));
+	NOTE(getrlimit(RLIMIT_NOFILE, &before));
+	none = (struct rlimit){0, before.rlim_max};
+	NOTE(setrlimit(RLIMIT_NOFILE, &none));
+	NOTE_FD(open("file", O_WRONLY | O_TRUNC | O_CLOEXEC));
+	NOTE_FD(open("file", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+	NOTE_FD(open("new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+	NOTE(setrlimit(RLIMIT_NOFILE, &before));
+	note_stat("file");
+	note_dir(".");
+}
+
+static rlim_t highest_descriptor(pid_t pid)
+{
+	char path[64];
+	struct dirent *entry;
+	rlim_t highest = 0;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+	dir = opendir(path);
+	assert_non_null(dir);
+	while ((entry = readdir(dir)))
+		highest = MAX(highest, strtoul(entry->d_name, NULL, 10));
+	closedir(dir);
+	return highest;
+}
+
+/* It may have one for the truncation, and none for what comes after that. */
+static void a_daemon_that_runs_out_of_descriptors_empties_nothing(void **state)
+{
+	const char *wanted = config.descriptors;
+	char path[PATH_MAX], below[PATH_MAX];
+	struct rlimit before, few;
+	unsigned refused = 0;
+	struct mount mount;
+	struct stat st;
+	int fd = -1;
+
+	if (config.bare)
+		SKIP_TEST("a bare directory has no daemon");
+	config.descriptors = "none"; /* or it would give back those that it can spare */
+	mount_start(&mount, "few", "admit=0");
+	config.descriptors = wanted;
+	path_below(path, mount.point, "file");
+	path_below(below, mount.source, "file");
+	assert_return_code(put_file(path, 5000, 1), errno);
+	assert_return_code(prlimit(mount.daemon, RLIMIT_NOFILE, NULL, &before), errno);
+	few = (struct rlimit){3, before.rlim_max};
+	for (rlim_t highest = highest_descriptor(mount.daemon); fd < 0; few.rlim_cur++) {
+		assert_true(few.rlim_cur < highest + 10);
+		assert_return_code(prlimit(mount.daemon, RLIMIT_NOFILE, &few, NULL), errno);
+		fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+		assert_return_code(stat(below, &st), errno);
+		assert_int_equal(st.st_size, fd < 0 ? 5000 : 0);
+		refused += fd < 0;
+	}
+	close(fd);
+	assert_true(refused > 0);
+	assert_return_code(prlimit(mount.daemon, RLIMIT_NOFILE, &before, NULL), errno);
+	mount_stop(&mount, MOUNT_END_UMOUNT);
+}
+
 static const struct CMUnitTest tests[] = {
 	SAME(a_running_program_is_not_emptied),
 	SAME(what_only_read_a_program_does_not_keep_it),
+	SAME(who_has_no_descriptor_left_empties_nothing),
+	cmocka_unit_test(a_daemon_that_runs_out_of_descriptors_empties_nothing),
 	cmocka_unit_test(an_open_without_o_direct_below_empties_nothing),
 };
 
