@@ -198,6 +198,17 @@ static uint64_t left_by(const char *where, const struct way *way, uid_t uid)
 	return left;
 }
 
+/* It is told what to keep when it is mounted. */
+static void make_f2fs(const char *dir, const char *size)
+{
+	char output[256];
+
+	/* it can't be made smaller */
+	volume_make_with(dir, volume, "f2fs", strcmp(size, SMALL) ? size : "96M", "-f");
+	if (shell(output, sizeof(output), "mount -o remount,reserve_root=4096 %s", volume))
+		fail_msg("%s", output);
+}
+
 static void start(struct mount *mount, const char *size)
 {
 	char dir[PATH_MAX];
@@ -205,7 +216,10 @@ static void start(struct mount *mount, const char *size)
 	mount_prepare(mount, "reserve");
 	strcpy(volume, mount->source);
 	snprintf(dir, sizeof(dir), "%.3000s/image", config.base);
-	volume_make_with(dir, volume, "ext4", size, "-F -m 30 -b 4096 -E lazy_itable_init=0");
+	if (config.source && !strcmp(config.source, "f2fs"))
+		make_f2fs(dir, size);
+	else
+		volume_make_with(dir, volume, "ext4", size, "-F -m 30 -b 4096 -E lazy_itable_init=0");
 	mount_start(mount, "reserve", NULL);
 }
 
