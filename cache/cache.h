@@ -59,7 +59,7 @@ bool cache_ask(struct cache *cache, uint64_t id, uint64_t size);
 /*
  * Keeps size bytes of the source in a new object, after making room. The object is claimed and unknown to
  * the policy until cache_publish(). -ENOSPC: nothing can leave, which is counted; -ENOMEM: there is no memory
- * for it. -ESTALE: the file had not size bytes.
+ * for it. -ESTALE: the file had not size bytes. -EBUSY, -EFAULT: its pages can't be held now (keepers_pin()).
  */
 int cache_fill(struct cache *cache, const struct store_source *source, uint64_t id, uint64_t size,
 	struct object **ret);
@@ -101,8 +101,8 @@ int cache_refresh(
 
 /*
  * Where the store keeps the file itself: the file of an object that the caller holds has size bytes now, or
- * pages of it went. Makes room first, so that the budget holds. -ENOSPC: what was kept before is.
- * -EOWNERDEAD: nothing is.
+ * pages of it went. Makes room first, so that the budget holds. Errors as of cache_fill(): what was kept
+ * before is. -EOWNERDEAD: nothing is.
  */
 int cache_mend(struct cache *cache, struct object *object, const struct store_source *source, uint64_t size);
 /* False: what the store kept of it is lost. */

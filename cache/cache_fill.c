@@ -76,7 +76,7 @@ int cache_mend(struct cache *cache, struct object *object, const struct store_so
 	r = store_resize(cache->store, &object->place, source, size);
 	lock_take(&cache->lock, LOCK_CACHE);
 	cache->reserved -= more;
-	if (r == 0 || r == -EFAULT) { /* shorter by now: that has another mend coming */
+	if (r == 0) {
 		if (object->settled)
 			evict_resize(cache->evict, &object->entry, size, charge);
 		object->entry.size = size;

@@ -2,7 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <unistd.h>
 
 #include "backends/resident.h"
@@ -16,10 +16,6 @@
 
 #define ROUND_S 5                 /* every pinned file is looked at once in so long */
 #define LOOK_US_PER_TICK (100000) /* unless that takes longer than this in a second */
-
-#ifndef MADV_POPULATE_READ
-#define MADV_POPULATE_READ 22
-#endif
 
 uint64_t pinned_id(const struct inode *inode)
 {
@@ -143,47 +139,85 @@ void pinned_forgotten(struct server *server, struct inode *inode)
 
 /* --- pinning ---------------------------------------------------------------------------------- */
 
-/* Reads what is not in the page cache, and tells whether all of it may be held. Through a mapping, which
- * copies nothing. 0 or -errno. */
-static int bring_in(struct server *server, int fd, uint64_t size, bool *ours)
+/*
+ * Brings what is missing into the page cache, on this process's account, so that no keeper waits for a disk
+ * that hangs. sendfile(2) to /dev/null copies nothing, and a mapping of our own would end in a flush of the
+ * TLB on every processor that runs one of our threads. 0 or -errno.
+ */
+static int bring_in(int fd, uint64_t size)
 {
-	void *memory = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
-	int r;
+	static __thread int sink = -1;
+	off_t done = 0;
 
-	if (memory == MAP_FAILED)
+	if (sink < 0)
+		sink = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	if (sink < 0)
 		return -errno;
-	r = madvise(memory, size, MADV_POPULATE_READ) < 0 ? -errno : 0;
-	*ours = server->charged && charged_to_us(server->charged, memory, size);
-	munmap(memory, size);
-	return r;
+	while ((uint64_t)done < size) {
+		ssize_t n = sendfile(sink, fd, &done, size - (uint64_t)done);
+
+		if (n == 0)
+			return -EFAULT; /* it became shorter meanwhile */
+		if (n < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+static void drop_pages(int fd)
+{
+	sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+	posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+}
+
+/* Where it can't be known who pays for a page, what was read since the pages were dropped is taken for ours.
+ */
+static int drop_all(int fd, uint64_t size)
+{
+	drop_pages(fd);
+	if (resident_pages(fd, 0, size))
+		drop_pages(fd); /* those that were dirty */
+	return resident_pages(fd, 0, size) ? -EBUSY : 0;
+}
+
+/* Who may pay for pinned pages (see keepers_pin()). Pages of a file system in memory are the file itself, and
+ * can't be dropped. */
+static uint64_t paying_group(const struct server *server)
+{
+	return server->charged && !server->source_in_memory ? charged_own_group(server->charged) : 0;
+}
+
+/* *object: NULL, or the one to mend. */
+static int try_to_hold(
+	struct server *server, struct inode *inode, int fd, uint64_t size, struct object **object)
+{
+	const struct store_source source = {.fd = fd, .group = paying_group(server)};
+	int r = bring_in(fd, size);
+
+	if (r < 0)
+		return r;
+	return *object ? cache_mend(server->cache, *object, &source, size)
+		       : cache_fill(server->cache, &source, pinned_id(inode), size, object);
 }
 
 /*
- * Before a keeper maps the file: what has to be read is read here, so that no keeper waits for a disk that
- * hangs, and what others read is dropped and read anew, so that nobody else pays for what stays
- * (cache/store/charged.h). -EBUSY: somebody maps it, or the disk has not got it yet; it has to wait.
+ * What others read is dropped and read anew, so that nobody else pays for what stays (cache/store/charged.h).
+ * -EBUSY: somebody maps it, or the disk has not got it yet; it has to wait.
  */
-static int make_ours(struct server *server, int fd, uint64_t size)
+static int hold(struct server *server, struct inode *inode, int fd, uint64_t size, struct object **object)
 {
-	bool ours = false;
+	bool is_known = server->charged || server->source_in_memory;
+	int r = is_known ? 0 : drop_all(fd, size);
 
-	if (size == 0)
-		return 0;
-	for (int tries = 0; tries < 2; tries++) {
-		int r = bring_in(server, fd, size, &ours);
-
-		if (r < 0)
-			return r;
-		if (ours || server->source_in_memory)
-			return 0;
-		sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
-		posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+	if (r == 0)
+		r = try_to_hold(server, inode, fd, size, object);
+	if (r == -EBUSY && is_known) {
+		drop_pages(fd);
+		r = try_to_hold(server, inode, fd, size, object);
 	}
-	/* where it can't be known, what was read since the pages were dropped is taken for ours */
-	if (!server->charged && resident_pages(fd, 0, size) == 0)
-		return 0;
-	stats_count(&server->stats.mount.foreign, 1);
-	return -EBUSY;
+	if (r == -EBUSY)
+		stats_count(&server->stats.mount.foreign, 1);
+	return r;
 }
 
 /* (locked) backing_id: of the file, which the inode takes over where it has none. */
@@ -238,17 +272,14 @@ static void publish(struct server *server, struct inode *inode, struct object *o
 
 static int pin(struct server *server, struct inode *inode, int fd, const struct statx *stx)
 {
-	const struct store_source source = {.fd = fd};
-	struct object *object;
+	struct object *object = NULL;
 	int r;
 
 	if (!relief_allows(&server->relief, stx->stx_size)) {
 		stats_count(&server->stats.mount.short_memory, 1);
 		return 0;
 	}
-	r = make_ours(server, fd, stx->stx_size);
-	if (r == 0)
-		r = cache_fill(server->cache, &source, pinned_id(inode), stx->stx_size, &object);
+	r = hold(server, inode, fd, stx->stx_size, &object);
 	if (r < 0)
 		return r;
 	object->stamp = cached_stamp_of(stx);
@@ -272,15 +303,12 @@ static struct object *hold_object(struct server *server, struct inode *inode)
 
 static int mend(struct server *server, struct inode *inode, int fd, const struct statx *stx)
 {
-	const struct store_source source = {.fd = fd};
 	struct object *object = hold_object(server, inode);
 	int r;
 
 	if (!object)
 		return 0;
-	r = make_ours(server, fd, stx->stx_size);
-	if (r == 0)
-		r = cache_mend(server->cache, object, &source, stx->stx_size);
+	r = hold(server, inode, fd, stx->stx_size, &object);
 	tree_lock_inode(server->tree, inode);
 	cached_recount(server, object);
 	/* also where there is no room: what is held stays held, until the file changes again */

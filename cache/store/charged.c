@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -15,14 +14,13 @@
 #define AT_ONCE 256 /* pages */
 #define PRESENT (1ull << 63)
 #define PFN ((1ull << 55) - 1)
-#define ROOT_GROUP 1      /* kernfs numbers its root so; pages of no group bear 0 */
 #define OWN_GROUP_MS 1000 /* a process is rarely moved, and asking costs more than a pin */
 
 struct charged {
 	int pagemap, groups;  /* /proc/self/pagemap, /proc/kpagecgroup */
 	pthread_mutex_t lock; /* for the rest */
 	char *own_page;       /* one that this process is charged for */
-	uint64_t own_group;   /* as of asked_ms; 0: not known */
+	uint64_t own_group;   /* as of asked_ms; 0: never asked */
 	int64_t asked_ms;
 };
 
@@ -34,18 +32,21 @@ static bool read_numbers(int fd, uint64_t place, uint64_t *numbers, size_t count
 	return pread(fd, numbers, bytes, (off_t)(place * sizeof(*numbers))) == (ssize_t)bytes;
 }
 
-/* How many of the first entries lie on pages that follow each other in memory. */
-static size_t run_length(const uint64_t *entries, size_t count)
+/* How many of the first entries lie on pages that follow each other in memory, upwards or downwards: the
+ * kernel hands single pages out either way. *first: the lowest of them. */
+static size_t run_length(const uint64_t *entries, size_t count, uint64_t *first)
 {
+	uint64_t start = entries[0] & (PRESENT | PFN);
+	uint64_t step = count > 1 && (entries[1] & (PRESENT | PFN)) < start ? -1ull : 1;
 	size_t n = 1;
 
-	while (n < count && (entries[n] & PFN) == (entries[0] & PFN) + n)
+	while (n < count && (entries[n] & (PRESENT | PFN)) == start + step * n)
 		n++;
+	*first = (step == 1 ? start : start - (n - 1)) & PFN;
 	return n;
 }
 
-/* (locked) The process may have been moved since it was charged for the page it had: it takes another. 0: not
- * known. */
+/* (locked) The process may have been moved since it was charged for the page it had: it takes another. */
 static uint64_t own_group_now(struct charged *charged)
 {
 	uint64_t entry, group;
@@ -53,67 +54,65 @@ static uint64_t own_group_now(struct charged *charged)
 	madvise(charged->own_page, PAGE, MADV_DONTNEED);
 	*(volatile char *)charged->own_page = 1;
 	if (!read_numbers(charged->pagemap, (uintptr_t)charged->own_page / PAGE, &entry, 1) || !(entry & PFN))
-		return 0;
-	return read_numbers(charged->groups, entry & PFN, &group, 1) ? group : 0;
+		return CHARGED_ROOT;
+	return read_numbers(charged->groups, entry & PFN, &group, 1) && group ? group : CHARGED_ROOT;
 }
 
-static bool is_own_group(struct charged *charged, uint64_t group)
+uint64_t charged_own_group(struct charged *charged)
 {
 	int64_t now = clock_coarse_ms();
-	bool is;
+	uint64_t group;
 
 	lock_take(&charged->lock, LOCK_CHARGED);
 	if (!charged->own_group || now - charged->asked_ms >= OWN_GROUP_MS) {
 		charged->own_group = own_group_now(charged);
 		charged->asked_ms = now;
 	}
-	is = group == charged->own_group;
+	group = charged->own_group;
 	lock_drop(&charged->lock, LOCK_CHARGED);
-	return is;
+	return group;
 }
 
-static bool run_is_ours(struct charged *charged, uint64_t pfn, size_t count)
+static bool run_is_of(const struct charged *charged, uint64_t group, uint64_t pfn, size_t count)
 {
-	uint64_t groups[AT_ONCE], known = ROOT_GROUP;
+	uint64_t groups[AT_ONCE];
 
 	if (!read_numbers(charged->groups, pfn, groups, count))
 		return false;
 	for (size_t i = 0; i < count; i++)
-		if (groups[i] > ROOT_GROUP && groups[i] != known) {
-			if (!is_own_group(charged, groups[i]))
-				return false;
-			known = groups[i];
-		}
+		if (groups[i] > CHARGED_ROOT && groups[i] != group)
+			return false;
 	return true;
 }
 
-static bool pages_are_ours(struct charged *charged, const char *memory, size_t count)
+static bool pages_are_of(const struct charged *charged, uint64_t group, const char *memory, size_t count)
 {
 	uint64_t entries[AT_ONCE];
 
 	if (!read_numbers(charged->pagemap, (uintptr_t)memory / PAGE, entries, count))
 		return false;
 	for (size_t at = 0; at < count;) {
-		size_t n = run_length(entries + at, count - at);
+		uint64_t first;
+		size_t n = run_length(entries + at, count - at, &first);
 
 		/* one that is not mapped is not known; without the right to know it, all bear 0 */
 		if (!(entries[at] & PRESENT) || !(entries[at] & PFN))
 			return false;
-		if (!run_is_ours(charged, entries[at] & PFN, n))
+		if (!run_is_of(charged, group, first, n))
 			return false;
 		at += n;
 	}
 	return true;
 }
 
-bool charged_to_us(struct charged *charged, const void *memory, size_t size)
+bool charged_to(const struct charged *charged, uint64_t group, const void *memory, size_t size)
 {
 	size_t pages = (size + PAGE - 1) / PAGE;
 
 	for (size_t at = 0; at < pages; at += AT_ONCE) {
 		size_t count = pages - at < AT_ONCE ? pages - at : AT_ONCE;
 
-		if (!pages_are_ours(charged, (const char *)memory + at * PAGE, count))
+		if (!pages_are_of(charged, group, (const char *)memory + at * PAGE, count))
 			return false;
 	}
 	return true;

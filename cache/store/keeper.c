@@ -13,6 +13,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "cache/store/charged.h"
+
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ 22
 #endif
@@ -31,68 +33,55 @@ static size_t bytes_of(uint32_t pages)
 
 /* --- one message ------------------------------------------------------------------------------ */
 
-/* MLOCK_ONFAULT and populating in two steps, since mlock(2) says ENOMEM both for pages that the file does not
- * have and for a limit. */
-static int lock_pages(void *memory, uint32_t pages)
-{
-	if (syscall(SYS_mlock2, memory, bytes_of(pages), MLOCK_ONFAULT) < 0)
-		return -errno;
-	return 0;
-}
-
-static int populate(void *memory, uint32_t pages)
+static int populate(void *memory, size_t size)
 {
 	int r;
 
 	do
-		r = madvise(memory, bytes_of(pages), MADV_POPULATE_READ);
+		r = madvise(memory, size, MADV_POPULATE_READ);
 	while (r < 0 && (errno == EINTR || errno == EAGAIN));
 	return r < 0 ? -EFAULT : 0;
 }
 
-static int pin(const struct keeper_request *request, int fd, uint64_t *address)
+/* Nothing is locked before it is known who pays for it. MLOCK_ONFAULT, since mlock(2) says ENOMEM both for a
+ * page that the file lost meanwhile and for a limit. */
+static int hold(const struct charged *charged, uint64_t group, void *memory, size_t size)
 {
+	int r = populate(memory, size);
+
+	if (r < 0)
+		return r;
+	if (group && (!charged || !charged_to(charged, group, memory, size)))
+		return -EBUSY;
+	return syscall(SYS_mlock2, memory, size, MLOCK_ONFAULT) < 0 ? -errno : 0;
+}
+
+static int pin(const struct charged *charged, const struct keeper_request *request, int fd, uint64_t *address)
+{
+	size_t size = bytes_of(request->pages);
 	void *memory;
 	int r;
 
 	if (fd < 0)
 		return -EBADF;
-	memory = mmap(NULL, bytes_of(request->pages), PROT_READ, MAP_SHARED, fd, 0);
+	memory = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
 	if (memory == MAP_FAILED)
 		return -errno;
-	r = lock_pages(memory, request->pages);
-	if (r < 0) {
-		munmap(memory, bytes_of(request->pages));
-		return r;
-	}
-	*address = (uintptr_t)memory;
-	return populate(memory, request->pages);
-}
-
-static int resize(const struct keeper_request *request, uint64_t *address)
-{
-	void *memory = at(request->address);
-
-	*address = request->address;
-	if (request->new_pages != request->pages) {
-		memory = mremap(
-			memory, bytes_of(request->pages), bytes_of(request->new_pages), MREMAP_MAYMOVE);
-		if (memory == MAP_FAILED)
-			return -errno;
+	r = hold(charged, request->group, memory, size);
+	if (r < 0)
+		munmap(memory, size);
+	else
 		*address = (uintptr_t)memory;
-	}
-	return populate(memory, request->new_pages);
+	return r;
 }
 
 /* Returns whether there is an answer. */
-static bool obey(const struct keeper_request *request, int fd, struct keeper_reply *reply)
+static bool obey(const struct charged *charged, const struct keeper_request *request, int fd,
+	struct keeper_reply *reply)
 {
 	switch (request->verb) {
 	case KEEPER_PIN:
-		reply->error = pin(request, fd, &reply->address);
-		return true;
-	case KEEPER_RESIZE:
-		reply->error = resize(request, &reply->address);
+		reply->error = pin(charged, request, fd, &reply->address);
 		return true;
 	case KEEPER_UNPIN:
 		munmap(at(request->address), bytes_of(request->pages));
@@ -183,24 +172,26 @@ static void close_all_but(int socket)
 _Noreturn void keeper_main(int socket)
 {
 	struct keeper_request request;
+	struct charged *charged = NULL;
 	ssize_t n;
 	int fd;
 
 	prctl(PR_SET_NAME, KEEPER_NAME, 0, 0, 0);
 	leave_signals_to_the_daemon();
 	be_the_first_to_go();
-	drop_privileges();
 	close_all_but(socket);
+	charged_new(&charged); /* only root may; NULL: it is not known whose a page is */
+	drop_privileges();
 	while ((n = receive(socket, &request, &fd)) > 0) {
 		struct keeper_reply reply = {.error = -EINVAL};
 		bool answers = true;
 
 		if (n == sizeof(request))
-			answers = obey(&request, fd, &reply);
+			answers = obey(charged, &request, fd, &reply);
 		if (fd >= 0)
 			close(fd);
 		if (answers && send(socket, &reply, sizeof(reply), MSG_NOSIGNAL) < 0)
 			break;
 	}
-	_exit(n < 0); /* its owner may be killing it already: it has nothing to tidy up */
+	_exit(n < 0 ? 1 : 0); /* its owner may be killing it already: it has nothing to tidy up */
 }

@@ -1,10 +1,11 @@
 /*
  * keeper - a process that holds files mapped and locked, so that their pages stay in the page cache.
  *
- * It does what it is told over a socket and nothing else: no threads, no FUSE, no descriptor but its socket
- * (a file is closed once it is mapped), no privilege but CAP_IPC_LOCK. It never touches what it maps. It ends
- * when nobody has the other end of the socket any more, however that came. Its oom_score_adj makes the kernel
- * take it before anything else: its pages are then ordinary page cache, which costs hits and nothing more.
+ * It does what it is told over a socket and nothing else: no threads, no FUSE, no privilege but CAP_IPC_LOCK,
+ * no descriptors but its socket and those that tell whose pages it maps (charged.h); a file is closed once it
+ * is mapped. It never touches what it maps. It ends when nobody has the other end of the socket any more,
+ * however that came. Its oom_score_adj makes the kernel take it before anything else: its pages are then
+ * ordinary page cache, which costs hits and nothing more.
  *
  * Messages are datagrams in order (SOCK_SEQPACKET) between processes of one build; see keepers.h for the side
  * that sends them. Units: pages of 4096 bytes, addresses of the keeper's.
@@ -20,21 +21,21 @@
 #define KEEPER_SOCKET 3
 
 enum keeper_verb {
-	KEEPER_PIN,    /* a descriptor comes along: maps and locks `pages` of it from its beginning */
-	KEEPER_RESIZE, /* the mapping at `address` of `pages` is to have `new_pages`; absent pages are read */
-	KEEPER_UNPIN,  /* unmaps; not answered */
+	KEEPER_PIN,   /* a descriptor comes along: maps and locks `pages` of it from its beginning */
+	KEEPER_UNPIN, /* unmaps `pages` at `address`; not answered */
 };
 
 struct keeper_request {
 	uint32_t verb;
 	uint32_t pages;
-	uint32_t new_pages;
 	uint64_t address;
+	uint64_t group; /* KEEPER_PIN: the memory cgroup that may pay for the pages, besides the root group;
+			   0: any may */
 };
 
 /*
- * error: 0 or -errno. -EFAULT: the mapping is there, but not all of its pages: the file is shorter, or can't
- * be read. With any other error there is no mapping, or the one before.
+ * error: 0 or -errno, and then nothing is mapped. -EFAULT: the file is shorter, or can't be read. -EBUSY:
+ * pages are charged to another group, or it is not known to which.
  */
 struct keeper_reply {
 	int32_t error;

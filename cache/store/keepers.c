@@ -221,14 +221,14 @@ static void note_pin(
 	keeper->pages += pages;
 }
 
-static int pin_in(struct keepers *keepers, struct keeper *keeper, int fd, uint32_t pages, struct pin *pin)
+static int pin_in(struct keepers *keepers, struct keeper *keeper, const struct keeper_request *request,
+	int fd, struct pin *pin)
 {
-	const struct keeper_request request = {.verb = KEEPER_PIN, .pages = pages};
 	uint64_t address = 0;
-	int r = ask(keepers, keeper, &request, fd, &address);
+	int r = ask(keepers, keeper, request, fd, &address);
 
-	if (r == 0 || r == -EFAULT)
-		note_pin(keepers, keeper, pin, address, pages);
+	if (r == 0)
+		note_pin(keepers, keeper, pin, address, request->pages);
 	/* its share of mappings may be smaller than ours is meant to be; else the machine's memory is short
 	 */
 	if (r == -ENOMEM && keeper->mappings > keepers->mappings_max / 2)
@@ -236,20 +236,21 @@ static int pin_in(struct keepers *keepers, struct keeper *keeper, int fd, uint32
 	return r;
 }
 
-int keepers_pin(struct keepers *keepers, int fd, uint64_t size, struct pin *pin)
+int keepers_pin(struct keepers *keepers, int fd, uint64_t size, uint64_t group, struct pin *pin)
 {
+	const struct keeper_request request = {.verb = KEEPER_PIN, .pages = pages_of(size), .group = group};
 	struct keeper *keeper;
 	bool full;
 	int r;
 
 	*pin = (struct pin){0};
-	if (pages_of(size) == 0)
+	if (request.pages == 0)
 		return 0;
 	do {
 		keeper = keeper_with_room(keepers, &r);
 		if (!keeper)
 			return r;
-		r = pin_in(keepers, keeper, fd, pages_of(size), pin);
+		r = pin_in(keepers, keeper, &request, fd, pin);
 		full = keeper->full;
 		lock_drop(&keeper->lock, LOCK_KEEPER);
 	} while (full && r == -ENOMEM);
@@ -260,33 +261,21 @@ int keepers_pin(struct keepers *keepers, int fd, uint64_t size, struct pin *pin)
 	return r;
 }
 
-int keepers_resize(struct keepers *keepers, struct pin *pin, uint64_t size)
+/* By another mapping, so that what is held stays held if the new pages may not be. */
+int keepers_resize(struct keepers *keepers, struct pin *pin, int fd, uint64_t size, uint64_t group)
 {
-	struct keeper_request request = {
-		.verb = KEEPER_RESIZE,
-		.pages = pin->pages,
-		.new_pages = pages_of(size),
-		.address = pin->address,
-	};
-	struct keeper *keeper;
-	uint64_t address = pin->address;
-	int r = -EOWNERDEAD;
+	struct pin next;
+	int r = keepers_pin(keepers, fd, size, group, &next);
 
-	if (!pin->keeper || !request.new_pages)
-		return -EINVAL;
-	keeper = keeper_of(keepers, pin);
-	lock_take(&keeper->lock, LOCK_KEEPER);
-	if (keeper->pid && keeper->generation == pin->generation)
-		r = ask(keepers, keeper, &request, -1, &address);
-	if (r == 0 || r == -EFAULT) {
-		keeper->pages += (uint64_t)request.new_pages - pin->pages;
-		pin->pages = request.new_pages;
-		pin->address = address;
+	if (pin->keeper && !keepers_holds(keepers, pin)) {
+		keepers_unpin(keepers, &next);
+		return -EOWNERDEAD;
 	}
-	lock_drop(&keeper->lock, LOCK_KEEPER);
-	if (r == -EOWNERDEAD)
-		note_death(keepers);
-	return r;
+	if (r < 0)
+		return r;
+	keepers_unpin(keepers, pin);
+	*pin = next;
+	return 0;
 }
 
 void keepers_unpin(struct keepers *keepers, struct pin *pin)

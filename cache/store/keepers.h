@@ -45,14 +45,16 @@ void keepers_free(struct keepers *keepers);
 /* False for a while after a keeper died: pinning says -EAGAIN. */
 bool keepers_are_ready(const struct keepers *keepers);
 /*
- * Maps and locks size bytes of the file, which is open for reading. 0 or -errno; the pin is none after any
- * error but -EFAULT: then it holds those pages that the file had, or that could be read. -EAGAIN: a keeper
- * died lately. -ENOMEM: the kernel allows no more mappings or locked pages.
+ * Maps and locks size bytes of the file, which is open for reading. group: the memory cgroup that may pay for
+ * its pages, besides the root group (charged.h); 0: any may. 0 or -errno, and then the pin is none. -EAGAIN:
+ * a keeper died lately. -ENOMEM: the kernel allows no more mappings or locked pages. -EFAULT: the file is
+ * shorter, or can't be read. -EBUSY: pages are charged to another group, or it is not known to which; they
+ * have not been locked.
  */
-int keepers_pin(struct keepers *keepers, int fd, uint64_t size, struct pin *pin);
+int keepers_pin(struct keepers *keepers, int fd, uint64_t size, uint64_t group, struct pin *pin);
 /* The file has another size, or pages of it went (truncated, written around the page cache): holds size bytes
- * of it again. Errors as above; -EOWNERDEAD: its keeper is gone. */
-int keepers_resize(struct keepers *keepers, struct pin *pin, uint64_t size);
+ * of it instead. Errors as above, and then the pin is what it was; -EOWNERDEAD: its keeper is gone. */
+int keepers_resize(struct keepers *keepers, struct pin *pin, int fd, uint64_t size, uint64_t group);
 void keepers_unpin(struct keepers *keepers, struct pin *pin);
 /* Whether the pin is still held: false once its keeper died. */
 bool keepers_holds(struct keepers *keepers, const struct pin *pin);

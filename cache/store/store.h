@@ -25,23 +25,24 @@ union store_place {
 	struct pin pin;
 };
 
-/* The file to keep: by its descriptor, open for reading, or as pread(2), but -errno. A kind uses what it
- * needs. */
+/* The file to keep: by its descriptor, open for reading, and the memory cgroup that may pay for its pages
+ * (see keepers_pin()); or as pread(2), but -errno. A kind uses what it needs. */
 struct store_source {
 	ssize_t (*read)(void *ctx, void *buf, size_t size, uint64_t offset);
 	void *ctx;
 	int fd;
+	uint64_t group;
 };
 
 void store_free(struct store *store);
 const char *store_name(const struct store *store);
 
 /* Keeps the first size bytes of the file. Returns how many there were, or -errno; unless that is size, the
- * place is nowhere. */
+ * place is nowhere. -EBUSY: the file's pages may not be held now. */
 int64_t store_fill(
 	struct store *store, union store_place *place, const struct store_source *source, uint64_t size);
-/* For kinds that keep the file itself: it has another size, or pages of it went. 0 or -errno: what was kept
- * before is. -EOWNERDEAD: nothing is any more. */
+/* For kinds that keep the file itself: it has another size, or pages of it went. 0 or -errno, as above: what
+ * was kept before is. -EOWNERDEAD: nothing is any more. */
 int store_resize(
 	struct store *store, union store_place *place, const struct store_source *source, uint64_t size);
 /* The file is kept no longer. */

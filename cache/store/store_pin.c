@@ -24,10 +24,8 @@ static void pin_free(struct store *store)
 static int64_t pin_fill(
 	struct store *store, union store_place *place, const struct store_source *source, uint64_t size)
 {
-	int r = keepers_pin(keepers_of(store), source->fd, size, &place->pin);
+	int r = keepers_pin(keepers_of(store), source->fd, size, source->group, &place->pin);
 
-	if (r == -EFAULT) /* it became shorter meanwhile, or can't be read */
-		keepers_unpin(keepers_of(store), &place->pin);
 	return r < 0 ? r : (int64_t)size;
 }
 
@@ -35,13 +33,7 @@ static int64_t pin_fill(
 static int pin_resize(
 	struct store *store, union store_place *place, const struct store_source *source, uint64_t size)
 {
-	struct pin *pin = &place->pin;
-
-	if (size == 0)
-		keepers_unpin(keepers_of(store), pin);
-	if (size == 0 || pin->keeper)
-		return size ? keepers_resize(keepers_of(store), pin, size) : 0;
-	return keepers_pin(keepers_of(store), source->fd, size, pin);
+	return keepers_resize(keepers_of(store), &place->pin, source->fd, size, source->group);
 }
 
 static void pin_drop(struct store *store, union store_place *place)

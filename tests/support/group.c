@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static char group[PATH_MAX], home[PATH_MAX];
@@ -120,6 +121,29 @@ void group_enter(void)
 void group_leave(void)
 {
 	move_to(home);
+}
+
+void group_read(int fd, off_t offset, unsigned pages)
+{
+	char bytes[4096];
+	int status;
+	pid_t child;
+
+	/* no page more than it asks for */
+	assert_int_equal(posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM), 0);
+	fflush(NULL);
+	child = fork();
+	if (!child) {
+		group_enter();
+		for (unsigned i = 0; i < pages; i++)
+			if (pread(fd, bytes, sizeof(bytes), offset + (off_t)(i * sizeof(bytes))) !=
+				sizeof(bytes))
+				_exit(2);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	posix_fadvise(fd, 0, 0, POSIX_FADV_NORMAL);
 }
 
 const char *group_procs(void)

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 /* False where this machine has no such controller, or it cannot be used. */
 bool group_begin(const char *controller);
@@ -19,6 +20,9 @@ long long group_number(const char *name_v1, const char *name_v2, const char *key
 /* What is forked in between belongs to the group. */
 void group_enter(void);
 void group_leave(void);
+/* Reads pages of 4096 bytes from offset on, in the group, which pays for those that were not in the page
+ * cache. */
+void group_read(int fd, off_t offset, unsigned pages);
 /* The file that a program writes its number into to enter by itself. */
 const char *group_procs(void);
 

@@ -44,32 +44,9 @@ static bool is_ours(int fd, unsigned pages)
 	bool ours;
 
 	assert_true(memory != MAP_FAILED);
-	ours = charged_to_us(charged, memory, (size_t)pages * PAGE);
+	ours = charged_to(charged, charged_own_group(charged), memory, (size_t)pages * PAGE);
 	munmap(memory, (size_t)pages * PAGE);
 	return ours;
-}
-
-/* Reads pages of the file in another group, which pays for those that were not there. */
-static void read_in_group(int fd, off_t from, unsigned pages)
-{
-	char bytes[PAGE];
-	int status;
-	pid_t child;
-
-	/* no page more than it asks for */
-	assert_int_equal(posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM), 0);
-	fflush(NULL);
-	child = fork();
-	if (!child) {
-		group_enter();
-		for (unsigned i = 0; i < pages; i++)
-			if (pread(fd, bytes, PAGE, from + (off_t)i * PAGE) != PAGE)
-				_exit(2);
-		_exit(0);
-	}
-	assert_int_equal(waitpid(child, &status, 0), child);
-	assert_int_equal(status, 0);
-	posix_fadvise(fd, 0, 0, POSIX_FADV_NORMAL);
 }
 
 static void what_was_read_here_is_ours(void **state)
@@ -91,7 +68,7 @@ static void a_page_that_another_group_read_is_not(void **state)
 
 		assert_true(group_begin("memory"));
 		drop(fd);
-		read_in_group(fd, places[i] * PAGE, 1);
+		group_read(fd, places[i] * PAGE, 1);
 		assert_false(is_ours(fd, 700));
 		drop(fd);
 		assert_true(is_ours(fd, 700));
@@ -100,12 +77,41 @@ static void a_page_that_another_group_read_is_not(void **state)
 	}
 }
 
+/* A child of another group has it mapped and looks at it. */
+static void what_is_ours_is_told_by_any_process(void **state)
+{
+	uint64_t group = charged_own_group(charged);
+	int fd = make_file(4), status;
+	pid_t child;
+
+	drop(fd);
+	assert_true(is_ours(fd, 4));
+	assert_true(group_begin("memory"));
+	fflush(NULL);
+	child = fork();
+	if (!child) {
+		struct charged *own;
+		char *memory;
+
+		group_enter();
+		memory = mmap(NULL, 4 * PAGE, PROT_READ, MAP_SHARED | MAP_POPULATE, fd, 0);
+		if (memory == MAP_FAILED || charged_new(&own) < 0)
+			_exit(2);
+		if (charged_own_group(own) == group || !charged_to(own, group, memory, 4 * PAGE))
+			_exit(1);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	close(fd);
+}
+
 static void pages_of_nobody_are_not_known(void **state)
 {
 	char *memory = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	assert_true(memory != MAP_FAILED);
-	assert_false(charged_to_us(charged, memory, PAGE));
+	assert_false(charged_to(charged, charged_own_group(charged), memory, PAGE));
 	munmap(memory, PAGE);
 }
 
@@ -186,6 +192,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_was_read_here_is_ours),
 		cmocka_unit_test_teardown(a_page_that_another_group_read_is_not, group_end),
+		cmocka_unit_test_teardown(what_is_ours_is_told_by_any_process, group_end),
 		cmocka_unit_test(pages_of_nobody_are_not_known),
 		cmocka_unit_test_teardown(a_group_is_known_by_the_number_of_its_directory, group_end),
 		cmocka_unit_test(the_root_of_either_version_has_the_number_1),
