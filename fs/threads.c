@@ -141,8 +141,8 @@ void pool_push(struct pool *pool, void *job)
 {
 	lock_take(&pool->lock, LOCK_POOL);
 	g_queue_push_tail(&pool->jobs, job);
-	pthread_cond_signal(&pool->filled);
 	lock_drop(&pool->lock, LOCK_POOL);
+	pthread_cond_signal(&pool->filled); /* under the lock, it would wake a thread only to wait for that */
 }
 
 void pool_free(struct pool *pool)
