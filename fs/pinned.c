@@ -220,36 +220,40 @@ static int hold(struct server *server, struct inode *inode, int fd, uint64_t siz
 	return r;
 }
 
-/* (locked) backing_id: of the file, which the inode takes over where it has none. */
-static void keep_backing_id(struct server *server, struct inode *inode, int32_t backing_id)
+/* The file's, for the inode to keep; 0 where it is bound already, or none can be had: then the next open
+ * tries, and says why. */
+static int32_t new_backing_id(struct server *server, struct inode *inode, int fd)
 {
-	if (inode->binding != UNBOUND || backing_id <= 0) {
-		backing_id_close(server->session, backing_id);
-		return; /* where there is none, the next open tries, and says why */
-	}
-	inode->for_root = false;
-	inode->backing_id = backing_id;
+	bool unbound;
+	int32_t id;
+
+	tree_lock_inode(server->tree, inode);
+	unbound = inode->binding == UNBOUND;
+	tree_unlock_inode(server->tree, inode);
+	id = unbound && server->passthrough ? backing_id_open(server->session, fd) : 0;
+	return id > 0 ? id : 0;
 }
 
 /* The inode now has the object, unless it has one already. */
 static bool attach(struct server *server, struct inode *inode, struct object *object, int fd)
 {
-	int32_t id = 0;
+	int32_t id = new_backing_id(server, inode, fd);
 	bool attached;
 
-	if (server->passthrough)
-		id = backing_id_open(server->session, fd);
 	tree_lock_inode(server->tree, inode);
 	attached = !inode->object;
 	if (attached) {
 		object->owner = tree_hold(server->tree, inode);
 		object->entry.priority = inode->priority;
 		inode->object = object;
-		keep_backing_id(server, inode, id);
-	} else {
-		backing_id_close(server->session, id);
+	}
+	if (attached && id && inode->binding == UNBOUND) {
+		inode->for_root = false;
+		inode->backing_id = id;
+		id = 0;
 	}
 	tree_unlock_inode(server->tree, inode);
+	backing_id_close(server->session, id);
 	return attached;
 }
 
