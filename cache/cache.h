@@ -64,6 +64,19 @@ bool cache_ask(struct cache *cache, uint64_t id, uint64_t size);
 int cache_fill(struct cache *cache, const struct store_source *source, uint64_t id, uint64_t size,
 	struct object **ret);
 
+/* A file to keep, and what came of it: the object, or an error as of cache_fill(). */
+struct cache_filling {
+	struct store_source source;
+	uint64_t id, size;
+	struct object *object;
+	int error;
+};
+
+#define CACHE_FILL_MOST 16
+
+/* The same for several files, CACHE_FILL_MOST at most, which may take less than one after the other. */
+void cache_fill_many(struct cache *cache, struct cache_filling *fillings, unsigned count);
+
 /* The object may be used, and leave. -ENOMEM: it stays claimed and unknown, and cache_drop() takes it. */
 int cache_publish(struct cache *cache, struct object *object);
 

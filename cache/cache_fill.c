@@ -26,12 +26,11 @@ static void unreserve(struct cache *cache, uint64_t bytes)
 	lock_drop(&cache->lock, LOCK_CACHE);
 }
 
-int cache_fill(struct cache *cache, const struct store_source *source, uint64_t id, uint64_t size,
-	struct object **ret)
+/* Room for it, and an object without bytes. */
+static int begin_fill(struct cache *cache, uint64_t id, uint64_t size, struct object **ret)
 {
 	uint64_t charge = charge_of(size);
 	struct object *object;
-	int64_t n;
 	int r;
 
 	r = cache_make_room(cache, charge);
@@ -48,9 +47,15 @@ int cache_fill(struct cache *cache, const struct store_source *source, uint64_t 
 	object->entry.size = size;
 	object->entry.charge = charge;
 	object->holds = HOLD_CLAIMED;
-	n = store_fill(cache->store, &object->place, source, size);
-	if (n != (int64_t)size) {
-		unreserve(cache, charge);
+	*ret = object;
+	return 0;
+}
+
+/* n: what the store answered. After an error there is no object any more. */
+static int end_fill(struct cache *cache, struct object *object, int64_t n)
+{
+	if (n != (int64_t)object->entry.size) {
+		unreserve(cache, object->entry.charge);
 		cache_free_object(cache, object);
 		if (n == -ENOSPC) /* of the store's: the backstop above the budget */
 			return -ENOMEM;
@@ -58,9 +63,37 @@ int cache_fill(struct cache *cache, const struct store_source *source, uint64_t 
 	}
 	object->atime_seen_ms = cache_atime_ms(cache, object);
 	cache->fills++;
-	cache->fill_bytes += size;
-	*ret = object;
+	cache->fill_bytes += object->entry.size;
 	return 0;
+}
+
+int cache_fill(struct cache *cache, const struct store_source *source, uint64_t id, uint64_t size,
+	struct object **ret)
+{
+	int r = begin_fill(cache, id, size, ret);
+
+	return r < 0 ? r : end_fill(cache, *ret, store_fill(cache->store, &(*ret)->place, source, size));
+}
+
+void cache_fill_many(struct cache *cache, struct cache_filling *fillings, unsigned count)
+{
+	struct store_fill fills[CACHE_FILL_MOST];
+	unsigned begun = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		struct cache_filling *filling = &fillings[i];
+
+		filling->error = begin_fill(cache, filling->id, filling->size, &filling->object);
+		if (filling->error == 0)
+			fills[begun++] = (struct store_fill){.place = &filling->object->place,
+				.source = filling->source,
+				.size = filling->size};
+	}
+	store_fill_many(cache->store, fills, begun);
+	begun = 0;
+	for (unsigned i = 0; i < count; i++)
+		if (fillings[i].error == 0)
+			fillings[i].error = end_fill(cache, fillings[i].object, fills[begun++].result);
 }
 
 int cache_mend(struct cache *cache, struct object *object, const struct store_source *source, uint64_t size)

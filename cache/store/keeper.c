@@ -75,47 +75,82 @@ static int pin(const struct charged *charged, const struct keeper_request *reque
 	return r;
 }
 
-/* Returns whether there is an answer. */
-static bool obey(const struct charged *charged, const struct keeper_request *request, int fd,
-	struct keeper_reply *reply)
+struct message {
+	struct keeper_request requests[KEEPER_BATCH];
+	unsigned count;
+	int fds[KEEPER_BATCH]; /* that came along, in the order of the requests that want one */
+	unsigned fd_count;
+};
+
+static void pin_all(
+	const struct charged *charged, const struct message *message, struct keeper_reply *replies)
 {
-	switch (request->verb) {
-	case KEEPER_PIN:
-		reply->error = pin(charged, request, fd, &reply->address);
-		return true;
-	case KEEPER_UNPIN:
-		munmap(at(request->address), bytes_of(request->pages));
-		return false;
-	default:
-		reply->error = -EINVAL;
-		return true;
+	bool is_short = false;
+
+	for (unsigned i = 0; i < message->count; i++) {
+		const struct keeper_request *request = &message->requests[i];
+
+		replies[i] = (struct keeper_reply){.error = -EINVAL};
+		if (is_short)
+			replies[i].error = -ENOMEM;
+		else if (request->verb == KEEPER_PIN && i < message->fd_count)
+			replies[i].error = pin(charged, request, message->fds[i], &replies[i].address);
+		is_short = replies[i].error == -ENOMEM;
 	}
 }
 
-/* *fd: the descriptor that came along, or -1. Returns the message's size, 0 at the end, or -errno. */
-static ssize_t receive(int socket, struct keeper_request *request, int *fd)
+/* False: whoever asked is gone. */
+static bool obey(const struct charged *charged, const struct message *message, int socket)
 {
-	char control[CMSG_SPACE(sizeof(int))] = {0};
-	struct iovec part = {.iov_base = request, .iov_len = sizeof(*request)};
-	struct msghdr message = {
+	const struct keeper_request *first = message->requests;
+	struct keeper_reply replies[KEEPER_BATCH];
+
+	if (message->count == 1 && first->verb == KEEPER_UNPIN) {
+		munmap(at(first->address), bytes_of(first->pages));
+		return true;
+	}
+	pin_all(charged, message, replies);
+	return send(socket, replies, message->count * sizeof(*replies), MSG_NOSIGNAL) >= 0;
+}
+
+/* Returns the message's size, 0 at the end, or -errno. */
+static ssize_t receive(int socket, struct message *message)
+{
+	union {
+		char bytes[CMSG_SPACE(sizeof(message->fds))];
+		struct cmsghdr align;
+	} control = {.bytes = {0}};
+	struct iovec part = {.iov_base = message->requests, .iov_len = sizeof(message->requests)};
+	struct msghdr header = {
 		.msg_iov = &part,
 		.msg_iovlen = 1,
-		.msg_control = control,
-		.msg_controllen = sizeof(control),
+		.msg_control = control.bytes,
+		.msg_controllen = sizeof(control.bytes),
 	};
-	struct cmsghdr *header;
+	struct cmsghdr *rights;
 	ssize_t n;
 
-	*fd = -1;
 	do
-		n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+		n = recvmsg(socket, &header, MSG_CMSG_CLOEXEC);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -errno;
-	header = CMSG_FIRSTHDR(&message);
-	if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS)
-		memcpy(fd, CMSG_DATA(header), sizeof(*fd));
+	message->count = (unsigned)((size_t)n / sizeof(message->requests[0]));
+	message->fd_count = 0;
+	rights = CMSG_FIRSTHDR(&header);
+	if (rights && rights->cmsg_level == SOL_SOCKET && rights->cmsg_type == SCM_RIGHTS) {
+		size_t size = rights->cmsg_len - CMSG_LEN(0);
+
+		memcpy(message->fds, CMSG_DATA(rights), size);
+		message->fd_count = (unsigned)(size / sizeof(message->fds[0]));
+	}
 	return n;
+}
+
+static void close_all(const struct message *message)
+{
+	for (unsigned i = 0; i < message->fd_count; i++)
+		close(message->fds[i]);
 }
 
 /* --- its life --------------------------------------------------------------------------------- */
@@ -171,10 +206,10 @@ static void close_all_but(int socket)
 
 _Noreturn void keeper_main(int socket)
 {
-	struct keeper_request request;
 	struct charged *charged = NULL;
-	ssize_t n;
-	int fd;
+	struct message message;
+	bool goes_on = true;
+	ssize_t n = 0;
 
 	prctl(PR_SET_NAME, KEEPER_NAME, 0, 0, 0);
 	leave_signals_to_the_daemon();
@@ -182,16 +217,9 @@ _Noreturn void keeper_main(int socket)
 	close_all_but(socket);
 	charged_new(&charged); /* only root may; NULL: it is not known whose a page is */
 	drop_privileges();
-	while ((n = receive(socket, &request, &fd)) > 0) {
-		struct keeper_reply reply = {.error = -EINVAL};
-		bool answers = true;
-
-		if (n == sizeof(request))
-			answers = obey(charged, &request, fd, &reply);
-		if (fd >= 0)
-			close(fd);
-		if (answers && send(socket, &reply, sizeof(reply), MSG_NOSIGNAL) < 0)
-			break;
+	while (goes_on && (n = receive(socket, &message)) > 0) {
+		goes_on = obey(charged, &message, socket);
+		close_all(&message);
 	}
 	_exit(n < 0 ? 1 : 0); /* its owner may be killing it already: it has nothing to tidy up */
 }

@@ -7,8 +7,9 @@
  * however that came. Its oom_score_adj makes the kernel take it before anything else: its pages are then
  * ordinary page cache, which costs hits and nothing more.
  *
- * Messages are datagrams in order (SOCK_SEQPACKET) between processes of one build; see keepers.h for the side
- * that sends them. Units: pages of 4096 bytes, addresses of the keeper's.
+ * Messages are datagrams in order (SOCK_SEQPACKET) between processes of one build: one request or several,
+ * and as many replies in one message. See keepers.h for the side that sends them. Units: pages of 4096 bytes,
+ * addresses of the keeper's.
  */
 #pragma once
 
@@ -20,9 +21,11 @@
 #define KEEPER_NAME "sievefs-keeper"
 #define KEEPER_SOCKET 3
 
+#define KEEPER_BATCH 16 /* requests in one message, at most */
+
 enum keeper_verb {
 	KEEPER_PIN,   /* a descriptor comes along: maps and locks `pages` of it from its beginning */
-	KEEPER_UNPIN, /* unmaps `pages` at `address`; not answered */
+	KEEPER_UNPIN, /* alone in its message, and not answered: unmaps `pages` at `address` */
 };
 
 struct keeper_request {
@@ -35,7 +38,8 @@ struct keeper_request {
 
 /*
  * error: 0 or -errno, and then nothing is mapped. -EFAULT: the file is shorter, or can't be read. -EBUSY:
- * pages are charged to another group, or it is not known to which.
+ * pages are charged to another group, or it is not known to which. -ENOMEM: and nothing behind it in its
+ * message was tried; all of that is answered alike.
  */
 struct keeper_reply {
 	int32_t error;

@@ -56,25 +56,26 @@ static void bury(struct keepers *keepers, struct keeper *keeper)
 	keepers->deaths++;
 }
 
-static int send_request(int socket, const struct keeper_request *request, int fd)
+/* fds: as many as there are requests, or NULL. */
+static int send_requests(int socket, const struct keeper_request *requests, const int *fds, unsigned count)
 {
 	union {
-		char bytes[CMSG_SPACE(sizeof(int))];
+		char bytes[CMSG_SPACE(KEEPER_BATCH * sizeof(int))];
 		struct cmsghdr align;
 	} control = {.bytes = {0}};
-	struct iovec part = {.iov_base = (void *)(uintptr_t)request, .iov_len = sizeof(*request)};
+	struct iovec part = {.iov_base = (void *)(uintptr_t)requests, .iov_len = count * sizeof(*requests)};
 	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
 	ssize_t n;
 
-	if (fd >= 0) {
+	if (fds) {
 		struct cmsghdr *header = &control.align;
 
 		message.msg_control = control.bytes;
-		message.msg_controllen = sizeof(control.bytes);
+		message.msg_controllen = CMSG_SPACE(count * sizeof(*fds));
 		header->cmsg_level = SOL_SOCKET;
 		header->cmsg_type = SCM_RIGHTS;
-		header->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(header), &fd, sizeof(fd));
+		header->cmsg_len = CMSG_LEN(count * sizeof(*fds));
+		memcpy(CMSG_DATA(header), fds, count * sizeof(*fds));
 	}
 	do
 		n = sendmsg(socket, &message, MSG_NOSIGNAL);
@@ -82,24 +83,22 @@ static int send_request(int socket, const struct keeper_request *request, int fd
 	return n < 0 ? -errno : 0;
 }
 
-/* -EOWNERDEAD: it died, and is buried. Any other error is the keeper's answer. */
-static int ask(struct keepers *keepers, struct keeper *keeper, const struct keeper_request *request, int fd,
-	uint64_t *address)
+/* -EOWNERDEAD: it died, and is buried. */
+static int ask(struct keepers *keepers, struct keeper *keeper, const struct keeper_request *requests,
+	const int *fds, struct keeper_reply *replies, unsigned count)
 {
-	struct keeper_reply reply = {0};
-	ssize_t n = send_request(keeper->socket, request, fd);
+	size_t size = count * sizeof(*replies);
+	ssize_t n = send_requests(keeper->socket, requests, fds, count);
 
 	if (n == 0) {
 		do
-			n = recv(keeper->socket, &reply, sizeof(reply), 0);
+			n = recv(keeper->socket, replies, size, 0);
 		while (n < 0 && errno == EINTR);
 	}
-	if (n != sizeof(reply)) {
-		bury(keepers, keeper);
-		return -EOWNERDEAD;
-	}
-	*address = reply.address;
-	return reply.error;
+	if (n == (ssize_t)size)
+		return 0;
+	bury(keepers, keeper);
+	return -EOWNERDEAD;
 }
 
 static bool is_dead(const struct keeper *keeper)
@@ -221,44 +220,89 @@ static void note_pin(
 	keeper->pages += pages;
 }
 
-static int pin_in(struct keepers *keepers, struct keeper *keeper, const struct keeper_request *request,
-	int fd, struct pin *pin)
+/* (its lock is held) The orders have pages, and no more than a message takes. Returns how many of them are
+ * settled. */
+static unsigned pin_in(
+	struct keepers *keepers, struct keeper *keeper, struct pin_order *orders, unsigned count)
 {
-	uint64_t address = 0;
-	int r = ask(keepers, keeper, request, fd, &address);
+	struct keeper_request requests[KEEPER_BATCH] = {0};
+	struct keeper_reply replies[KEEPER_BATCH] = {0};
+	int fds[KEEPER_BATCH] = {0}, r;
+	unsigned i;
 
-	if (r == 0)
-		note_pin(keepers, keeper, pin, address, request->pages);
-	/* its share of mappings may be smaller than ours is meant to be; else the machine's memory is short
-	 */
-	if (r == -ENOMEM && keeper->mappings > keepers->mappings_max / 2)
-		keeper->full = true;
-	return r;
+	for (i = 0; i < count; i++) {
+		requests[i] = (struct keeper_request){
+			.verb = KEEPER_PIN, .pages = pages_of(orders[i].size), .group = orders[i].group};
+		fds[i] = orders[i].fd;
+	}
+	r = ask(keepers, keeper, requests, fds, replies, count);
+	if (r < 0)
+		note_death(keepers);
+	for (i = 0; i < count; i++) {
+		orders[i].error = r < 0 ? -EAGAIN : replies[i].error;
+		if (orders[i].error == 0)
+			note_pin(keepers, keeper, &orders[i].pin, replies[i].address, requests[i].pages);
+		/* its share of mappings may be smaller than ours is meant to be; else the machine's memory is
+		 * short, and nobody has room for the rest */
+		if (orders[i].error == -ENOMEM && keeper->mappings > keepers->mappings_max / 2) {
+			keeper->full = true;
+			return i;
+		}
+	}
+	return count;
+}
+
+/* How many of the first orders one message takes: a file without pages needs no keeper. */
+static unsigned batch_of(const struct pin_order *orders, unsigned count)
+{
+	unsigned n = 0;
+
+	while (n < count && n < KEEPER_BATCH && pages_of(orders[n].size))
+		n++;
+	return n;
+}
+
+/* Returns how many of the orders are settled. */
+static unsigned pin_batch(struct keepers *keepers, struct pin_order *orders, unsigned count)
+{
+	struct keeper *keeper;
+	unsigned room;
+	int r;
+
+	keeper = keeper_with_room(keepers, &r);
+	if (!keeper) {
+		for (unsigned i = 0; i < count; i++)
+			orders[i].error = r;
+		return count;
+	}
+	room = keepers->mappings_max - keeper->mappings;
+	count = pin_in(keepers, keeper, orders, count < room ? count : room);
+	lock_drop(&keeper->lock, LOCK_KEEPER);
+	return count;
+}
+
+void keepers_pin_many(struct keepers *keepers, struct pin_order *orders, unsigned count)
+{
+	unsigned at;
+
+	for (at = 0; at < count; at++) {
+		orders[at].pin = (struct pin){0};
+		orders[at].error = 0;
+	}
+	for (at = 0; at < count;) {
+		unsigned n = batch_of(orders + at, count - at);
+
+		at += n ? pin_batch(keepers, orders + at, n) : 1;
+	}
 }
 
 int keepers_pin(struct keepers *keepers, int fd, uint64_t size, uint64_t group, struct pin *pin)
 {
-	const struct keeper_request request = {.verb = KEEPER_PIN, .pages = pages_of(size), .group = group};
-	struct keeper *keeper;
-	bool full;
-	int r;
+	struct pin_order order = {.fd = fd, .size = size, .group = group};
 
-	*pin = (struct pin){0};
-	if (request.pages == 0)
-		return 0;
-	do {
-		keeper = keeper_with_room(keepers, &r);
-		if (!keeper)
-			return r;
-		r = pin_in(keepers, keeper, &request, fd, pin);
-		full = keeper->full;
-		lock_drop(&keeper->lock, LOCK_KEEPER);
-	} while (full && r == -ENOMEM);
-	if (r == -EOWNERDEAD) {
-		note_death(keepers);
-		return -EAGAIN;
-	}
-	return r;
+	keepers_pin_many(keepers, &order, 1);
+	*pin = order.pin;
+	return order.error;
 }
 
 /* By another mapping, so that what is held stays held if the new pages may not be. */
@@ -293,7 +337,7 @@ void keepers_unpin(struct keepers *keepers, struct pin *pin)
 		keeper->pages -= pin->pages;
 		keeper->full = false;
 		/* if it can't be told, it is dead, which the next check notices */
-		send_request(keeper->socket, &request, -1);
+		send_requests(keeper->socket, &request, NULL, 1);
 	}
 	lock_drop(&keeper->lock, LOCK_KEEPER);
 	*pin = (struct pin){0};

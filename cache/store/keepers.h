@@ -52,6 +52,17 @@ bool keepers_are_ready(const struct keepers *keepers);
  * have not been locked.
  */
 int keepers_pin(struct keepers *keepers, int fd, uint64_t size, uint64_t group, struct pin *pin);
+
+/* A file to pin, and what came of it. */
+struct pin_order {
+	int fd;
+	uint64_t size, group; /* as above */
+	struct pin pin;
+	int error;
+};
+
+/* The same for several files: one turn of a keeper's for as many as it takes at once. */
+void keepers_pin_many(struct keepers *keepers, struct pin_order *orders, unsigned count);
 /* The file has another size, or pages of it went (truncated, written around the page cache): holds size bytes
  * of it instead. Errors as above, and then the pin is what it was; -EOWNERDEAD: its keeper is gone. */
 int keepers_resize(struct keepers *keepers, struct pin *pin, int fd, uint64_t size, uint64_t group);

@@ -19,6 +19,16 @@ int64_t store_fill(
 	return store->kind->fill(store, place, source, size);
 }
 
+void store_fill_many(struct store *store, struct store_fill *fills, unsigned count)
+{
+	if (store->kind->fill_many) {
+		store->kind->fill_many(store, fills, count);
+		return;
+	}
+	for (unsigned i = 0; i < count; i++)
+		fills[i].result = store_fill(store, fills[i].place, &fills[i].source, fills[i].size);
+}
+
 int store_resize(
 	struct store *store, union store_place *place, const struct store_source *source, uint64_t size)
 {

@@ -41,6 +41,17 @@ const char *store_name(const struct store *store);
  * place is nowhere. -EBUSY: the file's pages may not be held now. */
 int64_t store_fill(
 	struct store *store, union store_place *place, const struct store_source *source, uint64_t size);
+
+/* A file to keep, and what came of it. */
+struct store_fill {
+	union store_place *place;
+	struct store_source source;
+	uint64_t size;
+	int64_t result; /* as of store_fill() */
+};
+
+/* The same for several files, which may take less than one after the other. */
+void store_fill_many(struct store *store, struct store_fill *fills, unsigned count);
 /* For kinds that keep the file itself: it has another size, or pages of it went. 0 or -errno, as above: what
  * was kept before is. -EOWNERDEAD: nothing is any more. */
 int store_resize(

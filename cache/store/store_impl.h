@@ -11,7 +11,8 @@ struct store_kind {
 		uint64_t size);
 	void (*drop)(struct store *store, union store_place *place);
 
-	/* The rest may be NULL: it is never so, or never happens. */
+	/* The rest may be NULL: it is never so, or never happens; files are filled one after the other. */
+	void (*fill_many)(struct store *store, struct store_fill *fills, unsigned count);
 	int (*resize)(struct store *store, union store_place *place, const struct store_source *source,
 		uint64_t size);
 	bool (*holds)(struct store *store, const union store_place *place);

@@ -5,6 +5,8 @@
 
 #include "cache/store/store_impl.h"
 
+#define AT_ONCE 16 /* files */
+
 struct store_pin {
 	struct store store;
 	struct keepers *keepers;
@@ -27,6 +29,28 @@ static int64_t pin_fill(
 	int r = keepers_pin(keepers_of(store), source->fd, size, source->group, &place->pin);
 
 	return r < 0 ? r : (int64_t)size;
+}
+
+static void pin_fill_many(struct store *store, struct store_fill *fills, unsigned count)
+{
+	struct pin_order orders[AT_ONCE];
+	unsigned n;
+
+	for (unsigned at = 0; at < count; at += n) {
+		n = count - at < AT_ONCE ? count - at : AT_ONCE;
+		for (unsigned i = 0; i < n; i++) {
+			const struct store_fill *fill = &fills[at + i];
+
+			orders[i] = (struct pin_order){
+				.fd = fill->source.fd, .size = fill->size, .group = fill->source.group};
+		}
+		keepers_pin_many(keepers_of(store), orders, n);
+		for (unsigned i = 0; i < n; i++) {
+			fills[at + i].place->pin = orders[i].pin;
+			fills[at + i].result =
+				orders[i].error < 0 ? orders[i].error : (int64_t)orders[i].size;
+		}
+	}
 }
 
 /* A file without pages has no keeper. */
@@ -61,6 +85,7 @@ static const struct store_kind kind = {
 	.is_the_file = true,
 	.free = pin_free,
 	.fill = pin_fill,
+	.fill_many = pin_fill_many,
 	.drop = pin_drop,
 	.resize = pin_resize,
 	.holds = pin_holds,

@@ -192,6 +192,34 @@ static void a_file_shorter_than_told_is_not_kept(void **state)
 	close(source.fd);
 }
 
+static void several_files_enter_at_once_each_with_its_own_error(void **state)
+{
+	static const unsigned sizes[] = {4, 9, 0, 2, 4}; /* pages; the file has 8 */
+	struct cache_filling fillings[5];
+	struct fixture f;
+	int fd = file_of(8);
+
+	start(&f, 1 << 20);
+	for (uint64_t i = 0; i < 5; i++)
+		fillings[i] = (struct cache_filling){
+			.source = {.fd = fd}, .id = i + 1, .size = (uint64_t)sizes[i] * PAGE};
+	fillings[3].size = 2 << 20; /* more than the cache */
+	cache_fill_many(f.cache, fillings, 5);
+	assert_int_equal(fillings[1].error, -EFAULT);
+	assert_int_equal(fillings[3].error, -ENOSPC);
+	for (unsigned i = 0; i < 5; i += 2) {
+		assert_int_equal(fillings[i].error, 0);
+		assert_int_equal(fillings[i].object->entry.id, i + 1);
+		assert_int_equal(cache_publish(f.cache, fillings[i].object), 0);
+	}
+	assert_int_equal(figures_of(&f).reserved, 0);
+	assert_int_equal(figures_of(&f).object_count, 3);
+	assert_int_equal(figures_of(&f).fills, 3);
+	assert_int_equal(pinned_pages(&f), 8);
+	stop(&f);
+	close(fd);
+}
+
 static void uses_are_what_opens_tell(void **state)
 {
 	struct fixture f;
@@ -219,6 +247,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_file_may_shrink_to_nothing_and_grow_again),
 		cmocka_unit_test(an_empty_file_is_kept_and_costs_no_pages),
 		cmocka_unit_test(a_file_shorter_than_told_is_not_kept),
+		cmocka_unit_test(several_files_enter_at_once_each_with_its_own_error),
 		cmocka_unit_test(uses_are_what_opens_tell),
 	};
 

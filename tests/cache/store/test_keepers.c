@@ -309,6 +309,46 @@ static void what_cannot_be_mapped_is_no_pin(void **state)
 	close(ends[1]);
 }
 
+static void many_files_are_pinned_at_once_each_with_its_own_error(void **state)
+{
+	struct keepers *keepers = start(7, 0); /* they don't fit one */
+	struct pin_order orders[40];
+	int fd = make_file(3), other = make_file(1), ends[2];
+	unsigned pages = 0;
+
+	assert_return_code(pipe2(ends, O_CLOEXEC), errno);
+	for (unsigned i = 0; i < 40; i++) {
+		orders[i] = (struct pin_order){.fd = i % 2 ? fd : other, .size = (i % 2 ? 3 : 1) * PAGE};
+		if (i == 11)
+			orders[i].size = 4 * PAGE; /* it is shorter */
+		if (i == 12)
+			orders[i].size = 0;
+		if (i == 13)
+			orders[i].fd = ends[0];
+	}
+	keepers_pin_many(keepers, orders, 40);
+	for (unsigned i = 0; i < 40; i++) {
+		if (i == 11)
+			assert_int_equal(orders[i].error, -EFAULT);
+		else if (i == 13)
+			assert_true(orders[i].error < 0);
+		else
+			assert_int_equal(orders[i].error, 0);
+		assert_int_equal(keepers_holds(keepers, &orders[i].pin), i < 11 || i > 13);
+		pages += orders[i].pin.pages;
+	}
+	assert_int_equal(figures_of(keepers).pins, 37);
+	assert_int_equal(figures_of(keepers).pages, pages);
+	for (unsigned i = 0; i < 40; i++)
+		keepers_unpin(keepers, &orders[i].pin);
+	assert_int_equal(figures_of(keepers).pages, 0);
+	keepers_free(keepers);
+	close(fd);
+	close(other);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 /* --- processes ------------------------------------------------------------------------------- */
 
 static void further_keepers_start_as_they_are_needed(void **state)
@@ -501,6 +541,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(pages_that_an_o_direct_writer_dropped_are_held_again_after_a_resize),
 		cmocka_unit_test(a_file_shorter_than_asked_for_is_no_pin),
 		cmocka_unit_test(what_cannot_be_mapped_is_no_pin),
+		cmocka_unit_test(many_files_are_pinned_at_once_each_with_its_own_error),
 		cmocka_unit_test(further_keepers_start_as_they_are_needed),
 		cmocka_unit_test(a_keeper_has_its_socket_and_what_tells_whose_pages_are_and_no_rights),
 		cmocka_unit_test(a_keeper_that_dies_loses_its_pins_and_is_replaced_later),
