@@ -11,7 +11,10 @@
 #include "fs/backing_id.h"
 #include "fs/cached.h"
 #include "fs/pinned_impl.h"
+#include "fs/threads.h"
 #include "fs/users/creds.h"
+
+#define NAP_US 5000
 
 /*
  * Brings what is missing into the page cache, on this process's account, so that no keeper waits for a disk
@@ -38,22 +41,6 @@ static int bring_in(int fd, uint64_t size)
 	return 0;
 }
 
-static void drop_pages(int fd)
-{
-	sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
-	posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
-}
-
-/* Where it can't be known who pays for a page, what was read since the pages were dropped is taken for ours.
- */
-static int drop_all(int fd, uint64_t size)
-{
-	drop_pages(fd);
-	if (resident_pages(fd, 0, size))
-		drop_pages(fd); /* those that were dirty */
-	return resident_pages(fd, 0, size) ? -EBUSY : 0;
-}
-
 /* Who may pay for pinned pages (see keepers_pin()). Pages of a file system in memory are the file itself, and
  * can't be dropped. */
 static uint64_t paying_group(const struct server *server)
@@ -61,37 +48,22 @@ static uint64_t paying_group(const struct server *server)
 	return server->charged && !server->source_in_memory ? charged_own_group(server->charged) : 0;
 }
 
-/* *object: NULL, or the one to mend. */
-static int try_to_hold(
-	struct server *server, struct inode *inode, int fd, uint64_t size, struct object **object)
-{
-	const struct store_source source = {.fd = fd, .group = paying_group(server)};
-	int r = bring_in(fd, size);
-
-	if (r < 0)
-		return r;
-	return *object ? cache_mend(server->cache, *object, &source, size)
-		       : cache_fill(server->cache, &source, pinned_id(inode), size, object);
-}
-
 /*
- * What others read is dropped and read anew, so that nobody else pays for what stays (cache/store/charged.h).
- * -EBUSY: somebody maps it, or the disk has not got it yet; it has to wait.
+ * What is missing is brought in. What others pay for is dropped before, where a keeper said so: nobody else
+ * is to pay for what stays (cache/store/charged.h). Where that can't be known, what was read since the pages
+ * were dropped is taken for ours. 0 or -errno; -EBUSY: somebody maps it, or the disk has not got it yet.
  */
-static int hold(struct server *server, struct inode *inode, int fd, uint64_t size, struct object **object)
+static int make_ready(struct server *server, int fd, uint64_t size, bool again)
 {
 	bool is_known = server->charged || server->source_in_memory;
-	int r = is_known ? 0 : drop_all(fd, size);
 
-	if (r == 0)
-		r = try_to_hold(server, inode, fd, size, object);
-	if (r == -EBUSY && is_known) {
-		drop_pages(fd);
-		r = try_to_hold(server, inode, fd, size, object);
+	if (again || !is_known) {
+		sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+		posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
 	}
-	if (r == -EBUSY)
-		stats_count(&server->stats.mount.foreign, 1);
-	return r;
+	if (!is_known && resident_pages(fd, 0, size))
+		return -EBUSY;
+	return bring_in(fd, size);
 }
 
 /* The file's, for the inode to keep; 0 where it is bound already, or none can be had: then the next open
@@ -148,34 +120,76 @@ static void publish(struct server *server, struct inode *inode, struct object *o
 	tree_put(server->tree, inode, 1);
 }
 
-static int pin(struct server *server, struct inode *inode, int fd, const struct statx *stx)
-{
-	struct object *object = NULL;
-	int r;
+/* --- several at once -------------------------------------------------------------------------- */
 
-	if (!relief_allows(&server->relief, stx->stx_size)) {
-		stats_count(&server->stats.mount.short_memory, 1);
-		return 0;
-	}
-	r = hold(server, inode, fd, stx->stx_size, &object);
-	if (r < 0)
-		return r;
-	object->stamp = cached_stamp_of(stx);
-	if (attach(server, inode, object, fd))
-		publish(server, inode, object);
+/* A job. */
+struct filling {
+	struct inode *inode;
+	struct statx stx;
+	int fd;
+	int error;
+	bool to_pin; /* until it is, or can't be; an error of -EBUSY may pass */
+};
+
+static struct cache_filling cache_filling_of(const struct server *server, const struct filling *filling)
+{
+	return (struct cache_filling){.source = {.fd = filling->fd, .group = paying_group(server)},
+		.id = pinned_id(filling->inode),
+		.size = filling->stx.stx_size};
+}
+
+static void settle(struct server *server, struct filling *filling, const struct cache_filling *result)
+{
+	filling->error = result->error;
+	filling->to_pin = result->error == -EBUSY;
+	if (result->error < 0)
+		return;
+	result->object->stamp = cached_stamp_of(&filling->stx);
+	if (attach(server, filling->inode, result->object, filling->fd))
+		publish(server, filling->inode, result->object);
 	else
-		cache_drop(server->cache, object);
-	return 0;
+		cache_drop(server->cache, result->object);
+}
+
+/* Those of the fillings that are to be pinned. */
+static void pin_all(struct server *server, struct filling *fillings, unsigned count, bool again)
+{
+	struct cache_filling ready[CACHE_FILL_MOST];
+	struct filling *from[CACHE_FILL_MOST];
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		struct filling *filling = &fillings[i];
+
+		if (!filling->to_pin)
+			continue;
+		filling->error = make_ready(server, filling->fd, filling->stx.stx_size, again);
+		filling->to_pin = filling->error == 0 || filling->error == -EBUSY;
+		if (filling->error < 0)
+			continue;
+		ready[n] = cache_filling_of(server, filling);
+		from[n++] = filling;
+	}
+	cache_fill_many(server->cache, ready, n);
+	for (unsigned i = 0; i < n; i++)
+		settle(server, from[i], &ready[i]);
 }
 
 static int mend(struct server *server, struct inode *inode, int fd, const struct statx *stx)
 {
+	const struct store_source source = {.fd = fd, .group = paying_group(server)};
 	struct object *object = pinned_hold(server, inode);
-	int r;
+	int r = -EBUSY;
 
 	if (!object)
 		return 0;
-	r = hold(server, inode, fd, stx->stx_size, &object);
+	for (int tries = 0; tries < 2 && r == -EBUSY; tries++) {
+		r = make_ready(server, fd, stx->stx_size, tries);
+		if (r == 0)
+			r = cache_mend(server->cache, object, &source, stx->stx_size);
+	}
+	if (r == -EBUSY)
+		stats_count(&server->stats.mount.foreign, 1);
 	tree_lock_inode(server->tree, inode);
 	cached_recount(server, object);
 	/* also where there is no room: what is held stays held, until the file changes again */
@@ -188,16 +202,23 @@ static int mend(struct server *server, struct inode *inode, int fd, const struct
 	return r;
 }
 
-static int fill(struct server *server, struct inode *inode, int fd)
+/* (its file is open) Does what is due but pinning. 0 or -errno. */
+static int look_over(struct server *server, struct filling *filling)
 {
-	struct statx stx;
-	int r = cached_fd_statx(fd, &stx);
+	struct inode *inode = filling->inode;
+	int r = cached_fd_statx(filling->fd, &filling->stx);
 
 	if (r < 0)
 		return r;
-	if (stx.stx_nlink && stx.stx_size <= cached_size_limit(server, inode))
-		return inode->object ? mend(server, inode, fd, &stx) : pin(server, inode, fd, &stx);
-	pinned_dismiss(server, inode);
+	if (!filling->stx.stx_nlink || filling->stx.stx_size > cached_size_limit(server, inode)) {
+		pinned_dismiss(server, inode);
+		return 0;
+	}
+	if (inode->object)
+		return mend(server, inode, filling->fd, &filling->stx);
+	filling->to_pin = relief_allows(&server->relief, filling->stx.stx_size);
+	if (!filling->to_pin)
+		stats_count(&server->stats.mount.short_memory, 1);
 	return 0;
 }
 
@@ -221,22 +242,59 @@ static void be_nobody(void)
 	is_nobody = true;
 }
 
-void pinned_fill(void *data, void *user_data)
+static void begin(struct server *server, struct inode *inode, struct filling *filling)
 {
-	struct inode *inode = data;
-	struct server *server = user_data;
-	int fd, r;
-
-	be_nobody();
-	fd = r = cached_open_source(server, inode);
+	*filling = (struct filling){.inode = inode};
+	filling->fd = filling->error = cached_open_source(server, inode);
 	tree_lock_inode(server->tree, inode);
 	inode->filling = false; /* from here on a change is one that was not seen */
 	tree_unlock_inode(server->tree, inode);
-	if (fd >= 0) {
-		r = fill(server, inode, fd);
-		close(fd);
-	}
-	if (r < 0 && !is_passing(r))
-		cached_note_failure(server, inode, r);
-	tree_put(server->tree, inode, 1);
+	if (filling->fd >= 0)
+		filling->error = look_over(server, filling);
+}
+
+static void end(struct server *server, struct filling *filling)
+{
+	if (filling->fd >= 0)
+		close(filling->fd);
+	if (filling->to_pin)
+		stats_count(&server->stats.mount.foreign, 1);
+	if (filling->error < 0 && !is_passing(filling->error))
+		cached_note_failure(server, filling->inode, filling->error);
+	tree_put(server->tree, filling->inode, 1);
+}
+
+static unsigned take_more(struct server *server, struct inode **inodes, unsigned count)
+{
+	while (count < CACHE_FILL_MOST && (inodes[count] = pool_take(server->fillers)))
+		count++;
+	return count;
+}
+
+/* Each wait for a job and each turn of a keeper's is a switch of threads and back. Who finds one job alone
+ * takes a nap, in which those come that follow it; nobody waits for them. */
+static unsigned gather(struct server *server, struct inode **inodes)
+{
+	unsigned count = take_more(server, inodes, 1);
+
+	if (count > 1)
+		return count;
+	usleep(NAP_US);
+	return take_more(server, inodes, 1);
+}
+
+void pinned_fill(void *data, void *user_data)
+{
+	struct inode *inodes[CACHE_FILL_MOST] = {data};
+	struct filling fillings[CACHE_FILL_MOST];
+	struct server *server = user_data;
+	unsigned count = gather(server, inodes);
+
+	be_nobody();
+	for (unsigned i = 0; i < count; i++)
+		begin(server, inodes[i], &fillings[i]);
+	pin_all(server, fillings, count, false);
+	pin_all(server, fillings, count, true);
+	for (unsigned i = 0; i < count; i++)
+		end(server, &fillings[i]);
 }

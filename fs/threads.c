@@ -145,6 +145,16 @@ void pool_push(struct pool *pool, void *job)
 	pthread_cond_signal(&pool->filled); /* under the lock, it would wake a thread only to wait for that */
 }
 
+void *pool_take(struct pool *pool)
+{
+	void *job;
+
+	lock_take(&pool->lock, LOCK_POOL);
+	job = g_queue_pop_head(&pool->jobs);
+	lock_drop(&pool->lock, LOCK_POOL);
+	return job;
+}
+
 void pool_free(struct pool *pool)
 {
 	if (!pool)

@@ -32,5 +32,7 @@ struct pool_settings {
 
 int pool_new(const struct pool_settings *settings, struct pool **out);
 void pool_push(struct pool *pool, void *job);
+/* For run(): another job that waits, which the caller does too; NULL: there is none. */
+void *pool_take(struct pool *pool);
 /* Waits until every job is done. NULL is fine. */
 void pool_free(struct pool *pool);
