@@ -107,6 +107,11 @@ long long group_number(const char *name_v1, const char *name_v2, const char *key
 	return number;
 }
 
+long long group_oom_kills(void)
+{
+	return group_number("memory.oom_control", "memory.events", "oom_kill");
+}
+
 static void move_to(const char *folder)
 {
 	if (!write_text(folder, "cgroup.procs", "0"))

@@ -17,6 +17,9 @@ void group_set(const char *name_v1, const char *name_v2, const char *value);
 /* The number behind a key in a file of the group, or -1. */
 long long group_number(const char *name_v1, const char *name_v2, const char *key);
 
+/* How many processes of it the OOM killer took, or -1. */
+long long group_oom_kills(void);
+
 /* What is forked in between belongs to the group. */
 void group_enter(void);
 void group_leave(void);

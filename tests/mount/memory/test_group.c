@@ -1,5 +1,6 @@
 /* In a memory cgroup the defaults follow the group's limit: streams don't get the daemon killed. */
 #include "tests/support/group.h"
+#include "tests/support/pages.h"
 #include "tests/support/suite.h"
 #include "tests/support/tape.h"
 #include <errno.h>
@@ -18,16 +19,6 @@
 static void path_of(char path[PATH_MAX], const char *folder, unsigned number)
 {
 	snprintf(path, PATH_MAX, "%.3000s/stream%u", folder, number);
-}
-
-static void leave_the_page_cache(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	assert_return_code(fd, errno);
-	assert_return_code(fdatasync(fd), errno);
-	assert_int_equal(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
-	close(fd);
 }
 
 /* Where each page of the stream says whose it is and where it lies. */
@@ -96,7 +87,7 @@ static void all_together(const char *folder, int (*work)(const char *folder, uns
 
 static void assert_nobody_was_killed(const struct mount *mount)
 {
-	assert_int_equal(group_number("memory.oom_control", "memory.events", "oom_kill"), 0);
+	assert_int_equal(group_oom_kills(), 0);
 	assert_true(mount_stat(mount, "version") >= 0);
 }
 
@@ -116,7 +107,7 @@ static void streams_fit_into(const char *limit, const char *options)
 	all_together(mount.source, write_stream);
 	for (unsigned i = 0; i < STREAMS; i++) {
 		path_of(path, mount.source, i);
-		leave_the_page_cache(path);
+		pages_drop(path);
 	}
 	all_together(mount.point, read_stream);
 	assert_nobody_was_killed(&mount);
