@@ -20,6 +20,7 @@
 #endif
 
 #define NOBODY 65534
+#define AROUND 65536
 
 static void *at(uint64_t address)
 {
@@ -43,16 +44,42 @@ static int populate(void *memory, size_t size)
 	return r < 0 ? -EFAULT : 0;
 }
 
+/* Pages that are in the page cache, at less cost than by populate(): a fault of one maps those around it
+ * (fault_around_bytes). */
+static void map_around(char *memory, size_t size)
+{
+	size_t last = size - KEEPER_PAGE;
+
+	for (size_t at = 0;; at = last - at < AROUND ? last : at + AROUND) {
+		populate(memory + at, KEEPER_PAGE);
+		if (at == last)
+			return;
+	}
+}
+
+static bool is_payable(const struct charged *charged, uint64_t group, void *memory, size_t size)
+{
+	return charged && charged_to(charged, group, memory, size);
+}
+
 /* Nothing is locked before it is known who pays for it. MLOCK_ONFAULT, since mlock(2) says ENOMEM both for a
  * page that the file lost meanwhile and for a limit. */
 static int hold(const struct charged *charged, uint64_t group, void *memory, size_t size)
 {
-	int r = populate(memory, size);
+	bool is_known = false;
+	int r;
 
-	if (r < 0)
-		return r;
-	if (group && (!charged || !charged_to(charged, group, memory, size)))
-		return -EBUSY;
+	if (group) {
+		map_around(memory, size);
+		is_known = is_payable(charged, group, memory, size); /* and so are all pages mapped */
+	}
+	if (!is_known) {
+		r = populate(memory, size);
+		if (r < 0)
+			return r;
+		if (group && !is_payable(charged, group, memory, size))
+			return -EBUSY;
+	}
 	return syscall(SYS_mlock2, memory, size, MLOCK_ONFAULT) < 0 ? -errno : 0;
 }
 
