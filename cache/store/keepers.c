@@ -1,19 +1,12 @@
 #include "cache/store/keepers.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "cache/base/clock.h"
 #include "cache/base/lock_order.h"
-#include "cache/store/keeper.h"
+#include "cache/store/keeper_process.h"
 
 #define KEEPERS_MAX 256
 #define MAPPINGS_MAX 60000 /* of the 65,530 that vm.max_map_count allows by default: libraries have some */
@@ -21,8 +14,7 @@
 
 struct keeper {
 	pthread_mutex_t lock; /* one request at a time */
-	pid_t pid;            /* 0: none runs */
-	int socket;
+	struct keeper_process process;
 	uint16_t generation; /* of the process: moves with each death */
 	uint32_t mappings;
 	uint64_t pages;
@@ -40,15 +32,10 @@ struct keepers {
 	struct keeper places[KEEPERS_MAX];
 };
 
-/* --- one keeper; its lock is held ------------------------------------------------------------- */
-
+/* (its lock is held) */
 static void bury(struct keepers *keepers, struct keeper *keeper)
 {
-	close(keeper->socket);
-	kill(keeper->pid, SIGKILL); /* or a socket that broke would leave it behind */
-	while (waitpid(keeper->pid, NULL, 0) < 0 && errno == EINTR)
-		;
-	keeper->pid = 0;
+	keeper_process_end(&keeper->process);
 	keeper->generation++;
 	keeper->mappings = 0;
 	keeper->pages = 0;
@@ -56,94 +43,12 @@ static void bury(struct keepers *keepers, struct keeper *keeper)
 	keepers->deaths++;
 }
 
-/* fds: as many as there are requests, or NULL. */
-static int send_requests(int socket, const struct keeper_request *requests, const int *fds, unsigned count)
+static bool is_alive(const struct keeper *keeper)
 {
-	union {
-		char bytes[CMSG_SPACE(KEEPER_BATCH * sizeof(int))];
-		struct cmsghdr align;
-	} control = {.bytes = {0}};
-	struct iovec part = {.iov_base = (void *)(uintptr_t)requests, .iov_len = count * sizeof(*requests)};
-	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
-	ssize_t n;
-
-	if (fds) {
-		struct cmsghdr *header = &control.align;
-
-		message.msg_control = control.bytes;
-		message.msg_controllen = CMSG_SPACE(count * sizeof(*fds));
-		header->cmsg_level = SOL_SOCKET;
-		header->cmsg_type = SCM_RIGHTS;
-		header->cmsg_len = CMSG_LEN(count * sizeof(*fds));
-		memcpy(CMSG_DATA(header), fds, count * sizeof(*fds));
-	}
-	do
-		n = sendmsg(socket, &message, MSG_NOSIGNAL);
-	while (n < 0 && errno == EINTR);
-	return n < 0 ? -errno : 0;
+	return keeper->process.pid;
 }
 
-/* -EOWNERDEAD: it died, and is buried. */
-static int ask(struct keepers *keepers, struct keeper *keeper, const struct keeper_request *requests,
-	const int *fds, struct keeper_reply *replies, unsigned count)
-{
-	size_t size = count * sizeof(*replies);
-	ssize_t n = send_requests(keeper->socket, requests, fds, count);
-
-	if (n == 0) {
-		do
-			n = recv(keeper->socket, replies, size, 0);
-		while (n < 0 && errno == EINTR);
-	}
-	if (n == (ssize_t)size)
-		return 0;
-	bury(keepers, keeper);
-	return -EOWNERDEAD;
-}
-
-static bool is_dead(const struct keeper *keeper)
-{
-	char byte;
-	ssize_t n = recv(keeper->socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-
-	return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
-}
-
-/* --- starting --------------------------------------------------------------------------------- */
-
-static int spawn(const char *program, int socket, pid_t *pid)
-{
-	char name[] = KEEPER_NAME, *argv[] = {name, NULL};
-	posix_spawn_file_actions_t actions;
-	int r = posix_spawn_file_actions_init(&actions);
-
-	if (r != 0)
-		return -r;
-	/* also where the number is the same already: that clears close-on-exec */
-	r = posix_spawn_file_actions_adddup2(&actions, socket, KEEPER_SOCKET);
-	if (r == 0)
-		r = posix_spawn(pid, program, &actions, NULL, argv, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	return -r;
-}
-
-/* The keeper's lock is held, or nobody knows it yet. */
-static int start(struct keepers *keepers, struct keeper *keeper)
-{
-	int ends[2], r;
-
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
-		return -errno;
-	r = spawn(keepers->program, ends[1], &keeper->pid);
-	close(ends[1]);
-	if (r < 0) {
-		close(ends[0]);
-		keeper->pid = 0;
-		return r;
-	}
-	keeper->socket = ends[0];
-	return 0;
-}
+/* --- one with room ---------------------------------------------------------------------------- */
 
 bool keepers_are_ready(const struct keepers *keepers)
 {
@@ -162,9 +67,9 @@ static struct keeper *find_room(struct keepers *keepers, int *error)
 		struct keeper *keeper = &keepers->places[i];
 
 		lock_take(&keeper->lock, LOCK_KEEPER);
-		if (keeper->pid && !keeper->full && keeper->mappings < keepers->mappings_max)
+		if (is_alive(keeper) && !keeper->full && keeper->mappings < keepers->mappings_max)
 			return keeper;
-		if (!keeper->pid && !unused)
+		if (!is_alive(keeper) && !unused)
 			unused = keeper;
 		lock_drop(&keeper->lock, LOCK_KEEPER);
 	}
@@ -174,7 +79,7 @@ static struct keeper *find_room(struct keepers *keepers, int *error)
 	if (!unused)
 		return NULL;
 	lock_take(&unused->lock, LOCK_KEEPER);
-	*error = start(keepers, unused);
+	*error = keeper_process_start(&unused->process, keepers->program);
 	if (*error == 0)
 		return unused;
 	lock_drop(&unused->lock, LOCK_KEEPER);
@@ -235,9 +140,11 @@ static unsigned pin_in(
 			.verb = KEEPER_PIN, .pages = pages_of(orders[i].size), .group = orders[i].group};
 		fds[i] = orders[i].fd;
 	}
-	r = ask(keepers, keeper, requests, fds, replies, count);
-	if (r < 0)
+	r = keeper_process_ask(&keeper->process, requests, fds, replies, count);
+	if (r < 0) {
+		bury(keepers, keeper);
 		note_death(keepers);
+	}
 	for (i = 0; i < count; i++) {
 		orders[i].error = r < 0 ? -EAGAIN : replies[i].error;
 		if (orders[i].error == 0)
@@ -332,12 +239,12 @@ void keepers_unpin(struct keepers *keepers, struct pin *pin)
 		return;
 	keeper = keeper_of(keepers, pin);
 	lock_take(&keeper->lock, LOCK_KEEPER);
-	if (keeper->pid && keeper->generation == pin->generation) {
+	if (is_alive(keeper) && keeper->generation == pin->generation) {
 		keeper->mappings--;
 		keeper->pages -= pin->pages;
 		keeper->full = false;
 		/* if it can't be told, it is dead, which the next check notices */
-		send_requests(keeper->socket, &request, NULL, 1);
+		keeper_process_tell(&keeper->process, &request, NULL, 1);
 	}
 	lock_drop(&keeper->lock, LOCK_KEEPER);
 	*pin = (struct pin){0};
@@ -352,7 +259,7 @@ bool keepers_holds(struct keepers *keepers, const struct pin *pin)
 		return false;
 	keeper = keeper_of(keepers, pin);
 	lock_take(&keeper->lock, LOCK_KEEPER);
-	holds = keeper->pid && keeper->generation == pin->generation;
+	holds = is_alive(keeper) && keeper->generation == pin->generation;
 	lock_drop(&keeper->lock, LOCK_KEEPER);
 	return holds;
 }
@@ -365,7 +272,7 @@ unsigned keepers_check(struct keepers *keepers)
 		struct keeper *keeper = &keepers->places[i];
 
 		lock_take(&keeper->lock, LOCK_KEEPER);
-		if (keeper->pid && is_dead(keeper)) {
+		if (is_alive(keeper) && keeper_process_is_dead(&keeper->process)) {
 			bury(keepers, keeper);
 			died++;
 		}
@@ -387,7 +294,7 @@ void keepers_read_figures(struct keepers *keepers, struct keepers_figures *figur
 		struct keeper *keeper = &keepers->places[i];
 
 		lock_take(&keeper->lock, LOCK_KEEPER);
-		figures->keepers += keeper->pid != 0;
+		figures->keepers += is_alive(keeper);
 		figures->pins += keeper->mappings;
 		figures->pages += keeper->pages;
 		lock_drop(&keeper->lock, LOCK_KEEPER);
@@ -409,7 +316,7 @@ int keepers_new(struct keepers **ret, const struct keepers_options *options)
 	pthread_mutex_init(&keepers->lock, NULL);
 	for (unsigned i = 0; i < KEEPERS_MAX; i++)
 		pthread_mutex_init(&keepers->places[i].lock, NULL);
-	r = start(keepers, &keepers->places[keepers->count++]);
+	r = keeper_process_start(&keepers->places[keepers->count++].process, options->program);
 	if (r < 0) {
 		keepers_free(keepers);
 		return r;
@@ -425,7 +332,7 @@ void keepers_free(struct keepers *keepers)
 	for (unsigned i = 0; i < keepers->count; i++) {
 		struct keeper *keeper = &keepers->places[i];
 
-		if (keeper->pid)
+		if (is_alive(keeper))
 			bury(keepers, keeper);
 	}
 	for (unsigned i = 0; i < KEEPERS_MAX; i++)
