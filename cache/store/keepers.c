@@ -11,6 +11,7 @@
 #define KEEPERS_MAX 256
 #define MAPPINGS_MAX 60000 /* of the 65,530 that vm.max_map_count allows by default: libraries have some */
 #define RETRY_MS 30000
+#define BATCH_PAGES 512
 
 struct keeper {
 	pthread_mutex_t lock; /* one request at a time */
@@ -159,13 +160,15 @@ static unsigned pin_in(
 	return count;
 }
 
-/* How many of the first orders one message takes: a file without pages needs no keeper. */
+/* How many of the first orders one message takes: a file without pages needs no keeper, and who lets go of a
+ * file waits for the turn's end. */
 static unsigned batch_of(const struct pin_order *orders, unsigned count)
 {
+	uint64_t pages = 0;
 	unsigned n = 0;
 
-	while (n < count && n < KEEPER_BATCH && pages_of(orders[n].size))
-		n++;
+	while (n < count && n < KEEPER_BATCH && pages_of(orders[n].size) && pages < BATCH_PAGES)
+		pages += pages_of(orders[n++].size);
 	return n;
 }
 
