@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "backends/resident.h"
+#include "cache/base/clock.h"
 #include "cache/store/charged.h"
 #include "fs/backing_id.h"
 #include "fs/cached.h"
@@ -271,16 +272,19 @@ static unsigned take_more(struct server *server, struct inode **inodes, unsigned
 	return count;
 }
 
-/* Each wait for a job and each turn of a keeper's is a switch of threads and back. Who finds one job alone
- * takes a nap, in which those come that follow it; nobody waits for them. */
+/* Each wait for a job and each turn of a keeper's is a switch of threads and back. Where jobs follow each
+ * other, a filler that finds one alone takes a nap, in which others come; nobody waits for them. */
 static unsigned gather(struct server *server, struct inode **inodes)
 {
+	static __thread int64_t last_us;
 	unsigned count = take_more(server, inodes, 1);
 
-	if (count > 1)
-		return count;
-	usleep(NAP_US);
-	return take_more(server, inodes, 1);
+	if (count == 1 && clock_now_us() - last_us < NAP_US) {
+		usleep(NAP_US);
+		count = take_more(server, inodes, 1);
+	}
+	last_us = clock_now_us();
+	return count;
 }
 
 void pinned_fill(void *data, void *user_data)
