@@ -126,6 +126,12 @@ static void pin_all(
 	}
 }
 
+static void close_all(const struct message *message)
+{
+	for (unsigned i = 0; i < message->fd_count; i++)
+		close(message->fds[i]);
+}
+
 /* False: whoever asked is gone. */
 static bool obey(const struct charged *charged, const struct message *message, int socket)
 {
@@ -134,9 +140,11 @@ static bool obey(const struct charged *charged, const struct message *message, i
 
 	if (message->count == 1 && first->verb == KEEPER_UNPIN) {
 		munmap(at(first->address), bytes_of(first->pages));
+		close_all(message);
 		return true;
 	}
 	pin_all(charged, message, replies);
+	close_all(message); /* before the answer: whoever asked may look who has the files open */
 	return send(socket, replies, message->count * sizeof(*replies), MSG_NOSIGNAL) >= 0;
 }
 
@@ -172,12 +180,6 @@ static ssize_t receive(int socket, struct message *message)
 		message->fd_count = (unsigned)(size / sizeof(message->fds[0]));
 	}
 	return n;
-}
-
-static void close_all(const struct message *message)
-{
-	for (unsigned i = 0; i < message->fd_count; i++)
-		close(message->fds[i]);
 }
 
 /* --- its life --------------------------------------------------------------------------------- */
@@ -244,9 +246,7 @@ _Noreturn void keeper_main(int socket)
 	close_all_but(socket);
 	charged_new(&charged); /* only root may; NULL: it is not known whose a page is */
 	drop_privileges();
-	while (goes_on && (n = receive(socket, &message)) > 0) {
+	while (goes_on && (n = receive(socket, &message)) > 0)
 		goes_on = obey(charged, &message, socket);
-		close_all(&message);
-	}
 	_exit(n < 0 ? 1 : 0); /* its owner may be killing it already: it has nothing to tidy up */
 }
