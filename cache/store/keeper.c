@@ -57,7 +57,7 @@ static void map_around(char *memory, size_t size)
 	}
 }
 
-static bool is_payable(const struct charged *charged, uint64_t group, void *memory, size_t size)
+static bool may_be_held(const struct charged *charged, uint64_t group, void *memory, size_t size)
 {
 	return charged && charged_to(charged, group, memory, size);
 }
@@ -71,13 +71,13 @@ static int hold(const struct charged *charged, uint64_t group, void *memory, siz
 
 	if (group) {
 		map_around(memory, size);
-		is_known = is_payable(charged, group, memory, size); /* and so are all pages mapped */
+		is_known = may_be_held(charged, group, memory, size); /* and so are all pages mapped */
 	}
 	if (!is_known) {
 		r = populate(memory, size);
 		if (r < 0)
 			return r;
-		if (group && !is_payable(charged, group, memory, size))
+		if (group && !may_be_held(charged, group, memory, size))
 			return -EBUSY;
 	}
 	return syscall(SYS_mlock2, memory, size, MLOCK_ONFAULT) < 0 ? -errno : 0;
