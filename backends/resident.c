@@ -1,38 +1,18 @@
 #include "backends/resident.h"
+#include "cache/base/page_cache.h"
 #include <errno.h>
-#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-#ifndef SYS_cachestat
-#define SYS_cachestat 451
-#endif
 #ifndef RWF_NOWAIT
 #define RWF_NOWAIT 0x00000008
 #endif
 
-/* The kernel's struct cachestat_range and struct cachestat; Debian 12's headers are older than the call. */
-struct range {
-	uint64_t offset;
-	uint64_t size;
-};
-
-struct counts {
-	uint64_t cached;
-	uint64_t dirty;
-	uint64_t writeback;
-	uint64_t evicted;
-	uint64_t recently_evicted;
-};
-
 uint64_t resident_pages(int fd, off_t offset, size_t size)
 {
-	struct range range = {.offset = offset, .size = size};
-	struct counts counts;
+	struct page_cache_counts counts;
 
-	if (syscall(SYS_cachestat, fd, &range, &counts, 0) < 0)
-		return 0;
-	return counts.cached;
+	return page_cache_count(fd, offset, size, &counts) < 0 ? 0 : counts.cached;
 }
 
 ssize_t resident_read(int fd, void *buf, size_t size, off_t offset)

@@ -16,6 +16,7 @@ static const char *const names[LOCK_RANKS] = {
 	[LOCK_KEEPERS] = "keepers",
 	[LOCK_KEEPER] = "keeper",
 	[LOCK_CHARGED] = "charged",
+	[LOCK_TRAIL] = "trail",
 	[LOCK_HOLDER] = "holder",
 	[LOCK_HOLDERS] = "holders",
 	[LOCK_WAITERS] = "waiters",

@@ -28,6 +28,8 @@ enum lock_rank {
 	LOCK_KEEPERS, /* the list of keepers; starting one */
 	LOCK_KEEPER,  /* a request to one of them */
 	LOCK_CHARGED,
+	/* cache/trail/ */
+	LOCK_TRAIL, /* the files that are trailed */
 	/* fs/lock*: locks=shared */
 	LOCK_HOLDER,  /* an owner's open file description; not held while waiting for other processes */
 	LOCK_HOLDERS, /* the table of owners */

@@ -1,0 +1,39 @@
+#include "cache/base/page_cache.h"
+
+#include <errno.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#ifndef SYS_cachestat
+#define SYS_cachestat 451
+#endif
+
+/* The kernel's struct cachestat_range and struct cachestat; Debian 12's headers are older than the call. */
+struct range {
+	uint64_t offset;
+	uint64_t size;
+};
+
+struct counts {
+	uint64_t cached;
+	uint64_t dirty;
+	uint64_t writeback;
+	uint64_t evicted;
+	uint64_t recently_evicted;
+};
+
+int page_cache_count(int fd, off_t offset, uint64_t size, struct page_cache_counts *counts)
+{
+	struct range range = {.offset = (uint64_t)offset, .size = size};
+	struct counts kernel;
+
+	if (syscall(SYS_cachestat, fd, &range, &kernel, 0) < 0)
+		return -errno;
+	*counts = (struct page_cache_counts){kernel.cached, kernel.dirty, kernel.writeback};
+	return 0;
+}
+
+bool page_cache_can_be_counted(void)
+{
+	return syscall(SYS_cachestat, -1, NULL, NULL, 0) < 0 && errno != ENOSYS;
+}
