@@ -1,0 +1,490 @@
+#include "cache/trail/trail.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include "cache/base/clock.h"
+#include "cache/base/lock_order.h"
+#include "cache/base/page_cache.h"
+#include "cache/trail/trail_file.h"
+
+#define BUCKETS 256
+#define LOOK_NS (10 * CLOCK_NS_PER_MS)
+/* Looks without a change: from so many on the pause doubles, and after so many the file rests. */
+#define QUIET_FIRST 10
+#define QUIET_LAST 14
+#define LINGER_NS (500 * CLOCK_NS_PER_MS)
+#define AGAIN_NS (50 * CLOCK_NS_PER_MS)
+#define MAX(a, b) ((a) > (b) ? (a) : (b))
+/* No more than this part of the time is spent on looking at a file in vain: a large resident one takes
+ * milliseconds. */
+#define LOOK_SHARE 20
+
+struct trail {
+	struct trail_settings settings;
+	struct trail_stats stats;
+	pthread_t thread;
+	int wake_fd;    /* eventfd */
+	int inotify_fd; /* or -1: no file rests then, all are looked at each tenth of a second */
+	struct extent *extents;
+
+	pthread_mutex_t lock;
+	bool ending;
+	struct list files;
+	struct trail_file *buckets[BUCKETS];
+};
+
+/* --- the table; under the lock ---------------------------------------------------------------- */
+
+static struct trail_file **slot_of(struct trail *trail, uint64_t id)
+{
+	struct trail_file **slot = &trail->buckets[(id ^ id >> 17) % BUCKETS];
+
+	while (*slot && (*slot)->id != id)
+		slot = &(*slot)->next;
+	return slot;
+}
+
+static void insert(struct trail *trail, struct trail_file *file)
+{
+	*slot_of(trail, file->id) = file;
+	list_push_first(&trail->files, &file->node);
+}
+
+static void remove_file(struct trail *trail, struct trail_file *file)
+{
+	*slot_of(trail, file->id) = file->next;
+	list_remove(&trail->files, &file->node);
+}
+
+static void wake(struct trail *trail)
+{
+	eventfd_write(trail->wake_fd, 1);
+}
+
+/* --- opens ------------------------------------------------------------------------------------ */
+
+/* (locked) */
+static bool join(struct trail *trail, uint64_t id)
+{
+	struct trail_file *file = *slot_of(trail, id);
+
+	if (!file)
+		return false;
+	file->opens++;
+	file->reopened = true;
+	file->due_ns = 0;
+	return true;
+}
+
+static int make(struct trail *trail, uint64_t id, int fd)
+{
+	struct trail_file *file;
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0), r;
+
+	if (copy < 0)
+		return -errno;
+	r = trail_file_new(id, copy, &file);
+	if (r < 0) {
+		close(copy);
+		return r;
+	}
+	lock_take(&trail->lock, LOCK_TRAIL);
+	if (!join(trail, id)) {
+		file->opens = 1;
+		insert(trail, file);
+		file = NULL;
+	}
+	lock_drop(&trail->lock, LOCK_TRAIL);
+	trail_file_free(file); /* another thread was first */
+	return 0;
+}
+
+int trail_begin(struct trail *trail, uint64_t id, int fd)
+{
+	int r = 0;
+
+	if (!trail)
+		return -ENOSYS;
+	lock_take(&trail->lock, LOCK_TRAIL);
+	if (!join(trail, id))
+		r = -ENOENT;
+	lock_drop(&trail->lock, LOCK_TRAIL);
+	if (r < 0 && fd >= 0)
+		r = make(trail, id, fd);
+	if (r == 0) {
+		atomic_fetch_add(&trail->stats.opens, 1);
+		wake(trail);
+	} else if (fd >= 0) {
+		atomic_fetch_add(&trail->stats.refused, 1);
+	}
+	return r;
+}
+
+/* (locked) Returns whether the thread is to be told. */
+static bool linger(struct trail_file *file)
+{
+	if (file->opens)
+		return false;
+	file->due_ns = file->gone ? 0 : clock_now_ns() + LINGER_NS;
+	return true;
+}
+
+void trail_end(struct trail *trail, uint64_t id)
+{
+	struct trail_file *file;
+	bool last;
+
+	if (!trail)
+		return;
+	lock_take(&trail->lock, LOCK_TRAIL);
+	file = *slot_of(trail, id);
+	file->opens--;
+	last = linger(file);
+	lock_drop(&trail->lock, LOCK_TRAIL);
+	if (last)
+		wake(trail);
+}
+
+void trail_removed(struct trail *trail, uint64_t id)
+{
+	struct trail_file *file;
+	bool last = false;
+
+	if (!trail)
+		return;
+	lock_take(&trail->lock, LOCK_TRAIL);
+	file = *slot_of(trail, id);
+	if (file) {
+		file->gone = true;
+		last = linger(file);
+	}
+	lock_drop(&trail->lock, LOCK_TRAIL);
+	if (last)
+		wake(trail);
+}
+
+void trail_truncated(struct trail *trail, uint64_t id, uint64_t size)
+{
+	struct trail_file *file;
+
+	if (!trail)
+		return;
+	lock_take(&trail->lock, LOCK_TRAIL);
+	file = *slot_of(trail, id);
+	if (file && size / PAGE_CACHE_PAGE < file->truncated)
+		file->truncated = size / PAGE_CACHE_PAGE;
+	lock_drop(&trail->lock, LOCK_TRAIL);
+}
+
+void trail_tick(struct trail *trail)
+{
+	int64_t now_ns = clock_now_ns();
+	struct trail_file *file;
+	bool any = false;
+
+	if (!trail)
+		return;
+	lock_take(&trail->lock, LOCK_TRAIL);
+	list_for_each (file, &trail->files, node) {
+		if (file->due_ns != INT64_MAX || now_ns < file->rest_until_ns)
+			continue;
+		file->due_ns = 0;
+		any = true;
+	}
+	lock_drop(&trail->lock, LOCK_TRAIL);
+	if (any)
+		wake(trail);
+}
+
+/* --- resting; the thread's -------------------------------------------------------------------- */
+
+static int watch(struct trail *trail, int fd)
+{
+	char path[32];
+
+	if (trail->inotify_fd < 0)
+		return -1;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return inotify_add_watch(trail->inotify_fd, path, IN_ACCESS | IN_MODIFY | IN_ONESHOT);
+}
+
+static void unwatch(struct trail *trail, struct trail_file *file)
+{
+	if (file->watch >= 0)
+		inotify_rm_watch(trail->inotify_fd, file->watch);
+	file->watch = -1;
+}
+
+static void woken(struct trail *trail, int wd)
+{
+	struct trail_file *file;
+
+	lock_take(&trail->lock, LOCK_TRAIL);
+	list_for_each (file, &trail->files, node) {
+		if (file->watch != wd)
+			continue;
+		file->watch = -1;
+		file->quiet = 0;
+		file->due_ns = 0;
+	}
+	lock_drop(&trail->lock, LOCK_TRAIL);
+}
+
+static void read_events(struct trail *trail)
+{
+	_Alignas(struct inotify_event) char events[4096];
+	ssize_t size = read(trail->inotify_fd, events, sizeof(events));
+
+	for (ssize_t at = 0; at < size;) {
+		const struct inotify_event *event = (const void *)(events + at);
+
+		if (event->mask & (IN_ACCESS | IN_MODIFY | IN_IGNORED))
+			woken(trail, event->wd);
+		at += (ssize_t)(sizeof(*event) + event->len);
+	}
+}
+
+/* --- the thread ------------------------------------------------------------------------------- */
+
+static uint64_t window_now(const struct trail *trail)
+{
+	uint64_t streams = atomic_load(&trail->stats.streams);
+	uint64_t window = trail->settings.memory / PAGE_CACHE_PAGE / (streams ? streams : 1);
+
+	return window < trail->settings.window / PAGE_CACHE_PAGE ? window
+								 : trail->settings.window / PAGE_CACHE_PAGE;
+}
+
+/* (locked) When a file that was just looked at is due again. A file that seems quiet is looked at once more
+ * after its watch was set: what was read in between woke nobody. */
+static void schedule(struct trail *trail, struct trail_file *file, int found)
+{
+	int64_t pause = LOOK_NS;
+
+	file->quiet = found ? 0 : file->quiet + 1;
+	if (file->quiet > QUIET_FIRST)
+		pause <<= file->quiet - QUIET_FIRST;
+	file->due_ns = clock_now_ns() + pause;
+	if (found != TRAIL_FILE_DROPPED)
+		file->due_ns = MAX(file->due_ns, file->rest_until_ns);
+	if (file->quiet < QUIET_LAST)
+		return;
+	if (file->watch < 0) {
+		file->watch = watch(trail, file->fd);
+	} else if (file->quiet > QUIET_LAST) {
+		file->due_ns = INT64_MAX;
+		file->streams = 0;
+	}
+	file->quiet = QUIET_LAST;
+}
+
+/* Whether the look was the last. What programs still have mapped leaves when they unmap it. */
+static bool is_over(const struct trail_file *file, const struct trail_look *look, int r)
+{
+	if (file->opens)
+		return false;
+	return r < 0 || file->gone || (look->ends && !file->stuck.count && !file->left);
+}
+
+/* Returns true when the file is no longer followed. */
+static bool look_at(struct trail *trail, struct trail_file *file)
+{
+	struct trail_look look = {
+		.window = window_now(trail),
+		.now_ns = clock_now_ns(),
+		.ends = file->opens == 0,
+		.reopened = file->reopened,
+		.truncated = file->truncated,
+		.stats = &trail->stats,
+		.extents = trail->extents,
+	};
+	int r;
+
+	file->reopened = false;
+	file->truncated = UINT64_MAX;
+	lock_drop(&trail->lock, LOCK_TRAIL);
+	r = trail_file_look(file, &look);
+	lock_take(&trail->lock, LOCK_TRAIL);
+	file->rest_until_ns = clock_now_ns() + (clock_now_ns() - look.now_ns) * LOOK_SHARE;
+	if (is_over(file, &look, r))
+		return true;
+	if (file->due_ns > look.now_ns)
+		return false; /* it was closed meanwhile */
+	if (r < 0)
+		file->due_ns = INT64_MAX; /* nothing can be done for it; trail_tick() tries again */
+	else if (look.ends)
+		file->due_ns = MAX(file->stuck.count ? file->stuck_until_ns : 0, look.now_ns + AGAIN_NS);
+	else
+		schedule(trail, file, r);
+	return false;
+}
+
+static void sum_up(struct trail *trail)
+{
+	uint64_t files = 0, resting = 0, streams = 0, pages = 0;
+	struct trail_file *file;
+
+	list_for_each (file, &trail->files, node) {
+		files++;
+		resting += file->due_ns == INT64_MAX;
+		streams += file->streams;
+		pages += file->pages;
+	}
+	atomic_store(&trail->stats.files, files);
+	atomic_store(&trail->stats.resting, resting);
+	atomic_store(&trail->stats.streams, streams);
+	atomic_store(&trail->stats.resident_bytes, pages * PAGE_CACHE_PAGE);
+	if (pages * PAGE_CACHE_PAGE > atomic_load(&trail->stats.most_resident_bytes))
+		atomic_store(&trail->stats.most_resident_bytes, pages * PAGE_CACHE_PAGE);
+}
+
+/* (locked) Looks at what is due. Returns when the next file is. The thread alone takes files out of the list.
+ */
+static int64_t go_round(struct trail *trail)
+{
+	struct trail_file *file = list_entry(trail->files.first, struct trail_file, node), *next;
+	int64_t due_ns = INT64_MAX;
+
+	for (; file && !trail->ending; file = next) {
+		bool over = file->due_ns <= clock_now_ns() && look_at(trail, file);
+
+		next = list_entry(file->node.next, struct trail_file, node);
+		if (!over && file->due_ns < due_ns)
+			due_ns = file->due_ns;
+		if (over) {
+			unwatch(trail, file);
+			remove_file(trail, file);
+			trail_file_free(file);
+		}
+	}
+	sum_up(trail);
+	return due_ns;
+}
+
+static void sleep_until(struct trail *trail, int64_t due_ns)
+{
+	struct pollfd fds[] = {
+		{.fd = trail->wake_fd, .events = POLLIN},
+		{.fd = trail->inotify_fd, .events = POLLIN}, /* ignored if -1 */
+	};
+	int64_t wait_ns = due_ns - clock_now_ns();
+	struct timespec wait = clock_timespec(wait_ns > 0 ? wait_ns : 0);
+	eventfd_t woken_times;
+
+	if (ppoll(fds, 2, due_ns == INT64_MAX ? NULL : &wait, NULL) <= 0)
+		return;
+	if (fds[0].revents)
+		eventfd_read(trail->wake_fd, &woken_times);
+	if (fds[1].revents)
+		read_events(trail);
+}
+
+static void *run(void *context)
+{
+	struct trail *trail = context;
+
+	lock_take(&trail->lock, LOCK_TRAIL);
+	while (!trail->ending) {
+		int64_t due_ns = go_round(trail);
+
+		lock_drop(&trail->lock, LOCK_TRAIL);
+		sleep_until(trail, due_ns);
+		lock_take(&trail->lock, LOCK_TRAIL);
+	}
+	lock_drop(&trail->lock, LOCK_TRAIL);
+	return NULL;
+}
+
+/* --- the whole -------------------------------------------------------------------------------- */
+
+static void free_memory(struct trail *trail)
+{
+	if (trail->wake_fd >= 0)
+		close(trail->wake_fd);
+	if (trail->inotify_fd >= 0)
+		close(trail->inotify_fd);
+	pthread_mutex_destroy(&trail->lock);
+	free(trail->extents);
+	free(trail);
+}
+
+/* Signals are for other threads. */
+static int start_thread(struct trail *trail)
+{
+	sigset_t all, before;
+	int r;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &before);
+	r = pthread_create(&trail->thread, NULL, run, trail);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (r == 0)
+		pthread_setname_np(trail->thread, "sieve-trail");
+	return -r;
+}
+
+int trail_new(const struct trail_settings *settings, struct trail **out)
+{
+	struct trail *trail;
+	int r;
+
+	if (!page_cache_can_be_counted())
+		return -ENOSYS;
+	trail = calloc(1, sizeof(*trail));
+	if (!trail)
+		return -ENOMEM;
+	trail->settings = *settings;
+	pthread_mutex_init(&trail->lock, NULL);
+	trail->extents = calloc(FINDER_EXTENTS, sizeof(*trail->extents));
+	trail->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	trail->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	r = !trail->extents ? -ENOMEM : trail->wake_fd < 0 ? -errno : start_thread(trail);
+	if (r < 0) {
+		free_memory(trail);
+		return r;
+	}
+	*out = trail;
+	return 0;
+}
+
+void trail_free(struct trail *trail)
+{
+	struct trail_file *file;
+
+	if (!trail)
+		return;
+	lock_take(&trail->lock, LOCK_TRAIL);
+	trail->ending = true;
+	lock_drop(&trail->lock, LOCK_TRAIL);
+	wake(trail);
+	pthread_join(trail->thread, NULL);
+	while ((file = list_entry(trail->files.first, struct trail_file, node))) {
+		list_remove(&trail->files, &file->node);
+		trail_file_free(file);
+	}
+	free_memory(trail);
+}
+
+const struct trail_stats *trail_stats(const struct trail *trail)
+{
+	return &trail->stats;
+}
+
+void trail_stats_each(const struct trail_stats *stats,
+	void (*each)(void *context, const char *name, uint64_t value, const char *help), void *context)
+{
+#define COUNTER(name, help) \
+	each(context, #name, atomic_load_explicit(&stats->name, memory_order_relaxed), help);
+	TRAIL_STATS(COUNTER)
+#undef COUNTER
+}

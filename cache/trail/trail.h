@@ -1,0 +1,82 @@
+/*
+ * trail - follows large files through the page cache and drops what streams leave behind.
+ *
+ * The kernel reads and writes such a file by itself; nothing of that is seen here. One thread asks where the
+ * file's pages are (finder.h), has streams told from random reading (cache/policy/trailing.h), and drops all
+ * but a window behind each stream's front (POSIX_FADV_DONTNEED). What was in the page cache when the file was
+ * opened is not touched, nor what programs have mapped.
+ *
+ * A file is looked at every 10 ms while pages appear, and less often as none do; then it rests, and an
+ * inotify(7) watch wakes the thread at the next read(2) or write(2). What the watch misses (sendfile, splice,
+ * mappings) is found by trail_tick(). With nothing to follow the thread sleeps.
+ *
+ * Files have numbers, chosen by the caller. All functions may be called from any thread, and wait for no
+ * disk.
+ */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct trail;
+
+struct trail_settings {
+	uint64_t window; /* bytes that a stream may have in the page cache */
+	uint64_t memory; /* and all streams together, as long as each has twice the device's readahead and 4
+			    MiB */
+};
+
+/* clang-format off */
+/* Counted for a mount, as backends/backend_stats.h does. Those from files on are levels. */
+#define TRAIL_STATS(COUNTER) \
+	COUNTER(opens, "opens of files that are trailed") \
+	COUNTER(refused, "opens of large files that could not be trailed") \
+	COUNTER(looks, "times that a file's pages were counted") \
+	COUNTER(searches, "times that they were looked for, since they were too many") \
+	COUNTER(dropped_bytes, "bytes dropped from the page cache behind streams") \
+	COUNTER(stuck_bytes, "bytes that could not be dropped, since they were mapped or being written") \
+	COUNTER(kept_bytes, "bytes found in the page cache at an open, or read at random, and left there") \
+	COUNTER(files, "files that are trailed now") \
+	COUNTER(resting, "of these, files that nobody reads") \
+	COUNTER(streams, "streams that are read now") \
+	COUNTER(resident_bytes, "bytes that streams have in the page cache") \
+	COUNTER(most_resident_bytes, "most that was seen there at a time")
+/* clang-format on */
+
+struct trail_stats {
+#define COUNTER(name, help) atomic_uint_least64_t name;
+	TRAIL_STATS(COUNTER)
+#undef COUNTER
+};
+
+/* 0 and *out, for trail_free(), or -errno: -ENOSYS without cachestat(2). Starts the thread. */
+int trail_new(const struct trail_settings *settings, struct trail **out);
+
+/* Leaves the page cache as it is. */
+void trail_free(struct trail *trail);
+
+/*
+ * The file was opened once more. fd: open in any mode, for a copy of it to be kept until half a second after
+ * the last trail_end(); -1 is enough for a file that is trailed already, else the answer is -ENOENT. 0, or
+ * -errno where the file can't be trailed, -ENOSYS without a trail. What the page cache holds when this
+ * returns is not dropped.
+ */
+int trail_begin(struct trail *trail, uint64_t id, int fd);
+
+/* One of those opens is over. */
+void trail_end(struct trail *trail, uint64_t id);
+
+/* The file was removed: its space is to come back with its last close. */
+void trail_removed(struct trail *trail, uint64_t id);
+
+/* The file was truncated to so many bytes: what comes after them later was not there before. */
+void trail_truncated(struct trail *trail, uint64_t id, uint64_t size);
+
+/* To be called once a second. */
+void trail_tick(struct trail *trail);
+
+/* Never freed before the trail. */
+const struct trail_stats *trail_stats(const struct trail *trail);
+void trail_stats_each(const struct trail_stats *stats,
+	void (*each)(void *context, const char *name, uint64_t value, const char *help), void *context);

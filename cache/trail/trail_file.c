@@ -1,0 +1,291 @@
+#include "cache/trail/trail_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cache/base/clock.h"
+#include "cache/base/page_cache.h"
+#include "cache/trail/device.h"
+
+/* What is looked at in the open itself, since readers begin there, and so much of the rest as is not
+ * resident. */
+#define FIRST_PART 16384
+#define LAST_PART 4096
+#define KEPT_SPANS 65536
+#define STUCK_SPANS 256
+#define STUCK_MIN_NS CLOCK_NS_PER_S
+#define STUCK_MAX_NS (64 * CLOCK_NS_PER_S)
+/* Pages from which on they are looked for, so that random reading is told before much of it looks like a
+ * stream. */
+#define SEARCH_FIRST 1024
+/* What a reader may read between two looks, beside what the kernel has read ahead for him: up to two windows.
+ */
+#define WINDOW_MIN 1024
+
+static uint64_t resident(int fd, const struct span *span)
+{
+	struct page_cache_counts counts;
+	int r = page_cache_count(
+		fd, (off_t)span->from * PAGE_CACHE_PAGE, (span->to - span->from) * PAGE_CACHE_PAGE, &counts);
+
+	return r < 0 ? 0 : counts.cached;
+}
+
+/*
+ * A picture of the file, but for what takes long to look at since it is resident: that is left for the
+ * thread. A reader that begins there may be faster, and what he reads until then is taken for somebody
+ * else's.
+ */
+static int begin_picture(struct trail_file *file, int fd)
+{
+	uint64_t piece = FIRST_PART, from, to;
+	struct finder finder;
+	int r = finder_prepare(&finder, fd, &file->kept);
+
+	if (r < 0)
+		return r;
+	r = finder_picture(fd, 0, FIRST_PART, &file->kept);
+	to = finder.pages > FIRST_PART + LAST_PART ? finder.pages - LAST_PART : FIRST_PART;
+	if (r == 0)
+		r = finder_picture(fd, to, finder.pages, &file->kept);
+	for (from = FIRST_PART; from < to && r == 0; piece *= 2) {
+		struct span next = {from, to - from < piece ? to : from + piece};
+
+		if (resident(fd, &next) > 0)
+			break;
+		from = next.to;
+	}
+	file->middle = (struct span){from, to};
+	return r;
+}
+
+int trail_file_new(uint64_t id, int fd, struct trail_file **out)
+{
+	struct trail_file *file = calloc(1, sizeof(*file));
+	int r;
+
+	if (!file)
+		return -ENOMEM;
+	file->id = id;
+	file->watch = -1;
+	file->truncated = UINT64_MAX;
+	file->search_at = SEARCH_FIRST;
+	spans_init(&file->kept, KEPT_SPANS);
+	spans_init(&file->stuck, STUCK_SPANS);
+	r = begin_picture(file, fd);
+	if (r < 0) {
+		file->fd = -1;
+		trail_file_free(file);
+		return r;
+	}
+	file->fd = fd;
+	*out = file;
+	return 0;
+}
+
+void trail_file_free(struct trail_file *file)
+{
+	if (!file)
+		return;
+	if (file->fd >= 0)
+		close(file->fd);
+	spans_deinit(&file->kept);
+	spans_deinit(&file->stuck);
+	free(file->extents);
+	free(file);
+}
+
+static void count_stat(atomic_uint_least64_t *counter, uint64_t amount)
+{
+	atomic_fetch_add_explicit(counter, amount, memory_order_relaxed);
+}
+
+/* --- acting ----------------------------------------------------------------------------------- */
+
+/* What programs have mapped, and what is being written, can't be dropped; trying costs the machine a call to
+ * all of its CPUs. */
+static void drop_gap(struct trail_file *file, const struct span *gap, const struct trail_look *look)
+{
+	uint64_t before = resident(file->fd, gap), after;
+
+	if (!before)
+		return;
+	posix_fadvise(file->fd, (off_t)gap->from * PAGE_CACHE_PAGE,
+		(off_t)(gap->to - gap->from) * PAGE_CACHE_PAGE, POSIX_FADV_DONTNEED);
+	after = resident(file->fd, gap);
+	if (after < before)
+		count_stat(&look->stats->dropped_bytes, (before - after) * PAGE_CACHE_PAGE);
+	file->left += after;
+	if (after <= before / 2)
+		return;
+	count_stat(&look->stats->stuck_bytes, after * PAGE_CACHE_PAGE);
+	file->stuck_until_ns = look->now_ns + file->stuck_pause_ns;
+	spans_add(&file->stuck, gap->from, gap->to); /* without memory it is tried again */
+}
+
+static void drop(struct trail_file *file, const struct span *span, const struct trail_look *look)
+{
+	uint64_t from = span->from;
+	struct span outer;
+
+	while (spans_next_gap(&file->kept, &from, span->to, &outer)) {
+		uint64_t at = outer.from;
+		struct span gap;
+
+		while (spans_next_gap(&file->stuck, &at, outer.to, &gap))
+			drop_gap(file, &gap, look);
+	}
+}
+
+/* From now on that is the database's, or whose it may be. */
+static int keep(struct trail_file *file, uint64_t from, uint64_t to, const struct trail_look *look)
+{
+	uint64_t before = spans_covered(&file->kept, from, to);
+	int r = finder_picture(file->fd, from, to, &file->kept);
+
+	count_stat(
+		&look->stats->kept_bytes, (spans_covered(&file->kept, from, to) - before) * PAGE_CACHE_PAGE);
+	return r;
+}
+
+static uint64_t window_of(const struct trail_file *file, const struct trail_look *look)
+{
+	return look->window > file->window_min ? look->window : file->window_min;
+}
+
+/* --- looking ---------------------------------------------------------------------------------- */
+
+/* The rest of what was there at the open. */
+static int complete_picture(struct trail_file *file, const struct trail_look *look)
+{
+	uint64_t ends = spans_covered(&file->kept, 0, UINT64_MAX);
+	int r = keep(file, file->middle.from, file->middle.to, look);
+
+	count_stat(&look->stats->kept_bytes, ends * PAGE_CACHE_PAGE);
+	file->window_min = 2 * device_readahead(file->fd) + WINDOW_MIN;
+	file->pictured = r == 0;
+	return r;
+}
+
+/* A new search becomes the one that the next is compared with; extents that are kept are in no further one.
+ */
+static int remember(struct trail_file *file, const struct extent *extents, size_t count)
+{
+	struct extent *copy = file->extents;
+
+	if (count > file->extent_count) {
+		copy = realloc(file->extents, count * sizeof(*extents));
+		if (!copy)
+			return -ENOMEM;
+	}
+	file->extents = copy;
+	file->extent_count = 0;
+	file->pages = 0;
+	for (size_t i = 0; i < count; i++) {
+		if (extents[i].verdict == TRAILING_RANDOM || !extents[i].pages)
+			continue;
+		file->extents[file->extent_count++] = extents[i];
+		file->pages += extents[i].pages;
+	}
+	return 0;
+}
+
+static int act(
+	struct trail_file *file, const struct extent *extents, int count, const struct trail_look *look)
+{
+	int r = 0;
+
+	for (int i = 0; i < count && r == 0; i++) {
+		if (extents[i].verdict == TRAILING_DROP)
+			drop(file, &extents[i].drop, look);
+		else if (extents[i].verdict == TRAILING_RANDOM)
+			r = keep(file, extents[i].from, extents[i].to, look);
+	}
+	return r;
+}
+
+static int search(struct trail_file *file, struct finder *finder, const struct trail_look *look)
+{
+	int64_t now_ms = look->now_ns / CLOCK_NS_PER_MS;
+	int count = finder_find(finder, file->extents, file->extent_count, look->extents), r;
+
+	if (count < 0)
+		return count;
+	count_stat(&look->stats->searches, 1);
+	if (look->ends)
+		trailing_end(file->extents, file->extent_count, look->extents, (size_t)count);
+	else
+		file->streams = trailing_judge(file->extents, file->extent_count, look->extents,
+			(size_t)count, window_of(file, look), now_ms);
+	for (int i = 0; look->reopened && i < count; i++)
+		if (!look->extents[i].stream)
+			look->extents[i].verdict = TRAILING_RANDOM;
+	r = act(file, look->extents, count, look);
+	return r < 0 ? r : remember(file, look->extents, (size_t)count);
+}
+
+/* Brings what is known of the file up to date with its size. */
+static int64_t count_now(struct trail_file *file, struct finder *finder)
+{
+	int r = finder_prepare(finder, file->fd, &file->kept);
+
+	if (r == 0 && spans_cut(&file->kept, finder->pages))
+		r = finder_prepare(finder, file->fd, &file->kept);
+	return r < 0 ? r : finder_count(finder);
+}
+
+/* Whether there are so many pages that they must be looked for. */
+static bool is_search_due(const struct trail_file *file, const struct trail_look *look)
+{
+	unsigned streams = file->streams ? file->streams : 1;
+	uint64_t window = window_of(file, look), most = window * streams + window / 4;
+
+	if (!file->pages)
+		return false;
+	return look->ends || look->reopened || file->pages > most || file->pages > file->search_at;
+}
+
+static int look_again(struct trail_file *file, struct finder *finder, const struct trail_look *look)
+{
+	uint64_t dropped = atomic_load(&look->stats->dropped_bytes);
+	int r = search(file, finder, look);
+
+	if (r < 0)
+		return r;
+	file->search_at = 2 * file->pages > SEARCH_FIRST ? 2 * file->pages : SEARCH_FIRST;
+	return atomic_load(&look->stats->dropped_bytes) > dropped ? TRAIL_FILE_DROPPED : TRAIL_FILE_CHANGED;
+}
+
+/* What was stuck is dropped with all else in this look, if it can be by now. */
+static void try_stuck_again(struct trail_file *file, const struct trail_look *look)
+{
+	if (!file->stuck.count)
+		file->stuck_pause_ns = STUCK_MIN_NS;
+	else if (look->now_ns >= file->stuck_until_ns && file->stuck_pause_ns < STUCK_MAX_NS)
+		file->stuck_pause_ns *= 2;
+	if (look->now_ns >= file->stuck_until_ns)
+		spans_clear(&file->stuck);
+	file->left = 0;
+}
+
+int trail_file_look(struct trail_file *file, const struct trail_look *look)
+{
+	uint64_t old = file->pages;
+	struct finder finder;
+	int64_t pages;
+	int r = file->pictured ? 0 : complete_picture(file, look);
+
+	try_stuck_again(file, look);
+	spans_cut(&file->kept, look->truncated);
+	pages = r < 0 ? r : count_now(file, &finder);
+	if (pages < 0)
+		return (int)pages;
+	count_stat(&look->stats->looks, 1);
+	file->pages = (uint64_t)pages;
+	if (is_search_due(file, look))
+		return look_again(file, &finder, look);
+	return file->pages != old ? TRAIL_FILE_CHANGED : 0;
+}

@@ -1,0 +1,70 @@
+/*
+ * trail_file - one file that is trailed, as trail.c sees it: what is known of its pages, and a look at them.
+ *
+ * Used by the trail's thread alone once it is in the table; what the table needs is under the trail's lock.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cache/base/list.h"
+#include "cache/policy/spans.h"
+#include "cache/policy/trailing.h"
+#include "cache/trail/finder.h"
+#include "cache/trail/trail.h"
+
+struct trail_file {
+	/* under the trail's lock */
+	struct list_node node;   /* in the list of all */
+	struct trail_file *next; /* in its bucket */
+	uint64_t id;
+	unsigned opens;
+	int64_t due_ns;        /* when it is to be looked at; INT64_MAX while it rests */
+	bool reopened;         /* since the last look: what lies there beside streams is not to be dropped */
+	uint64_t truncated;    /* to the fewest pages since the last look; UINT64_MAX: it was not */
+	bool gone;             /* removed */
+	int64_t rest_until_ns; /* not looked at before: the last look took long */
+	int watch;             /* inotify's, or -1 */
+
+	/* the thread's */
+	int fd;
+	struct spans kept;  /* left alone */
+	struct spans stuck; /* could not be dropped: not tried again for a while */
+	int64_t stuck_until_ns;
+	int64_t stuck_pause_ns; /* until it is tried again: longer each time in vain */
+	uint64_t left;          /* pages that the last look could not drop */
+	uint64_t window_min; /* pages: what the kernel reads ahead is not to be dropped before it is read */
+	struct span middle;  /* of the file: not looked at in the open */
+	bool pictured;       /* all of the file is in kept that was there at the first open */
+	struct extent *extents; /* of the last search */
+	size_t extent_count;
+	uint64_t pages;     /* beside the kept ones, when last looked */
+	uint64_t search_at; /* so many of them are looked for */
+	unsigned streams;
+	unsigned quiet; /* looks since something changed */
+};
+
+/* 0 and *out, or -errno. fd becomes the file's. Begins to take a picture of what is resident. */
+int trail_file_new(uint64_t id, int fd, struct trail_file **out);
+void trail_file_free(struct trail_file *file);
+
+struct trail_look {
+	uint64_t window; /* pages a stream may keep, if the device's readahead leaves them enough */
+	int64_t now_ns;
+	bool ends; /* nobody has it open: streams keep nothing */
+	bool reopened;
+	uint64_t truncated;
+	struct trail_stats *stats;
+	struct extent *extents; /* room for FINDER_EXTENTS */
+};
+
+/* What a look found. */
+enum {
+	TRAIL_FILE_CHANGED = 1, /* there are more pages than before, or fewer */
+	TRAIL_FILE_DROPPED = 2, /* and some were dropped */
+};
+
+/* Counts the file's pages and drops what is to go. 0 if nothing changed since the last look, one of the
+ * above, or -errno: the file can't be looked at. */
+int trail_file_look(struct trail_file *file, const struct trail_look *look);

@@ -1,0 +1,317 @@
+#include "cache/trail/trail.h"
+
+#include "tests/cache/trail/fixture.h"
+#include "tests/support/check.h"
+#include "tests/support/random.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define MIB 256ull /* pages */
+#define ID 7
+#define PAUSE_MS 4 /* after each MiB that is read */
+#define WINDOW (24 * MIB)
+#define SIZE (256 * MIB)
+#define BOUND (SIZE / 2) /* the machine may be busy: the trail has its turns late then */
+
+static struct trail *start(void)
+{
+	const struct trail_settings settings = {.window = WINDOW * 4096, .memory = 64 << 20};
+	struct trail *trail;
+
+	assert_int_equal(trail_new(&settings, &trail), 0);
+	return trail;
+}
+
+/* Reads as a program would that the disk slows: the trail gets its turns. */
+static uint64_t read_slowly(const struct large_file *file, uint64_t from, uint64_t to)
+{
+	uint64_t most = 0;
+
+	for (uint64_t p = from; p < to; p += MIB) {
+		large_file_read(file, p, p + MIB);
+		poll(NULL, 0, PAUSE_MS);
+		if (large_file_resident(file, from, to) > most)
+			most = large_file_resident(file, from, to);
+	}
+	return most;
+}
+
+static uint64_t settled(const struct large_file *file, uint64_t pages, uint64_t most)
+{
+	for (int i = 0; i < 300 && large_file_resident(file, 0, pages) > most; i++)
+		poll(NULL, 0, 10);
+	return large_file_resident(file, 0, pages);
+}
+
+static void a_stream_keeps_to_its_window_and_leaves_nothing(void **state)
+{
+	struct large_file file;
+	struct trail *trail = start();
+
+	large_file_make(&file, SIZE, 1);
+	assert_int_equal(trail_begin(trail, ID, file.fd), 0);
+	assert_in_range(read_slowly(&file, 0, SIZE), 0, BOUND);
+	trail_end(trail, ID);
+	assert_int_equal(settled(&file, SIZE, 0), 0);
+	for (int i = 0; i < 100 && trail_stats(trail)->files; i++)
+		poll(NULL, 0, 10);
+	assert_int_equal(trail_stats(trail)->files, 0);
+	assert_in_range(trail_stats(trail)->dropped_bytes, 128ull << 20, 257ull << 20);
+	large_file_remove(&file);
+	trail_free(trail);
+}
+
+struct stayed {
+	uint64_t dense, scattered, all; /* pages at the end */
+	uint64_t before;
+};
+
+#define SCATTERED (10 * MIB / 3 + 1)
+
+static void stream_over_resident_parts(void *context)
+{
+	struct trail *trail = start();
+	struct stayed *stayed = context;
+	struct large_file file;
+
+	large_file_make(&file, SIZE, 1);
+	large_file_read(&file, 16 * MIB, 32 * MIB);
+	for (uint64_t p = 170 * MIB; p < 180 * MIB; p += 3) /* in a part that the open does not look at */
+		large_file_read_alone(&file, p);
+	assert_int_equal(trail_begin(trail, ID, file.fd), 0);
+	read_slowly(&file, 0, SIZE);
+	trail_end(trail, ID);
+	stayed->all = settled(&file, SIZE, 16 * MIB + SCATTERED);
+	stayed->dense = large_file_resident(&file, 16 * MIB, 32 * MIB);
+	stayed->scattered = large_file_resident(&file, 170 * MIB, 180 * MIB);
+	large_file_remove(&file);
+	trail_free(trail);
+}
+
+static void what_was_there_before_stays(void **state)
+{
+	struct stayed stayed;
+
+	run_undisturbed(stream_over_resident_parts, &stayed);
+	assert_int_equal(stayed.dense, 16 * MIB);
+	assert_int_equal(stayed.scattered, SCATTERED);
+	assert_int_equal(stayed.all, 16 * MIB + SCATTERED);
+}
+
+static void stream_over_random_pages(void *context)
+{
+	struct random random = {.state = 5};
+	struct trail *trail = start();
+	struct stayed *stayed = context;
+	struct large_file file;
+
+	large_file_make(&file, SIZE, 1);
+	assert_int_equal(trail_begin(trail, ID, file.fd), 0);
+	for (int i = 0; i < 20000; i++) {
+		large_file_read_alone(&file, random_below(&random, SIZE));
+		if (i % 100 == 0)
+			poll(NULL, 0, PAUSE_MS);
+	}
+	poll(NULL, 0, 50);
+	stayed->before = large_file_resident(&file, 0, SIZE);
+	/* another program opens it, and reads it all */
+	assert_int_equal(trail_begin(trail, ID, -1), 0);
+	poll(NULL, 0, 50);
+	read_slowly(&file, 0, SIZE);
+	trail_end(trail, ID);
+	trail_end(trail, ID);
+	stayed->all = settled(&file, SIZE, stayed->before);
+	large_file_remove(&file);
+	trail_free(trail);
+}
+
+static void pages_read_at_random_stay_when_a_stream_passes(void **state)
+{
+	struct stayed stayed;
+
+	run_undisturbed(stream_over_random_pages, &stayed);
+	assert_in_range(stayed.before, 16000, 20000);
+	assert_in_range(stayed.all, stayed.before - stayed.before / 20, stayed.before + stayed.before / 20);
+}
+
+static void a_reader_that_skips_leaves_no_more_than_its_window(void **state)
+{
+	struct large_file file;
+	struct trail *trail = start();
+	uint64_t most = 0, now;
+
+	large_file_make(&file, SIZE, 1);
+	assert_int_equal(trail_begin(trail, ID, file.fd), 0);
+	for (uint64_t p = 0; p < SIZE; p += 64) {
+		for (uint64_t i = p; i < p + 16; i++)
+			large_file_read_alone(&file, i);
+		if (p % MIB)
+			continue;
+		poll(NULL, 0, PAUSE_MS);
+		now = large_file_resident(&file, 0, SIZE);
+		most = now > most ? now : most;
+	}
+	assert_true(most <= BOUND);
+	trail_end(trail, ID);
+	assert_true(settled(&file, SIZE, 2 * MIB) <= 2 * MIB);
+	large_file_remove(&file);
+	trail_free(trail);
+}
+
+static void a_backward_reader_keeps_to_its_window_too(void **state)
+{
+	struct large_file file;
+	struct trail *trail = start();
+	uint64_t most = 0, now;
+
+	large_file_make(&file, SIZE, 1);
+	assert_int_equal(trail_begin(trail, ID, file.fd), 0);
+	for (uint64_t p = SIZE; p > 0; p -= MIB) {
+		large_file_read(&file, p - MIB, p);
+		poll(NULL, 0, PAUSE_MS);
+		now = large_file_resident(&file, 0, SIZE);
+		most = now > most ? now : most;
+	}
+	assert_in_range(most, 0, BOUND);
+	trail_end(trail, ID);
+	assert_int_equal(settled(&file, SIZE, 0), 0);
+	large_file_remove(&file);
+	trail_free(trail);
+}
+
+static void mapped_pages_stay_and_are_not_tried_again_and_again(void **state)
+{
+	struct large_file file;
+	struct trail *trail = start();
+	unsigned long long dropped;
+	void *map;
+
+	large_file_make(&file, SIZE, 1);
+	assert_int_equal(trail_begin(trail, ID, file.fd), 0);
+	for (int i = 0; i < 300 && !trail_stats(trail)->looks;
+		i++) /* until it has seen that there was nothing */
+		poll(NULL, 0, 10);
+	map = mmap(NULL, 64 * MIB * 4096, PROT_READ, MAP_SHARED | MAP_POPULATE, file.fd, 0);
+	assert_ptr_not_equal(map, MAP_FAILED);
+	poll(NULL, 0, 700);
+	assert_int_equal(large_file_resident(&file, 0, 64 * MIB), 64 * MIB);
+	dropped = trail_stats(trail)->stuck_bytes;
+	assert_true(dropped > 0 && dropped <= (4ull * 64) << 20);
+	assert_int_equal(munmap(map, 64 * MIB * 4096), 0);
+	trail_end(trail, ID);
+	assert_int_equal(settled(&file, SIZE, 0), 0);
+	large_file_remove(&file);
+	trail_free(trail);
+}
+
+static void a_file_that_nobody_reads_rests_until_the_next_read(void **state)
+{
+	struct large_file file;
+	struct trail *trail = start();
+	unsigned long long looks;
+
+	large_file_make(&file, SIZE, 1);
+	assert_int_equal(trail_begin(trail, ID, file.fd), 0);
+	for (int i = 0; i < 300 && !trail_stats(trail)->resting; i++)
+		poll(NULL, 0, 10);
+	assert_int_equal(trail_stats(trail)->resting, 1);
+	looks = trail_stats(trail)->looks;
+	poll(NULL, 0, 500);
+	assert_int_equal(trail_stats(trail)->looks, looks);
+	assert_in_range(read_slowly(&file, 0, SIZE), 0, BOUND);
+	trail_end(trail, ID);
+	large_file_remove(&file);
+	trail_free(trail);
+}
+
+static void a_tick_finds_what_no_read_told_of(void **state)
+{
+	struct large_file file;
+	struct trail *trail = start();
+
+	large_file_make(&file, SIZE, 1);
+	assert_int_equal(trail_begin(trail, ID, file.fd), 0);
+	for (int i = 0; i < 300 && !trail_stats(trail)->resting; i++)
+		poll(NULL, 0, 10);
+	assert_int_equal(readahead(file.fd, 0, 128 << 20), 0);
+	poll(NULL, 0, 100);
+	trail_tick(trail);
+	assert_true(settled(&file, SIZE, BOUND) <= BOUND);
+	trail_end(trail, ID);
+	large_file_remove(&file);
+	trail_free(trail);
+}
+
+static void a_removed_file_is_let_go_with_its_last_open(void **state)
+{
+	struct large_file file;
+	struct trail *trail = start();
+
+	large_file_make(&file, SIZE, 1);
+	assert_int_equal(trail_begin(trail, ID, file.fd), 0);
+	assert_int_equal(trail_begin(trail, ID, -1), 0);
+	unlink(file.path);
+	trail_removed(trail, ID);
+	trail_end(trail, ID);
+	poll(NULL, 0, 50);
+	assert_int_equal(trail_stats(trail)->files, 1);
+	trail_end(trail, ID);
+	for (int i = 0; i < 10 && trail_stats(trail)->files; i++) /* less than what other files linger */
+		poll(NULL, 0, 20);
+	assert_int_equal(trail_stats(trail)->files, 0);
+	close(file.fd);
+	trail_free(trail);
+}
+
+static void a_file_that_is_not_known_takes_a_descriptor(void **state)
+{
+	struct trail *trail = start();
+
+	assert_int_equal(trail_begin(trail, ID, -1), -ENOENT);
+	assert_int_equal(trail_stats(trail)->refused, 0);
+	trail_free(trail);
+}
+
+static void a_file_may_shrink_and_grow_while_it_is_read(void **state)
+{
+	struct large_file file;
+	struct trail *trail = start();
+
+	large_file_make(&file, SIZE, 1);
+	large_file_read(&file, 200 * MIB, SIZE);
+	assert_int_equal(trail_begin(trail, ID, file.fd), 0);
+	read_slowly(&file, 0, 40 * MIB);
+	assert_int_equal(ftruncate(file.fd, 10 << 20), 0);
+	trail_truncated(trail, ID, 10 << 20);
+	assert_int_equal(ftruncate(file.fd, 256 << 20), 0);
+	read_slowly(&file, 0, SIZE);
+	trail_end(trail, ID);
+	/* what was kept of the old file is none of the new one's */
+	assert_int_equal(settled(&file, SIZE, 0), 0);
+	large_file_remove(&file);
+	trail_free(trail);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_stream_keeps_to_its_window_and_leaves_nothing),
+		cmocka_unit_test(what_was_there_before_stays),
+		cmocka_unit_test(pages_read_at_random_stay_when_a_stream_passes),
+		cmocka_unit_test(a_reader_that_skips_leaves_no_more_than_its_window),
+		cmocka_unit_test(a_backward_reader_keeps_to_its_window_too),
+		cmocka_unit_test(mapped_pages_stay_and_are_not_tried_again_and_again),
+		cmocka_unit_test(a_file_that_nobody_reads_rests_until_the_next_read),
+		cmocka_unit_test(a_tick_finds_what_no_read_told_of),
+		cmocka_unit_test(a_removed_file_is_let_go_with_its_last_open),
+		cmocka_unit_test(a_file_that_is_not_known_takes_a_descriptor),
+		cmocka_unit_test(a_file_may_shrink_and_grow_while_it_is_read),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
