@@ -75,7 +75,7 @@ static int bind_backing(struct opening *o)
 		inode->binding = BOUND_BACKING;
 	}
 	o->info->backing_id = inode->backing_id;
-	o->handle->lane = o->wish == LANE_DIRECT ? LANE_DIRECT : LANE_PLAIN;
+	o->handle->lane = o->wish == LANE_DIRECT || o->wish == LANE_TRAILED ? o->wish : LANE_PLAIN;
 	if (o->handle->lane == LANE_PLAIN && o->writes_as_user && inode->for_root) {
 		/* the daemon writes for him, as he may */
 		o->handle->lane = LANE_DIRECT;

@@ -32,6 +32,7 @@ struct handle {
 	_Atomic int64_t flushed_ns; /* the last FLUSH of a file that has been locked */
 	bool through_cache;         /* of lane direct only because the daemon is to write */
 	bool privileged_bits;       /* set-uid or set-gid when it was opened */
+	bool trailed;               /* the page cache is steered for it: trail_end() is due */
 	bool executes;              /* the kernel's own, of a program for as long as it runs */
 	struct list_node node;      /* in the list of all */
 };

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "backends/backend.h"
+#include "cache/trail/trail.h"
 #include "fs/backing_id.h"
 #include "fs/bind.h"
 #include "fs/cached.h"
@@ -23,6 +24,12 @@
 
 /* The kernel's own flag of an open: to execute the file. It says so to FUSE as to NFS. */
 #define FMODE_EXEC 0x20
+
+/* Reads come to the daemon in none of these. */
+static bool is_moved_by_kernel(enum lane lane)
+{
+	return lane == LANE_PLAIN || lane == LANE_TRAILED || lane == LANE_CACHED;
+}
 
 static bool may_write(int open_flags)
 {
@@ -84,8 +91,11 @@ static void ask_rules(struct server *server, struct opening *o)
 		return;
 	ruling_ask(&server->ruling, server->tree, server->options.source, o->handle->inode, &o->stx,
 		o->writes, rule);
-	if (rule->has_lane && server->passthrough && !privileged_write)
-		o->wish = rule->lane == LANE_CACHED && o->writes ? LANE_PLAIN : rule->lane;
+	if (!rule->has_lane || !server->passthrough || privileged_write)
+		return;
+	o->wish = rule->lane;
+	if (o->writes && (rule->lane == LANE_CACHED || rule->lane == LANE_TRAILED))
+		o->wish = LANE_PLAIN;
 }
 
 /* With the option sync each write is to be on the disk. The kernel tells the daemon, but looks only at how
@@ -94,6 +104,35 @@ static void see_each_write(const struct server *server, struct opening *o)
 {
 	if (o->writes && o->wish == LANE_PLAIN && server->options.generic_flags & GENERIC_SYNC)
 		o->wish = LANE_DIRECT;
+}
+
+/*
+ * Has the trail follow the file from now on. This comes before the inode is bound, so that what is in the
+ * page cache now is told from what the open's reader will bring in. A file that can't be followed goes around
+ * the page cache.
+ */
+static void follow(struct server *server, struct opening *o)
+{
+	uint64_t id = o->handle->inode->nodeid;
+	int r, fd;
+
+	if (o->wish != LANE_TRAILED)
+		return;
+	r = trail_begin(server->trail, id, o->handle->fd);
+	if (r == -ENOENT) {
+		fd = handle_fd(server, o->handle);
+		r = fd < 0 ? fd : trail_begin(server->trail, id, fd);
+	}
+	o->handle->trailed = r == 0;
+	if (r < 0)
+		o->wish = LANE_DIRECT;
+}
+
+static void unfollow(struct server *server, struct handle *handle)
+{
+	if (handle->trailed)
+		trail_end(server->trail, handle->inode->nodeid);
+	handle->trailed = false;
 }
 
 /* The rules may have changed since the object was made. */
@@ -187,8 +226,12 @@ int lane_open(struct server *server, struct inode *inode, uid_t uid, int open_fl
 		/* fsync must report what failed since this open: the descriptor remembers */
 		r = o.writes ? handle_fd(server, handle) : 0;
 	}
-	if (r >= 0)
+	if (r >= 0) {
+		follow(server, &o);
 		r = bind_opening(&o);
+	}
+	if (r < 0 || handle->lane != LANE_TRAILED)
+		unfollow(server, handle);
 	if (r < 0) {
 		handle_free(server, handle);
 		return r;
@@ -201,8 +244,7 @@ int lane_open(struct server *server, struct inode *inode, uid_t uid, int open_fl
 		stats_count(&server->stats.mount.hits, 1);
 	if (handle->object && !o.writes) {
 		cache_used(server->cache, handle->object);
-	} else if ((handle->lane == LANE_PLAIN || handle->lane == LANE_CACHED) && !o.writes &&
-		   handle->fd >= 0) {
+	} else if (is_moved_by_kernel(handle->lane) && !o.writes && handle->fd >= 0) {
 		/* the kernel has its own now; an open file of this lane costs the daemon no descriptor */
 		close(handle->fd);
 		handle->fd = -1;
@@ -249,6 +291,7 @@ void lane_release(struct server *server, struct handle *handle)
 	unbound = bind_end(server, handle);
 	unwanted = handle->object && copy_is_unwanted(server, inode, handle->object);
 	tree_unlock_inode(server->tree, inode);
+	unfollow(server, handle);
 	backing_id_close(server->session, unbound);
 	if (unwanted) {
 		cache_release_unwanted(server->cache, handle->object);

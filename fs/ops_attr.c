@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "backends/backend.h"
+#include "cache/trail/trail.h"
 #include "fs/attributes.h"
 #include "fs/copy.h"
 #include "fs/durable.h"
@@ -209,6 +210,8 @@ static int set_size(const struct attr_change *change, struct handle *handle, con
 	space_end(as_user);
 	if (r == 0 && copy)
 		cache_truncate(server->cache, copy, (uint64_t)size);
+	if (r == 0)
+		trail_truncated(server->trail, inode->nodeid, (uint64_t)size);
 	copy_change_end(server, inode, copy, fresh);
 	if (r == 0 && inode->open_count && tree_statx(server->tree, inode, &stx) == 0)
 		backend_changed(server->backend, makedev(stx.stx_dev_major, stx.stx_dev_minor), stx.stx_ino);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cache/trail/trail.h"
 #include "fs/copy.h"
 #include "fs/durable.h"
 #include "fs/op.h"
@@ -210,6 +211,13 @@ void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *name
 
 /* --- removing and moving ---------------------------------------------------------------------- */
 
+/* leaving: a file that lost its last name. */
+static void stop_trailing(struct server *server, const struct tree_leaving *leaving)
+{
+	if (leaving->inode && leaving->last)
+		trail_removed(server->trail, leaving->inode->nodeid);
+}
+
 static void remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, int flags)
 {
 	struct server *server = server_of(req);
@@ -228,6 +236,8 @@ static void remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, int
 	}
 	if (r == 0 && leaving.last)
 		pinned_dismiss(server, leaving.inode);
+	if (r == 0)
+		stop_trailing(server, &leaving);
 	tree_after_unlink(server->tree, &leaving, r == 0);
 	op_reply(req, r == 0 ? durable_names(server, dir) : r);
 }
@@ -282,6 +292,8 @@ void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t n
 	r = rename_at(req, dir, name, new_dir, new_name, flags);
 	if (r == 0 && leaving.inode)
 		pinned_replaced(server, &leaving, new_dir, new_name);
+	if (r == 0)
+		stop_trailing(server, &leaving);
 	tree_after_unlink(server->tree, &leaving, r == 0);
 	if (r == 0) {
 		tree_note_name(server->tree, new_dir, new_name);

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "cache/trail/trail.h"
 #include "fs/copy.h"
 #include "fs/durable.h"
 #include "fs/lane.h"
@@ -64,6 +65,8 @@ static int truncate_on_open(fuse_req_t req, struct inode *inode, struct fuse_fil
 	r = *fd < 0 ? *fd : 0;
 	if (r == 0 && copy)
 		cache_truncate(server->cache, copy, 0);
+	if (r == 0)
+		trail_truncated(server->trail, inode->nodeid, 0);
 	copy_change_end(server, inode, copy, fresh);
 	return r == 0 ? durable_bytes(server, *fd) : r;
 }

@@ -117,7 +117,7 @@ unsigned ruling_count(struct ruling *ruling)
 static void remember(const struct ruling *ruling, struct inode *inode, const struct rule_decision *decision)
 {
 	inode->rule_epoch = ruling->epoch & 7;
-	inode->rule_lane = decision->has_lane ? (decision->lane + 1) & 3 : 0;
+	inode->rule_lane = decision->has_lane ? (decision->lane + 1) & 7 : 0;
 	inode->keep = decision->pin;
 	inode->priority = (int8_t)decision->priority;
 }

@@ -13,6 +13,7 @@
 #include "cache/base/log.h"
 #include "cache/store/charged.h"
 #include "cache/store/store_copy.h"
+#include "cache/trail/trail.h"
 #include "fs/copy.h"
 #include "fs/dir.h"
 #include "fs/io.h"
@@ -160,7 +161,10 @@ int server_start(struct server *server, unsigned descriptors)
 		.small_max = o->small_max,
 		.large_min = o->large_min,
 		.mid = o->mid == OPT_MID_DIRECT ? LANE_DIRECT : LANE_PLAIN,
-		.large = o->large == OPT_LARGE_PLAIN ? LANE_PLAIN : LANE_DIRECT,
+		.large = o->large == OPT_LARGE_PLAIN    ? LANE_PLAIN
+			 : o->large == OPT_LARGE_DIRECT ? LANE_DIRECT
+							: LANE_TRAILED,
+		.large_write = o->large == OPT_LARGE_PLAIN ? LANE_PLAIN : LANE_DIRECT,
 		.stream = o->large == OPT_LARGE_STREAM,
 	};
 	pthread_mutex_init(&server->handles.lock, NULL);
@@ -183,6 +187,26 @@ int server_start(struct server *server, unsigned descriptors)
 	return r;
 }
 
+/* Files that are read by the kernel are trailed. What can't be goes around the page cache. */
+static int start_trail(struct server *server)
+{
+	const struct trail_settings settings = {
+		.window = server->options.stream_window,
+		.memory = server->options.direct_memory,
+	};
+	bool wanted = g_strcmp0(g_getenv("SIEVEFS_TRAIL"), "none") != 0; /* for tests */
+	int r = wanted ? trail_new(&settings, &server->trail) : -ENOSYS;
+
+	if (r == -ENOSYS) {
+		log_info("large files: this kernel has no cachestat(2) (Linux 6.5): they are read around the "
+			 "page cache");
+		return 0;
+	}
+	if (r < 0)
+		log_error("large files: %s", strerror(-r));
+	return r;
+}
+
 /* Their threads stay: over io_uring a reply also asks for the next request, and the kernel cancels what a
  * thread that leaves has asked for. */
 int server_start_pools(struct server *server)
@@ -196,6 +220,8 @@ int server_start_pools(struct server *server)
 		r = pool_new(&work, &server->workers);
 	if (r == 0)
 		r = pool_new(&wait, &server->waiters);
+	if (r == 0)
+		r = start_trail(server);
 	if (r == 0 && server->locks)
 		r = lock_waiting_new(server, &server->lock_waiting);
 	/* over io_uring each keeps one of its CPU's requests from others */
@@ -215,6 +241,7 @@ void server_stop(struct server *server)
 		dir_free_all();
 		copy_drop_all(server);
 	}
+	trail_free(server->trail);
 	lock_table_free(server->locks);
 	cache_free(server->cache);
 	tree_free(server->tree);

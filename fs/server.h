@@ -20,6 +20,7 @@ struct charged;
 struct lock_table;
 struct lock_waiting;
 struct pool;
+struct trail;
 
 struct server {
 	struct options options;
@@ -29,6 +30,7 @@ struct server {
 	struct tree *tree;
 	struct cache *cache;
 	struct backend *backend; /* bytes that travel through the daemon */
+	struct trail *trail;     /* large files in the page cache; NULL: none is followed */
 	struct fuse_session *session;
 	_Atomic bool failed;  /* no mount came about, or it broke */
 	struct pool *fillers; /* bring files into the cache */

@@ -8,6 +8,7 @@
 #include "cache/store/keeper.h"
 #include "cache/store/store_copy.h"
 #include "cache/store/store_pin.h"
+#include "cache/trail/trail.h"
 #include "fs/cached.h"
 #include "fs/control/report.h"
 #include "fs/copy.h"
@@ -72,6 +73,7 @@ static int answer_stat(void *context, int argc, char *const *argv, GString *repl
 		.options = &server->options,
 		.stats = &server->stats,
 		.direct = backend_stats(server->backend),
+		.trail = server->trail ? trail_stats(server->trail) : NULL,
 		.facts = facts,
 		.pid = getpid(),
 		.start_time = server->start_time,

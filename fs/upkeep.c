@@ -1,5 +1,6 @@
 #include "fs/upkeep.h"
 
+#include "cache/trail/trail.h"
 #include "fs/io.h"
 #include "fs/pinned.h"
 #include "fs/server.h"
@@ -40,6 +41,7 @@ static void look_after_the_cache(struct upkeep *upkeep)
 		pinned_tick(upkeep->server);
 	else
 		cache_tick(upkeep->server->cache);
+	trail_tick(upkeep->server->trail);
 }
 
 static void *tick(void *upkeep)

@@ -13,6 +13,7 @@ enum lane {
 	LANE_CACHED,       /* reads by the kernel, from the store */
 	LANE_PLAIN,        /* reads and writes by the kernel, through the backing file's page cache */
 	LANE_DIRECT,       /* by the daemon, around the page cache */
+	LANE_TRAILED,      /* as plain, and the daemon drops what streams leave in the page cache */
 	LANE_CACHED_WRITE, /* by the daemon, into the backing file and its copy in the store */
 	LANE_SERVED,       /* all by the daemon: no passthrough here */
 	LANE_COUNT,
@@ -23,7 +24,9 @@ extern const char *const lane_names[LANE_COUNT];
 struct classify_limits {
 	uint64_t small_max;   /* the largest file that may be cached */
 	uint64_t large_min;   /* from here on a file is large */
-	enum lane mid, large; /* LANE_PLAIN or LANE_DIRECT */
+	enum lane mid;        /* LANE_PLAIN or LANE_DIRECT */
+	enum lane large;      /* of files that are read: LANE_PLAIN, LANE_DIRECT or LANE_TRAILED */
+	enum lane large_write; /* of files that are written: LANE_PLAIN or LANE_DIRECT */
 	bool stream;          /* large files that are used like a database get LANE_PLAIN all the same */
 };
 

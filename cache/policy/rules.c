@@ -136,9 +136,9 @@ static int parse_open(struct rule *rule, struct rules_line *line)
 
 static int parse_lane(struct rule *rule, struct rules_line *line)
 {
-	static const char *const words[] = {"cached", "plain", "direct", NULL};
-	static const enum lane lanes[] = {LANE_CACHED, LANE_PLAIN, LANE_DIRECT};
-	int i = parse_word(line, words, "cached, plain or direct");
+	static const char *const words[] = {"cached", "plain", "direct", "trailed", NULL};
+	static const enum lane lanes[] = {LANE_CACHED, LANE_PLAIN, LANE_DIRECT, LANE_TRAILED};
+	int i = parse_word(line, words, "cached, plain, direct or trailed");
 
 	if (i < 0)
 		return -EINVAL;

@@ -53,7 +53,7 @@ enum rule_priority { PRIORITY_LOW = -1, PRIORITY_NORMAL, PRIORITY_HIGH };
 
 struct rule_decision {
 	bool has_lane;
-	enum lane lane; /* LANE_CACHED, LANE_PLAIN or LANE_DIRECT */
+	enum lane lane; /* LANE_CACHED, LANE_PLAIN, LANE_DIRECT or LANE_TRAILED */
 	bool pin;
 	enum rule_priority priority;
 	const char *

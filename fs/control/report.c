@@ -1,6 +1,7 @@
 #include "fs/control/report.h"
 
 #include "backends/backend_stats.h"
+#include "cache/trail/trail.h"
 #include "fs/control/json.h"
 
 #include <errno.h>
@@ -53,6 +54,10 @@ void report_to_text(const struct report *report, GString *out)
 	if (report->direct) {
 		g_string_append(out, "\nthe engine of the lane direct\n");
 		backend_stats_each(report->direct, counter_to_text, out);
+	}
+	if (report->trail) {
+		g_string_append(out, "\nthe trail of large files\n");
+		trail_stats_each(report->trail, counter_to_text, out);
 	}
 }
 
@@ -107,6 +112,11 @@ void report_to_json(const struct report *report, GString *out)
 	if (report->direct) {
 		json_begin_object(out, "direct");
 		backend_stats_each(report->direct, counter_to_json, out);
+		json_end_object(out);
+	}
+	if (report->trail) {
+		json_begin_object(out, "trail");
+		trail_stats_each(report->trail, counter_to_json, out);
 		json_end_object(out);
 	}
 	json_end_object(out);

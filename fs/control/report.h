@@ -9,6 +9,7 @@
 #include <time.h>
 
 struct backend_stats;
+struct trail_stats;
 
 struct report_fact {
 	const char *name;  /* "transport" */
@@ -20,6 +21,7 @@ struct report {
 	const struct options *options;
 	const struct stats *stats;
 	const struct backend_stats *direct; /* of the backend; may be NULL */
+	const struct trail_stats *trail;    /* may be NULL */
 	const struct report_fact *facts;    /* ended by a row without a name; may be NULL */
 	pid_t pid;                          /* of the daemon, as it knows itself */
 	time_t start_time;

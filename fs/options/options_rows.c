@@ -61,6 +61,8 @@ static const struct option_row rows[] = {
 		.help = "lane of files between small_max and large_min"),
 	OPTION("large", CHOICE, large, .choices = large_names, .fallback = "stream",
 		.help = "lane of files from large_min on"),
+	OPTION("stream_window", SIZE, stream_window, .min = 2 * MIB, .max = 1ULL << 30, .fallback = "32M",
+		.help = "page cache that a stream may fill (large=stream)"),
 	OPTION("stream_after", SIZE, stream_after, .fallback = "256K", .max = 1ULL << 30,
 		.help = "bytes read in order that make a stream (large=stream)"),
 	OPTION("stream_gap", SIZE, stream_gap, .fallback = "128K", .max = 1ULL << 30,

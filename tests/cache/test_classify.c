@@ -12,6 +12,7 @@ static const struct classify_limits limits = {
 	.large_min = 5000,
 	.mid = LANE_PLAIN,
 	.large = LANE_DIRECT,
+	.large_write = LANE_DIRECT,
 };
 
 static enum lane lane_of(uint64_t size, bool writes)
@@ -66,12 +67,26 @@ static void a_database_is_told_from_a_stream(void **state)
 	assert_int_equal(classify(&limits, &facts), LANE_DIRECT);
 }
 
+static void what_is_read_may_travel_otherwise_than_what_is_written(void **state)
+{
+	struct classify_limits trails = limits;
+	struct file_facts facts = {.size = 6000, .passthrough = true};
+
+	trails.large = LANE_TRAILED;
+	assert_int_equal(classify(&trails, &facts), LANE_TRAILED);
+	facts.writes = true;
+	assert_int_equal(classify(&trails, &facts), LANE_DIRECT);
+	facts.size = 0;
+	facts.grows = true;
+	assert_int_equal(classify(&trails, &facts), LANE_DIRECT);
+}
+
 static void a_new_file_may_become_large(void **state)
 {
 	const struct file_facts facts = {.size = 0, .writes = true, .grows = true, .passthrough = true};
 	struct classify_limits plain = limits;
 
-	plain.large = LANE_PLAIN;
+	plain.large_write = LANE_PLAIN;
 	assert_int_equal(classify(&limits, &facts), LANE_DIRECT);
 	assert_int_equal(classify(&plain, &facts), LANE_PLAIN);
 }
@@ -99,6 +114,7 @@ int main(void)
 		cmocka_unit_test(a_small_file_opened_for_writing_is_not_read_from_the_cache),
 		cmocka_unit_test(mid_and_large_travel_as_the_options_say),
 		cmocka_unit_test(a_database_is_told_from_a_stream),
+		cmocka_unit_test(what_is_read_may_travel_otherwise_than_what_is_written),
 		cmocka_unit_test(a_new_file_may_become_large),
 		cmocka_unit_test(all_is_served_without_passthrough),
 		cmocka_unit_test(writes_to_set_uid_files_pass_the_daemon),

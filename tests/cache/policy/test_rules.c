@@ -122,7 +122,7 @@ static void the_first_section_that_says_it_decides(void **state)
 
 static void what_is_wrong_is_told_with_its_line(void **state)
 {
-	refuse("[a]\nlane=cached\n\n[b]\nlane=fast\n", "line 5: lane=fast: ", "cached, plain or direct");
+	refuse("[a]\nlane=cached\n\n[b]\nlane=fast\n", "line 5: lane=fast: ", "cached, plain, direct or trailed");
 	refuse("[a]\nlane=plain\nsize=10Q..\n", "line 3: size=10Q..: ", "4K..1M");
 	refuse("[a]\nlane=plain\nsize=1M\n", "line 3: size=1M: ", "a range of sizes");
 	refuse("[a]\nlane=plain\nsize=..\n", "line 3: size=..: ", "a range of sizes");

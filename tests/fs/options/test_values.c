@@ -58,6 +58,7 @@ static void each_row_takes_its_values(void **state)
 		{"direct_depth=64"},
 		{"stream_after=1M"},
 		{"stream_gap=0"},
+		{"stream_window=2M"},
 		{"direct_memory=8M"},
 		{"direct_memory=4M", "direct_readahead=4M,direct_depth=8,direct_memory=4M"},
 		{"direct_memory=50%", "direct_memory=512M"},
@@ -140,7 +141,8 @@ static void defaults_are_the_documented_ones(void **state)
 	g_autofree char *expected = g_strdup_printf(
 		"cache_size=104856K,cache_min=0,memory_floor=52428K,small_max=1M,large_min=32M,admit=2,"
 		"store=auto,settle=2s,evict=%s,mid=plain,"
-		"large=stream,stream_after=256K,stream_gap=128K,direct_readahead=8M,direct_depth=8,direct_"
+		"large=stream,stream_window=32M,stream_after=256K,stream_gap=128K,direct_readahead=8M,direct_"
+		"depth=8,direct_"
 		"memory=64M,write=around,coherence="
 		"open,locks=shared,"
 		"attr_timeout=1,entry_timeout=1,negative_timeout=0,transport=auto,uring_depth=0,max_read="

@@ -1,5 +1,5 @@
-/* large=stream: which large files are taken for streams, which for databases, and how opens change their
- * minds. */
+/* large=stream where nothing can be trailed: which large files are taken for streams, which for databases,
+ * and how opens change their minds. */
 #include "tests/support/random.h"
 #include "tests/support/suite.h"
 #include "tests/support/tape.h"
@@ -14,6 +14,9 @@
 
 #define LARGE (4 << 20)
 #define RECORD 4096
+#define STREAM (96 << 20)
+#define STREAM_RECORD (4 << 20)
+#define READ_AHEAD (16 << 20) /* before it is known what the records are, and at a change of mind */
 
 static void path_of(char path[PATH_MAX], const char *name)
 {
@@ -112,9 +115,43 @@ static void one_in_sixteen_of_its_opens_looks_again(void **state)
 	assert_lane_becomes(path, "direct");
 }
 
+/* Bytes that reads of large files have taken from the disk. */
+static long long device_bytes(void)
+{
+	return mount_stat(&mounted, "straight_bytes") + mount_stat(&mounted, "readahead_bytes");
+}
+
+static void a_backward_reader_of_large_records_takes_them_from_the_disk_once(void **state)
+{
+	char *buf = aligned_alloc(4096, STREAM_RECORD), path[PATH_MAX];
+	long long before;
+	int fd;
+
+	path_below(path, mounted.source, "backwards");
+	assert_return_code(put_file(path, STREAM, 3), errno);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_return_code(fd, errno);
+	assert_return_code(fsync(fd), errno);
+	posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+	close(fd);
+	poll(NULL, 0, 3000); /* until the file's stamp counts for something, whatever its clock */
+	path_below(path, mounted.point, "backwards");
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_return_code(fd, errno);
+	before = device_bytes();
+	for (off_t offset = STREAM - STREAM_RECORD; offset >= 0; offset -= STREAM_RECORD) {
+		assert_int_equal(pread(fd, buf, STREAM_RECORD, offset), STREAM_RECORD);
+	}
+	close(fd);
+	if (device_bytes() - before > STREAM + READ_AHEAD)
+		fail_msg("%lld bytes for %d", device_bytes() - before, STREAM);
+	free(buf);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_file_read_at_random_is_plain_from_its_second_open_on),
 	cmocka_unit_test(one_in_sixteen_of_its_opens_looks_again),
+	cmocka_unit_test(a_backward_reader_of_large_records_takes_them_from_the_disk_once),
 };
 
 static const struct suite suite = {.name = "probes",
@@ -125,4 +162,8 @@ static const struct suite suite = {.name = "probes",
 	.needs_root = true,
 	.needs_daemon = true};
 
-SUITE_MAIN(suite)
+int main(int argc, char **argv)
+{
+	setenv("SIEVEFS_TRAIL", "none", 1);
+	return suite_run(&suite, argc, argv);
+}
