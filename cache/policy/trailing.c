@@ -1,7 +1,7 @@
 #include "cache/policy/trailing.h"
 
 /* The ends of an extent are not known to the page. */
-#define ENDS (2 * TRAILING_STREAM_MIN)
+#define ENDS (2 * TRAILING_PIECE)
 
 static bool has_no_holes(const struct extent *e)
 {
@@ -60,7 +60,7 @@ static void see_growth(struct extent *e, const struct extent *old, int64_t now_m
 	e->grew_ms = e->grew ? now_ms : old->grew_ms;
 	if (old->pages && (below || above))
 		e->backwards = below > above;
-	if (old->pages && e->pages > old->pages && !e->stream) {
+	if (old->pages && e->pages > old->pages && !e->stream && e->pages >= TRAILING_RANDOM_MIN) {
 		if (filled_between(e, old))
 			e->verdict = TRAILING_RANDOM;
 		else
@@ -68,7 +68,8 @@ static void see_growth(struct extent *e, const struct extent *old, int64_t now_m
 	}
 }
 
-/* All but so many pages at the end that grows. In an extent with holes they lie in a longer stretch. */
+/* All but so many pages, and the rest of a piece, at the end that grows. In an extent with holes they lie in
+ * a longer stretch. */
 static void drop_all_but(struct extent *e, uint64_t keep)
 {
 	uint64_t length = e->to - e->from, stretch;
@@ -79,10 +80,10 @@ static void drop_all_but(struct extent *e, uint64_t keep)
 	e->verdict = TRAILING_DROP;
 	e->drop = (struct span){e->from, e->to};
 	if (e->backwards) {
-		e->drop.from = e->from + stretch;
+		e->drop.from = (e->from + stretch + TRAILING_PIECE - 1) / TRAILING_PIECE * TRAILING_PIECE;
 		e->to = e->drop.from;
 	} else {
-		e->drop.to = e->to - stretch;
+		e->drop.to = (e->to - stretch) / TRAILING_PIECE * TRAILING_PIECE;
 		e->from = e->drop.to;
 	}
 	e->pages = keep;

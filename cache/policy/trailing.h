@@ -19,9 +19,12 @@
 #include "cache/policy/spans.h"
 
 enum {
+	TRAILING_PIECE = 128,      /* extents begin and end at multiples of it */
 	TRAILING_STREAM_MIN = 128, /* so many pages without holes are a stream's: no record of a database is
 				      as long, and no readahead of a single fault */
-	TRAILING_REST_MS = 500,    /* an extent that has not grown for so long: its reader rests */
+	TRAILING_RANDOM_MIN =
+		1024, /* so many pages tell random reading from a reader in the middle of a record */
+	TRAILING_REST_MS = 500, /* an extent that has not grown for so long: its reader rests */
 };
 
 enum trailing_verdict {

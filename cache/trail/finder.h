@@ -14,8 +14,8 @@
 
 enum {
 	FINDER_EXTENTS = 1024,
-	FINDER_LEAF = 128, /* pages that are not told apart any further */
-	FINDER_GAP = 2048, /* pieces that lie as close are one extent */
+	FINDER_LEAF = TRAILING_PIECE, /* pages that are not told apart any further */
+	FINDER_GAP = 2048,            /* pieces that lie as close are one extent */
 	FINDER_SECTIONS = 64,
 };
 

@@ -74,6 +74,7 @@ int trail_file_new(uint64_t id, int fd, struct trail_file **out)
 	file->truncated = UINT64_MAX;
 	file->search_at = SEARCH_FIRST;
 	spans_init(&file->kept, KEPT_SPANS);
+	spans_init(&file->again, STUCK_SPANS);
 	spans_init(&file->stuck, STUCK_SPANS);
 	r = begin_picture(file, fd);
 	if (r < 0) {
@@ -93,6 +94,7 @@ void trail_file_free(struct trail_file *file)
 	if (file->fd >= 0)
 		close(file->fd);
 	spans_deinit(&file->kept);
+	spans_deinit(&file->again);
 	spans_deinit(&file->stuck);
 	free(file->extents);
 	free(file);
@@ -119,6 +121,8 @@ static void drop_gap(struct trail_file *file, const struct span *gap, const stru
 	if (after < before)
 		count_stat(&look->stats->dropped_bytes, (before - after) * PAGE_CACHE_PAGE);
 	file->left += after;
+	if (after && after <= before / 2)
+		spans_add(&file->again, gap->from, gap->to);
 	if (after <= before / 2)
 		return;
 	count_stat(&look->stats->stuck_bytes, after * PAGE_CACHE_PAGE);
@@ -271,6 +275,16 @@ static void try_stuck_again(struct trail_file *file, const struct trail_look *lo
 	file->left = 0;
 }
 
+static void drop_again(struct trail_file *file, const struct trail_look *look)
+{
+	struct spans again = file->again;
+
+	spans_init(&file->again, STUCK_SPANS);
+	for (size_t i = 0; i < again.count; i++)
+		drop(file, &again.span[i], look);
+	spans_deinit(&again);
+}
+
 int trail_file_look(struct trail_file *file, const struct trail_look *look)
 {
 	uint64_t old = file->pages;
@@ -279,6 +293,7 @@ int trail_file_look(struct trail_file *file, const struct trail_look *look)
 	int r = file->pictured ? 0 : complete_picture(file, look);
 
 	try_stuck_again(file, look);
+	drop_again(file, look);
 	spans_cut(&file->kept, look->truncated);
 	pages = r < 0 ? r : count_now(file, &finder);
 	if (pages < 0)

@@ -29,7 +29,9 @@ struct trail_file {
 
 	/* the thread's */
 	int fd;
-	struct spans kept;  /* left alone */
+	struct spans kept; /* left alone */
+	struct spans
+		again; /* dropped, but for pages that were being read or written: the next look drops them */
 	struct spans stuck; /* could not be dropped: not tried again for a while */
 	int64_t stuck_until_ns;
 	int64_t stuck_pause_ns; /* until it is tried again: longer each time in vain */

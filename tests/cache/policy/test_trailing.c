@@ -2,7 +2,9 @@
 #include "tests/support/check.h"
 #include <string.h>
 
-#define WINDOW 1000
+/* A hundred of the tests' pages are a piece. */
+#define UNITS(x) ((x)*TRAILING_PIECE / 100)
+#define WINDOW UNITS(1000)
 #define MS 10 /* from picture to picture */
 
 /* What is known from picture to picture. */
@@ -26,16 +28,16 @@ static unsigned picture(struct story *story, const struct extent *now, size_t co
 	return streams;
 }
 
-#define EXTENT(a, b, n)                            \
-	{                                          \
-		.from = (a), .to = (b), .pages = n \
+#define EXTENT(a, b, n)                                             \
+	{                                                           \
+		.from = UNITS(a), .to = UNITS(b), .pages = UNITS(n) \
 	}
 
 static void assert_drop(const struct extent *e, uint64_t from, uint64_t to)
 {
 	assert_int_equal(e->verdict, TRAILING_DROP);
-	assert_int_equal(e->drop.from, from);
-	assert_int_equal(e->drop.to, to);
+	assert_int_equal(e->drop.from, UNITS(from));
+	assert_int_equal(e->drop.to, UNITS(to));
 }
 
 static void of_a_stream_the_window_behind_its_front_stays(void **state)
@@ -89,6 +91,16 @@ static void what_fills_up_between_its_ends_is_read_at_random(void **state)
 	assert_int_equal(story.extents[0].verdict, TRAILING_RANDOM);
 }
 
+static void a_record_that_is_being_read_is_not_told_yet(void **state)
+{
+	struct story story = {.count = 0};
+
+	picture(&story, (struct extent[]){EXTENT(800, 900, 10), EXTENT(1000, 2700, 1700)}, 2);
+	picture(&story, (struct extent[]){EXTENT(800, 1000, 140), EXTENT(1000, 2700, 1700)}, 2);
+	assert_int_equal(story.extents[0].verdict, TRAILING_LEAVE);
+	assert_false(story.extents[0].stream);
+}
+
 static void a_stream_between_random_pages_is_told_from_them(void **state)
 {
 	struct story story = {.count = 0};
@@ -126,7 +138,7 @@ static void pieces_that_never_grow_are_left_alone_in_the_end(void **state)
 
 static void at_the_end_streams_keep_nothing_and_scattered_pages_stay(void **state)
 {
-	const struct extent before[] = {{.from = 0, .to = 8000, .pages = 1000, .stream = true}};
+	const struct extent before[] = {{.from = 0, .to = UNITS(8000), .pages = UNITS(1000), .stream = true}};
 	struct extent now[] = {EXTENT(0, 8000, 1000), EXTENT(20000, 20900, 900), EXTENT(30000, 39000, 60),
 		EXTENT(50000, 50032, 32)};
 
@@ -145,6 +157,7 @@ int main(void)
 		cmocka_unit_test(two_streams_in_a_file_keep_a_window_each),
 		cmocka_unit_test(a_reader_that_skips_is_a_stream),
 		cmocka_unit_test(what_fills_up_between_its_ends_is_read_at_random),
+		cmocka_unit_test(a_record_that_is_being_read_is_not_told_yet),
 		cmocka_unit_test(a_stream_between_random_pages_is_told_from_them),
 		cmocka_unit_test(a_reader_that_rests_keeps_its_pages_for_half_a_second),
 		cmocka_unit_test(pieces_that_never_grow_are_left_alone_in_the_end),

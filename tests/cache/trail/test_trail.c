@@ -16,7 +16,7 @@
 #define PAUSE_MS 4 /* after each MiB that is read */
 #define WINDOW (24 * MIB)
 #define SIZE (256 * MIB)
-#define BOUND (SIZE / 2) /* the machine may be busy: the trail has its turns late then */
+#define BOUND (SIZE / 4 * 3) /* the machine may be busy: the trail has its turns late then */
 
 static struct trail *start(void)
 {
