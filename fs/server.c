@@ -197,14 +197,10 @@ static int start_trail(struct server *server)
 	bool wanted = g_strcmp0(g_getenv("SIEVEFS_TRAIL"), "none") != 0; /* for tests */
 	int r = wanted ? trail_new(&settings, &server->trail) : -ENOSYS;
 
-	if (r == -ENOSYS) {
+	if (r == -ENOSYS && wanted)
 		log_info("large files: this kernel has no cachestat(2) (Linux 6.5): they are read around the "
 			 "page cache");
-		return 0;
-	}
-	if (r < 0)
-		log_error("large files: %s", strerror(-r));
-	return r;
+	return r == -ENOSYS ? 0 : r;
 }
 
 /* Their threads stay: over io_uring a reply also asks for the next request, and the kernel cancels what a
