@@ -30,6 +30,7 @@ static int bind_served(struct opening *o)
 
 	inode->binding = BOUND_SERVED;
 	o->handle->lane = LANE_SERVED;
+	o->handle->around = o->wish == LANE_DIRECT;
 	if (!o->server->pins)
 		o->handle->object = copy_hold_fresh(o->server, inode, &o->stx);
 	o->info->direct_io = 1;
@@ -77,10 +78,10 @@ static int bind_backing(struct opening *o)
 	o->info->backing_id = inode->backing_id;
 	o->handle->lane = o->wish == LANE_DIRECT || o->wish == LANE_TRAILED ? o->wish : LANE_PLAIN;
 	if (o->handle->lane == LANE_PLAIN && o->writes_as_user && inode->for_root) {
-		/* the daemon writes for him, as he may */
+		/* the daemon writes for him, as he may, through the page cache all the same */
 		o->handle->lane = LANE_DIRECT;
-		o->handle->through_cache = true;
 	}
+	o->handle->around = o->wish == LANE_DIRECT;
 	o->info->direct_io = o->handle->lane == LANE_DIRECT;
 	return 0;
 }
@@ -116,7 +117,8 @@ static int bind_store(struct opening *o, struct object *object)
 static int bind_file(struct opening *o)
 {
 	struct inode *inode = o->handle->inode;
-	bool served = inode->binding == BOUND_SERVED || (inode->binding == UNBOUND && o->wish == LANE_SERVED);
+	bool served =
+		inode->binding == BOUND_SERVED || (inode->binding == UNBOUND && !o->server->passthrough);
 	int r = served ? bind_served(o) : bind_backing(o);
 
 	if (r != 0 || !opening_may_be_cached(o))
@@ -144,7 +146,7 @@ static int bind_inode(struct opening *o)
 	default:
 		break;
 	}
-	if (o->wish == LANE_SERVED)
+	if (!o->server->passthrough)
 		return bind_served(o);
 	switch (copy_examine(o->server, inode, &o->stx, o->wish == LANE_CACHED)) {
 	case COPY_USABLE:

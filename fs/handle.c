@@ -32,13 +32,13 @@ int handle_fd(struct server *server, struct handle *handle)
 int handle_bytes(struct server *server, struct handle *handle, struct backend_file **ret)
 {
 	struct backend_file *file = handle->bytes, *none = NULL;
-	bool direct = handle->lane == LANE_DIRECT && !handle->privileged_bits && !handle->through_cache;
+	bool around = handle->around && !handle->privileged_bits;
 	struct backend_open how = {0};
 	int r;
 
 	if (!file) {
 		how.fd = handle_fd(server, handle);
-		how.flags = (direct ? 0 : BACKEND_BUFFERED) |
+		how.flags = (around ? 0 : BACKEND_BUFFERED) |
 			    (handle->random_buffered ? BACKEND_RANDOM_BUFFERED : 0) |
 			    (handle->open_flags & O_DSYNC ? BACKEND_WRITES_WAIT : 0); /* O_SYNC has it too */
 		if (how.fd < 0)

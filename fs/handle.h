@@ -30,7 +30,7 @@ struct handle {
 	bool random_buffered;       /* small reads out of order go through the page cache */
 	bool closes_quietly;        /* only the last close is announced */
 	_Atomic int64_t flushed_ns; /* the last FLUSH of a file that has been locked */
-	bool through_cache;         /* of lane direct only because the daemon is to write */
+	bool around;                /* what the daemon moves goes around the page cache, or is dropped from it */
 	bool privileged_bits;       /* set-uid or set-gid when it was opened */
 	bool trailed;               /* the page cache is steered for it: trail_end() is due */
 	bool executes;              /* the kernel's own, of a program for as long as it runs */

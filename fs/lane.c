@@ -76,7 +76,6 @@ static enum lane wish_of(
 			 !(in_place && server->limits.stream),
 		.random = is_random(server, handle->inode),
 		.privileged_bits = (stx->stx_mode & (S_ISUID | S_ISGID)) != 0,
-		.passthrough = server->passthrough,
 	};
 
 	return classify(&server->limits, &facts);
@@ -91,7 +90,7 @@ static void ask_rules(struct server *server, struct opening *o)
 		return;
 	ruling_ask(&server->ruling, server->tree, server->options.source, o->handle->inode, &o->stx,
 		o->writes, rule);
-	if (!rule->has_lane || !server->passthrough || privileged_write)
+	if (!rule->has_lane || privileged_write)
 		return;
 	o->wish = rule->lane;
 	if (o->writes && (rule->lane == LANE_CACHED || rule->lane == LANE_TRAILED))
@@ -102,7 +101,8 @@ static void ask_rules(struct server *server, struct opening *o)
  * the file was opened where it passes a write on. */
 static void see_each_write(const struct server *server, struct opening *o)
 {
-	if (o->writes && o->wish == LANE_PLAIN && server->options.generic_flags & GENERIC_SYNC)
+	if (o->writes && o->wish == LANE_PLAIN && server->passthrough &&
+		server->options.generic_flags & GENERIC_SYNC)
 		o->wish = LANE_DIRECT;
 }
 
@@ -126,6 +126,12 @@ static void follow(struct server *server, struct opening *o)
 	o->handle->trailed = r == 0;
 	if (r < 0)
 		o->wish = LANE_DIRECT;
+}
+
+/* Not so a file that turned out to be pinned. */
+static bool is_trailed(const struct opening *o)
+{
+	return o->handle->lane == LANE_TRAILED || (o->handle->lane == LANE_SERVED && o->wish == LANE_TRAILED);
 }
 
 static void unfollow(struct server *server, struct handle *handle)
@@ -230,7 +236,7 @@ int lane_open(struct server *server, struct inode *inode, uid_t uid, int open_fl
 		follow(server, &o);
 		r = bind_opening(&o);
 	}
-	if (r < 0 || handle->lane != LANE_TRAILED)
+	if (r < 0 || !is_trailed(&o))
 		unfollow(server, handle);
 	if (r < 0) {
 		handle_free(server, handle);
@@ -260,7 +266,7 @@ int lane_open(struct server *server, struct inode *inode, uid_t uid, int open_fl
 /* What the handle's reads tell the next open; under the inode's lock. */
 static void note_pattern(struct handle *handle)
 {
-	if (!handle->bytes || handle->lane != LANE_DIRECT)
+	if (!handle->bytes || !handle->around)
 		return;
 	switch (backend_file_pattern(handle->bytes)) {
 	case BACKEND_PATTERN_RANDOM:

@@ -73,7 +73,7 @@ static bool is_passing(const struct range_copy *copy, int from)
 	off_t size = (off_t)copy->length;
 	struct stat st;
 
-	if (handle->lane != LANE_DIRECT || fstat(from, &st) < 0)
+	if (!handle->around || fstat(from, &st) < 0)
 		return false;
 	if (copy->in && atomic_load(&handle->passed_to) == copy->in)
 		return true;
@@ -124,7 +124,7 @@ static ssize_t copy_range(struct server *server, struct range_copy *copy)
 	if (n < 0)
 		return n;
 	object = copy_change_begin(server, inode, &fresh);
-	if (copy->to->lane == LANE_DIRECT)
+	if (copy->to->around)
 		n = copy_in_steps(server, copy, from, to);
 	else
 		n = copy_step(copy, from, to, copy->in, copy->out, copy->length);

@@ -223,8 +223,7 @@ static void plain_write_run(struct op_work *op)
 	struct server *server = server_of(op->req);
 	ssize_t n = write_both(server, w);
 
-	if (n > 0 && w->handle->lane == LANE_DIRECT &&
-		handle_bytes(server, w->handle, &w->written.file) == 0) {
+	if (n > 0 && w->handle->around && handle_bytes(server, w->handle, &w->written.file) == 0) {
 		/* a large file's pages keep to the window however they were written */
 		w->written.offset = w->offset;
 		w->written.size = (size_t)n;

@@ -11,8 +11,6 @@ const char *const lane_names[LANE_COUNT] = {
 
 enum lane classify(const struct classify_limits *limits, const struct file_facts *facts)
 {
-	if (!facts->passthrough)
-		return LANE_SERVED;
 	if (facts->writes && facts->privileged_bits)
 		return LANE_DIRECT; /* the kernel tells the daemon with each write whether the bits go */
 	if (facts->size >= limits->large_min && limits->stream && (facts->in_place || facts->random))

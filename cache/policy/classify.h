@@ -37,8 +37,10 @@ struct file_facts {
 	bool grows;           /* new or truncated, to be written: nobody knows how far */
 	bool random;          /* it was read out of order before */
 	bool privileged_bits; /* set-uid or set-gid: a write clears them or not, by who writes */
-	bool passthrough;     /* the kernel can be bound to backing files here */
 };
 
-/* LANE_CACHED says that the file may be cached: whether it is, is the cache's matter. */
+/*
+ * LANE_CACHED says that the file may be cached: whether it is, is the cache's matter. Where the kernel can't be bound to
+ * the file, it is served, and its bytes travel through the daemon the way that this says.
+ */
 enum lane classify(const struct classify_limits *limits, const struct file_facts *facts);

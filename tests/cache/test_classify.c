@@ -17,7 +17,7 @@ static const struct classify_limits limits = {
 
 static enum lane lane_of(uint64_t size, bool writes)
 {
-	const struct file_facts facts = {.size = size, .writes = writes, .passthrough = true};
+	const struct file_facts facts = {.size = size, .writes = writes};
 
 	return classify(&limits, &facts);
 }
@@ -40,7 +40,7 @@ static void a_small_file_opened_for_writing_is_not_read_from_the_cache(void **st
 static void mid_and_large_travel_as_the_options_say(void **state)
 {
 	struct classify_limits other = limits;
-	struct file_facts facts = {.size = 2000, .passthrough = true};
+	struct file_facts facts = {.size = 2000};
 
 	other.mid = LANE_DIRECT;
 	other.large = LANE_PLAIN;
@@ -52,7 +52,7 @@ static void mid_and_large_travel_as_the_options_say(void **state)
 static void a_database_is_told_from_a_stream(void **state)
 {
 	struct classify_limits stream = limits;
-	struct file_facts facts = {.size = 6000, .passthrough = true};
+	struct file_facts facts = {.size = 6000};
 
 	stream.stream = true;
 	assert_int_equal(classify(&stream, &facts), LANE_DIRECT);
@@ -70,7 +70,7 @@ static void a_database_is_told_from_a_stream(void **state)
 static void what_is_read_may_travel_otherwise_than_what_is_written(void **state)
 {
 	struct classify_limits trails = limits;
-	struct file_facts facts = {.size = 6000, .passthrough = true};
+	struct file_facts facts = {.size = 6000};
 
 	trails.large = LANE_TRAILED;
 	assert_int_equal(classify(&trails, &facts), LANE_TRAILED);
@@ -83,7 +83,7 @@ static void what_is_read_may_travel_otherwise_than_what_is_written(void **state)
 
 static void a_new_file_may_become_large(void **state)
 {
-	const struct file_facts facts = {.size = 0, .writes = true, .grows = true, .passthrough = true};
+	const struct file_facts facts = {.size = 0, .writes = true, .grows = true};
 	struct classify_limits plain = limits;
 
 	plain.large_write = LANE_PLAIN;
@@ -91,16 +91,9 @@ static void a_new_file_may_become_large(void **state)
 	assert_int_equal(classify(&plain, &facts), LANE_PLAIN);
 }
 
-static void all_is_served_without_passthrough(void **state)
-{
-	const struct file_facts facts = {.size = 10};
-
-	assert_int_equal(classify(&limits, &facts), LANE_SERVED);
-}
-
 static void writes_to_set_uid_files_pass_the_daemon(void **state)
 {
-	struct file_facts facts = {.size = 10, .writes = true, .privileged_bits = true, .passthrough = true};
+	struct file_facts facts = {.size = 10, .writes = true, .privileged_bits = true};
 
 	assert_int_equal(classify(&limits, &facts), LANE_DIRECT);
 	facts.writes = false;
@@ -116,7 +109,6 @@ int main(void)
 		cmocka_unit_test(a_database_is_told_from_a_stream),
 		cmocka_unit_test(what_is_read_may_travel_otherwise_than_what_is_written),
 		cmocka_unit_test(a_new_file_may_become_large),
-		cmocka_unit_test(all_is_served_without_passthrough),
 		cmocka_unit_test(writes_to_set_uid_files_pass_the_daemon),
 	};
 

@@ -112,7 +112,7 @@ static void a_stream_is_a_window_in_the_page_cache_and_nothing_afterwards(void *
 	assert_in_range(read_slowly(fd, "stream", 0, STREAM), 0, BOUND);
 	close(fd);
 	await_at_most("stream", STREAM / 100);
-	assert_true(mount_stat(&mounted, "trailed/opens") > 0);
+	assert_true(mount_stat(&mounted, "trail/opens") > 0);
 	assert_true(mount_stat(&mounted, "trail/dropped_bytes") >= STREAM / 2);
 }
 
@@ -133,6 +133,22 @@ static void readers_of_one_file_have_a_window_each(void **state)
 	assert_in_range(most, 0, BOUND + BOUND / 2);
 	close(fd);
 	await_at_most("shared", STREAM / 100);
+}
+
+static void what_is_written_in_order_is_a_window_too(void **state)
+{
+	static char buf[STEP];
+	long long most = 0, now;
+	int fd = open_below(mounted.point, "written", O_WRONLY | O_CREAT | O_TRUNC);
+
+	for (off_t at = 0; at < STREAM; at += STEP) {
+		assert_int_equal(write(fd, buf, STEP), STEP);
+		now = resident("written");
+		most = now > most ? now : most;
+	}
+	assert_in_range(most, 0, BOUND);
+	close(fd);
+	await_at_most("written", STREAM / 100);
 }
 
 static void sendfile_leaves_no_more(void **state)
@@ -367,6 +383,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(nothing_wakes_while_nothing_is_open),
 	cmocka_unit_test(a_stream_is_a_window_in_the_page_cache_and_nothing_afterwards),
 	cmocka_unit_test(readers_of_one_file_have_a_window_each),
+	cmocka_unit_test(what_is_written_in_order_is_a_window_too),
 	cmocka_unit_test(sendfile_leaves_no_more),
 	cmocka_unit_test(a_resident_half_stays),
 	cmocka_unit_test(a_mapping_keeps_its_pages_until_it_goes),
