@@ -135,6 +135,7 @@ void backend_free(struct backend *backend)
 	window_host_deinit(&backend->streams.windows);
 	nodes_deinit(&backend->nodes);
 	volumes_deinit(&backend->volumes);
+	behind_bound_deinit(&backend->written);
 	buffers_deinit(&backend->buffers);
 	free(backend);
 }
@@ -173,6 +174,7 @@ static void backend_init(struct backend *backend, const struct backend_settings 
 {
 	backend->settings = *settings;
 	buffers_init(&backend->buffers, settings->memory, &backend->stats);
+	behind_bound_init(&backend->written, settings->memory, &backend->stats);
 	volumes_init(&backend->volumes);
 	nodes_init(&backend->nodes);
 	backend->streams = (struct stream_host){

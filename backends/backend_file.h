@@ -8,6 +8,7 @@
 #include "backends/backend_settings.h"
 #include "backends/backend_stats.h"
 #include "backends/behind.h"
+#include "backends/behind_bound.h"
 #include "backends/buffers.h"
 #include "backends/node.h"
 #include "backends/stream.h"
@@ -18,6 +19,7 @@ struct backend {
 	struct backend_stats stats;
 	struct engine *engine;
 	struct buffers buffers;
+	struct behind_bound written; /* through the page cache, by all streams */
 	struct volumes volumes;
 	struct nodes nodes;
 	struct stream_host streams;
@@ -44,6 +46,8 @@ struct backend_file {
 	struct stream stream;
 	int sync_fd;          /* for write-back without O_DIRECT; -1 before its first use */
 	struct behind behind; /* the stream of writes */
+	struct behind_holder holder;
+	uint64_t settling_dirty; /* bytes of it that somebody waits for */
 };
 
 /* Nothing goes around the page cache or is dropped from it. */

@@ -31,5 +31,6 @@ struct backend_request {
 		struct window *window; /* to look for read-ahead in */
 		struct behind_job behind;
 		bool buffered;
+		size_t on_its_way; /* into the page cache, bytes */
 	} work;
 };

@@ -14,14 +14,16 @@ enum backend_window {
 };
 
 struct backend_settings {
-	size_t memory;       /* bound of all buffers together, bytes (direct_memory) */
-	size_t readahead;    /* bound of one stream's window, bytes (direct_readahead); 0: never read ahead */
-	unsigned depth;      /* chunks in flight per stream (direct_depth) */
-	size_t stream_after; /* bytes read in order before a handle counts as a stream */
-	size_t stream_gap;   /* bytes that a reader may skip and still be in order */
+	size_t memory;    /* bytes (direct_memory): bound of all buffers together, and of what all streams of
+			     writes together have in the page cache and not yet on the disk */
+	size_t readahead; /* bound of one stream's window, bytes (direct_readahead); 0: never read ahead */
+	unsigned depth;   /* chunks in flight per stream (direct_depth) */
+	size_t stream_after;     /* bytes read in order before a handle counts as a stream */
+	size_t stream_gap;       /* bytes that a reader may skip and still be in order */
 	off_t write_direct_from; /* files that reach it are written around the page cache (large_min) */
 	size_t write_direct_min; /* smaller requests are written through the page cache */
-	size_t write_window;     /* of a buffered stream of writes twice this is in the page cache, bytes */
+	size_t write_window;     /* of a buffered stream of writes twice this is in the page cache, bytes;
+				    less where memory is */
 	enum backend_window window;
 	const char *faults; /* for tests: what shall go wrong, see fault.h; NULL: nothing. Not kept */
 	bool threads_only;  /* no io_uring even where the kernel has it */

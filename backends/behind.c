@@ -3,6 +3,7 @@
 
 enum {
 	PAGE = 4096,
+	WHOLE = 1 << 20, /* a window ends where folios do */
 };
 
 /* --- bookkeeping ------------------------------------------------------------------------------ */
@@ -44,6 +45,10 @@ struct behind_range behind_note(struct behind *behind, off_t offset, size_t size
 	behind->fresh += size;
 	if (end > behind->end)
 		behind->end = end;
+	if (cached)
+		behind->fresh_dirty += size;
+	if (behind->fresh_dirty > (uint64_t)(behind->end - behind->begun))
+		behind->fresh_dirty = (uint64_t)(behind->end - behind->begun);
 	return left;
 }
 
@@ -55,7 +60,7 @@ bool behind_is_full(const struct behind *behind, size_t window)
 
 struct behind_work behind_take(struct behind *behind, size_t window)
 {
-	off_t begun = behind->end - behind->end % (off_t)window;
+	off_t begun = behind->end - behind->end % (off_t)(window < WHOLE ? window : WHOLE);
 	struct behind_work work = {0};
 
 	if (!behind_is_full(behind, window))
@@ -64,12 +69,46 @@ struct behind_work behind_take(struct behind *behind, size_t window)
 		work.begin = (struct behind_range){behind->begun, begun};
 	if (behind->begun_cached)
 		work.settle = (struct behind_range){behind->settled, behind->begun};
+	work.settle_dirty = behind->begun_cached ? behind->begun_dirty : 0;
 	behind->settled = behind->begun;
 	behind->begun = begun;
 	behind->fresh = 0;
 	behind->begun_cached = behind->fresh_cached;
+	behind->begun_dirty = behind->fresh_dirty;
 	behind->fresh_cached = behind->end > begun && behind->fresh_cached;
+	behind->fresh_dirty = 0;
 	return work;
+}
+
+struct behind_work behind_take_all(struct behind *behind)
+{
+	off_t end = behind->end - behind->end % PAGE;
+	struct behind_work work = {.settle_dirty = behind_dirty(behind)};
+
+	if (behind->begun_cached || behind->fresh_cached)
+		work.settle = (struct behind_range){behind->settled, end};
+	behind->settled = end;
+	behind->begun = end;
+	behind->fresh = 0;
+	behind->begun_cached = false;
+	behind->begun_dirty = 0;
+	behind->fresh_cached = behind->end > end && behind->fresh_cached;
+	behind->fresh_dirty = 0;
+	return work;
+}
+
+void behind_keep(struct behind *behind, struct behind_work *work)
+{
+	work->keep = true;
+	if (work->settle.from == work->settle.to)
+		return;
+	behind->settled = work->settle.from;
+	behind->begun_cached = true;
+}
+
+uint64_t behind_dirty(const struct behind *behind)
+{
+	return behind->begun_dirty + behind->fresh_dirty;
 }
 
 /* --- work ------------------------------------------------------------------------------------- */
@@ -122,7 +161,12 @@ static void range_written(struct engine_op *op, ssize_t result)
 	struct behind_job *job = job_of(op);
 
 	(void)result;
-	job_submit(job, ENGINE_DROP, &job->work.settle, 0, range_dropped);
+	if (job->work.keep) {
+		job->work.settle.from += (off_t)op->size;
+		job_step(job);
+	} else {
+		job_submit(job, ENGINE_DROP, &job->work.settle, 0, range_dropped);
+	}
 }
 
 static void job_step(struct behind_job *job)

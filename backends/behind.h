@@ -16,18 +16,22 @@ struct behind_range {
 
 /* settled <= begun <= end */
 struct behind {
-	off_t settled;     /* written back and dropped up to here */
-	off_t begun;       /* write-back was started up to here */
-	off_t end;         /* where the stream goes on */
-	uint64_t bytes;    /* of the stream */
-	uint64_t fresh;    /* of them, since write-back was last started */
-	bool begun_cached; /* something of settled..begun went through the page cache */
-	bool fresh_cached; /* and of begun..end */
+	off_t settled;        /* written back and dropped up to here */
+	off_t begun;          /* write-back was started up to here */
+	off_t end;            /* where the stream goes on */
+	uint64_t bytes;       /* of the stream */
+	uint64_t fresh;       /* of them, since write-back was last started */
+	bool begun_cached;    /* something of settled..begun went through the page cache */
+	bool fresh_cached;    /* and of begun..end */
+	uint64_t begun_dirty; /* bytes of it that nobody has waited for yet */
+	uint64_t fresh_dirty; /* no more than begun..end */
 };
 
 struct behind_work {
 	struct behind_range begin;  /* write-back is to be started */
 	struct behind_range settle; /* to be awaited, then dropped */
+	uint64_t settle_dirty;      /* bytes of it that are clean then */
+	bool keep;                  /* nothing is dropped */
 };
 
 /*
@@ -41,6 +45,15 @@ bool behind_is_full(const struct behind *behind, size_t window);
 
 /* At a full window: starts its write-back, and waits for what was started before. */
 struct behind_work behind_take(struct behind *behind, size_t window);
+
+/* Whatever there is: waits for the write-back of all whole pages. */
+struct behind_work behind_take_all(struct behind *behind);
+
+/* The same work for a file whose pages stay: they are not waited for again, but dropped if it grows large. */
+void behind_keep(struct behind *behind, struct behind_work *work);
+
+/* Bytes that went through the page cache and were not waited for. */
+uint64_t behind_dirty(const struct behind *behind);
 
 /* The stream ends: all that it left behind; nothing where it was shorter than a window. */
 struct behind_range behind_end(struct behind *behind, size_t window);

@@ -5,7 +5,8 @@
  * range is cached: what is cached may be mapped, and is kept right by writing to it. The rest goes through
  * the page cache; a stream of such writes is uncached where the kernel knows that (6.14), and keeps a bounded
  * window there: when it is full, its write-back is started, and the request waits for that of the window
- * before, which is then dropped. So a writer faster than the disk is slowed.
+ * before, which is then dropped. So a writer faster than the disk is slowed. All such windows together keep
+ * to a bound (direct_behind.h).
  */
 #include "backends/direct_write.h"
 #include "backends/backend_file.h"
@@ -39,6 +40,7 @@ static void write_finish(struct backend_request *request, int error)
 {
 	struct backend_file *file = request->file;
 
+	direct_behind_end(request);
 	node_changed(file->node);
 	if (error)
 		backend_count(&file->backend->stats.errors, 1);
@@ -64,8 +66,11 @@ static void write_submit(struct backend_request *request, enum engine_verb verb,
 
 static void window_settled(struct behind_job *job)
 {
-	write_finish(
-		(struct backend_request *)((char *)job - offsetof(struct backend_request, work.behind)), 0);
+	struct backend_request *request =
+		(struct backend_request *)((char *)job - offsetof(struct backend_request, work.behind));
+
+	direct_behind_settled(request->file, &job->work);
+	write_finish(request, 0);
 }
 
 /* All bytes are written. */
@@ -75,6 +80,7 @@ static void write_complete(struct backend_request *request)
 	struct behind_job *job = &request->work.behind;
 	struct behind_work work;
 
+	direct_behind_end(request);
 	if (backend_file_stays_cached(file) || !direct_behind_note(file, request, &work)) {
 		write_finish(request, 0);
 		return;
@@ -86,10 +92,12 @@ static void write_complete(struct backend_request *request)
 		.work = work,
 		.done = window_settled,
 	};
-	if (job->fd < 0)
-		write_finish(request, 0);
-	else
+	if (job->fd >= 0) {
 		behind_run(job);
+		return;
+	}
+	direct_behind_settled(file, &work);
+	write_finish(request, 0);
 }
 
 static void write_advance(struct backend_request *request, ssize_t result)
@@ -208,6 +216,7 @@ static void write_buffered(struct backend_request *request)
 
 	backend_count(&file->backend->stats.buffered_writes, 1);
 	request->work.buffered = true;
+	direct_behind_begin(request, left);
 	if (write_may_block(file) && !write_is_quick(request, left, offset)) {
 		request->work.started_ns = clock_now_ns();
 		write_submit(request, ENGINE_WRITE, file->fd, left, offset, flags, buffered_done);
@@ -261,6 +270,7 @@ void direct_write(struct backend_request *request)
 	backend_count(&backend->stats.writes, 1);
 	request->work.moved = 0;
 	request->work.buffered = false;
+	request->work.on_its_way = 0;
 	if (request->size == 0)
 		write_finish(request, 0);
 	else if (request->offset < 0)
@@ -277,5 +287,6 @@ void direct_wrote(struct backend_request *request)
 	backend_count(&backend->stats.buffered_writes, 1);
 	request->work.moved = request->size;
 	request->work.buffered = true;
+	request->work.on_its_way = 0;
 	write_complete(request);
 }

@@ -32,6 +32,7 @@ static const char *const names[LOCK_RANKS] = {
 	[LOCK_IO] = "io",
 	[LOCK_PAYLOAD] = "payload",
 	[LOCK_FILE] = "file",
+	[LOCK_BEHIND] = "behind",
 	[LOCK_CHOICE] = "choice",
 	[LOCK_WINDOW] = "window",
 	[LOCK_HOST] = "host",

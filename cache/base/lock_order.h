@@ -49,6 +49,7 @@ enum lock_rank {
 	LOCK_PAYLOAD,     /* libfuse's buffers and their second mappings */
 	/* backends/ */
 	LOCK_FILE,   /* the read and write patterns of an open file */
+	LOCK_BEHIND, /* what all streams of writes hold in the page cache */
 	LOCK_CHOICE, /* a volume's choice of read mode */
 	LOCK_WINDOW, /* a readahead window; under LOCK_HOST only lock_try() */
 	LOCK_HOST,   /* the list of all windows */

@@ -166,6 +166,65 @@ static void a_write_into_what_is_there_moves_no_end(void **state)
 	assert_range(behind_end(&behind, WINDOW), 0, WINDOW);
 }
 
+static void what_was_not_waited_for_is_dirty(void **state)
+{
+	struct behind behind = {0};
+
+	note(&behind, 0, WINDOW, true);
+	assert_int_equal(behind_dirty(&behind), WINDOW);
+	assert_int_equal(behind_take(&behind, WINDOW).settle_dirty, 0);
+	note(&behind, WINDOW, WINDOW, true);
+	assert_int_equal(behind_dirty(&behind), 2 * WINDOW);
+	assert_int_equal(behind_take(&behind, WINDOW).settle_dirty, WINDOW);
+	assert_int_equal(behind_dirty(&behind), WINDOW);
+	note(&behind, 2 * WINDOW, WINDOW, false); /* around the page cache */
+	assert_int_equal(behind_take(&behind, WINDOW).settle_dirty, WINDOW);
+	assert_int_equal(behind_dirty(&behind), 0);
+}
+
+static void what_is_written_twice_is_dirty_once(void **state)
+{
+	struct behind behind = {0};
+
+	for (int i = 0; i < 1000; i++)
+		note(&behind, 0, PIECE, true);
+	assert_int_equal(behind_dirty(&behind), PIECE);
+}
+
+static void all_is_taken_up_to_the_last_whole_page(void **state)
+{
+	struct behind behind = {0};
+	struct behind_work work;
+
+	note(&behind, 0, WINDOW, true);
+	behind_take(&behind, WINDOW);
+	note(&behind, WINDOW, PIECE, true);
+	work = behind_take_all(&behind);
+	assert_range(work.begin, 0, 0);
+	assert_range(work.settle, 0, (WINDOW + PIECE) & ~4095);
+	assert_int_equal(work.settle_dirty, WINDOW + PIECE);
+	assert_int_equal(behind_dirty(&behind), 0);
+	note(&behind, WINDOW + PIECE, PIECE, true);
+	assert_range(behind_take_all(&behind).settle, (WINDOW + PIECE) & ~4095, (WINDOW + 2 * PIECE) & ~4095);
+}
+
+/* A file that is small so far: all of it goes once it is large. */
+static void what_was_kept_is_dropped_later(void **state)
+{
+	struct behind behind = {0};
+	struct behind_work work;
+
+	for (off_t i = 0; i < 4; i++) {
+		note(&behind, i * WINDOW, WINDOW, true);
+		work = behind_take(&behind, WINDOW);
+		behind_keep(&behind, &work);
+		assert_true(work.keep);
+		assert_int_equal(work.settle_dirty, i ? WINDOW : 0);
+	}
+	assert_int_equal(behind_dirty(&behind), WINDOW);
+	assert_range(behind_end(&behind, WINDOW), 0, 4 * WINDOW);
+}
+
 struct waiting_job {
 	struct behind_job job;
 	sem_t done;
@@ -185,7 +244,7 @@ static uint64_t dirty_pages(int fd, uint64_t offset, uint64_t size)
 	return counts[1] + counts[2]; /* dirty, and being written */
 }
 
-static void run_job(bool threads_only)
+static void run_job(bool threads_only, bool keep)
 {
 	const struct engine_settings settings = {.threads_only = threads_only};
 	struct backend_stats stats = {0};
@@ -202,15 +261,16 @@ static void run_job(bool threads_only)
 		.engine = engine,
 		.stats = &stats,
 		.fd = fixture.fd,
-		.work = {.begin = {3 * WINDOW, 4 * WINDOW}, .settle = {WINDOW, 3 * WINDOW}},
+		.work = {.begin = {3 * WINDOW, 4 * WINDOW}, .settle = {WINDOW, 3 * WINDOW}, .keep = keep},
 		.done = job_done,
 	};
 	sem_init(&waiting.done, 0, 0);
 	behind_run(&waiting.job);
 	while (sem_wait(&waiting.done) < 0)
 		;
-	assert_int_equal(backend_counted(&stats.dropped_bytes), 2 * WINDOW);
-	assert_int_equal(resident_pages(fixture.fd, WINDOW, 2 * WINDOW), 0);
+	assert_int_equal(backend_counted(&stats.dropped_bytes), keep ? 0 : 2 * WINDOW);
+	assert_int_equal(resident_pages(fixture.fd, WINDOW, 2 * WINDOW), keep ? 2 * WINDOW / 4096 : 0);
+	assert_int_equal(dirty_pages(fixture.fd, WINDOW, 2 * WINDOW), 0);
 	assert_int_equal(resident_pages(fixture.fd, 0, WINDOW), WINDOW / 4096);
 	assert_int_equal(resident_pages(fixture.fd, 3 * WINDOW, WINDOW), WINDOW / 4096);
 	/* what was begun is soon clean, though nobody waits for it */
@@ -229,8 +289,8 @@ static void a_job_drops_what_it_settles_and_keeps_what_it_begins(void **state)
 		print_message("skipped: the kernel has no cachestat(2)\n");
 		skip();
 	}
-	run_job(false);
-	run_job(true);
+	for (int i = 0; i < 4; i++)
+		run_job(i & 1, i & 2);
 }
 
 int main(void)
@@ -245,6 +305,10 @@ int main(void)
 		cmocka_unit_test(a_full_window_begins_a_fresh_one),
 		cmocka_unit_test(a_stream_shorter_than_a_window_leaves_nothing_to_do),
 		cmocka_unit_test(a_write_into_what_is_there_moves_no_end),
+		cmocka_unit_test(what_was_not_waited_for_is_dirty),
+		cmocka_unit_test(what_is_written_twice_is_dirty_once),
+		cmocka_unit_test(all_is_taken_up_to_the_last_whole_page),
+		cmocka_unit_test(what_was_kept_is_dropped_later),
 		cmocka_unit_test(a_job_drops_what_it_settles_and_keeps_what_it_begins),
 	};
 
