@@ -1,5 +1,6 @@
 #include "backends/choice.h"
 
+#define PAUSE_NS 200000000 /* a stream that rested so long measured itself, not the device */
 #define TRY_AFTER_MIN (512ull << 20)
 #define TRY_AFTER_MAX (8ull << 30)
 
@@ -70,4 +71,52 @@ void choice_abandon(struct choice_class *class, enum choice_mode mode)
 {
 	if (mode != class->mode)
 		class->trying = false;
+}
+
+/* --- one stream's measuring ------------------------------------------------------------------- */
+
+static void meter_restart(struct choice_meter *meter)
+{
+	meter->epoch_bytes = 0;
+	meter->epoch_ns = 0;
+}
+
+/* Requests of another size are another case: what was measured so far counts for nothing. */
+static void meter_set_class(struct choice_meter *meter, struct choice_class *class)
+{
+	if (class == meter->class)
+		return;
+	choice_end(meter);
+	meter->class = class;
+	meter->mode = choice_start(class);
+	meter_restart(meter);
+}
+
+enum choice_mode choice_note(
+	struct choice *choice, struct choice_meter *meter, size_t request_size, uint64_t now_ns)
+{
+	meter_set_class(meter, choice_class_of(choice, request_size));
+	if (now_ns - meter->last_ns > PAUSE_NS)
+		meter_restart(meter);
+	meter->last_ns = now_ns;
+	if (!meter->epoch_ns && meter->epoch_bytes >= CHOICE_SETTLING) {
+		meter->epoch_ns = now_ns;
+		meter->epoch_bytes = 0;
+	} else if (meter->epoch_ns && meter->epoch_bytes >= CHOICE_EPOCH) {
+		enum choice_mode before = meter->mode;
+
+		meter->mode =
+			choice_report(meter->class, before, meter->epoch_bytes, now_ns - meter->epoch_ns);
+		meter->epoch_ns = meter->mode == before ? now_ns : 0;
+		meter->epoch_bytes = 0;
+	}
+	meter->epoch_bytes += request_size;
+	return meter->mode;
+}
+
+void choice_end(struct choice_meter *meter)
+{
+	if (meter->class)
+		choice_abandon(meter->class, meter->mode);
+	meter->class = NULL;
 }

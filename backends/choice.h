@@ -41,6 +41,22 @@ void choice_init(struct choice *choice);
 
 struct choice_class *choice_class_of(struct choice *choice, size_t request_size);
 
+/* What one stream measures; zeroed before its first request. */
+struct choice_meter {
+	struct choice_class *class; /* NULL: none is measured */
+	enum choice_mode mode;
+	uint64_t epoch_bytes;
+	uint64_t epoch_ns; /* when the epoch began, after settling; 0 while settling */
+	uint64_t last_ns;
+};
+
+/* A stream asks for so many bytes now: the mode for it. */
+enum choice_mode choice_note(
+	struct choice *choice, struct choice_meter *meter, size_t request_size, uint64_t now_ns);
+
+/* The stream ended. */
+void choice_end(struct choice_meter *meter);
+
 /* The mode for a stream that starts. */
 enum choice_mode choice_start(const struct choice_class *class);
 

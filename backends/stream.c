@@ -2,10 +2,6 @@
 #include "cache/base/clock.h"
 #include "cache/base/lock_order.h"
 
-enum {
-	PAUSE_NS = 200000000, /* a reader that rested so long measured itself, not the device */
-};
-
 void stream_init(struct stream *stream, struct stream_host *host, struct volume *volume, struct node *node,
 	const struct volume_file *facts)
 {
@@ -17,16 +13,8 @@ void stream_init(struct stream *stream, struct stream_host *host, struct volume 
 	};
 }
 
-static void stream_restart_epoch(struct stream *stream)
-{
-	stream->epoch_bytes = 0;
-	stream->epoch_ns = 0;
-}
-
 static void stream_set_mode(struct stream *stream, enum choice_mode mode)
 {
-	if (stream->host->window_always)
-		mode = CHOICE_WINDOW;
 	if (stream->mode == mode)
 		return;
 	stream->mode = mode;
@@ -37,54 +25,28 @@ static void stream_set_mode(struct stream *stream, enum choice_mode mode)
 		window_stop(stream->window);
 }
 
-/* Requests of another size are another case: what was measured so far counts for nothing. */
-static void stream_set_class(struct stream *stream, size_t size)
-{
-	struct choice_class *class = choice_class_of(&stream->volume->choice, size);
-
-	if (class == stream->class)
-		return;
-	if (stream->class)
-		choice_abandon(stream->class, stream->mode);
-	stream->class = class;
-	stream_set_mode(stream, choice_start(class));
-	stream_restart_epoch(stream);
-}
-
 static void stream_measure(struct stream *stream, size_t size)
 {
-	uint64_t now = clock_now_ns();
+	struct volume *volume = stream->volume;
+	enum choice_mode mode;
 
-	lock_take(&stream->volume->choice_lock, LOCK_CHOICE);
-	stream_set_class(stream, size);
-	if (now - stream->last_ns > PAUSE_NS)
-		stream_restart_epoch(stream);
-	stream->last_ns = now;
-	if (!stream->epoch_ns && stream->epoch_bytes >= CHOICE_SETTLING) {
-		stream->epoch_ns = now;
-		stream->epoch_bytes = 0;
-	} else if (stream->epoch_ns && stream->epoch_bytes >= CHOICE_EPOCH) {
-		enum choice_mode before = stream->mode;
-
-		stream_set_mode(stream,
-			choice_report(stream->class, before, stream->epoch_bytes, now - stream->epoch_ns));
-		stream->epoch_ns = stream->mode == before ? now : 0;
-		stream->epoch_bytes = 0;
-	}
-	stream->epoch_bytes += size;
-	lock_drop(&stream->volume->choice_lock, LOCK_CHOICE);
+	if (stream->host->window_always)
+		return;
+	lock_take(&volume->choice_lock, LOCK_CHOICE);
+	mode = choice_note(&volume->choice, &stream->meter, size, clock_now_ns());
+	lock_drop(&volume->choice_lock, LOCK_CHOICE);
+	stream_set_mode(stream, mode);
 }
 
 static void stream_end(struct stream *stream)
 {
 	if (stream->window)
 		window_shut(stream->window);
-	if (stream->class) {
-		lock_take(&stream->volume->choice_lock, LOCK_CHOICE);
-		choice_abandon(stream->class, stream->mode);
-		lock_drop(&stream->volume->choice_lock, LOCK_CHOICE);
-		stream->class = NULL;
-	}
+	if (!stream->meter.class)
+		return;
+	lock_take(&stream->volume->choice_lock, LOCK_CHOICE);
+	choice_end(&stream->meter);
+	lock_drop(&stream->volume->choice_lock, LOCK_CHOICE);
 }
 
 static void stream_need_window(struct stream *stream, int direct_fd)

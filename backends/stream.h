@@ -25,11 +25,8 @@ struct stream {
 	struct detect detect;
 	enum detect_order order;
 	struct window *window; /* made when a stream is found; NULL before */
-	struct choice_class *class;
+	struct choice_meter meter;
 	enum choice_mode mode;
-	uint64_t epoch_bytes;
-	uint64_t epoch_ns; /* when the epoch began, after settling; 0 while settling */
-	uint64_t last_ns;
 };
 
 /* How one read is to travel. */
