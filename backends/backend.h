@@ -81,7 +81,8 @@ void backend_read(struct backend_request *request);
 
 /*
  * A write of a large file goes around the page cache where it is aligned and large enough and nobody has
- * cached that range, else through it. The handle must be open for writing and without O_APPEND, which would
+ * cached that range, unless it is one of a stream and a window of the page cache is faster there; else
+ * through it. The handle must be open for writing and without O_APPEND, which would
  * make the kernel ignore the offset. A full disk is -ENOSPC, never a short count, whatever part was written.
  * Errors of write-back are seen by fsync(2) on the caller's descriptor: nothing here consumes them.
  */

@@ -19,6 +19,7 @@ struct backend_request {
 	size_t size;
 	off_t offset; /* for O_APPEND the caller knows the end, under its own lock */
 	int sync;     /* of a write: RWF_DSYNC or RWF_SYNC, it is on the disk when it is done; or 0 */
+	bool around;  /* of a write: its caller asks for the device (O_DIRECT) */
 	void (*done)(struct backend_request *request, ssize_t result);
 
 	/* Private to the backend. */
@@ -31,6 +32,7 @@ struct backend_request {
 		struct window *window; /* to look for read-ahead in */
 		struct behind_job behind;
 		bool buffered;
+		bool in_cache;     /* a large aligned write that goes through the page cache by choice */
 		size_t on_its_way; /* into the page cache, bytes */
 	} work;
 };

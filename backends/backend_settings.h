@@ -13,6 +13,12 @@ enum backend_window {
 	BACKEND_WINDOW_ALWAYS,
 };
 
+/* How large aligned writes of a stream travel: as measured, or always around the page cache. */
+enum backend_write_choice {
+	BACKEND_WRITE_MEASURED,
+	BACKEND_WRITE_AROUND,
+};
+
 struct backend_settings {
 	size_t memory;    /* bytes (direct_memory): bound of all buffers together, and of what all streams of
 			     writes together have in the page cache and not yet on the disk */
@@ -25,6 +31,7 @@ struct backend_settings {
 	size_t write_window;     /* of a buffered stream of writes twice this is in the page cache, bytes;
 				    less where memory is */
 	enum backend_window window;
+	enum backend_write_choice write_choice;
 	const char *faults; /* for tests: what shall go wrong, see fault.h; NULL: nothing. Not kept */
 	bool threads_only;  /* no io_uring even where the kernel has it */
 	/* One line without newline; priority as in syslog(3). May be NULL. Called from any thread. */

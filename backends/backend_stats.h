@@ -35,6 +35,7 @@
 	COUNTER(direct_writes, "writes around the page cache") \
 	COUNTER(direct_write_bytes, "bytes of them") \
 	COUNTER(buffered_writes, "writes through the page cache") \
+	COUNTER(window_writes, "of these, large ones that could have gone around it") \
 	COUNTER(write_memory, "bytes of streams of writes in the page cache and not yet on the disk") \
 	COUNTER(dropped_bytes, "bytes dropped from the page cache behind streams") \
 	COUNTER(fallback_files, "handles on file systems without O_DIRECT") \

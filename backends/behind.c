@@ -8,7 +8,7 @@ enum {
 
 /* --- bookkeeping ------------------------------------------------------------------------------ */
 
-static bool continues(const struct behind *behind, off_t offset, size_t window)
+bool behind_continues(const struct behind *behind, off_t offset, size_t window)
 {
 	off_t gap = offset - behind->end;
 
@@ -36,7 +36,7 @@ struct behind_range behind_note(struct behind *behind, off_t offset, size_t size
 	struct behind_range left = {0};
 	off_t end = offset + (off_t)size;
 
-	if (!continues(behind, offset, window)) {
+	if (!behind_continues(behind, offset, window)) {
 		left = behind_end(behind, window);
 		start_at(behind, offset);
 	}

@@ -41,6 +41,9 @@ struct behind_work {
  */
 struct behind_range behind_note(struct behind *behind, off_t offset, size_t size, bool cached, size_t window);
 
+/* Whether a write there goes on with the stream. */
+bool behind_continues(const struct behind *behind, off_t offset, size_t window);
+
 bool behind_is_full(const struct behind *behind, size_t window);
 
 /* At a full window: starts its write-back, and waits for what was started before. */

@@ -1,13 +1,20 @@
 #include "backends/choice.h"
 
 #define PAUSE_NS 200000000 /* a stream that rested so long measured itself, not the device */
-#define TRY_AFTER_MIN (512ull << 20)
 #define TRY_AFTER_MAX (8ull << 30)
 
-void choice_init(struct choice *choice)
+const struct choice_terms choice_of_reads = {8 << 20, 16 << 20, 512 << 20};
+
+/* Several streams change at once, and each has two windows in the page cache, filled or emptied meanwhile. */
+const struct choice_terms choice_of_writes = {64 << 20, 64 << 20, 1 << 30};
+
+void choice_init(struct choice *choice, const struct choice_terms *terms)
 {
+	choice->terms = terms;
 	for (int i = 0; i < CHOICE_CLASSES; i++)
-		choice->classes[i] = (struct choice_class){.mode = CHOICE_WINDOW, .try_after = TRY_AFTER_MIN};
+		choice->classes[i] = (struct choice_class){.mode = CHOICE_WINDOW,
+			.try_after = terms->try_after,
+			.try_after_min = terms->try_after};
 }
 
 struct choice_class *choice_class_of(struct choice *choice, size_t request_size)
@@ -41,7 +48,7 @@ static void decide(struct choice_class *class)
 
 	if (then && then + then / 16 < now) {
 		class->mode = other(class->mode);
-		class->try_after = TRY_AFTER_MIN;
+		class->try_after = class->try_after_min;
 	} else if (class->try_after < TRY_AFTER_MAX) {
 		class->try_after *= 2;
 	}
@@ -99,10 +106,10 @@ enum choice_mode choice_note(
 	if (now_ns - meter->last_ns > PAUSE_NS)
 		meter_restart(meter);
 	meter->last_ns = now_ns;
-	if (!meter->epoch_ns && meter->epoch_bytes >= CHOICE_SETTLING) {
+	if (!meter->epoch_ns && meter->epoch_bytes >= choice->terms->settling) {
 		meter->epoch_ns = now_ns;
 		meter->epoch_bytes = 0;
-	} else if (meter->epoch_ns && meter->epoch_bytes >= CHOICE_EPOCH) {
+	} else if (meter->epoch_ns && meter->epoch_bytes >= choice->terms->epoch) {
 		enum choice_mode before = meter->mode;
 
 		meter->mode =

@@ -1,5 +1,5 @@
 /*
- * choice - whether streams on a volume are better read through a window or straight.
+ * choice - whether streams on a volume are better read or written through a window or straight.
  *
  * Pure: the caller brings the clock and the lock. A window hides the device's waiting but copies every byte
  * once more; straight reads into the caller's buffer copy nothing but wait for the device each time. Which
@@ -14,16 +14,23 @@
 #include <stdint.h>
 
 enum choice_mode {
-	CHOICE_WINDOW,
+	CHOICE_WINDOW, /* of read-ahead, or in the page cache behind a stream of writes */
 	CHOICE_STRAIGHT,
 	CHOICE_MODES,
 };
 
 enum {
-	CHOICE_CLASSES = 3,        /* requests up to 128 KiB, up to 512 KiB, above */
-	CHOICE_EPOCH = 16 << 20,   /* bytes measured before a report */
-	CHOICE_SETTLING = 8 << 20, /* bytes left out after a change of mode */
+	CHOICE_CLASSES = 3, /* requests up to 128 KiB, up to 512 KiB, above */
 };
+
+/* Bytes. */
+struct choice_terms {
+	uint64_t settling;  /* left out after a change of mode */
+	uint64_t epoch;     /* measured before a report */
+	uint64_t try_after; /* until the other mode is tried again, at first */
+};
+
+extern const struct choice_terms choice_of_reads, choice_of_writes;
 
 struct choice_class {
 	uint64_t ns_per_mib[CHOICE_MODES]; /* 0: never measured */
@@ -31,13 +38,16 @@ struct choice_class {
 	bool trying;        /* a stream is measuring the other mode */
 	uint64_t since_try; /* bytes read since the other was tried */
 	uint64_t try_after; /* bytes until it is tried again */
+	uint64_t try_after_min;
 };
 
 struct choice {
+	const struct choice_terms *terms;
 	struct choice_class classes[CHOICE_CLASSES];
 };
 
-void choice_init(struct choice *choice);
+/* The terms outlive it. */
+void choice_init(struct choice *choice, const struct choice_terms *terms);
 
 struct choice_class *choice_class_of(struct choice *choice, size_t request_size);
 

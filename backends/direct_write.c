@@ -1,16 +1,17 @@
 /*
  * direct_write - one write request, repeated until all of it is written or an error says why not.
  *
- * Around the page cache where the file is large, the request aligned and large enough, and nothing of the
- * range is cached: what is cached may be mapped, and is kept right by writing to it. The rest goes through
- * the page cache; a stream of such writes is uncached where the kernel knows that (6.14), and keeps a bounded
- * window there: when it is full, its write-back is started, and the request waits for that of the window
- * before, which is then dropped. So a writer faster than the disk is slowed. All such windows together keep
- * to a bound (direct_behind.h).
+ * Around the page cache where the file is large, the request aligned and large enough, nothing of the
+ * range is cached, and a window in the page cache would not be faster (direct_choice.h): what is cached may
+ * be mapped, and is kept right by writing to it. The rest goes through the page cache; a stream of such
+ * writes is uncached where the kernel knows that (6.14), and keeps a bounded window there: when it is full,
+ * its write-back is started, and the request waits for that of the window before, which is then dropped. So a
+ * writer faster than the disk is slowed. All such windows together keep to a bound (direct_behind.h).
  */
 #include "backends/direct_write.h"
 #include "backends/backend_file.h"
 #include "backends/direct_behind.h"
+#include "backends/direct_choice.h"
 #include "backends/resident.h"
 #include "cache/base/clock.h"
 #include "cache/base/lock_order.h"
@@ -150,7 +151,8 @@ static void direct_done(struct engine_op *op, ssize_t result)
 
 /*
  * Whether this thread may write to the page cache itself. It would wait for the disk if a page that is
- * written in part had to be read first, or while other writes to this file system do.
+ * written in part had to be read first, or while other writes to this file system do. What could go around
+ * the page cache is so large that handing it over costs less than what else this thread has to answer.
  */
 static bool write_is_quick(const struct backend_request *request, size_t size, off_t offset)
 {
@@ -158,7 +160,7 @@ static bool write_is_quick(const struct backend_request *request, size_t size, o
 	off_t end = offset + (off_t)size;
 	struct stat st;
 
-	if (file->backend->faulty_engine || file->writes_wait || request->sync)
+	if (file->backend->faulty_engine || file->writes_wait || request->sync || request->work.in_cache)
 		return false;
 	if (!pace_is_quick(&file->volume->pace, clock_now_ns()))
 		return false;
@@ -215,6 +217,7 @@ static void write_buffered(struct backend_request *request)
 	ssize_t result;
 
 	backend_count(&file->backend->stats.buffered_writes, 1);
+	backend_count(&file->backend->stats.window_writes, request->work.in_cache);
 	request->work.buffered = true;
 	direct_behind_begin(request, left);
 	if (write_may_block(file) && !write_is_quick(request, left, offset)) {
@@ -251,10 +254,12 @@ static size_t direct_size(const struct backend_request *request)
 static void write_step(struct backend_request *request)
 {
 	struct backend_file *file = request->file;
-	size_t size = direct_size(request);
+	size_t size = request->work.in_cache ? 0 : direct_size(request);
 	int fd = size ? backend_file_descriptor(file) : -1;
 
-	if (fd < 0) {
+	if (fd >= 0 && !request->work.moved)
+		request->work.in_cache = direct_choice_is_window(request, size);
+	if (fd < 0 || request->work.in_cache) {
 		write_buffered(request);
 		return;
 	}
@@ -271,6 +276,7 @@ void direct_write(struct backend_request *request)
 	request->work.moved = 0;
 	request->work.buffered = false;
 	request->work.on_its_way = 0;
+	request->work.in_cache = false;
 	if (request->size == 0)
 		write_finish(request, 0);
 	else if (request->offset < 0)

@@ -56,7 +56,8 @@ static struct volume *volume_new(int fd, dev_t dev)
 	volume->dev = dev;
 	volume->uncached = true;
 	pthread_mutex_init(&volume->choice_lock, NULL);
-	choice_init(&volume->choice);
+	choice_init(&volume->choice, &choice_of_reads);
+	choice_init(&volume->write_choice, &choice_of_writes);
 	if (fstatfs(fd, &fs) == 0) {
 		const struct fstype *type = fstype_find((uint32_t)fs.f_type);
 

@@ -26,7 +26,9 @@ struct volume {
 	_Atomic bool uncached; /* RWF_DONTCACHE (Linux 6.14) was not refused yet */
 	struct pace pace;      /* of writes through the page cache */
 	pthread_mutex_t choice_lock;
-	struct choice choice;
+	struct choice choice;       /* how streams are read */
+	struct choice write_choice; /* and written: all of a class in one mode at a time */
+	struct choice_meter write_meters[CHOICE_CLASSES];
 };
 
 /* What a file itself says. */

@@ -244,8 +244,8 @@ static void write_done(struct backend_request *request, ssize_t result)
 	io_put(io);
 }
 
-static void write_direct(
-	fuse_req_t req, struct handle *handle, const char *buf, size_t size, off_t offset, int sync)
+static void write_direct(fuse_req_t req, struct handle *handle, const char *buf, size_t size, off_t offset,
+	int sync, bool around)
 {
 	struct server *server = server_of(req);
 	struct backend_file *file;
@@ -258,7 +258,7 @@ static void write_direct(
 	}
 	if (!fuse_req_is_uring(req)) {
 		/* the data lies in the thread's receive buffer: it must be used before the next request */
-		reply_written(req, handle->lane, sync_write(file, buf, size, offset, sync));
+		reply_written(req, handle->lane, sync_write(file, buf, size, offset, sync, around));
 		return;
 	}
 	io = io_get(req, handle);
@@ -271,6 +271,7 @@ static void write_direct(
 	io->request.size = size;
 	io->request.offset = offset;
 	io->request.sync = sync;
+	io->request.around = around;
 	io->request.done = write_done;
 	io->is_read = false;
 	io_begin(io);
@@ -288,7 +289,7 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_
 
 	if (handle->lane == LANE_DIRECT && !append && !privileged &&
 		!space_is_short(tree_space(handle->inode), fuse_req_ctx(req)->uid, handle->fd, size)) {
-		write_direct(req, handle, buf, size, offset, sync);
+		write_direct(req, handle, buf, size, offset, sync, info->flags & O_DIRECT);
 		return;
 	}
 	w = malloc(sizeof(*w));

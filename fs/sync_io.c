@@ -38,7 +38,8 @@ ssize_t sync_read(struct backend_file *file, void *buf, size_t size, off_t offse
 	return wait_for(&w, backend_read);
 }
 
-ssize_t sync_write(struct backend_file *file, const void *buf, size_t size, off_t offset, int sync)
+ssize_t sync_write(
+	struct backend_file *file, const void *buf, size_t size, off_t offset, int sync, bool around)
 {
 	struct waiting w = {
 		.request = {.file = file,
@@ -46,6 +47,7 @@ ssize_t sync_write(struct backend_file *file, const void *buf, size_t size, off_
 			.size = size,
 			.offset = offset,
 			.sync = sync,
+			.around = around,
 			.done = wake},
 	};
 

@@ -1,12 +1,14 @@
 /* sync_io - a backend's requests for callers who wait. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
 struct backend_file;
 
-/* As pread(2) and pwrite(2), but -errno. sync: 0, RWF_DSYNC or RWF_SYNC. */
+/* As pread(2) and pwrite(2), but -errno. sync: 0, RWF_DSYNC or RWF_SYNC; around: as of a backend_request. */
 ssize_t sync_read(struct backend_file *file, void *buf, size_t size, off_t offset);
-ssize_t sync_write(struct backend_file *file, const void *buf, size_t size, off_t offset, int sync);
+ssize_t sync_write(
+	struct backend_file *file, const void *buf, size_t size, off_t offset, int sync, bool around);
 ssize_t sync_wrote(struct backend_file *file, size_t size, off_t offset);

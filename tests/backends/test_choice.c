@@ -8,6 +8,7 @@
 enum {
 	KIB = 1 << 10,
 	MIB = 1 << 20,
+	EPOCH = 16 * MIB,
 };
 
 /* Streams that always report the same cost, until the choice has seen so much. */
@@ -18,16 +19,16 @@ static enum choice_mode chosen_after(
 	struct choice_class *class;
 	enum choice_mode mode;
 
-	choice_init(&choice);
+	choice_init(&choice, &choice_of_reads);
 	class = choice_class_of(&choice, MIB);
 	mode = choice_start(class);
 	*straight_bytes = 0;
-	for (uint64_t seen = 0; seen < total; seen += CHOICE_EPOCH) {
+	for (uint64_t seen = 0; seen < total; seen += EPOCH) {
 		uint64_t ns_per_mib = mode == CHOICE_WINDOW ? window_ns : straight_ns;
 
 		if (mode == CHOICE_STRAIGHT)
-			*straight_bytes += CHOICE_EPOCH;
-		mode = choice_report(class, mode, CHOICE_EPOCH, ns_per_mib * (CHOICE_EPOCH / MIB));
+			*straight_bytes += EPOCH;
+		mode = choice_report(class, mode, EPOCH, ns_per_mib * (EPOCH / MIB));
 	}
 	return class->mode;
 }
@@ -46,7 +47,7 @@ static void the_dearer_mode_is_tried_more_and_more_rarely(void **state)
 	uint64_t straight;
 
 	chosen_after(1000000, 1800000, 16ull << 30, &straight);
-	assert_in_range(straight, 2 * CHOICE_EPOCH, 8 * CHOICE_EPOCH);
+	assert_in_range(straight, 2 * EPOCH, 8 * EPOCH);
 }
 
 static void a_device_that_changes_is_found_out(void **state)
@@ -55,14 +56,14 @@ static void a_device_that_changes_is_found_out(void **state)
 	struct choice_class *class;
 	enum choice_mode mode;
 
-	choice_init(&choice);
+	choice_init(&choice, &choice_of_reads);
 	class = choice_class_of(&choice, MIB);
 	mode = choice_start(class);
-	for (uint64_t seen = 0; seen < 4ull << 30; seen += CHOICE_EPOCH) {
+	for (uint64_t seen = 0; seen < 4ull << 30; seen += EPOCH) {
 		bool changed = seen > 1ull << 30;
 		uint64_t ns = (mode == CHOICE_WINDOW) == changed ? 900000 : 300000;
 
-		mode = choice_report(class, mode, CHOICE_EPOCH, ns * (CHOICE_EPOCH / MIB));
+		mode = choice_report(class, mode, EPOCH, ns * (EPOCH / MIB));
 	}
 	assert_int_equal(class->mode, CHOICE_STRAIGHT);
 }
@@ -72,7 +73,7 @@ static enum choice_mode epoch(struct choice_class *class, enum choice_mode mode)
 {
 	uint64_t ns_per_mib = mode == CHOICE_WINDOW ? 100000 : 200000;
 
-	return choice_report(class, mode, CHOICE_EPOCH, ns_per_mib * (CHOICE_EPOCH / MIB));
+	return choice_report(class, mode, EPOCH, ns_per_mib * (EPOCH / MIB));
 }
 
 static void sizes_of_requests_are_measured_apart(void **state)
@@ -91,7 +92,7 @@ static void one_stream_alone_tries_the_other_mode(void **state)
 	struct choice choice;
 	struct choice_class *class = choice_class_of(&choice, MIB);
 
-	choice_init(&choice);
+	choice_init(&choice, &choice_of_reads);
 	assert_int_equal(epoch(class, CHOICE_WINDOW), CHOICE_STRAIGHT);
 	for (int i = 0; i < 100; i++)
 		assert_int_equal(epoch(class, CHOICE_WINDOW), CHOICE_WINDOW);
@@ -103,7 +104,7 @@ static void an_abandoned_trial_starts_again(void **state)
 	struct choice choice;
 	struct choice_class *class = choice_class_of(&choice, MIB);
 
-	choice_init(&choice);
+	choice_init(&choice, &choice_of_reads);
 	assert_int_equal(epoch(class, CHOICE_WINDOW), CHOICE_STRAIGHT);
 	choice_abandon(class, CHOICE_WINDOW); /* another stream, which tried nothing */
 	assert_int_equal(epoch(class, CHOICE_WINDOW), CHOICE_WINDOW);
@@ -118,7 +119,7 @@ static uint64_t until_trial(struct choice_class *class)
 	uint64_t bytes = 0;
 
 	while (epoch(class, mode) == mode)
-		bytes += CHOICE_EPOCH;
+		bytes += EPOCH;
 	return bytes;
 }
 
@@ -127,7 +128,7 @@ static void the_dearer_mode_is_tried_now_and_then_for_ever(void **state)
 	struct choice choice;
 	struct choice_class *class = choice_class_of(&choice, MIB);
 
-	choice_init(&choice);
+	choice_init(&choice, &choice_of_reads);
 	for (int i = 0; i < 20; i++) {
 		assert_true(until_trial(class) <= 8ull << 30);
 		assert_int_equal(epoch(class, CHOICE_STRAIGHT), CHOICE_WINDOW);
@@ -142,17 +143,50 @@ static void after_a_change_of_mode_the_other_is_tried_soon_again(void **state)
 	struct choice_class *class = choice_class_of(&choice, MIB);
 	uint64_t bytes = 0;
 
-	choice_init(&choice);
+	choice_init(&choice, &choice_of_reads);
 	for (int i = 0; i < 10; i++) {
 		until_trial(class);
 		epoch(class, CHOICE_STRAIGHT);
 	}
 	do { /* it is believed in after some trials */
 		until_trial(class);
-	} while (choice_report(class, CHOICE_STRAIGHT, CHOICE_EPOCH, 1) != CHOICE_STRAIGHT);
-	while (choice_report(class, CHOICE_STRAIGHT, CHOICE_EPOCH, 1) == CHOICE_STRAIGHT)
-		bytes += CHOICE_EPOCH;
+	} while (choice_report(class, CHOICE_STRAIGHT, EPOCH, 1) != CHOICE_STRAIGHT);
+	while (choice_report(class, CHOICE_STRAIGHT, EPOCH, 1) == CHOICE_STRAIGHT)
+		bytes += EPOCH;
 	assert_true(bytes <= 512ull << 20);
+}
+
+static void the_other_mode_is_left_after_an_epoch(void **state)
+{
+	struct choice_meter meter = {0};
+	uint64_t now_ns = 1000000000, straight = 0;
+	struct choice choice;
+
+	choice_init(&choice, &choice_of_writes);
+	for (int i = 0; i < 1024; i++) {
+		enum choice_mode mode = choice_note(&choice, &meter, MIB, now_ns);
+
+		straight += mode == CHOICE_STRAIGHT;
+		now_ns += mode == CHOICE_WINDOW ? 700000 : 1100000;
+	}
+	assert_int_equal(meter.mode, CHOICE_WINDOW);
+	assert_int_equal(straight, (choice_of_writes.settling + choice_of_writes.epoch) / MIB);
+	choice_end(&meter);
+}
+
+static void a_rest_is_not_measured(void **state)
+{
+	struct choice_meter meter = {0};
+	uint64_t now_ns = 1000000000;
+	struct choice choice;
+
+	choice_init(&choice, &choice_of_reads);
+	for (int i = 0; i < 1024; i++) {
+		now_ns += i % 20 ? 700000 : 1000000000;
+		choice_note(&choice, &meter, MIB, now_ns);
+	}
+	assert_int_equal(meter.class->ns_per_mib[CHOICE_WINDOW], 0);
+	choice_end(&meter);
 }
 
 int main(void)
@@ -166,6 +200,8 @@ int main(void)
 		cmocka_unit_test(an_abandoned_trial_starts_again),
 		cmocka_unit_test(the_dearer_mode_is_tried_now_and_then_for_ever),
 		cmocka_unit_test(after_a_change_of_mode_the_other_is_tried_soon_again),
+		cmocka_unit_test(the_other_mode_is_left_after_an_epoch),
+		cmocka_unit_test(a_rest_is_not_measured),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -22,6 +23,20 @@ enum {
 
 #define COUNTED(fixture, name) backend_counted(&backend_stats((fixture)->backend)->name)
 
+struct awaited_write {
+	struct backend_request request;
+	sem_t done;
+	ssize_t result;
+};
+
+static void awaited_write_done(struct backend_request *request, ssize_t result)
+{
+	struct awaited_write *write = (struct awaited_write *)request;
+
+	write->result = result;
+	sem_post(&write->done);
+}
+
 static void written_file(
 	struct fixture *fixture, const char *dir, size_t size, off_t direct_from, bool threads_only)
 {
@@ -30,6 +45,7 @@ static void written_file(
 	backend_settings_init(&settings);
 	settings.write_direct_from = direct_from;
 	settings.write_window = 1 << 20;
+	settings.write_choice = BACKEND_WRITE_AROUND;
 	settings.threads_only = threads_only;
 	fixture_start(fixture, dir, size, &settings);
 }
@@ -100,6 +116,89 @@ static void large_aligned_writes_go_around_the_page_cache(void **state)
 	assert_int_equal(COUNTED(&fixture, direct_write_bytes), 6 << 20);
 	assert_int_equal(resident_pages(fixture.fd, 2 << 20, 6 << 20), 0);
 	free(buf);
+	fixture_deinit(&fixture);
+}
+
+/* Until it was measured whether around would be faster. */
+static void a_stream_of_large_writes_goes_through_a_window_at_first(void **state)
+{
+	unsigned char *buf = buffer_new(BLOCK);
+	struct backend_settings settings;
+	struct fixture fixture;
+
+	backend_settings_init(&settings);
+	settings.write_direct_from = 0;
+	settings.write_window = 2 << 20;
+	fixture_start(&fixture, ".", 0, &settings);
+	for (off_t offset = 0; offset < 40 << 20; offset += BLOCK) {
+		memset(buf, (int)(offset / BLOCK), BLOCK);
+		assert_int_equal(write_and_wait(fixture.file, buf, BLOCK, offset), BLOCK);
+		assert_true(resident_pages(fixture.fd, 0, 40 << 20) * 4096 <= 6 << 20);
+	}
+	assert_int_equal(COUNTED(&fixture, direct_writes), 0);
+	assert_int_equal(COUNTED(&fixture, window_writes), 40);
+	assert_true(COUNTED(&fixture, dropped_bytes) >= 32 << 20);
+	for (off_t offset = 0; offset < 40 << 20; offset += BLOCK) {
+		assert_int_equal(pread(fixture.fd, buf, BLOCK, offset), BLOCK);
+		assert_int_equal(buf[0], offset / BLOCK);
+		assert_int_equal(buf[BLOCK - 1], offset / BLOCK);
+	}
+	free(buf);
+	fixture_deinit(&fixture);
+}
+
+static void write_another_way(struct fixture *fixture, off_t offset, int sync, bool around)
+{
+	unsigned char *buf = buffer_new(BLOCK);
+	struct awaited_write write = {.request = {.file = fixture->file,
+					      .buf = buf,
+					      .size = BLOCK,
+					      .offset = offset,
+					      .sync = sync,
+					      .around = around,
+					      .done = awaited_write_done}};
+
+	sem_init(&write.done, 0, 0);
+	backend_write(&write.request);
+	while (sem_wait(&write.done) < 0)
+		;
+	assert_int_equal(write.result, BLOCK);
+	sem_destroy(&write.done);
+	free(buf);
+}
+
+static void writes_that_want_the_device_or_are_no_stream_go_around(void **state)
+{
+	struct backend_settings settings;
+	struct fixture fixture;
+
+	backend_settings_init(&settings);
+	settings.write_direct_from = 0;
+	fixture_start(&fixture, ".", 0, &settings);
+	write_another_way(&fixture, 0, 0, false);
+	assert_int_equal(COUNTED(&fixture, direct_writes), 0);
+	write_another_way(&fixture, BLOCK, RWF_DSYNC, false);
+	assert_int_equal(COUNTED(&fixture, direct_writes), 1);
+	write_another_way(&fixture, 2 * BLOCK, 0, true);
+	assert_int_equal(COUNTED(&fixture, direct_writes), 2);
+	write_another_way(&fixture, 100 * BLOCK, 0, false);
+	assert_int_equal(COUNTED(&fixture, direct_writes), 3);
+	write_another_way(&fixture, 101 * BLOCK, 0, false);
+	assert_int_equal(COUNTED(&fixture, direct_writes), 3);
+	fixture_deinit(&fixture);
+}
+
+static void without_room_for_windows_writes_go_around(void **state)
+{
+	struct backend_settings settings;
+	struct fixture fixture;
+
+	backend_settings_init(&settings);
+	settings.write_direct_from = 0;
+	settings.memory = 3 << 20;
+	fixture_start(&fixture, ".", 0, &settings);
+	write_another_way(&fixture, 0, 0, false);
+	assert_int_equal(COUNTED(&fixture, direct_writes), 1);
 	fixture_deinit(&fixture);
 }
 
@@ -391,6 +490,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_alignment_is_written_to_the_byte),
 		cmocka_unit_test(large_aligned_writes_go_around_the_page_cache),
+		cmocka_unit_test(a_stream_of_large_writes_goes_through_a_window_at_first),
+		cmocka_unit_test(writes_that_want_the_device_or_are_no_stream_go_around),
+		cmocka_unit_test(without_room_for_windows_writes_go_around),
 		cmocka_unit_test(a_buffered_stream_keeps_a_bounded_window),
 		cmocka_unit_test(a_closed_stream_leaves_nothing_behind),
 		cmocka_unit_test(a_file_without_a_name_is_not_settled_at_close),
