@@ -5,16 +5,16 @@
 
 const struct choice_terms choice_of_reads = {8 << 20, 16 << 20, 512 << 20};
 
-/* Several streams change at once, and each has two windows in the page cache, filled or emptied meanwhile. */
-const struct choice_terms choice_of_writes = {64 << 20, 64 << 20, 1 << 30};
+/* Several streams change at once, and each has two windows in the page cache, filled or emptied meanwhile.
+ * The window is charged the copy, and the page cache it takes. */
+const struct choice_terms choice_of_writes = {64 << 20, 64 << 20, 1 << 30, 8};
 
 void choice_init(struct choice *choice, const struct choice_terms *terms)
 {
 	choice->terms = terms;
 	for (int i = 0; i < CHOICE_CLASSES; i++)
-		choice->classes[i] = (struct choice_class){.mode = CHOICE_WINDOW,
-			.try_after = terms->try_after,
-			.try_after_min = terms->try_after};
+		choice->classes[i] = (struct choice_class){
+			.mode = CHOICE_WINDOW, .try_after = terms->try_after, .terms = terms};
 }
 
 struct choice_class *choice_class_of(struct choice *choice, size_t request_size)
@@ -41,14 +41,22 @@ static void learn(uint64_t *estimate, uint64_t measured)
 	*estimate = *estimate ? (*estimate + measured) / 2 : measured;
 }
 
+static uint64_t cost(const struct choice_class *class, enum choice_mode mode)
+{
+	uint64_t ns = class->ns_per_mib[mode];
+	unsigned toll = class->terms->toll_divisor;
+
+	return mode == CHOICE_WINDOW && toll ? ns + ns / toll : ns;
+}
+
 /* The other mode has to be clearly better, one part in sixteen, since both measurements waver. */
 static void decide(struct choice_class *class)
 {
-	uint64_t now = class->ns_per_mib[class->mode], then = class->ns_per_mib[other(class->mode)];
+	uint64_t now = cost(class, class->mode), then = cost(class, other(class->mode));
 
 	if (then && then + then / 16 < now) {
 		class->mode = other(class->mode);
-		class->try_after = class->try_after_min;
+		class->try_after = class->terms->try_after;
 	} else if (class->try_after < TRY_AFTER_MAX) {
 		class->try_after *= 2;
 	}

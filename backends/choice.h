@@ -23,11 +23,13 @@ enum {
 	CHOICE_CLASSES = 3, /* requests up to 128 KiB, up to 512 KiB, above */
 };
 
-/* Bytes. */
+/* Sizes in bytes. */
 struct choice_terms {
-	uint64_t settling;  /* left out after a change of mode */
-	uint64_t epoch;     /* measured before a report */
-	uint64_t try_after; /* until the other mode is tried again, at first */
+	uint64_t settling;     /* left out after a change of mode */
+	uint64_t epoch;        /* measured before a report */
+	uint64_t try_after;    /* until the other mode is tried again, at first */
+	unsigned toll_divisor; /* a window is charged one part in so many of its time for what it costs
+				  besides; 0: nothing */
 };
 
 extern const struct choice_terms choice_of_reads, choice_of_writes;
@@ -38,7 +40,7 @@ struct choice_class {
 	bool trying;        /* a stream is measuring the other mode */
 	uint64_t since_try; /* bytes read since the other was tried */
 	uint64_t try_after; /* bytes until it is tried again */
-	uint64_t try_after_min;
+	const struct choice_terms *terms;
 };
 
 struct choice {

@@ -174,6 +174,27 @@ static void the_other_mode_is_left_after_an_epoch(void **state)
 	choice_end(&meter);
 }
 
+static enum choice_mode mode_of_writes(uint64_t window_ns, uint64_t straight_ns)
+{
+	struct choice_meter meter = {0};
+	struct choice choice;
+	uint64_t now_ns = 1000000000;
+
+	choice_init(&choice, &choice_of_writes);
+	for (int i = 0; i < 4096; i++)
+		now_ns +=
+			choice_note(&choice, &meter, MIB, now_ns) == CHOICE_WINDOW ? window_ns : straight_ns;
+	choice_end(&meter);
+	return choice_start(choice_class_of(&choice, MIB));
+}
+
+static void a_window_of_writes_has_to_be_worth_its_copy(void **state)
+{
+	assert_int_equal(mode_of_writes(700000, 1000000), CHOICE_WINDOW);
+	assert_int_equal(mode_of_writes(980000, 1000000), CHOICE_STRAIGHT);
+	assert_int_equal(mode_of_writes(1200000, 1000000), CHOICE_STRAIGHT);
+}
+
 static void a_rest_is_not_measured(void **state)
 {
 	struct choice_meter meter = {0};
@@ -201,6 +222,7 @@ int main(void)
 		cmocka_unit_test(the_dearer_mode_is_tried_now_and_then_for_ever),
 		cmocka_unit_test(after_a_change_of_mode_the_other_is_tried_soon_again),
 		cmocka_unit_test(the_other_mode_is_left_after_an_epoch),
+		cmocka_unit_test(a_window_of_writes_has_to_be_worth_its_copy),
 		cmocka_unit_test(a_rest_is_not_measured),
 	};
 
