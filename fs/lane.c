@@ -113,15 +113,16 @@ static void see_each_write(const struct server *server, struct opening *o)
  */
 static void follow(struct server *server, struct opening *o)
 {
+	bool may_stay = !tree_is_mounted_below(o->handle->inode); /* a file system below stays unmountable */
 	uint64_t id = o->handle->inode->nodeid;
 	int r, fd;
 
 	if (o->wish != LANE_TRAILED)
 		return;
-	r = trail_begin(server->trail, id, o->handle->fd);
+	r = trail_begin(server->trail, id, o->handle->fd, may_stay);
 	if (r == -ENOENT) {
 		fd = handle_fd(server, o->handle);
-		r = fd < 0 ? fd : trail_begin(server->trail, id, fd);
+		r = fd < 0 ? fd : trail_begin(server->trail, id, fd, may_stay);
 	}
 	o->handle->trailed = r == 0;
 	if (r < 0)

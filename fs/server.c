@@ -192,6 +192,7 @@ static int start_trail(struct server *server)
 {
 	const struct trail_settings settings = {
 		.window = server->options.stream_window,
+		.stay = server->options.large_keep,
 		.memory = server->options.direct_memory,
 	};
 	bool wanted = g_strcmp0(g_getenv("SIEVEFS_TRAIL"), "none") != 0; /* for tests */

@@ -33,6 +33,14 @@ static void each_second(struct upkeep *upkeep, void (*look)(struct upkeep *upkee
 	g_mutex_unlock(&upkeep->lock);
 }
 
+/* Large files that are read again are the first to go where memory is short. */
+static void relieve_page_cache(struct server *server)
+{
+	bool short_of_memory = server->relief.pressure.target < server->options.cache_size;
+
+	trail_limit_staying(server->trail, short_of_memory ? 0 : server->options.large_keep);
+}
+
 static void look_after_the_cache(struct upkeep *upkeep)
 {
 	relieve_memory(upkeep->server);
@@ -41,6 +49,7 @@ static void look_after_the_cache(struct upkeep *upkeep)
 		pinned_tick(upkeep->server);
 	else
 		cache_tick(upkeep->server->cache);
+	relieve_page_cache(upkeep->server);
 	trail_tick(upkeep->server->trail);
 }
 

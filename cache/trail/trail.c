@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -40,6 +41,7 @@ struct trail {
 	pthread_mutex_t lock;
 	bool ending;
 	struct list files;
+	struct rereads rereads;
 	struct trail_file *buckets[BUCKETS];
 };
 
@@ -73,20 +75,38 @@ static void wake(struct trail *trail)
 
 /* --- opens ------------------------------------------------------------------------------------ */
 
+static struct trail_file *file_of(struct reread *reread)
+{
+	return (struct trail_file *)((char *)reread - offsetof(struct trail_file, reread));
+}
+
+/* (locked) At the first of its opens. */
+static void consider_staying(struct trail *trail, struct trail_file *file, bool may_stay)
+{
+	struct reread *leaver = NULL;
+
+	if (may_stay)
+		rereads_opened(&trail->rereads, &file->reread, file->id, file->file_pages * PAGE_CACHE_PAGE,
+			&leaver);
+	if (leaver)
+		file_of(leaver)->due_ns = 0;
+}
+
 /* (locked) */
-static bool join(struct trail *trail, uint64_t id)
+static bool join(struct trail *trail, uint64_t id, bool may_stay)
 {
 	struct trail_file *file = *slot_of(trail, id);
 
 	if (!file)
 		return false;
-	file->opens++;
+	if (file->opens++ == 0)
+		consider_staying(trail, file, may_stay);
 	file->reopened = true;
 	file->due_ns = 0;
 	return true;
 }
 
-static int make(struct trail *trail, uint64_t id, int fd)
+static int make(struct trail *trail, uint64_t id, int fd, bool may_stay)
 {
 	struct trail_file *file;
 	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0), r;
@@ -99,9 +119,10 @@ static int make(struct trail *trail, uint64_t id, int fd)
 		return r;
 	}
 	lock_take(&trail->lock, LOCK_TRAIL);
-	if (!join(trail, id)) {
+	if (!join(trail, id, may_stay)) {
 		file->opens = 1;
 		insert(trail, file);
+		consider_staying(trail, file, may_stay);
 		file = NULL;
 	}
 	lock_drop(&trail->lock, LOCK_TRAIL);
@@ -109,18 +130,18 @@ static int make(struct trail *trail, uint64_t id, int fd)
 	return 0;
 }
 
-int trail_begin(struct trail *trail, uint64_t id, int fd)
+int trail_begin(struct trail *trail, uint64_t id, int fd, bool may_stay)
 {
 	int r = 0;
 
 	if (!trail)
 		return -ENOSYS;
 	lock_take(&trail->lock, LOCK_TRAIL);
-	if (!join(trail, id))
+	if (!join(trail, id, may_stay))
 		r = -ENOENT;
 	lock_drop(&trail->lock, LOCK_TRAIL);
 	if (r < 0 && fd >= 0)
-		r = make(trail, id, fd);
+		r = make(trail, id, fd, may_stay);
 	if (r == 0) {
 		atomic_fetch_add(&trail->stats.opens, 1);
 		wake(trail);
@@ -186,6 +207,23 @@ void trail_truncated(struct trail *trail, uint64_t id, uint64_t size)
 	lock_drop(&trail->lock, LOCK_TRAIL);
 }
 
+void trail_limit_staying(struct trail *trail, uint64_t bytes)
+{
+	struct reread *leaver;
+	bool any = false;
+
+	if (!trail)
+		return;
+	lock_take(&trail->lock, LOCK_TRAIL);
+	while ((leaver = rereads_limit(&trail->rereads, bytes))) {
+		file_of(leaver)->due_ns = 0;
+		any = true;
+	}
+	lock_drop(&trail->lock, LOCK_TRAIL);
+	if (any)
+		wake(trail);
+}
+
 void trail_tick(struct trail *trail)
 {
 	int64_t now_ns = clock_now_ns();
@@ -196,7 +234,7 @@ void trail_tick(struct trail *trail)
 		return;
 	lock_take(&trail->lock, LOCK_TRAIL);
 	list_for_each (file, &trail->files, node) {
-		if (file->due_ns != INT64_MAX || now_ns < file->rest_until_ns)
+		if (file->due_ns != INT64_MAX || file->reread.size || now_ns < file->rest_until_ns)
 			continue;
 		file->due_ns = 0;
 		any = true;
@@ -310,14 +348,24 @@ static bool look_at(struct trail *trail, struct trail_file *file)
 	};
 	int r;
 
+	if (file->gone)
+		rereads_leave(&trail->rereads, &file->reread);
+	if (file->reread.size) {
+		file->due_ns = INT64_MAX;
+		file->pages = 0;
+		return false;
+	}
 	file->reopened = false;
 	file->truncated = UINT64_MAX;
 	lock_drop(&trail->lock, LOCK_TRAIL);
 	r = trail_file_look(file, &look);
 	lock_take(&trail->lock, LOCK_TRAIL);
 	file->rest_until_ns = clock_now_ns() + (clock_now_ns() - look.now_ns) * LOOK_SHARE;
-	if (is_over(file, &look, r))
+	if (is_over(file, &look, r)) {
+		if (trail_file_was_read_whole(file))
+			rereads_whole(&trail->rereads, file->id);
 		return true;
+	}
 	if (file->due_ns > look.now_ns)
 		return false; /* it was closed meanwhile */
 	if (r < 0)
@@ -331,16 +379,19 @@ static bool look_at(struct trail *trail, struct trail_file *file)
 
 static void sum_up(struct trail *trail)
 {
-	uint64_t files = 0, resting = 0, streams = 0, pages = 0;
+	uint64_t files = 0, staying = 0, resting = 0, streams = 0, pages = 0;
 	struct trail_file *file;
 
 	list_for_each (file, &trail->files, node) {
-		files++;
-		resting += file->due_ns == INT64_MAX;
+		files += !file->reread.size;
+		staying += file->reread.size > 0;
+		resting += file->due_ns == INT64_MAX && !file->reread.size;
 		streams += file->streams;
 		pages += file->pages;
 	}
 	atomic_store(&trail->stats.files, files);
+	atomic_store(&trail->stats.staying, staying);
+	atomic_store(&trail->stats.staying_bytes, trail->rereads.used);
 	atomic_store(&trail->stats.resting, resting);
 	atomic_store(&trail->stats.streams, streams);
 	atomic_store(&trail->stats.resident_bytes, pages * PAGE_CACHE_PAGE);
@@ -413,6 +464,7 @@ static void free_memory(struct trail *trail)
 		close(trail->wake_fd);
 	if (trail->inotify_fd >= 0)
 		close(trail->inotify_fd);
+	rereads_deinit(&trail->rereads);
 	pthread_mutex_destroy(&trail->lock);
 	free(trail->extents);
 	free(trail);
@@ -445,6 +497,7 @@ int trail_new(const struct trail_settings *settings, struct trail **out)
 		return -ENOMEM;
 	trail->settings = *settings;
 	pthread_mutex_init(&trail->lock, NULL);
+	rereads_init(&trail->rereads, settings->stay);
 	trail->extents = calloc(FINDER_EXTENTS, sizeof(*trail->extents));
 	trail->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	trail->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);

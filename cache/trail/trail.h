@@ -23,12 +23,13 @@ struct trail;
 
 struct trail_settings {
 	uint64_t window; /* bytes that a stream may have in the page cache */
+	uint64_t stay;   /* bytes of files that stay, since they are read again and again; 0: none */
 	uint64_t memory; /* and all streams together, as long as each has twice the device's readahead and 4
 			    MiB */
 };
 
 /* clang-format off */
-/* Counted for a mount, as backends/backend_stats.h does. Those from files on are levels. */
+/* Counted for a mount, as backends/backend_stats.h does. Those from staying on are levels. */
 #define TRAIL_STATS(COUNTER) \
 	COUNTER(opens, "opens of files that are trailed") \
 	COUNTER(refused, "opens of large files that could not be trailed") \
@@ -37,7 +38,9 @@ struct trail_settings {
 	COUNTER(dropped_bytes, "bytes dropped from the page cache behind streams") \
 	COUNTER(stuck_bytes, "bytes that could not be dropped, since they were mapped or being written") \
 	COUNTER(kept_bytes, "bytes found in the page cache at an open, or read at random, and left there") \
-	COUNTER(files, "files that are trailed now") \
+	COUNTER(staying, "files not trailed since they are read again and again") \
+	COUNTER(staying_bytes, "bytes that those may take") \
+	COUNTER(files, "files that are trailed now, open or just closed") \
 	COUNTER(resting, "of these, files that nobody reads") \
 	COUNTER(streams, "streams that are read now") \
 	COUNTER(resident_bytes, "bytes that streams have in the page cache") \
@@ -60,9 +63,10 @@ void trail_free(struct trail *trail);
  * The file was opened once more. fd: open in any mode, for a copy of it to be kept until half a second after
  * the last trail_end(); -1 is enough for a file that is trailed already, else the answer is -ENOENT. 0, or
  * -errno where the file can't be trailed, -ENOSYS without a trail. What the page cache holds when this
- * returns is not dropped.
+ * returns is not dropped. may_stay: a copy of fd may also be kept as long as the file's pages stay, see
+ * cache/policy/rereads.h.
  */
-int trail_begin(struct trail *trail, uint64_t id, int fd);
+int trail_begin(struct trail *trail, uint64_t id, int fd, bool may_stay);
 
 /* One of those opens is over. */
 void trail_end(struct trail *trail, uint64_t id);
@@ -72,6 +76,9 @@ void trail_removed(struct trail *trail, uint64_t id);
 
 /* The file was truncated to so many bytes: what comes after them later was not there before. */
 void trail_truncated(struct trail *trail, uint64_t id, uint64_t size);
+
+/* From now on files that are read again may take so many bytes; what is more leaves. */
+void trail_limit_staying(struct trail *trail, uint64_t bytes);
 
 /* To be called once a second. */
 void trail_tick(struct trail *trail);

@@ -59,6 +59,7 @@ static int begin_picture(struct trail_file *file, int fd)
 		from = next.to;
 	}
 	file->middle = (struct span){from, to};
+	file->file_pages = finder.pages;
 	return r;
 }
 
@@ -85,6 +86,13 @@ int trail_file_new(uint64_t id, int fd, struct trail_file **out)
 	file->fd = fd;
 	*out = file;
 	return 0;
+}
+
+bool trail_file_was_read_whole(const struct trail_file *file)
+{
+	uint64_t kept = spans_covered(&file->kept, 0, file->file_pages);
+
+	return file->passed && file->passed + kept >= file->file_pages - file->file_pages / 10;
 }
 
 void trail_file_free(struct trail_file *file)
@@ -118,8 +126,10 @@ static void drop_gap(struct trail_file *file, const struct span *gap, const stru
 	posix_fadvise(file->fd, (off_t)gap->from * PAGE_CACHE_PAGE,
 		(off_t)(gap->to - gap->from) * PAGE_CACHE_PAGE, POSIX_FADV_DONTNEED);
 	after = resident(file->fd, gap);
-	if (after < before)
+	if (after < before) {
 		count_stat(&look->stats->dropped_bytes, (before - after) * PAGE_CACHE_PAGE);
+		file->passed += before - after;
+	}
 	file->left += after;
 	if (after && after <= before / 2)
 		spans_add(&file->again, gap->from, gap->to);

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "cache/base/list.h"
+#include "cache/policy/rereads.h"
 #include "cache/policy/spans.h"
 #include "cache/policy/trailing.h"
 #include "cache/trail/finder.h"
@@ -20,6 +21,7 @@ struct trail_file {
 	struct trail_file *next; /* in its bucket */
 	uint64_t id;
 	unsigned opens;
+	struct reread reread;  /* its pages stay */
 	int64_t due_ns;        /* when it is to be looked at; INT64_MAX while it rests */
 	bool reopened;         /* since the last look: what lies there beside streams is not to be dropped */
 	uint64_t truncated;    /* to the fewest pages since the last look; UINT64_MAX: it was not */
@@ -29,7 +31,9 @@ struct trail_file {
 
 	/* the thread's */
 	int fd;
-	struct spans kept; /* left alone */
+	uint64_t file_pages; /* when it was first opened */
+	uint64_t passed;     /* pages dropped behind streams, a page that was read twice counts twice */
+	struct spans kept;   /* left alone */
 	struct spans
 		again; /* dropped, but for pages that were being read or written: the next look drops them */
 	struct spans stuck; /* could not be dropped: not tried again for a while */
@@ -60,6 +64,9 @@ struct trail_look {
 	struct trail_stats *stats;
 	struct extent *extents; /* room for FINDER_EXTENTS */
 };
+
+/* Whether streams read all of it since the first open, or nearly. */
+bool trail_file_was_read_whole(const struct trail_file *file);
 
 /* What a look found. */
 enum {

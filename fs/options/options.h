@@ -64,6 +64,7 @@ struct options {
 	int evict; /* index into evict_catalogue */
 	enum option_mid mid;
 	enum option_large large;
+	uint64_t large_keep;       /* bytes of large files that stay in the page cache; 0: none */
 	uint64_t stream_window;    /* bytes that a stream may have in the page cache */
 	uint64_t stream_after;     /* bytes read in order that make a stream */
 	uint64_t stream_gap;       /* bytes that a stream may skip */

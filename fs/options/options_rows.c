@@ -61,6 +61,8 @@ static const struct option_row rows[] = {
 		.help = "lane of files between small_max and large_min"),
 	OPTION("large", CHOICE, large, .choices = large_names, .fallback = "stream",
 		.help = "lane of files from large_min on"),
+	OPTION("large_keep", SIZE, large_keep, .percent = true, .fallback = "10%",
+		.help = "page cache for large files that are read again and again; 0 = none"),
 	OPTION("stream_window", SIZE, stream_window, .min = 2 * MIB, .max = 1ULL << 30, .fallback = "32M",
 		.help = "page cache that a stream may fill (large=stream)"),
 	OPTION("stream_after", SIZE, stream_after, .fallback = "256K", .max = 1ULL << 30,

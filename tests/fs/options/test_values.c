@@ -59,6 +59,8 @@ static void each_row_takes_its_values(void **state)
 		{"stream_after=1M"},
 		{"stream_gap=0"},
 		{"stream_window=2M"},
+		{"large_keep=0"},
+		{"large_keep=50%", "large_keep=512M"},
 		{"direct_memory=8M"},
 		{"direct_memory=4M", "direct_readahead=4M,direct_depth=8,direct_memory=4M"},
 		{"direct_memory=50%", "direct_memory=512M"},
@@ -141,7 +143,8 @@ static void defaults_are_the_documented_ones(void **state)
 	g_autofree char *expected = g_strdup_printf(
 		"cache_size=104856K,cache_min=0,memory_floor=52428K,small_max=1M,large_min=32M,admit=2,"
 		"store=auto,settle=2s,evict=%s,mid=plain,"
-		"large=stream,stream_window=32M,stream_after=256K,stream_gap=128K,direct_readahead=8M,direct_"
+		"large=stream,large_keep=104856K,stream_window=32M,stream_after=256K,stream_gap=128K,direct_"
+		"readahead=8M,direct_"
 		"depth=8,direct_"
 		"memory=64M,write=around,coherence="
 		"open,locks=shared,"
