@@ -157,6 +157,7 @@ static void what_is_written_in_order_is_a_window_too(void **state)
 	assert_in_range(most, 0, BOUND);
 	close(fd);
 	await_at_most("written", STREAM / 100);
+	unlink_source("written");
 }
 
 static void sendfile_leaves_no_more(void **state)
@@ -288,6 +289,7 @@ static void what_is_read_is_what_the_file_holds_however_it_changes(void **state)
 	assert_int_equal(pread(fd, is, STEP, 20 * MIB), STEP);
 	assert_int_equal(is[0], 0);
 	close(fd);
+	unlink_source("changing");
 }
 
 static void a_file_that_grows_is_followed_to_its_end(void **state)
@@ -314,6 +316,7 @@ static void a_file_that_grows_is_followed_to_its_end(void **state)
 	close(log);
 	close(fd);
 	await_at_most("log", STREAM / 100);
+	unlink_source("log");
 }
 
 /* Of the daemon's thread that trails. */
@@ -411,6 +414,7 @@ static void a_stopped_reader_goes_on_where_it_was(void **state)
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
 	close(fd);
+	unlink_source("stopped");
 }
 
 static const struct CMUnitTest tests[] = {
