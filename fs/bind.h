@@ -22,6 +22,7 @@ struct opening {
 	struct statx stx;
 	struct rule_decision rule;
 	enum lane wish;
+	pid_t reader; /* 0: not known here */
 	bool writes;
 	bool writes_as_user; /* and must not take what the file system keeps for root */
 	bool refreshed;      /* a copy, which may have grown */

@@ -113,16 +113,20 @@ static void see_each_write(const struct server *server, struct opening *o)
  */
 static void follow(struct server *server, struct opening *o)
 {
-	bool may_stay = !tree_is_mounted_below(o->handle->inode); /* a file system below stays unmountable */
+	struct trail_open how = {
+		.fd = o->handle->fd,
+		.may_stay = !tree_is_mounted_below(o->handle->inode), /* that stays unmountable */
+		.reader = o->reader,
+	};
 	uint64_t id = o->handle->inode->nodeid;
-	int r, fd;
+	int r;
 
 	if (o->wish != LANE_TRAILED)
 		return;
-	r = trail_begin(server->trail, id, o->handle->fd, may_stay);
+	r = trail_begin(server->trail, id, &how);
 	if (r == -ENOENT) {
-		fd = handle_fd(server, o->handle);
-		r = fd < 0 ? fd : trail_begin(server->trail, id, fd, may_stay);
+		how.fd = handle_fd(server, o->handle);
+		r = how.fd < 0 ? how.fd : trail_begin(server->trail, id, &how);
 	}
 	o->handle->trailed = r == 0;
 	if (r < 0)
@@ -205,12 +209,15 @@ static bool may_close_quietly(const struct server *server, const struct handle *
 	       ((handle->lane == LANE_PLAIN || handle->lane == LANE_DIRECT) && tree_close_is_silent(inode));
 }
 
-int lane_open(struct server *server, struct inode *inode, uid_t uid, int open_flags, int fd,
-	struct fuse_file_info *info, struct handle **ret)
+int lane_open(struct server *server, struct inode *inode, const struct fuse_ctx *caller, int open_flags,
+	int fd, struct fuse_file_info *info, struct handle **ret)
 {
 	struct handle *handle = calloc(1, sizeof(*handle));
-	struct opening o = {
-		.server = server, .handle = handle, .info = info, .writes = may_write(open_flags)};
+	struct opening o = {.server = server,
+		.handle = handle,
+		.info = info,
+		.writes = may_write(open_flags),
+		.reader = caller->pid};
 	int r;
 
 	if (!handle) {
@@ -222,7 +229,7 @@ int lane_open(struct server *server, struct inode *inode, uid_t uid, int open_fl
 	handle->open_flags = open_flags;
 	handle->executes = info->flags & FMODE_EXEC;
 	handle->inode = tree_hold(server->tree, inode);
-	o.writes_as_user = o.writes && uid != 0 && creds_privileged() && tree_space(inode)->kept;
+	o.writes_as_user = o.writes && caller->uid != 0 && creds_privileged() && tree_space(inode)->kept;
 	r = tree_statx(server->tree, inode, &o.stx);
 	if (r == 0) {
 		o.wish = wish_of(server, handle, info->flags, &o.stx);

@@ -119,8 +119,7 @@ static int open_lane(fuse_req_t req, struct inode *inode, struct fuse_file_info 
 		return r;
 	r = truncates ? truncate_on_open(req, inode, info, &fd) : 0;
 	if (r >= 0)
-		r = lane_open(
-			server, inode, fuse_req_ctx(req)->uid, info->flags & HANDLE_FLAGS, fd, info, handle);
+		r = lane_open(server, inode, fuse_req_ctx(req), info->flags & HANDLE_FLAGS, fd, info, handle);
 	else if (fd >= 0)
 		close(fd);
 	if (truncates)
@@ -206,7 +205,7 @@ static void reply_create(
 	if (!name)
 		tree_keep(server->tree, inode, fd);
 	fd = with_its_times(server, inode, fd, info->flags);
-	r = lane_open(server, inode, fuse_req_ctx(req)->uid, info->flags & HANDLE_FLAGS, fd, info, &handle);
+	r = lane_open(server, inode, fuse_req_ctx(req), info->flags & HANDLE_FLAGS, fd, info, &handle);
 	if (r < 0) {
 		tree_put(server->tree, inode, 1);
 		op_reply(req, r);

@@ -23,6 +23,7 @@
 #include "fs/lock_wait.h"
 #include "fs/op_work.h"
 #include "fs/options/generic_options.h"
+#include "fs/options/memory.h"
 #include "fs/pinned.h"
 #include "fs/status.h"
 #include "fs/threads.h"
@@ -187,12 +188,18 @@ int server_start(struct server *server, unsigned descriptors)
 	return r;
 }
 
+static uint64_t memory_of_reader(pid_t reader)
+{
+	return memory_limit_of("", reader);
+}
+
 /* Files that are read by the kernel are trailed. What can't be goes around the page cache. */
 static int start_trail(struct server *server)
 {
 	const struct trail_settings settings = {
 		.window = server->options.stream_window,
 		.stay = server->options.large_keep,
+		.memory_of = memory_of_reader,
 		.memory = server->options.direct_memory,
 	};
 	bool wanted = g_strcmp0(g_getenv("SIEVEFS_TRAIL"), "none") != 0; /* for tests */

@@ -26,6 +26,9 @@
 #define LINGER_NS (500 * CLOCK_NS_PER_MS)
 #define AGAIN_NS (50 * CLOCK_NS_PER_MS)
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
+#define MIN(a, b) ((a) < (b) ? (a) : (b))
+/* Of a memory cgroup a stream's window takes no more than this part. */
+#define GROUP_SHARE 8
 /* No more than this part of the time is spent on looking at a file in vain: a large resident one takes
  * milliseconds. */
 #define LOOK_SHARE 20
@@ -93,23 +96,32 @@ static void consider_staying(struct trail *trail, struct trail_file *file, bool 
 }
 
 /* (locked) */
-static bool join(struct trail *trail, uint64_t id, bool may_stay)
+static void opened(struct trail *trail, struct trail_file *file, const struct trail_open *how)
+{
+	if (file->opens++ == 0)
+		consider_staying(trail, file, how->may_stay);
+	file->reader = how->reader;
+}
+
+/* (locked) */
+static bool join(struct trail *trail, uint64_t id, const struct trail_open *how)
 {
 	struct trail_file *file = *slot_of(trail, id);
 
 	if (!file)
 		return false;
-	if (file->opens++ == 0)
-		consider_staying(trail, file, may_stay);
+	if (file->opens == 0)
+		file->memory = UINT64_MAX;
+	opened(trail, file, how);
 	file->reopened = true;
 	file->due_ns = 0;
 	return true;
 }
 
-static int make(struct trail *trail, uint64_t id, int fd, bool may_stay)
+static int make(struct trail *trail, uint64_t id, const struct trail_open *how)
 {
 	struct trail_file *file;
-	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0), r;
+	int copy = fcntl(how->fd, F_DUPFD_CLOEXEC, 0), r;
 
 	if (copy < 0)
 		return -errno;
@@ -119,10 +131,9 @@ static int make(struct trail *trail, uint64_t id, int fd, bool may_stay)
 		return r;
 	}
 	lock_take(&trail->lock, LOCK_TRAIL);
-	if (!join(trail, id, may_stay)) {
-		file->opens = 1;
+	if (!join(trail, id, how)) {
 		insert(trail, file);
-		consider_staying(trail, file, may_stay);
+		opened(trail, file, how);
 		file = NULL;
 	}
 	lock_drop(&trail->lock, LOCK_TRAIL);
@@ -130,22 +141,22 @@ static int make(struct trail *trail, uint64_t id, int fd, bool may_stay)
 	return 0;
 }
 
-int trail_begin(struct trail *trail, uint64_t id, int fd, bool may_stay)
+int trail_begin(struct trail *trail, uint64_t id, const struct trail_open *how)
 {
 	int r = 0;
 
 	if (!trail)
 		return -ENOSYS;
 	lock_take(&trail->lock, LOCK_TRAIL);
-	if (!join(trail, id, may_stay))
+	if (!join(trail, id, how))
 		r = -ENOENT;
 	lock_drop(&trail->lock, LOCK_TRAIL);
-	if (r < 0 && fd >= 0)
-		r = make(trail, id, fd, may_stay);
+	if (r < 0 && how->fd >= 0)
+		r = make(trail, id, how);
 	if (r == 0) {
 		atomic_fetch_add(&trail->stats.opens, 1);
 		wake(trail);
-	} else if (fd >= 0) {
+	} else if (how->fd >= 0) {
 		atomic_fetch_add(&trail->stats.refused, 1);
 	}
 	return r;
@@ -294,13 +305,30 @@ static void read_events(struct trail *trail)
 
 /* --- the thread ------------------------------------------------------------------------------- */
 
-static uint64_t window_now(const struct trail *trail)
+/* Pages. */
+static uint64_t window_of(const struct trail *trail, const struct trail_file *file)
 {
 	uint64_t streams = atomic_load(&trail->stats.streams);
-	uint64_t window = trail->settings.memory / PAGE_CACHE_PAGE / (streams ? streams : 1);
+	uint64_t window = MIN(trail->settings.window, trail->settings.memory / (streams ? streams : 1));
 
-	return window < trail->settings.window / PAGE_CACHE_PAGE ? window
-								 : trail->settings.window / PAGE_CACHE_PAGE;
+	return MIN(window, file->memory / GROUP_SHARE) / PAGE_CACHE_PAGE;
+}
+
+/* (locked) Who opened the file last may have less memory than others. */
+static void see_to_reader(struct trail *trail, struct trail_file *file)
+{
+	pid_t reader = file->reader;
+	uint64_t memory;
+
+	file->reader = 0;
+	if (!reader || !trail->settings.memory_of)
+		return;
+	lock_drop(&trail->lock, LOCK_TRAIL);
+	memory = trail->settings.memory_of(reader);
+	lock_take(&trail->lock, LOCK_TRAIL);
+	file->memory = MIN(file->memory, memory);
+	if (file->reread.size > file->memory / 2)
+		rereads_leave(&trail->rereads, &file->reread);
 }
 
 /* (locked) When a file that was just looked at is due again. A file that seems quiet is looked at once more
@@ -338,16 +366,12 @@ static bool is_over(const struct trail_file *file, const struct trail_look *look
 static bool look_at(struct trail *trail, struct trail_file *file)
 {
 	struct trail_look look = {
-		.window = window_now(trail),
-		.now_ns = clock_now_ns(),
-		.ends = file->opens == 0,
-		.reopened = file->reopened,
-		.truncated = file->truncated,
 		.stats = &trail->stats,
 		.extents = trail->extents,
 	};
 	int r;
 
+	see_to_reader(trail, file);
 	if (file->gone)
 		rereads_leave(&trail->rereads, &file->reread);
 	if (file->reread.size) {
@@ -355,6 +379,11 @@ static bool look_at(struct trail *trail, struct trail_file *file)
 		file->pages = 0;
 		return false;
 	}
+	look.window = window_of(trail, file);
+	look.now_ns = clock_now_ns();
+	look.ends = file->opens == 0;
+	look.reopened = file->reopened;
+	look.truncated = file->truncated;
 	file->reopened = false;
 	file->truncated = UINT64_MAX;
 	lock_drop(&trail->lock, LOCK_TRAIL);

@@ -18,12 +18,22 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct trail;
+
+struct trail_open {
+	int fd;        /* in any mode, for a copy of it to be kept until half a second after the last
+			  trail_end(); -1 is enough for a file that is trailed already, else -ENOENT */
+	bool may_stay; /* such a copy may also be kept as long as the file's pages stay, see
+			  cache/policy/rereads.h */
+	pid_t reader;  /* whose memory cgroup pays for the pages; 0: not known */
+};
 
 struct trail_settings {
 	uint64_t window; /* bytes that a stream may have in the page cache */
 	uint64_t stay;   /* bytes of files that stay, since they are read again and again; 0: none */
+	uint64_t (*memory_of)(pid_t reader); /* bytes that its memory cgroup may have; NULL: no limit */
 	uint64_t memory; /* and all streams together, as long as each has twice the device's readahead and 4
 			    MiB */
 };
@@ -60,13 +70,10 @@ int trail_new(const struct trail_settings *settings, struct trail **out);
 void trail_free(struct trail *trail);
 
 /*
- * The file was opened once more. fd: open in any mode, for a copy of it to be kept until half a second after
- * the last trail_end(); -1 is enough for a file that is trailed already, else the answer is -ENOENT. 0, or
- * -errno where the file can't be trailed, -ENOSYS without a trail. What the page cache holds when this
- * returns is not dropped. may_stay: a copy of fd may also be kept as long as the file's pages stay, see
- * cache/policy/rereads.h.
+ * The file was opened once more. 0, or -errno where the file can't be trailed, -ENOSYS without a trail. What
+ * the page cache holds when this returns is not dropped.
  */
-int trail_begin(struct trail *trail, uint64_t id, int fd, bool may_stay);
+int trail_begin(struct trail *trail, uint64_t id, const struct trail_open *how);
 
 /* One of those opens is over. */
 void trail_end(struct trail *trail, uint64_t id);

@@ -73,6 +73,7 @@ int trail_file_new(uint64_t id, int fd, struct trail_file **out)
 	file->id = id;
 	file->watch = -1;
 	file->truncated = UINT64_MAX;
+	file->memory = UINT64_MAX;
 	file->search_at = SEARCH_FIRST;
 	spans_init(&file->kept, KEPT_SPANS);
 	spans_init(&file->again, STUCK_SPANS);

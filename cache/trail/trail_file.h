@@ -22,6 +22,8 @@ struct trail_file {
 	uint64_t id;
 	unsigned opens;
 	struct reread reread;  /* its pages stay */
+	pid_t reader;          /* who opened it last; 0: that has been seen to */
+	uint64_t memory;       /* bytes that the memory cgroup of each reader may have */
 	int64_t due_ns;        /* when it is to be looked at; INT64_MAX while it rests */
 	bool reopened;         /* since the last look: what lies there beside streams is not to be dropped */
 	uint64_t truncated;    /* to the fewest pages since the last look; UINT64_MAX: it was not */

@@ -117,11 +117,12 @@ static uint64_t tree_bound(const char *root, const struct hierarchy *tree, const
 	}
 }
 
-/* Lines of /proc/self/cgroup: "4:memory:/group" (v1, several controllers may share a line) and "0::/group"
- * (v2). */
-static uint64_t cgroup_bound(const char *root, group_bound *bound, uint64_t machine)
+/* process: "self" or a number. Lines of /proc/self/cgroup: "4:memory:/group" (v1, several controllers may
+ * share a line) and "0::/group" (v2). */
+static uint64_t cgroup_bound(const char *root, const char *process, group_bound *bound, uint64_t machine)
 {
-	g_autofree char *text = read_file(root, "proc/self/cgroup");
+	g_autofree char *file = g_strconcat("proc/", process, "/cgroup", NULL);
+	g_autofree char *text = read_file(root, file);
 	g_auto(GStrv) lines = g_strsplit(text ? text : "", "\n", -1);
 	uint64_t least = UINT64_MAX;
 
@@ -147,7 +148,14 @@ uint64_t memory_total(const char *root)
 	g_autofree char *meminfo = read_file(root, "proc/meminfo");
 	uint64_t machine = meminfo_bytes(meminfo, "MemTotal");
 
-	return machine == UINT64_MAX ? 0 : MIN(machine, cgroup_bound(root, group_limit, machine));
+	return machine == UINT64_MAX ? 0 : MIN(machine, cgroup_bound(root, "self", group_limit, machine));
+}
+
+uint64_t memory_limit_of(const char *root, pid_t pid)
+{
+	g_autofree char *process = g_strdup_printf("%d", (int)pid);
+
+	return cgroup_bound(root, process, group_limit, UINT64_MAX);
 }
 
 uint64_t memory_available(const char *root)
@@ -155,5 +163,6 @@ uint64_t memory_available(const char *root)
 	g_autofree char *meminfo = read_file(root, "proc/meminfo");
 	uint64_t machine = meminfo_bytes(meminfo, "MemTotal");
 
-	return MIN(meminfo_bytes(meminfo, "MemAvailable"), cgroup_bound(root, group_available, machine));
+	return MIN(
+		meminfo_bytes(meminfo, "MemAvailable"), cgroup_bound(root, "self", group_available, machine));
 }

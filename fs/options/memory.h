@@ -6,12 +6,17 @@
 #pragma once
 
 #include <stdint.h>
+#include <sys/types.h>
 
 /*
  * Bytes: the machine's memory, or the smallest limit of the memory cgroups (v1 or v2; memory.max and
  * memory.high of v2) this process is in, where that is less. 0 where /proc/meminfo cannot be read.
  */
 uint64_t memory_total(const char *root);
+
+/* The same of the memory cgroups of another process; UINT64_MAX where they set no limit, or it is not there.
+ */
+uint64_t memory_limit_of(const char *root, pid_t pid);
 
 /*
  * Bytes that can still be had without swapping: MemAvailable of the machine, or what is left to the memory

@@ -27,6 +27,13 @@ static struct trail *start(void)
 	return trail;
 }
 
+static int begin(struct trail *trail, uint64_t id, int fd)
+{
+	const struct trail_open how = {.fd = fd, .may_stay = true, .reader = getpid()};
+
+	return trail_begin(trail, id, &how);
+}
+
 /* Reads as a program would that the disk slows: the trail gets its turns. */
 static uint64_t read_slowly(const struct large_file *file, uint64_t from, uint64_t to)
 {
@@ -54,7 +61,7 @@ static void a_stream_keeps_to_its_window_and_leaves_nothing(void **state)
 	struct trail *trail = start();
 
 	large_file_make(&file, SIZE, 1);
-	assert_int_equal(trail_begin(trail, ID, file.fd, true), 0);
+	assert_int_equal(begin(trail, ID, file.fd), 0);
 	assert_in_range(read_slowly(&file, 0, SIZE), 0, BOUND);
 	trail_end(trail, ID);
 	assert_int_equal(settled(&file, SIZE, 0), 0);
@@ -83,7 +90,7 @@ static void stream_over_resident_parts(void *context)
 	large_file_read(&file, 16 * MIB, 32 * MIB);
 	for (uint64_t p = 170 * MIB; p < 180 * MIB; p += 3) /* in a part that the open does not look at */
 		large_file_read_alone(&file, p);
-	assert_int_equal(trail_begin(trail, ID, file.fd, true), 0);
+	assert_int_equal(begin(trail, ID, file.fd), 0);
 	read_slowly(&file, 0, SIZE);
 	trail_end(trail, ID);
 	stayed->all = settled(&file, SIZE, 16 * MIB + SCATTERED);
@@ -111,7 +118,7 @@ static void stream_over_random_pages(void *context)
 	struct large_file file;
 
 	large_file_make(&file, SIZE, 1);
-	assert_int_equal(trail_begin(trail, ID, file.fd, true), 0);
+	assert_int_equal(begin(trail, ID, file.fd), 0);
 	for (int i = 0; i < 20000; i++) {
 		large_file_read_alone(&file, random_below(&random, SIZE));
 		if (i % 100 == 0)
@@ -120,7 +127,7 @@ static void stream_over_random_pages(void *context)
 	poll(NULL, 0, 50);
 	stayed->before = large_file_resident(&file, 0, SIZE);
 	/* another program opens it, and reads it all */
-	assert_int_equal(trail_begin(trail, ID, -1, true), 0);
+	assert_int_equal(begin(trail, ID, -1), 0);
 	poll(NULL, 0, 50);
 	read_slowly(&file, 0, SIZE);
 	trail_end(trail, ID);
@@ -146,7 +153,7 @@ static void a_reader_that_skips_leaves_no_more_than_its_window(void **state)
 	uint64_t most = 0, now;
 
 	large_file_make(&file, SIZE, 1);
-	assert_int_equal(trail_begin(trail, ID, file.fd, true), 0);
+	assert_int_equal(begin(trail, ID, file.fd), 0);
 	for (uint64_t p = 0; p < SIZE; p += 64) {
 		for (uint64_t i = p; i < p + 16; i++)
 			large_file_read_alone(&file, i);
@@ -170,7 +177,7 @@ static void a_backward_reader_keeps_to_its_window_too(void **state)
 	uint64_t most = 0, now;
 
 	large_file_make(&file, SIZE, 1);
-	assert_int_equal(trail_begin(trail, ID, file.fd, true), 0);
+	assert_int_equal(begin(trail, ID, file.fd), 0);
 	for (uint64_t p = SIZE; p > 0; p -= MIB) {
 		large_file_read(&file, p - MIB, p);
 		poll(NULL, 0, PAUSE_MS);
@@ -192,7 +199,7 @@ static void mapped_pages_stay_and_are_not_tried_again_and_again(void **state)
 	void *map;
 
 	large_file_make(&file, SIZE, 1);
-	assert_int_equal(trail_begin(trail, ID, file.fd, true), 0);
+	assert_int_equal(begin(trail, ID, file.fd), 0);
 	for (int i = 0; i < 300 && !trail_stats(trail)->looks;
 		i++) /* until it has seen that there was nothing */
 		poll(NULL, 0, 10);
@@ -216,7 +223,7 @@ static void a_file_that_nobody_reads_rests_until_the_next_read(void **state)
 	unsigned long long looks;
 
 	large_file_make(&file, SIZE, 1);
-	assert_int_equal(trail_begin(trail, ID, file.fd, true), 0);
+	assert_int_equal(begin(trail, ID, file.fd), 0);
 	for (int i = 0; i < 300 && !trail_stats(trail)->resting; i++)
 		poll(NULL, 0, 10);
 	assert_int_equal(trail_stats(trail)->resting, 1);
@@ -235,7 +242,7 @@ static void a_tick_finds_what_no_read_told_of(void **state)
 	struct trail *trail = start();
 
 	large_file_make(&file, SIZE, 1);
-	assert_int_equal(trail_begin(trail, ID, file.fd, true), 0);
+	assert_int_equal(begin(trail, ID, file.fd), 0);
 	for (int i = 0; i < 300 && !trail_stats(trail)->resting; i++)
 		poll(NULL, 0, 10);
 	assert_int_equal(readahead(file.fd, 0, 128 << 20), 0);
@@ -253,8 +260,8 @@ static void a_removed_file_is_let_go_with_its_last_open(void **state)
 	struct trail *trail = start();
 
 	large_file_make(&file, SIZE, 1);
-	assert_int_equal(trail_begin(trail, ID, file.fd, true), 0);
-	assert_int_equal(trail_begin(trail, ID, -1, true), 0);
+	assert_int_equal(begin(trail, ID, file.fd), 0);
+	assert_int_equal(begin(trail, ID, -1), 0);
 	unlink(file.path);
 	trail_removed(trail, ID);
 	trail_end(trail, ID);
@@ -272,7 +279,7 @@ static void a_file_that_is_not_known_takes_a_descriptor(void **state)
 {
 	struct trail *trail = start();
 
-	assert_int_equal(trail_begin(trail, ID, -1, true), -ENOENT);
+	assert_int_equal(begin(trail, ID, -1), -ENOENT);
 	assert_int_equal(trail_stats(trail)->refused, 0);
 	trail_free(trail);
 }
@@ -280,7 +287,7 @@ static void a_file_that_is_not_known_takes_a_descriptor(void **state)
 /* Reads a file from end to end, in an open of its own. */
 static void read_whole(struct trail *trail, uint64_t id, const struct large_file *file, uint64_t pages)
 {
-	assert_int_equal(trail_begin(trail, id, file->fd, true), 0);
+	assert_int_equal(begin(trail, id, file->fd), 0);
 	large_file_read(file, 0, pages);
 	trail_end(trail, id);
 }
@@ -321,6 +328,32 @@ static void what_is_read_again_and_again_stays_until_it_is_too_much(void **state
 	trail_free(trail);
 }
 
+static uint64_t little_memory(pid_t reader)
+{
+	assert_int_equal(reader, getpid());
+	return 100 << 20;
+}
+
+static void no_file_stays_that_is_too_much_for_its_readers_group(void **state)
+{
+	const struct trail_settings settings = {
+		.window = WINDOW * 4096, .stay = 1 << 30, .memory = 64 << 20, .memory_of = little_memory};
+	struct large_file file;
+	struct trail *trail;
+
+	assert_int_equal(trail_new(&settings, &trail), 0);
+	large_file_make(&file, 64 * MIB, 1);
+	for (int i = 0; i < 3; i++) {
+		read_whole(trail, ID, &file, 64 * MIB);
+		assert_int_equal(settled(&file, 64 * MIB, 0), 0);
+		for (int j = 0; j < 100 && trail_stats(trail)->files; j++)
+			poll(NULL, 0, 10);
+	}
+	assert_int_equal(trail_stats(trail)->staying, 0);
+	large_file_remove(&file);
+	trail_free(trail);
+}
+
 static void a_file_may_shrink_and_grow_while_it_is_read(void **state)
 {
 	struct large_file file;
@@ -328,7 +361,7 @@ static void a_file_may_shrink_and_grow_while_it_is_read(void **state)
 
 	large_file_make(&file, SIZE, 1);
 	large_file_read(&file, 200 * MIB, SIZE);
-	assert_int_equal(trail_begin(trail, ID, file.fd, true), 0);
+	assert_int_equal(begin(trail, ID, file.fd), 0);
 	read_slowly(&file, 0, 40 * MIB);
 	assert_int_equal(ftruncate(file.fd, 10 << 20), 0);
 	trail_truncated(trail, ID, 10 << 20);
@@ -355,6 +388,7 @@ int main(void)
 		cmocka_unit_test(a_removed_file_is_let_go_with_its_last_open),
 		cmocka_unit_test(a_file_that_is_not_known_takes_a_descriptor),
 		cmocka_unit_test(what_is_read_again_and_again_stays_until_it_is_too_much),
+		cmocka_unit_test(no_file_stays_that_is_too_much_for_its_readers_group),
 		cmocka_unit_test(a_file_may_shrink_and_grow_while_it_is_read),
 	};
 

@@ -74,6 +74,31 @@ static void a_limit_of_cgroup_v1_counts(void **state)
 	assert_int_equal(total_of(files), 512 * MIB);
 }
 
+static uint64_t limit_of_seven(const char *root)
+{
+	return memory_limit_of(root, 7);
+}
+
+static void the_limit_of_another_process_is_its_groups(void **state)
+{
+	const struct file v2[] = {
+		{"proc/7/cgroup", "0::/job/part\n"},
+		{"sys/fs/cgroup/job/memory.max", "134217728\n"},
+		{"sys/fs/cgroup/job/part/memory.max", "max\n"},
+		{NULL},
+	};
+	const struct file v1[] = {
+		{"proc/7/cgroup", "4:memory:/a\n0::/\n"},
+		{"sys/fs/cgroup/memory/a/memory.limit_in_bytes", "67108864\n"},
+		{NULL},
+	};
+	const struct file gone[] = {meminfo, {NULL}};
+
+	assert_int_equal(measure_tree(limit_of_seven, v2), 128 * MIB);
+	assert_int_equal(measure_tree(limit_of_seven, v1), 64 * MIB);
+	assert_true(measure_tree(limit_of_seven, gone) == UINT64_MAX);
+}
+
 static void a_limit_of_cgroup_v2_counts(void **state)
 {
 	const struct file files[] = {
@@ -351,6 +376,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(without_a_cgroup_it_is_the_machines),
 		cmocka_unit_test(a_limit_of_cgroup_v1_counts),
+		cmocka_unit_test(the_limit_of_another_process_is_its_groups),
 		cmocka_unit_test(a_limit_of_cgroup_v2_counts),
 		cmocka_unit_test(the_lesser_of_memory_max_and_memory_high_counts),
 		cmocka_unit_test(a_limit_of_an_ancestor_counts),

@@ -31,7 +31,8 @@ class Run:
 
     def commands(self):
         """The daemons by name, each with its command but for the directories."""
-        options = ["-o", self.arguments.options] if self.arguments.options else []
+        # each pass over a large file is to be its first
+        options = ["-o", ",".join(["large_keep=0", *filter(None, [self.arguments.options])])]
         commands = {"sievefs": [self.arguments.sievefs, "-f", *options, "{source}", "{mountpoint}"]}
         for peer in self.arguments.peer:
             words = shlex.split(peer)
