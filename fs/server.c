@@ -193,7 +193,23 @@ static uint64_t memory_of_reader(pid_t reader)
 	return memory_limit_of("", reader);
 }
 
-/* Files that are read by the kernel are trailed. What can't be goes around the page cache. */
+/* large=stream trails what is read, where that can be done and helps. */
+static void choose_large(struct server *server, bool may_trail)
+{
+	server->large_why = "as the option large says";
+	if (server->options.large != OPT_LARGE_STREAM)
+		return;
+	if (server->source_in_memory) {
+		server->limits.large = server->limits.large_write = LANE_PLAIN;
+		server->large_why = "SOURCE is in memory, so its page cache is the files";
+	} else if (may_trail) {
+		server->large_why = "the kernel tells where their pages are, by cachestat(2)";
+	} else {
+		server->limits.large = LANE_DIRECT;
+		server->large_why = "the kernel has no cachestat(2) (Linux 6.5) to trail them by";
+	}
+}
+
 static int start_trail(struct server *server)
 {
 	const struct trail_settings settings = {
@@ -205,9 +221,7 @@ static int start_trail(struct server *server)
 	bool wanted = g_strcmp0(g_getenv("SIEVEFS_TRAIL"), "none") != 0; /* for tests */
 	int r = wanted ? trail_new(&settings, &server->trail) : -ENOSYS;
 
-	if (r == -ENOSYS && wanted)
-		log_info("large files: this kernel has no cachestat(2) (Linux 6.5): they are read around the "
-			 "page cache");
+	choose_large(server, r == 0);
 	return r == -ENOSYS ? 0 : r;
 }
 

@@ -49,6 +49,7 @@ struct server {
 	unsigned looked_at;      /* slices of pinned files that were looked at; upkeep's */
 	bool source_in_memory;   /* SOURCE is on tmpfs or the like */
 	struct charged *charged; /* whose pages may be held; NULL: not known */
+	const char *large_why;   /* how large files that are read travel, and why; static */
 	char *store_why;         /* pinned or copied: why; owned */
 	char *transport_why;     /* and why, or why not; owned */
 	struct control control;

@@ -63,6 +63,8 @@ static int answer_stat(void *context, int argc, char *const *argv, GString *repl
 		{"transport_why", server->transport_why},
 		{"store_used", store_name(cache_store(server->cache))},
 		{"store_why", server->store_why},
+		{"large_used", lane_names[server->limits.large]},
+		{"large_why", server->large_why},
 		{"passthrough_used", server->passthrough ? "on" : "off"},
 		{"handles", tree_has_handles(server->tree) ? "yes" : "no"},
 		{"engine", backend_engine_name(server->backend)},

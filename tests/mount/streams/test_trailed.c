@@ -124,6 +124,16 @@ static void a_stream_is_a_window_in_the_page_cache_and_nothing_afterwards(void *
 	assert_true(mount_stat(&mounted, "trail/dropped_bytes") >= STREAM / 2);
 }
 
+static void the_report_says_how_large_files_travel(void **state)
+{
+	assert_int_equal(shell(NULL, 0, "%s stat %s | grep -q '^large_used *trailed'", getenv("SIEVECTL"),
+				 mounted.point),
+		0);
+	assert_int_equal(shell(NULL, 0, "%s stat %s | grep -q '^large_why .*cachestat'", getenv("SIEVECTL"),
+				 mounted.point),
+		0);
+}
+
 static void readers_of_one_file_have_a_window_each(void **state)
 {
 	long long most = 0, now;
@@ -420,6 +430,7 @@ static void a_stopped_reader_goes_on_where_it_was(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(nothing_wakes_while_nothing_is_open),
 	cmocka_unit_test(a_stream_is_a_window_in_the_page_cache_and_nothing_afterwards),
+	cmocka_unit_test(the_report_says_how_large_files_travel),
 	cmocka_unit_test(readers_of_one_file_have_a_window_each),
 	cmocka_unit_test(what_is_written_in_order_is_a_window_too),
 	cmocka_unit_test(sendfile_leaves_no_more),
