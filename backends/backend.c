@@ -96,6 +96,11 @@ void backend_changed(struct backend *backend, dev_t dev, ino_t ino)
 	nodes_changed(&backend->nodes, dev, ino);
 }
 
+uint64_t backend_read_rate(struct backend *backend, dev_t device)
+{
+	return volumes_read_rate(&backend->volumes, device);
+}
+
 enum backend_pattern backend_file_pattern(struct backend_file *file)
 {
 	enum backend_pattern pattern = BACKEND_PATTERN_UNKNOWN;

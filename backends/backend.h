@@ -104,6 +104,10 @@ void backend_file_changed(struct backend_file *file);
 /* The same for a file of which no handle is at hand; nothing happens when none is open. */
 void backend_changed(struct backend *backend, dev_t dev, ino_t ino);
 
+/* Bytes a second of streams that were read around the page cache of this device (st_dev), of late; 0: none
+ * was measured. */
+uint64_t backend_read_rate(struct backend *backend, dev_t device);
+
 enum backend_pattern backend_file_pattern(struct backend_file *file);
 
 /* For tests: what the faults let hang goes on, and nothing hangs from now on. */

@@ -99,3 +99,34 @@ int volumes_find(struct volumes *volumes, int fd, struct volume **volume, struct
 	*volume = found;
 	return 0;
 }
+
+static uint64_t fastest(const struct choice *choice)
+{
+	uint64_t least = 0;
+
+	for (int class = 0; class < CHOICE_CLASSES; class ++)
+		for (int mode = 0; mode < CHOICE_MODES; mode++) {
+			uint64_t ns = choice->classes[class].ns_per_mib[mode];
+
+			if (ns && (!least || ns < least))
+				least = ns;
+		}
+	return least ? (1ull << 20) * 1000000000 / least : 0;
+}
+
+uint64_t volumes_read_rate(struct volumes *volumes, dev_t device)
+{
+	struct volume *volume;
+	uint64_t rate = 0;
+
+	lock_take(&volumes->lock, LOCK_VOLUMES);
+	for (volume = volumes->first; volume && volume->dev != device; volume = volume->next)
+		;
+	lock_drop(&volumes->lock, LOCK_VOLUMES);
+	if (!volume)
+		return 0;
+	lock_take(&volume->choice_lock, LOCK_CHOICE);
+	rate = fastest(&volume->choice);
+	lock_drop(&volume->choice_lock, LOCK_CHOICE);
+	return rate;
+}

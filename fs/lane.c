@@ -6,9 +6,11 @@
 #include <fuse_lowlevel.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "backends/backend.h"
+#include "cache/base/lock_order.h"
 #include "cache/trail/trail.h"
 #include "fs/backing_id.h"
 #include "fs/bind.h"
@@ -106,6 +108,20 @@ static void see_each_write(const struct server *server, struct opening *o)
 		o->wish = LANE_DIRECT;
 }
 
+/* Trailed or direct, as was measured on the file's volume. */
+static enum lane faster_lane(struct server *server, const struct statx *stx)
+{
+	dev_t device = makedev(stx->stx_dev_major, stx->stx_dev_minor);
+	uint64_t trailed = trail_rate(server->trail, device),
+		 around = backend_read_rate(server->backend, device);
+	bool goes_around;
+
+	lock_take(&server->ways_lock, LOCK_WAYS);
+	goes_around = ways_choose(&server->ways, device, trailed, around);
+	lock_drop(&server->ways_lock, LOCK_WAYS);
+	return goes_around ? LANE_DIRECT : LANE_TRAILED;
+}
+
 /*
  * Has the trail follow the file from now on. This comes before the inode is bound, so that what is in the
  * page cache now is told from what the open's reader will bring in. A file that can't be followed goes around
@@ -121,6 +137,8 @@ static void follow(struct server *server, struct opening *o)
 	uint64_t id = o->handle->inode->nodeid;
 	int r;
 
+	if (o->wish == LANE_TRAILED && server->options.large == OPT_LARGE_STREAM && !o->rule.has_lane)
+		o->wish = faster_lane(server, &o->stx);
 	if (o->wish != LANE_TRAILED)
 		return;
 	r = trail_begin(server->trail, id, &how);

@@ -166,9 +166,10 @@ int server_start(struct server *server, unsigned descriptors)
 			 : o->large == OPT_LARGE_DIRECT ? LANE_DIRECT
 							: LANE_TRAILED,
 		.large_write = o->large == OPT_LARGE_PLAIN ? LANE_PLAIN : LANE_DIRECT,
-		.stream = o->large == OPT_LARGE_STREAM,
+		.stream = o->large == OPT_LARGE_STREAM || o->large == OPT_LARGE_TRAIL,
 	};
 	pthread_mutex_init(&server->handles.lock, NULL);
+	pthread_mutex_init(&server->ways_lock, NULL);
 	io_limit_idle(o->memory);
 	server->privileged = creds_privileged();
 	server->control = (struct control){.verbs = status_verbs, .context = server, .owner = geteuid()};
@@ -197,7 +198,7 @@ static uint64_t memory_of_reader(pid_t reader)
 static void choose_large(struct server *server, bool may_trail)
 {
 	server->large_why = "as the option large says";
-	if (server->options.large != OPT_LARGE_STREAM)
+	if (!server->limits.stream)
 		return;
 	if (server->source_in_memory) {
 		server->limits.large = server->limits.large_write = LANE_PLAIN;

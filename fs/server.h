@@ -6,6 +6,7 @@
 
 #include "cache/cache.h"
 #include "cache/policy/classify.h"
+#include "cache/policy/ways.h"
 #include "fs/control/control.h"
 #include "fs/control/stats.h"
 #include "fs/handle.h"
@@ -55,6 +56,8 @@ struct server {
 	struct control control;
 	struct handle_list handles;
 	struct ruling ruling;
+	pthread_mutex_t ways_lock;
+	struct ways ways; /* of large files, with large=stream; under ways_lock */
 	struct relief relief;
 	_Atomic uint64_t kept_bytes;   /* charges of objects that rules pin */
 	_Atomic unsigned random_opens; /* of files that were read out of order */

@@ -27,6 +27,7 @@ static const char *const names[LOCK_RANKS] = {
 	[LOCK_MOUNTS] = "mounts",
 	[LOCK_FDS] = "fds",
 	[LOCK_RELIEF] = "relief",
+	[LOCK_WAYS] = "ways",
 	[LOCK_HANDLES] = "handles",
 	[LOCK_DIRECTORIES] = "directories",
 	[LOCK_IO] = "io",

@@ -33,6 +33,13 @@
  * milliseconds. */
 #define LOOK_SHARE 20
 
+#define RATES 16
+
+struct trail_device {
+	dev_t device;
+	uint64_t rate; /* bytes a second; 0: none */
+};
+
 struct trail {
 	struct trail_settings settings;
 	struct trail_stats stats;
@@ -45,6 +52,7 @@ struct trail {
 	bool ending;
 	struct list files;
 	struct rereads rereads;
+	struct trail_device devices[RATES]; /* measured last */
 	struct trail_file *buckets[BUCKETS];
 };
 
@@ -303,6 +311,40 @@ static void read_events(struct trail *trail)
 	}
 }
 
+/* --- rates; under the lock -------------------------------------------------------------------- */
+
+/* One that was not measured yet takes the place of another. */
+static struct trail_device *device_of(struct trail *trail, dev_t device)
+{
+	struct trail_device *found = &trail->devices[device % RATES];
+
+	for (int i = 0; i < RATES; i++)
+		if (trail->devices[i].device == device)
+			return &trail->devices[i];
+	*found = (struct trail_device){.device = device};
+	return found;
+}
+
+static void note_rate(struct trail *trail, const struct trail_file *file, uint64_t rate)
+{
+	struct trail_device *device = device_of(trail, file->device);
+
+	if (rate)
+		device->rate = device->rate ? (device->rate + rate) / 2 : rate;
+}
+
+uint64_t trail_rate(struct trail *trail, dev_t device)
+{
+	uint64_t rate;
+
+	if (!trail)
+		return 0;
+	lock_take(&trail->lock, LOCK_TRAIL);
+	rate = device_of(trail, device)->rate;
+	lock_drop(&trail->lock, LOCK_TRAIL);
+	return rate;
+}
+
 /* --- the thread ------------------------------------------------------------------------------- */
 
 /* Pages. */
@@ -389,6 +431,7 @@ static bool look_at(struct trail *trail, struct trail_file *file)
 	lock_drop(&trail->lock, LOCK_TRAIL);
 	r = trail_file_look(file, &look);
 	lock_take(&trail->lock, LOCK_TRAIL);
+	note_rate(trail, file, look.rate);
 	file->rest_until_ns = clock_now_ns() + (clock_now_ns() - look.now_ns) * LOOK_SHARE;
 	if (is_over(file, &look, r)) {
 		if (trail_file_was_read_whole(file))

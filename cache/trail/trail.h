@@ -87,6 +87,9 @@ void trail_truncated(struct trail *trail, uint64_t id, uint64_t size);
 /* From now on files that are read again may take so many bytes; what is more leaves. */
 void trail_limit_staying(struct trail *trail, uint64_t bytes);
 
+/* Bytes a second of streams on this device (st_dev), of late; 0 where none was long enough to be measured. */
+uint64_t trail_rate(struct trail *trail, dev_t device);
+
 /* To be called once a second. */
 void trail_tick(struct trail *trail);
 

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cache/base/clock.h"
@@ -16,6 +17,9 @@
 #define LAST_PART 4096
 #define KEPT_SPANS 65536
 #define STUCK_SPANS 256
+/* What is measured of a stream at a time, at the least. */
+#define EPOCH_PAGES 4096
+#define EPOCH_NS (50 * CLOCK_NS_PER_MS)
 #define STUCK_MIN_NS CLOCK_NS_PER_S
 #define STUCK_MAX_NS (64 * CLOCK_NS_PER_S)
 /* Pages from which on they are looked for, so that random reading is told before much of it looks like a
@@ -66,6 +70,7 @@ static int begin_picture(struct trail_file *file, int fd)
 int trail_file_new(uint64_t id, int fd, struct trail_file **out)
 {
 	struct trail_file *file = calloc(1, sizeof(*file));
+	struct stat st;
 	int r;
 
 	if (!file)
@@ -85,6 +90,7 @@ int trail_file_new(uint64_t id, int fd, struct trail_file **out)
 		return r;
 	}
 	file->fd = fd;
+	file->device = fstat(fd, &st) == 0 ? st.st_dev : 0;
 	*out = file;
 	return 0;
 }
@@ -263,6 +269,26 @@ static bool is_search_due(const struct trail_file *file, const struct trail_look
 	return look->ends || look->reopened || file->pages > most || file->pages > file->search_at;
 }
 
+/* came: pages since the last look. A look without any ends the epoch: its reader measured itself. */
+static uint64_t measure(struct trail_file *file, uint64_t came, int64_t now_ns)
+{
+	int64_t ns = now_ns - file->epoch_ns;
+	uint64_t rate;
+
+	if (!came || !file->epoch_ns) {
+		file->epoch_ns = came ? now_ns : 0;
+		file->epoch_pages = 0;
+		return 0;
+	}
+	file->epoch_pages += came;
+	if (file->epoch_pages < EPOCH_PAGES || ns < EPOCH_NS)
+		return 0;
+	rate = (uint64_t)((double)file->epoch_pages * PAGE_CACHE_PAGE * CLOCK_NS_PER_S / (double)ns);
+	file->epoch_ns = now_ns;
+	file->epoch_pages = 0;
+	return rate;
+}
+
 static int look_again(struct trail_file *file, struct finder *finder, const struct trail_look *look)
 {
 	uint64_t dropped = atomic_load(&look->stats->dropped_bytes);
@@ -296,7 +322,7 @@ static void drop_again(struct trail_file *file, const struct trail_look *look)
 	spans_deinit(&again);
 }
 
-int trail_file_look(struct trail_file *file, const struct trail_look *look)
+int trail_file_look(struct trail_file *file, struct trail_look *look)
 {
 	uint64_t old = file->pages;
 	struct finder finder;
@@ -311,6 +337,7 @@ int trail_file_look(struct trail_file *file, const struct trail_look *look)
 		return (int)pages;
 	count_stat(&look->stats->looks, 1);
 	file->pages = (uint64_t)pages;
+	look->rate = measure(file, file->pages > old ? file->pages - old : 0, look->now_ns);
 	if (is_search_due(file, look))
 		return look_again(file, &finder, look);
 	return file->pages != old ? TRAIL_FILE_CHANGED : 0;

@@ -33,6 +33,9 @@ struct trail_file {
 
 	/* the thread's */
 	int fd;
+	dev_t device;
+	int64_t epoch_ns; /* since then pages came in each look; 0: not now */
+	uint64_t epoch_pages;
 	uint64_t file_pages; /* when it was first opened */
 	uint64_t passed;     /* pages dropped behind streams, a page that was read twice counts twice */
 	struct spans kept;   /* left alone */
@@ -63,6 +66,7 @@ struct trail_look {
 	bool ends; /* nobody has it open: streams keep nothing */
 	bool reopened;
 	uint64_t truncated;
+	uint64_t rate; /* found by the look: bytes a second of the file's streams; 0: not yet */
 	struct trail_stats *stats;
 	struct extent *extents; /* room for FINDER_EXTENTS */
 };
@@ -78,4 +82,4 @@ enum {
 
 /* Counts the file's pages and drops what is to go. 0 if nothing changed since the last look, one of the
  * above, or -errno: the file can't be looked at. */
-int trail_file_look(struct trail_file *file, const struct trail_look *look);
+int trail_file_look(struct trail_file *file, struct trail_look *look);

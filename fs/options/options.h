@@ -24,7 +24,7 @@ enum options_action {
 
 /* Each enum's names stand in options_rows.c, in this order. */
 enum option_mid { OPT_MID_PLAIN, OPT_MID_DIRECT };
-enum option_large { OPT_LARGE_STREAM, OPT_LARGE_DIRECT, OPT_LARGE_PLAIN };
+enum option_large { OPT_LARGE_STREAM, OPT_LARGE_TRAIL, OPT_LARGE_DIRECT, OPT_LARGE_PLAIN };
 enum option_store { STORE_AUTO, STORE_PIN, STORE_COPY };
 enum option_write { WRITE_AROUND };
 enum option_coherence { COHERENCE_OPEN, COHERENCE_EXCLUSIVE };

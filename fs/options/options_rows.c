@@ -6,8 +6,11 @@
 #define MIB (1ull << 20)
 
 static const char *const mid_names[] = {[OPT_MID_PLAIN] = "plain", [OPT_MID_DIRECT] = "direct", NULL};
-static const char *const large_names[] = {
-	[OPT_LARGE_STREAM] = "stream", [OPT_LARGE_DIRECT] = "direct", [OPT_LARGE_PLAIN] = "plain", NULL};
+static const char *const large_names[] = {[OPT_LARGE_STREAM] = "stream",
+	[OPT_LARGE_TRAIL] = "trail",
+	[OPT_LARGE_DIRECT] = "direct",
+	[OPT_LARGE_PLAIN] = "plain",
+	NULL};
 static const char *const store_names[] = {
 	[STORE_AUTO] = "auto", [STORE_PIN] = "pin", [STORE_COPY] = "copy", NULL};
 static const char *const write_names[] = {[WRITE_AROUND] = "around", NULL};

@@ -52,7 +52,7 @@ static const struct error_case bad_lists[] = {
 	{"evict=fifo", "evict=fifo: takes EVICT"},
 	{"evict", "evict: takes EVICT"},
 	{"mid=cached", "mid=cached: takes plain or direct"},
-	{"large=Direct", "large=Direct: takes stream, direct or plain"},
+	{"large=Direct", "large=Direct: takes stream, trail, direct or plain"},
 	{"direct_readahead=2G", "direct_readahead=2G: takes bytes with K, M, G or T, at most 64M"},
 	{"direct_depth=0", "direct_depth=0: takes a whole number, 1 to 64"},
 	{"direct_depth=65", "direct_depth=65: takes a whole number, 1 to 64"},

@@ -182,18 +182,56 @@ static void a_copy_leaves_neither_file_in_the_page_cache(void **state)
 	assert_int_equal(shell(NULL, 0, "cmp %s %s", path, other), 0);
 }
 
+static void read_at_leisure(const char *path)
+{
+	static char buf[STEP_MAX];
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	assert_return_code(fd, errno);
+	while (read(fd, buf, sizeof(buf)) > 0)
+		poll(NULL, 0, 1);
+	close(fd);
+}
+
+/* Files are trailed at first; then both ways are measured, and the report has what was found. */
+static void both_ways_to_read_are_measured(void **state)
+{
+	long long trailed = mount_stat(&mounted, "trailed/opens"),
+		  direct = mount_stat(&mounted, "direct/opens");
+	char path[PATH_MAX];
+	int r = 1, fd;
+
+	path_below(path, mounted.source, "measured");
+	assert_return_code(put_file(path, STREAM, 4), errno);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_return_code(fd, errno);
+	assert_return_code(fsync(fd), errno);
+	posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+	close(fd);
+	path_below(path, mounted.point, "measured");
+	for (int i = 0; i < 24 && r; i++) {
+		read_at_leisure(path);
+		r = shell(NULL, 0, "%s stat %s | grep -q '^large_why.*trailed [1-9][0-9]*, direct [1-9]'",
+			getenv("SIEVECTL"), mounted.point);
+	}
+	assert_int_equal(r, 0);
+	assert_true(mount_stat(&mounted, "trailed/opens") > trailed);
+	assert_true(mount_stat(&mounted, "direct/opens") > direct);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_file_made_anew_is_a_stream_however_it_is_opened),
 	cmocka_unit_test(a_file_opened_in_place_is_a_database),
 	cmocka_unit_test(a_stream_is_a_bounded_window_in_the_page_cache),
 	cmocka_unit_test(synchronous_writes_go_around_the_page_cache_too),
+	cmocka_unit_test(both_ways_to_read_are_measured),
 	cmocka_unit_test(a_copy_leaves_neither_file_in_the_page_cache),
 };
 
 static const struct suite suite = {.name = "streams",
 	.tests = tests,
 	.test_count = sizeof(tests) / sizeof(*tests),
-	.options = "large=stream,large_min=1M,small_max=64K,cache_size=8M",
+	.options = "large=stream,large_min=1M,large_keep=0,small_max=64K,cache_size=8M",
 	.mounts = true,
 	.needs_root = true,
 	.needs_daemon = true};

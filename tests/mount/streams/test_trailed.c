@@ -1,4 +1,4 @@
-/* large=stream: what large files that are read leave in the page cache, and what they leave alone. */
+/* large=trail: what large files that are read leave in the page cache, and what they leave alone. */
 #include "cache/base/page_cache.h"
 #include "tests/support/random.h"
 #include "tests/support/suite.h"
@@ -446,7 +446,7 @@ static const struct CMUnitTest tests[] = {
 static const struct suite suite = {.name = "trailed",
 	.tests = tests,
 	.test_count = sizeof(tests) / sizeof(*tests),
-	.options = "large=stream,large_min=32M,large_keep=512M,small_max=64K,cache_size=8M",
+	.options = "large=trail,large_min=32M,large_keep=512M,small_max=64K,cache_size=8M",
 	.mounts = true,
 	.needs_root = true,
 	.needs_daemon = true};

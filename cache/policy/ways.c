@@ -1,0 +1,64 @@
+#include "cache/policy/ways.h"
+
+static struct way *find(struct ways *ways, uint64_t volume)
+{
+	struct way *free = &ways->volumes[volume % WAYS_VOLUMES];
+
+	for (int i = 0; i < WAYS_VOLUMES; i++) {
+		struct way *way = &ways->volumes[i];
+
+		if (way->volume == volume)
+			return way;
+		if (!way->volume)
+			free = way;
+	}
+	*free = (struct way){.volume = volume, .try_after = WAYS_TRY_MIN};
+	return free;
+}
+
+/* Both measurements waver: the other one has to be an eighth better. */
+static bool is_better(uint64_t rate, uint64_t than)
+{
+	return rate > than + than / 8;
+}
+
+static void decide(struct way *way)
+{
+	bool change = way->around ? is_better(way->trailed_rate, way->around_rate)
+				  : is_better(way->around_rate, way->trailed_rate);
+
+	if (!change)
+		return;
+	way->around = !way->around;
+	way->opens = 0;
+	way->try_after = WAYS_TRY_MIN;
+}
+
+static bool is_try_due(struct way *way)
+{
+	uint64_t present = way->around ? way->around_rate : way->trailed_rate;
+	uint64_t other = way->around ? way->trailed_rate : way->around_rate;
+
+	if (!present)
+		return false;
+	if (!other)
+		return way->opens % WAYS_FIRST_TRY == 0;
+	if (way->opens < way->try_after)
+		return false;
+	way->opens = 0;
+	if (way->try_after < WAYS_TRY_MAX)
+		way->try_after *= 2;
+	return true;
+}
+
+bool ways_choose(struct ways *ways, uint64_t volume, uint64_t trailed_rate, uint64_t around_rate)
+{
+	struct way *way = find(ways, volume);
+
+	way->trailed_rate = trailed_rate;
+	way->around_rate = around_rate;
+	if (trailed_rate && around_rate)
+		decide(way);
+	way->opens++;
+	return is_try_due(way) ? !way->around : way->around;
+}

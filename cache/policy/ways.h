@@ -1,0 +1,37 @@
+/*
+ * ways - whether large files of a file system are trailed or read around the page cache: by what was faster
+ * of late.
+ *
+ * Pure. Through the page cache the kernel reads ahead by itself, with one copy and no daemon, but no further
+ * than the device's read_ahead_kb; around it the daemon keeps more requests at the device. So where the
+ * device is slow to answer the second is faster, elsewhere the first. Streams are measured while they run;
+ * which way is slower is tried again by one open in so many, more and more rarely. Rates are bytes a second.
+ * Not thread-safe.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+	WAYS_VOLUMES = 16,  /* of more, some are forgotten and measured anew */
+	WAYS_FIRST_TRY = 4, /* the open that tries a way that was never measured, and each so many after it */
+	WAYS_TRY_MIN = 16,  /* opens until the slower way is tried again, at first */
+	WAYS_TRY_MAX = 1024, /* and at the most */
+};
+
+struct way {
+	uint64_t volume; /* 0: none */
+	bool around;     /* faster */
+	unsigned opens;  /* since the other was tried */
+	unsigned try_after;
+	uint64_t trailed_rate, around_rate; /* when last asked; 0: never measured */
+};
+
+struct ways {
+	struct way volumes[WAYS_VOLUMES];
+};
+
+/* Zeroed memory is a valid start. A large file of this volume is opened to be read: true if around the page
+ * cache. */
+bool ways_choose(struct ways *ways, uint64_t volume, uint64_t trailed_rate, uint64_t around_rate);

@@ -1,0 +1,78 @@
+#include "cache/policy/ways.h"
+#include "tests/support/check.h"
+
+#define DISK 8
+#define FAST 2500000000ull
+#define SLOW 600000000ull
+
+/* How many of so many opens go around the page cache. */
+static int around(struct ways *ways, int opens, uint64_t trailed, uint64_t direct)
+{
+	int count = 0;
+
+	for (int i = 0; i < opens; i++)
+		count += ways_choose(ways, DISK, trailed, direct);
+	return count;
+}
+
+static void files_are_trailed_until_something_is_known(void **state)
+{
+	struct ways ways = {0};
+
+	assert_int_equal(around(&ways, 1000, 0, 0), 0);
+}
+
+static void the_other_way_is_tried_once_the_first_is_known(void **state)
+{
+	struct ways ways = {0};
+
+	assert_int_equal(around(&ways, WAYS_FIRST_TRY - 1, FAST, 0), 0);
+	assert_int_equal(around(&ways, 1, FAST, 0), 1);
+	/* what was too short to be measured is tried again */
+	assert_int_equal(around(&ways, WAYS_FIRST_TRY, FAST, 0), 1);
+}
+
+static void the_faster_way_is_taken_and_the_other_tried_ever_more_rarely(void **state)
+{
+	struct ways ways = {0};
+
+	assert_int_equal(around(&ways, 1000, FAST, SLOW), 5); /* after 16, 32, 64, 128 and 256 */
+	assert_int_equal(around(&ways, 1, SLOW, FAST), 1);
+	assert_int_equal(around(&ways, 15, SLOW, FAST), 14);
+	assert_int_equal(around(&ways, 1000, FAST, SLOW), 5);
+}
+
+static void a_small_difference_changes_nothing(void **state)
+{
+	struct ways ways = {0};
+
+	around(&ways, 1, FAST, FAST + FAST / 10);
+	assert_false(ways.volumes[WAYS_VOLUMES - 1].around);
+	around(&ways, 1, FAST, FAST + FAST / 7);
+	assert_true(ways.volumes[WAYS_VOLUMES - 1].around);
+	around(&ways, 1, FAST, FAST - FAST / 10);
+	assert_true(ways.volumes[WAYS_VOLUMES - 1].around);
+}
+
+static void each_volume_has_its_own_way(void **state)
+{
+	struct ways ways = {0};
+
+	for (uint64_t volume = 1; volume <= 40; volume++) { /* more than are remembered */
+		assert_int_equal(ways_choose(&ways, volume, SLOW, FAST), true);
+		assert_int_equal(ways_choose(&ways, volume + 1000, FAST, SLOW), false);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(files_are_trailed_until_something_is_known),
+		cmocka_unit_test(the_other_way_is_tried_once_the_first_is_known),
+		cmocka_unit_test(the_faster_way_is_taken_and_the_other_tried_ever_more_rarely),
+		cmocka_unit_test(a_small_difference_changes_nothing),
+		cmocka_unit_test(each_volume_has_its_own_way),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
