@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -144,6 +143,7 @@ static void drop_gap(struct trail_file *file, const struct span *gap, const stru
 		return;
 	count_stat(&look->stats->stuck_bytes, after * PAGE_CACHE_PAGE);
 	file->stuck_until_ns = look->now_ns + file->stuck_pause_ns;
+	file->stuck_pages += after;
 	spans_add(&file->stuck, gap->from, gap->to); /* without memory it is tried again */
 }
 
@@ -263,10 +263,11 @@ static bool is_search_due(const struct trail_file *file, const struct trail_look
 {
 	unsigned streams = file->streams ? file->streams : 1;
 	uint64_t window = window_of(file, look), most = window * streams + window / 4;
+	uint64_t pages = file->pages > file->stuck_pages ? file->pages - file->stuck_pages : 0;
 
-	if (!file->pages)
+	if (!pages)
 		return false;
-	return look->ends || look->reopened || file->pages > most || file->pages > file->search_at;
+	return look->ends || look->reopened || pages > most || pages > file->search_at;
 }
 
 /* came: pages since the last look. A look without any ends the epoch: its reader measured itself. */
@@ -289,7 +290,8 @@ static uint64_t measure(struct trail_file *file, uint64_t came, int64_t now_ns)
 	return rate;
 }
 
-static int look_again(struct trail_file *file, struct finder *finder, const struct trail_look *look)
+static int look_again(
+	struct trail_file *file, struct finder *finder, uint64_t old, const struct trail_look *look)
 {
 	uint64_t dropped = atomic_load(&look->stats->dropped_bytes);
 	int r = search(file, finder, look);
@@ -297,7 +299,9 @@ static int look_again(struct trail_file *file, struct finder *finder, const stru
 	if (r < 0)
 		return r;
 	file->search_at = 2 * file->pages > SEARCH_FIRST ? 2 * file->pages : SEARCH_FIRST;
-	return atomic_load(&look->stats->dropped_bytes) > dropped ? TRAIL_FILE_DROPPED : TRAIL_FILE_CHANGED;
+	if (atomic_load(&look->stats->dropped_bytes) > dropped)
+		return TRAIL_FILE_DROPPED;
+	return file->pages != old ? TRAIL_FILE_CHANGED : 0;
 }
 
 /* What was stuck is dropped with all else in this look, if it can be by now. */
@@ -307,8 +311,10 @@ static void try_stuck_again(struct trail_file *file, const struct trail_look *lo
 		file->stuck_pause_ns = STUCK_MIN_NS;
 	else if (look->now_ns >= file->stuck_until_ns && file->stuck_pause_ns < STUCK_MAX_NS)
 		file->stuck_pause_ns *= 2;
-	if (look->now_ns >= file->stuck_until_ns)
+	if (look->now_ns >= file->stuck_until_ns) {
 		spans_clear(&file->stuck);
+		file->stuck_pages = 0;
+	}
 	file->left = 0;
 }
 
@@ -339,6 +345,6 @@ int trail_file_look(struct trail_file *file, struct trail_look *look)
 	file->pages = (uint64_t)pages;
 	look->rate = measure(file, file->pages > old ? file->pages - old : 0, look->now_ns);
 	if (is_search_due(file, look))
-		return look_again(file, &finder, look);
+		return look_again(file, &finder, old, look);
 	return file->pages != old ? TRAIL_FILE_CHANGED : 0;
 }

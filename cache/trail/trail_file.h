@@ -41,7 +41,8 @@ struct trail_file {
 	struct spans kept;   /* left alone */
 	struct spans
 		again; /* dropped, but for pages that were being read or written: the next look drops them */
-	struct spans stuck; /* could not be dropped: not tried again for a while */
+	struct spans stuck;   /* could not be dropped: not tried again for a while */
+	uint64_t stuck_pages; /* resident in there when that was tried */
 	int64_t stuck_until_ns;
 	int64_t stuck_pause_ns; /* until it is tried again: longer each time in vain */
 	uint64_t left;          /* pages that the last look could not drop */

@@ -83,7 +83,9 @@ void run_undisturbed(void (*scenario)(void *outcome), void *outcome)
 		large_file_make(&canary, CANARY, 1);
 		large_file_read(&canary, 0, CANARY);
 		scenario(outcome);
-		disturbed = large_file_resident(&canary, 0, CANARY) < CANARY;
+		disturbed = large_file_resident(&canary, 0, CANARY) < CANARY / 8 * 7;
 		large_file_remove(&canary);
 	}
+	if (disturbed)
+		SKIP_TEST("others empty the page cache all the time");
 }

@@ -19,7 +19,7 @@ void large_file_read_alone(const struct large_file *file, uint64_t page);
 uint64_t large_file_resident(const struct large_file *file, uint64_t from, uint64_t to);
 
 /*
- * Others may drop the whole machine's page cache meanwhile. A scenario that looks for pages that stayed is
- * run again then: it leaves in outcome what it found.
+ * Others may drop the whole machine's page cache meanwhile, and the kernel reclaims a few pages now and then.
+ * A scenario that looks for pages that stayed is run again then: it leaves in outcome what it found.
  */
 void run_undisturbed(void (*scenario)(void *outcome), void *outcome);

@@ -105,9 +105,9 @@ static void what_was_there_before_stays(void **state)
 	struct stayed stayed;
 
 	run_undisturbed(stream_over_resident_parts, &stayed);
-	assert_int_equal(stayed.dense, 16 * MIB);
-	assert_int_equal(stayed.scattered, SCATTERED);
-	assert_int_equal(stayed.all, 16 * MIB + SCATTERED);
+	assert_in_range(stayed.dense, 14 * MIB, 16 * MIB);
+	assert_in_range(stayed.scattered, SCATTERED / 8 * 7, SCATTERED);
+	assert_in_range(stayed.all, 14 * MIB, 16 * MIB + SCATTERED);
 }
 
 static void stream_over_random_pages(void *context)
@@ -142,8 +142,8 @@ static void pages_read_at_random_stay_when_a_stream_passes(void **state)
 	struct stayed stayed;
 
 	run_undisturbed(stream_over_random_pages, &stayed);
-	assert_in_range(stayed.before, 16000, 20000);
-	assert_in_range(stayed.all, stayed.before - stayed.before / 20, stayed.before + stayed.before / 20);
+	assert_in_range(stayed.before, 14000, 20000);
+	assert_in_range(stayed.all, stayed.before / 8 * 7, stayed.before / 8 * 9);
 }
 
 static void a_reader_that_skips_leaves_no_more_than_its_window(void **state)
@@ -206,9 +206,13 @@ static void mapped_pages_stay_and_are_not_tried_again_and_again(void **state)
 	map = mmap(NULL, 64 * MIB * 4096, PROT_READ, MAP_SHARED | MAP_POPULATE, file.fd, 0);
 	assert_ptr_not_equal(map, MAP_FAILED);
 	poll(NULL, 0, 700);
-	assert_int_equal(large_file_resident(&file, 0, 64 * MIB), 64 * MIB);
+	assert_in_range(large_file_resident(&file, 0, 64 * MIB), 60 * MIB, 64 * MIB);
 	dropped = trail_stats(trail)->stuck_bytes;
 	assert_true(dropped > 0 && dropped <= (4ull * 64) << 20);
+	/* nor does it keep the thread awake */
+	for (int i = 0; i < 300 && !trail_stats(trail)->resting; i++)
+		poll(NULL, 0, 10);
+	assert_int_equal(trail_stats(trail)->resting, 1);
 	assert_int_equal(munmap(map, 64 * MIB * 4096), 0);
 	trail_end(trail, ID);
 	assert_int_equal(settled(&file, SIZE, 0), 0);
