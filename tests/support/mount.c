@@ -35,6 +35,7 @@ static const char *lane_options(const char *lane)
 		{"cached", "admit=1,settle=0,small_max=1M,cache_size=64M"},
 		{"copied", "store=copy,admit=1,settle=0,small_max=1M,cache_size=64M"},
 		{"direct", "admit=0,small_max=4K,large_min=4K,mid=direct,large=direct"},
+		{"trailed", "admit=0,small_max=4K,large_min=4K,mid=plain,large=trail"},
 		{"mixed",
 			"admit=1,settle=0,small_max=16K,large_min=64K,mid=plain,large=stream,cache_size=2M"},
 		{"served", "admit=1,settle=0,small_max=16K,large_min=64K,mid=plain,large=direct,cache_size="
