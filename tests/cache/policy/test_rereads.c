@@ -48,6 +48,7 @@ static void what_is_larger_than_the_limit_never_stays(void **state)
 	begin(&world, 100);
 	for (int i = 0; i < 10; i++)
 		assert_false(read_file(&world, 0, 101));
+	rereads_deinit(&world.rereads);
 	begin(&world, 0);
 	for (int i = 0; i < 10; i++)
 		assert_false(read_file(&world, 0, 1));
