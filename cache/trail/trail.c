@@ -313,34 +313,36 @@ static void read_events(struct trail *trail)
 
 /* --- rates; under the lock -------------------------------------------------------------------- */
 
-/* One that was not measured yet takes the place of another. */
+/* NULL where none of its streams was measured. */
 static struct trail_device *device_of(struct trail *trail, dev_t device)
 {
-	struct trail_device *found = &trail->devices[device % RATES];
-
 	for (int i = 0; i < RATES; i++)
-		if (trail->devices[i].device == device)
+		if (trail->devices[i].rate && trail->devices[i].device == device)
 			return &trail->devices[i];
-	*found = (struct trail_device){.device = device};
-	return found;
+	return NULL;
 }
 
-static void note_rate(struct trail *trail, const struct trail_file *file, uint64_t rate)
+/* One that is measured for the first time may take the place of another. */
+static void note_rate(struct trail *trail, dev_t device, uint64_t rate)
 {
-	struct trail_device *device = device_of(trail, file->device);
+	struct trail_device *known = device_of(trail, device);
 
-	if (rate)
-		device->rate = device->rate ? (device->rate + rate) / 2 : rate;
+	if (known)
+		known->rate = (known->rate + rate) / 2;
+	else
+		trail->devices[device % RATES] = (struct trail_device){device, rate};
 }
 
 uint64_t trail_rate(struct trail *trail, dev_t device)
 {
+	const struct trail_device *known;
 	uint64_t rate;
 
 	if (!trail)
 		return 0;
 	lock_take(&trail->lock, LOCK_TRAIL);
-	rate = device_of(trail, device)->rate;
+	known = device_of(trail, device);
+	rate = known ? known->rate : 0;
 	lock_drop(&trail->lock, LOCK_TRAIL);
 	return rate;
 }
@@ -431,7 +433,8 @@ static bool look_at(struct trail *trail, struct trail_file *file)
 	lock_drop(&trail->lock, LOCK_TRAIL);
 	r = trail_file_look(file, &look);
 	lock_take(&trail->lock, LOCK_TRAIL);
-	note_rate(trail, file, look.rate);
+	if (look.rate)
+		note_rate(trail, file->device, look.rate);
 	file->rest_until_ns = clock_now_ns() + (clock_now_ns() - look.now_ns) * LOOK_SHARE;
 	if (is_over(file, &look, r)) {
 		if (trail_file_was_read_whole(file))
@@ -471,6 +474,16 @@ static void sum_up(struct trail *trail)
 		atomic_store(&trail->stats.most_resident_bytes, pages * PAGE_CACHE_PAGE);
 }
 
+/* (locked) Closing may free the blocks of a removed file, which takes long: nobody is to wait for it. */
+static void stop_following(struct trail *trail, struct trail_file *file)
+{
+	unwatch(trail, file);
+	remove_file(trail, file);
+	lock_drop(&trail->lock, LOCK_TRAIL);
+	trail_file_free(file);
+	lock_take(&trail->lock, LOCK_TRAIL);
+}
+
 /* (locked) Looks at what is due. Returns when the next file is. The thread alone takes files out of the list.
  */
 static int64_t go_round(struct trail *trail)
@@ -484,11 +497,8 @@ static int64_t go_round(struct trail *trail)
 		next = list_entry(file->node.next, struct trail_file, node);
 		if (!over && file->due_ns < due_ns)
 			due_ns = file->due_ns;
-		if (over) {
-			unwatch(trail, file);
-			remove_file(trail, file);
-			trail_file_free(file);
-		}
+		if (over)
+			stop_following(trail, file);
 	}
 	sum_up(trail);
 	return due_ns;
