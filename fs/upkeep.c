@@ -6,7 +6,8 @@
 #include "fs/server.h"
 #include "fs/threads.h"
 
-/* Gives memory back while the machine is short of it, and takes it again later. */
+/* Gives memory back while the machine is short of it, and takes it again later. Large files that are read
+ * again are the first to go. */
 static void relieve_memory(struct server *server)
 {
 	struct cache_figures figures;
@@ -16,6 +17,8 @@ static void relieve_memory(struct server *server)
 	target = relief_tick(&server->relief, figures.bytes);
 	if (target != figures.budget)
 		cache_set_budget(server->cache, target);
+	trail_limit_staying(
+		server->trail, target < server->options.cache_size ? 0 : server->options.large_keep);
 }
 
 /* Calls back once a second until the end. */
@@ -33,14 +36,6 @@ static void each_second(struct upkeep *upkeep, void (*look)(struct upkeep *upkee
 	g_mutex_unlock(&upkeep->lock);
 }
 
-/* Large files that are read again are the first to go where memory is short. */
-static void relieve_page_cache(struct server *server)
-{
-	bool short_of_memory = server->relief.pressure.target < server->options.cache_size;
-
-	trail_limit_staying(server->trail, short_of_memory ? 0 : server->options.large_keep);
-}
-
 static void look_after_the_cache(struct upkeep *upkeep)
 {
 	relieve_memory(upkeep->server);
@@ -49,7 +44,6 @@ static void look_after_the_cache(struct upkeep *upkeep)
 		pinned_tick(upkeep->server);
 	else
 		cache_tick(upkeep->server->cache);
-	relieve_page_cache(upkeep->server);
 	trail_tick(upkeep->server->trail);
 }
 
