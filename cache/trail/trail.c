@@ -418,7 +418,7 @@ static bool look_at(struct trail *trail, struct trail_file *file)
 	see_to_reader(trail, file);
 	if (file->gone)
 		rereads_leave(&trail->rereads, &file->reread);
-	if (file->reread.size) {
+	if (file->reread.size && (file->pictured || !file->opens)) {
 		file->due_ns = INT64_MAX;
 		file->pages = 0;
 		return false;
@@ -478,6 +478,7 @@ static void sum_up(struct trail *trail)
 static void stop_following(struct trail *trail, struct trail_file *file)
 {
 	unwatch(trail, file);
+	rereads_leave(&trail->rereads, &file->reread); /* opened and closed again during its last look */
 	remove_file(trail, file);
 	lock_drop(&trail->lock, LOCK_TRAIL);
 	trail_file_free(file);

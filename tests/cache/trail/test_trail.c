@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -332,6 +333,55 @@ static void what_is_read_again_and_again_stays_until_it_is_too_much(void **state
 	trail_free(trail);
 }
 
+struct opener {
+	struct trail *trail;
+	int fd;
+};
+
+static void *open_and_close(void *context)
+{
+	const struct opener *opener = context;
+
+	for (int i = 0; i < 3000; i++) {
+		const struct trail_open how = {.fd = opener->fd, .may_stay = true};
+
+		if (trail_begin(opener->trail, ID, &how) < 0)
+			return context;
+		if (i % 3 == 0)
+			trail_removed(opener->trail, ID); /* its next close is followed by the last look */
+		trail_end(opener->trail, ID);
+	}
+	return NULL;
+}
+
+static void opens_and_closes_race_with_the_last_look(void **state)
+{
+	const struct trail_settings settings = {.window = WINDOW * 4096, .stay = 1 << 30, .memory = 64 << 20};
+	struct large_file file;
+	struct opener opener;
+	pthread_t threads[2];
+	void *failed;
+
+	assert_int_equal(trail_new(&settings, &opener.trail), 0);
+	large_file_make(&file, 64 * MIB, 1);
+	opener.fd = file.fd;
+	read_whole(opener.trail, ID, &file, 64 * MIB);
+	settled(&file, 64 * MIB, 0);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, open_and_close, &opener), 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(pthread_join(threads[i], &failed), 0);
+		assert_null(failed);
+	}
+	trail_limit_staying(opener.trail, 0);
+	for (int i = 0; i < 200 && trail_stats(opener.trail)->files; i++)
+		poll(NULL, 0, 10);
+	assert_int_equal(trail_stats(opener.trail)->files, 0);
+	assert_int_equal(trail_stats(opener.trail)->staying_bytes, 0);
+	large_file_remove(&file);
+	trail_free(opener.trail);
+}
+
 static uint64_t little_memory(pid_t reader)
 {
 	assert_int_equal(reader, getpid());
@@ -393,6 +443,7 @@ int main(void)
 		cmocka_unit_test(a_file_that_is_not_known_takes_a_descriptor),
 		cmocka_unit_test(what_is_read_again_and_again_stays_until_it_is_too_much),
 		cmocka_unit_test(no_file_stays_that_is_too_much_for_its_readers_group),
+		cmocka_unit_test(opens_and_closes_race_with_the_last_look),
 		cmocka_unit_test(a_file_may_shrink_and_grow_while_it_is_read),
 	};
 
