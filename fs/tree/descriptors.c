@@ -124,7 +124,7 @@ void tree_fd_keep(struct tree *tree, struct inode *inode)
 {
 	struct descriptor_slot *slot;
 
-	if (tree_fd_get(tree, inode) < 0)
+	if (inode == tree->root || tree_fd_get(tree, inode) < 0)
 		return;
 	lock_take(&tree->fds.lock, LOCK_FDS);
 	slot = &tree->fds.slots[inode->fd_slot];

@@ -1,5 +1,6 @@
 /* Files that lose their names while somebody uses them. */
 #include "tests/fs/tree/fixture.h"
+#include <sys/mount.h>
 
 static void remove_through_the_tree(const struct fixture *f, const char *name)
 {
@@ -128,6 +129,26 @@ static void a_file_that_could_not_be_removed_stays_itself(const struct fixture *
 	removed_as_far_as_the_tree_knows(f, false, true);
 }
 
+/* SOURCE may be mounted once more below itself. Its descriptor is none of the set. */
+static void the_root_needs_no_descriptor_to_be_kept(const struct fixture *f)
+{
+	struct tree_leaving leaving;
+	char again[64];
+	int mounted;
+
+	snprintf(again, sizeof(again), "%s/again", f->path);
+	assert_return_code(mkdir(again, 0755), errno);
+	mounted = mount(f->path, again, NULL, MS_BIND, NULL);
+	if (mounted < 0)
+		SKIP_TEST("nothing can be mounted here: %s", strerror(errno));
+	tree_before_unlink(f->tree, f->root, "again", &leaving);
+	assert_return_code(umount2(again, MNT_DETACH), errno);
+	assert_ptr_equal(leaving.inode, f->root);
+	tree_after_unlink(f->tree, &leaving, false);
+	fixture_rest(f);
+	assert_int_equal(fixture_descriptors(f), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -139,6 +160,8 @@ int main(void)
 		WITH_ALL(a_missing_name_leaves_nothing),
 		WITH(the_next_file_with_a_removed_ones_number_is_another, BY_NUMBER),
 		WITH_ALL(a_file_that_could_not_be_removed_stays_itself),
+		WITH(the_root_needs_no_descriptor_to_be_kept, BY_HANDLE),
+		WITH(the_root_needs_no_descriptor_to_be_kept, BY_NAME),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
