@@ -7,6 +7,14 @@
 #include "cache/base/lock_order.h"
 #include "fs/tree/tree.h"
 
+struct descriptor_slot {
+	struct inode *inode; /* NULL: free */
+	int fd;
+	uint32_t users;
+	bool recent; /* used since the last sweep */
+	bool keep;   /* the only way left to its file */
+};
+
 int descriptor_set_init(struct descriptor_set *set, unsigned limit)
 {
 	pthread_mutex_init(&set->lock, NULL);
@@ -29,21 +37,26 @@ void descriptor_set_free(struct descriptor_set *set)
 	free(set->free_slots);
 }
 
-bool descriptor_may_go(const struct descriptor_slot *slot)
+/* --- under the lock --------------------------------------------------------------------------- */
+
+static struct descriptor_slot *slot_of(struct descriptor_set *set, const struct inode *inode)
+{
+	return inode->fd_slot < 0 ? NULL : &set->slots[inode->fd_slot];
+}
+
+static bool may_go(const struct descriptor_slot *slot)
 {
 	return slot->inode && slot->users == 0 && !slot->keep;
 }
 
-int descriptor_set_empty(struct descriptor_set *set, uint32_t i)
+/* Returns the descriptor, to be closed. */
+static int empty(struct descriptor_set *set, struct descriptor_slot *slot)
 {
-	struct descriptor_slot *slot = &set->slots[i];
-	int fd = slot->fd;
-
 	set->kept_count -= slot->keep;
 	slot->inode->fd_slot = -1;
 	slot->inode = NULL;
-	set->free_slots[set->free_count++] = i;
-	return fd;
+	set->free_slots[set->free_count++] = (uint32_t)(slot - set->slots);
+	return slot->fd;
 }
 
 /* Makes a slot free, CLOCK-wise. *closing: a descriptor to close, or -1. False when all are in use. */
@@ -53,21 +66,23 @@ static bool make_room(struct descriptor_set *set, int *closing)
 	if (set->free_count)
 		return true;
 	for (uint32_t n = 0; n < 2 * set->size; n++) {
-		uint32_t i = set->hand++ % set->size;
+		struct descriptor_slot *slot = &set->slots[set->hand++ % set->size];
 
-		if (!descriptor_may_go(&set->slots[i]))
+		if (!may_go(slot))
 			continue;
-		if (set->slots[i].recent) {
-			set->slots[i].recent = false;
+		if (slot->recent) {
+			slot->recent = false;
 			continue;
 		}
-		*closing = descriptor_set_empty(set, i);
+		*closing = empty(set, slot);
 		return true;
 	}
 	return false;
 }
 
-int descriptor_set_insert(struct descriptor_set *set, struct inode *inode, int fd, uint32_t users)
+/* Puts fd in, with as many users more; returns the descriptor to close (fd itself when it found no place), or
+ * -1. */
+static int insert(struct descriptor_set *set, struct inode *inode, int fd, uint32_t users)
 {
 	uint32_t i;
 	int closing;
@@ -84,22 +99,116 @@ int descriptor_set_insert(struct descriptor_set *set, struct inode *inode, int f
 	return closing;
 }
 
-void descriptor_set_keep(struct descriptor_set *set, struct descriptor_slot *slot)
+/* --- the calls -------------------------------------------------------------------------------- */
+
+static void unlock_and_close(struct descriptor_set *set, int closing)
 {
-	if (slot->keep || set->kept_count >= set->size / 2)
-		return;
-	slot->keep = true;
-	set->kept_count++;
+	lock_drop(&set->lock, LOCK_FDS);
+	if (closing >= 0)
+		close(closing);
+}
+
+int descriptor_set_get(struct descriptor_set *set, struct inode *inode)
+{
+	struct descriptor_slot *slot;
+	int fd = -1;
+
+	lock_take(&set->lock, LOCK_FDS);
+	slot = slot_of(set, inode);
+	if (slot) {
+		slot->users++;
+		slot->recent = true;
+		fd = slot->fd;
+	}
+	lock_drop(&set->lock, LOCK_FDS);
+	return fd;
+}
+
+void descriptor_set_put(struct descriptor_set *set, struct inode *inode, bool closes)
+{
+	struct descriptor_slot *slot;
+	int closing = -1;
+
+	lock_take(&set->lock, LOCK_FDS);
+	slot = slot_of(set, inode);
+	slot->users--;
+	if (closes && may_go(slot))
+		closing = empty(set, slot);
+	unlock_and_close(set, closing);
+}
+
+int descriptor_set_give(struct descriptor_set *set, struct inode *inode, int fd)
+{
+	int closing;
+
+	lock_take(&set->lock, LOCK_FDS);
+	closing = insert(set, inode, fd, 1);
+	fd = inode->fd_slot < 0 ? -EMFILE : set->slots[inode->fd_slot].fd;
+	unlock_and_close(set, closing);
+	return fd;
+}
+
+void descriptor_set_donate(struct descriptor_set *set, struct inode *inode, int fd)
+{
+	lock_take(&set->lock, LOCK_FDS);
+	unlock_and_close(set, insert(set, inode, fd, 0));
+}
+
+void descriptor_set_keep(struct descriptor_set *set, const struct inode *inode)
+{
+	struct descriptor_slot *slot;
+
+	lock_take(&set->lock, LOCK_FDS);
+	slot = slot_of(set, inode);
+	if (!slot->keep && set->kept_count < set->size / 2) {
+		slot->keep = true;
+		set->kept_count++;
+	}
+	lock_drop(&set->lock, LOCK_FDS);
+}
+
+bool descriptor_set_keeps(struct descriptor_set *set, const struct inode *inode)
+{
+	const struct descriptor_slot *slot;
+	bool keeps;
+
+	lock_take(&set->lock, LOCK_FDS);
+	slot = slot_of(set, inode);
+	keeps = slot && slot->keep;
+	lock_drop(&set->lock, LOCK_FDS);
+	return keeps;
 }
 
 void descriptor_set_drop(struct descriptor_set *set, struct inode *inode)
 {
+	struct descriptor_slot *slot;
 	int closing = -1;
 
 	lock_take(&set->lock, LOCK_FDS);
-	if (inode->fd_slot >= 0 && set->slots[inode->fd_slot].users == 0)
-		closing = descriptor_set_empty(set, (uint32_t)inode->fd_slot);
-	lock_drop(&set->lock, LOCK_FDS);
-	if (closing >= 0)
-		close(closing);
+	slot = slot_of(set, inode);
+	if (slot && slot->users == 0)
+		closing = empty(set, slot);
+	unlock_and_close(set, closing);
+}
+
+void descriptor_set_close_idle(struct descriptor_set *set)
+{
+	int closing[64], n;
+	uint32_t i = 0;
+
+	while (i < set->size) {
+		n = 0;
+		lock_take(&set->lock, LOCK_FDS);
+		for (; i < set->size && n < 64; i++) {
+			if (!may_go(&set->slots[i]))
+				continue;
+			if (set->slots[i].recent)
+				set->slots[i].recent = false;
+			else
+				closing[n++] = empty(set, &set->slots[i]);
+		}
+		lock_drop(&set->lock, LOCK_FDS);
+		while (n > 0)
+			close(closing[--n]);
+	}
 }

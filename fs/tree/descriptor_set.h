@@ -2,7 +2,8 @@
  * descriptor_set - a bounded set of open descriptors, one an inode at most. A full set gives up one that is
  * not in use, CLOCK-wise.
  *
- * What leaves is returned, for the caller to close without the lock.
+ * Takes its own lock (LOCK_FDS) and calls nothing else of the tree. What leaves the set is closed, without
+ * the lock.
  */
 #pragma once
 
@@ -11,14 +12,7 @@
 #include <stdint.h>
 
 struct inode;
-
-struct descriptor_slot {
-	struct inode *inode; /* NULL: free */
-	int fd;
-	uint32_t users;
-	bool recent; /* used since the last sweep */
-	bool keep;   /* the only way left to its file */
-};
+struct descriptor_slot;
 
 struct descriptor_set {
 	pthread_mutex_t lock;
@@ -32,16 +26,25 @@ int descriptor_set_init(struct descriptor_set *set, unsigned limit);
 /* Closes what is in it. Legal after a failed init. */
 void descriptor_set_free(struct descriptor_set *set);
 
+/* The inode's descriptor, in use until the matching put; -1 where the set has none. */
+int descriptor_set_get(struct descriptor_set *set, struct inode *inode);
+/* closes: without waiting for a sweep, if that was the last user. */
+void descriptor_set_put(struct descriptor_set *set, struct inode *inode, bool closes);
+/*
+ * The set takes over fd. Returns the inode's descriptor, in use as after a get: fd, or the one that another
+ * thread brought first. -EMFILE when all of the set are in use.
+ */
+int descriptor_set_give(struct descriptor_set *set, struct inode *inode, int fd);
+/* The same for a descriptor that nobody uses now: it is closed where there is no room. */
+void descriptor_set_donate(struct descriptor_set *set, struct inode *inode, int fd);
+/*
+ * The inode's descriptor, which the caller has in use, is the only way to a file whose last name is gone and
+ * that nobody has open: it stays until the inode is freed. Half of the set is left for others.
+ */
+void descriptor_set_keep(struct descriptor_set *set, const struct inode *inode);
+bool descriptor_set_keeps(struct descriptor_set *set, const struct inode *inode);
+
 /* Closes the inode's descriptor if nobody uses it. */
 void descriptor_set_drop(struct descriptor_set *set, struct inode *inode);
-
-/* The caller of all below holds set->lock. */
-bool descriptor_may_go(const struct descriptor_slot *slot);
-/* Empties slot i; returns its descriptor. */
-int descriptor_set_empty(struct descriptor_set *set, uint32_t i);
-/* Puts fd in, with as many users more; returns the descriptor to close (fd itself when it found no place), or
- * -1. */
-int descriptor_set_insert(struct descriptor_set *set, struct inode *inode, int fd, uint32_t users);
-/* A descriptor is the only way to a file whose last name is gone and that nobody has open. It stays until the
- * inode is freed; half of the set is left for others. */
-void descriptor_set_keep(struct descriptor_set *set, struct descriptor_slot *slot);
+/* Closes those that nobody has used since the last call. */
+void descriptor_set_close_idle(struct descriptor_set *set);

@@ -186,7 +186,7 @@ static struct inode *drop_references(struct tree *tree, struct inode *inode, uin
 	inode->refs -= MIN(count, inode->refs);
 	if (inode->refs == 0) {
 		/* a removed file is closed rather than remembered: its space would not be freed */
-		if (inode->handle_bytes == 0 || named || tree_fd_is_kept(tree, inode)) {
+		if (inode->handle_bytes == 0 || named || descriptor_set_keeps(&tree->fds, inode)) {
 			gone = inode;
 		} else {
 			g_queue_push_tail(&shard->forgotten, inode);

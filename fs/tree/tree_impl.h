@@ -200,7 +200,6 @@ int tree_reach_by_name(struct tree *tree, struct inode *inode);
 bool tree_fd_is_there(struct tree *tree, struct inode *inode);
 /* Keeps the inode's descriptor until the inode is freed. */
 void tree_fd_keep(struct tree *tree, struct inode *inode);
-bool tree_fd_is_kept(struct tree *tree, struct inode *inode);
 /* Gives fd to the set if there is room for it, else closes it. */
 void tree_fd_donate(struct tree *tree, struct inode *inode, int fd);
 /* Opens the name with O_PATH | flags, but never anything of our own mount. O_DIRECTORY triggers automounts.
