@@ -1,0 +1,73 @@
+/* What MOUNTPOINT covers: names lead to that, and never to anything of our own mount. */
+#include <errno.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "fs/tree/tree_impl.h"
+
+/* Asks nobody, and so not our own mount either. */
+static int peek(int fd, struct statx *stx)
+{
+	return statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, stx) < 0 ? -errno : 0;
+}
+
+int tree_before_mount(struct tree *tree, const char *mountpoint)
+{
+	struct tree_covered *covered = &tree->covered;
+	struct statx parent;
+
+	covered->name = g_path_get_basename(mountpoint);
+	covered->fd = open(mountpoint, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (covered->fd < 0 || statx(covered->fd, "..", 0, STATX_INO, &parent) < 0)
+		return -errno;
+	covered->parent_dev = makedev(parent.stx_dev_major, parent.stx_dev_minor);
+	covered->parent_ino = parent.stx_ino;
+	return 0;
+}
+
+int tree_after_mount(struct tree *tree, const char *mountpoint)
+{
+	int fd = open(mountpoint, O_PATH | O_DIRECTORY | O_CLOEXEC), r;
+	struct statx stx;
+
+	if (fd < 0)
+		return -errno;
+	r = peek(fd, &stx);
+	close(fd);
+	if (r == 0)
+		tree->covered.by = makedev(stx.stx_dev_major, stx.stx_dev_minor);
+	return r;
+}
+
+/* What to take instead of something of our own mount: a descriptor, or -ELOOP. */
+static int open_covered(struct tree *tree, int dir_fd, const char *name)
+{
+	const struct tree_covered *covered = &tree->covered;
+	struct statx dir;
+	int fd = -1;
+
+	if (strcmp(name, covered->name) != 0)
+		return -ELOOP; /* a part of the mount that was bound to another place */
+	if (statx(dir_fd, "", AT_EMPTY_PATH, STATX_INO, &dir) < 0)
+		return -errno;
+	if (dir.stx_ino != covered->parent_ino ||
+		makedev(dir.stx_dev_major, dir.stx_dev_minor) != covered->parent_dev)
+		return -ELOOP;
+	fd = fcntl(covered->fd, F_DUPFD_CLOEXEC, 0);
+	return fd < 0 ? -errno : fd;
+}
+
+int tree_open_child(struct tree *tree, int dir_fd, const char *name, int flags)
+{
+	int fd = tree_openat(tree, dir_fd, name, O_PATH | O_NOFOLLOW | flags, 0), r;
+	struct statx stx;
+
+	if (fd < 0)
+		return fd;
+	r = peek(fd, &stx);
+	if (r == 0 && makedev(stx.stx_dev_major, stx.stx_dev_minor) != tree->covered.by)
+		return fd;
+	close(fd);
+	return r < 0 ? r : open_covered(tree, dir_fd, name);
+}
