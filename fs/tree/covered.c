@@ -55,6 +55,8 @@ static int open_covered(struct tree *tree, int dir_fd, const char *name)
 		makedev(dir.stx_dev_major, dir.stx_dev_minor) != covered->parent_dev)
 		return -ELOOP;
 	fd = fcntl(covered->fd, F_DUPFD_CLOEXEC, 0);
+	if (fd < 0 && tree_make_room(tree, errno))
+		fd = fcntl(covered->fd, F_DUPFD_CLOEXEC, 0);
 	return fd < 0 ? -errno : fd;
 }
 

@@ -1,6 +1,5 @@
 /* The file systems of SOURCE. */
 #include <errno.h>
-#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -198,64 +197,45 @@ struct tree_mount *tree_mount_find(struct tree *tree, int fd, const struct statx
 	return mount ? add(tree, mount, &fs) : NULL;
 }
 
-/* Opens it through its route, if it is still mounted there. */
-static int reopen(struct tree *tree, struct tree_mount *mount)
+bool tree_mount_is_at(struct tree *tree, struct tree_mount *mount, int fd)
 {
-	int at = tree_walk(tree, &mount->route, 0), fd = -ESTALE;
-	char number[16];
 	struct statfs fs;
 	struct statx stx;
 
-	if (at < 0)
-		return at;
-	if (statx(at, "", AT_EMPTY_PATH, STATX_TYPE, &stx) == 0 &&
-		makedev(stx.stx_dev_major, stx.stx_dev_minor) == mount->dev && fstatfs(at, &fs) == 0 &&
-		is_same(mount, &fs)) {
-		lock_take(&tree->mounts_lock, LOCK_MOUNTS);
-		has_come(tree, mount, &fs);
-		lock_drop(&tree->mounts_lock, LOCK_MOUNTS);
-		snprintf(number, sizeof(number), "%d", at);
-		fd = tree_openat(tree, tree->proc_fd, number, O_RDONLY | O_NONBLOCK, 0);
-		mount->mount_id = stx.stx_mnt_id;
-	}
-	close(at);
-	return fd;
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_TYPE, &stx) < 0 ||
+		makedev(stx.stx_dev_major, stx.stx_dev_minor) != mount->dev || fstatfs(fd, &fs) < 0 ||
+		!is_same(mount, &fs))
+		return false;
+	lock_take(&tree->mounts_lock, LOCK_MOUNTS);
+	has_come(tree, mount, &fs);
+	mount->mount_id = stx.stx_mnt_id;
+	lock_drop(&tree->mounts_lock, LOCK_MOUNTS);
+	return true;
 }
 
-int tree_mount_get(struct tree *tree, struct tree_mount *mount, bool quiet)
+/* (locked) The descriptor to use, or -1 where it is idle. */
+static int use(struct tree_mount *mount, bool quiet)
 {
-	int fd = -1, spare = -1, spare_quiet = -1;
-
-	if (!is_below_root(mount))
-		return quiet && mount->quiet_fd >= 0 ? mount->quiet_fd : mount->fd;
-	for (;;) {
-		lock_take(&tree->mounts_lock, LOCK_MOUNTS);
-		if (mount->fd < 0 && spare >= 0) {
-			mount->fd = spare;
-			mount->quiet_fd = spare_quiet;
-			spare = spare_quiet = -1;
-		}
-		fd = quiet && mount->quiet_fd >= 0 ? mount->quiet_fd : mount->fd;
-		if (fd >= 0) {
-			mount->users++;
-			mount->recent = true;
-		}
-		lock_drop(&tree->mounts_lock, LOCK_MOUNTS);
-		if (fd >= 0)
-			break;
-		spare = reopen(tree, mount);
-		if (spare < 0)
-			return spare;
-		spare_quiet = tree_mount_quietly(tree, spare);
-	}
-	if (spare >= 0)
-		close(spare);
-	if (spare_quiet >= 0)
-		close(spare_quiet);
-	return fd;
+	if (mount->fd < 0)
+		return -1;
+	mount->users++;
+	mount->recent = true;
+	return quiet && mount->quiet_fd >= 0 ? mount->quiet_fd : mount->fd;
 }
 
-/* What a mount that is let go leaves to be closed: -1 where nothing. */
+bool tree_mount_get(struct tree *tree, struct tree_mount *mount, bool quiet, int *fd)
+{
+	if (!is_below_root(mount)) {
+		*fd = quiet && mount->quiet_fd >= 0 ? mount->quiet_fd : mount->fd;
+		return true;
+	}
+	lock_take(&tree->mounts_lock, LOCK_MOUNTS);
+	*fd = use(mount, quiet);
+	lock_drop(&tree->mounts_lock, LOCK_MOUNTS);
+	return *fd >= 0;
+}
+
+/* What is not needed any more; -1 where nothing. */
 struct closing {
 	int fd, quiet_fd;
 };
@@ -266,6 +246,22 @@ static void close_both(const struct closing *closing)
 		close(closing->fd);
 	if (closing->quiet_fd >= 0)
 		close(closing->quiet_fd);
+}
+
+int tree_mount_reopened(struct tree *tree, struct tree_mount *mount, int fd, bool quiet)
+{
+	struct closing spare = {fd, tree_mount_quietly(tree, fd)};
+
+	lock_take(&tree->mounts_lock, LOCK_MOUNTS);
+	if (mount->fd < 0) {
+		mount->fd = spare.fd;
+		mount->quiet_fd = spare.quiet_fd;
+		spare = (struct closing){-1, -1};
+	}
+	fd = use(mount, quiet);
+	lock_drop(&tree->mounts_lock, LOCK_MOUNTS);
+	close_both(&spare);
+	return fd;
 }
 
 /* (locked) */
@@ -324,21 +320,4 @@ void tree_mounts_free(struct tree *tree)
 		tree_route_free(mount->route);
 		mount_free(mount);
 	}
-}
-
-int tree_automount(struct tree *tree, struct inode *dir)
-{
-	struct statx stx;
-	int fd, r;
-
-	if (dir->mount->type != AUTOFS_SUPER_MAGIC || !tree_is_named(dir) || dir == tree->root)
-		return 0;
-	fd = tree_walk(tree, tree_route_of(dir), O_DIRECTORY);
-	if (fd < 0)
-		return fd;
-	r = statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, &stx) < 0 ? -errno : 0;
-	close(fd);
-	if (r == 0 && makedev(stx.stx_dev_major, stx.stx_dev_minor) != dir->mount->dev)
-		r = -ESTALE;
-	return r;
 }

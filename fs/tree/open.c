@@ -14,7 +14,7 @@ int tree_open_patiently(struct tree *tree, struct inode *inode, int flags)
 	if (r < 0)
 		return r;
 	if (!tree_is_named(inode) || inode == tree->root)
-		return tree_reach_with_room(tree, inode, flags);
+		return tree_reach(tree, inode, flags);
 	fd = tree_fd_get(tree, inode);
 	if (fd < 0)
 		return fd;
@@ -49,7 +49,7 @@ int tree_open(struct tree *tree, struct inode *inode, int flags)
 }
 
 /* An O_PATH descriptor of a symbolic link where reading it moves nothing; or negative. fd: of the same. */
-static int open_link_quietly(struct tree *tree, const struct inode *inode, int fd)
+static int open_link_quietly(struct tree *tree, struct inode *inode, int fd)
 {
 	if (!tree->quiet)
 		return -1;

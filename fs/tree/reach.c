@@ -1,82 +1,325 @@
-/* Reaching files. */
+/*
+ * Reaching a file: by its handle, or from a directory. A file without a handle is opened from the directory
+ * in which it was found last; one with a handle needs a descriptor of its file system, and where that is idle
+ * it is reopened from the directory in which it is mounted. These directories are reached likewise.
+ */
 #include <errno.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "fs/tree/tree_impl.h"
 
-static int open_handle(struct tree *tree, const struct inode *inode, bool quiet, int flags)
+/* Which inode, and how it is to be opened. */
+struct target {
+	struct tree *tree;
+	struct inode *inode;
+	int flags;  /* without a handle always O_PATH */
+	bool quiet; /* on a mount that leaves access times alone, where there is one */
+};
+
+/* --- one step --------------------------------------------------------------------------------- */
+
+static int open_handle(const struct target *target, int mount_fd)
 {
 	struct {
 		struct file_handle head;
 		unsigned char data[MAX_HANDLE_SZ];
 	} handle;
 	struct identity id;
-	int mount_fd, fd;
+	int fd;
 
-	tree_identity_of(inode, &id);
-	mount_fd = tree_mount_get(tree, id.mount, quiet);
-	if (mount_fd < 0)
-		return mount_fd;
+	tree_identity_of(target->inode, &id);
 	handle.head.handle_bytes = id.bytes;
 	handle.head.handle_type = id.type;
 	memcpy(handle.head.f_handle, id.data, id.bytes);
-	fd = open_by_handle_at(mount_fd, &handle.head, flags | O_CLOEXEC);
-	fd = fd < 0 ? -errno : fd;
-	tree_mount_put(tree, id.mount);
+	fd = open_by_handle_at(mount_fd, &handle.head, target->flags | O_CLOEXEC);
+	if (fd < 0 && tree_make_room(target->tree, errno))
+		fd = open_by_handle_at(mount_fd, &handle.head, target->flags | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static int open_handle_and_put(const struct target *target, int mount_fd)
+{
+	int fd = mount_fd < 0 ? mount_fd : open_handle(target, mount_fd);
+
+	if (mount_fd >= 0)
+		tree_mount_put(target->tree, target->inode->mount);
 	return fd;
 }
 
-/* What is reached by O_PATH may be linked, and a directory leads to others: that needs the mount itself. */
-static int reach_by_handle(struct tree *tree, const struct inode *inode, int flags)
+/* Without a directory. False where it takes one. */
+static bool open_at_once(const struct target *target, int *fd)
 {
-	return open_handle(tree, inode, !(flags & O_PATH), flags);
+	int mount_fd;
+
+	if (tree_is_named(target->inode) ||
+		!tree_mount_get(target->tree, target->inode->mount, target->quiet, &mount_fd))
+		return false;
+	*fd = open_handle_and_put(target, mount_fd);
+	return true;
 }
 
-int tree_reach_quietly(struct tree *tree, const struct inode *inode)
+/* What it takes: the route to the inode, or to its idle file system. */
+static struct tree_route *const *route_to(struct inode *inode)
 {
-	return open_handle(tree, inode, true, O_PATH | O_NOFOLLOW);
+	return tree_is_named(inode) ? tree_route_of(inode) : &inode->mount->route;
+}
+
+/* The name that was known leads nowhere now: the kernel is to look it up again. */
+static int lost(int r)
+{
+	return r == -ENOENT || r == -ENOTDIR ? -ESTALE : r;
+}
+
+/* at: what bears the inode's name now. */
+static int check_identity(const struct target *target, int at)
+{
+	struct identity id;
+	struct statx stx;
+	int r = statx(at, "", AT_EMPTY_PATH, STATX_WANTED, &stx) < 0 ? -errno : 0;
+
+	if (r == 0)
+		r = tree_identify(target->tree, at, &stx, NULL, &id);
+	if (r == 0 && !tree_is(target->inode, &id))
+		r = -ESTALE;
+	return r;
+}
+
+/* at: what is at the mount point now. Returns as tree_mount_get() does in *fd. */
+static int reopen_mount(const struct target *target, int at)
+{
+	struct tree *tree = target->tree;
+	char number[16];
+	int fd;
+
+	if (!tree_mount_is_at(tree, target->inode->mount, at))
+		return -ESTALE;
+	snprintf(number, sizeof(number), "%d", at);
+	fd = tree_openat(tree, tree->proc_fd, number, O_RDONLY | O_NONBLOCK, 0);
+	return fd < 0 ? fd : tree_mount_reopened(tree, target->inode->mount, fd, target->quiet);
+}
+
+/* dir_fd, name: where route_to() leads. */
+static int open_from(const struct target *target, int dir_fd, const char *name)
+{
+	bool named = tree_is_named(target->inode);
+	int at = lost(tree_open_child(target->tree, dir_fd, name, 0)), r;
+
+	if (at < 0)
+		return at;
+	r = named ? check_identity(target, at) : reopen_mount(target, at);
+	if (named && r == 0)
+		return at;
+	close(at);
+	return named ? r : open_handle_and_put(target, r);
+}
+
+/* The root's, or that of the set: in use until tree_fd_put(). -1 where there is none. */
+static int fd_get_cached(struct tree *tree, struct inode *inode)
+{
+	return inode == tree->root ? tree->root_fd : descriptor_set_get(&tree->fds, inode);
+}
+
+/* --- all the way ------------------------------------------------------------------------------ */
+
+#define WAY_TRIES 3
+#define WAY_MAX 65536 /* renames in SOURCE can make routes circular */
+
+/*
+ * From an inode that has no descriptor up to the first directory that can be had at once, and down again,
+ * each opened from the one above. No recursion: a deep path would overflow the stack.
+ */
+struct way {
+	struct tree *tree;
+	struct inode **inodes; /* still to be opened, the last one first; all but the first referenced */
+	size_t count, size;
+	struct inode *above; /* opened last, if any: referenced, with above_fd in use */
+	int above_fd;
+	int tries;
+};
+
+/* Takes over the reference, unless it fails. */
+static int way_add(struct way *way, struct inode *inode)
+{
+	size_t size = way->size ? 2 * way->size : 16;
+	struct inode **grown;
+
+	if (way->count == WAY_MAX)
+		return -ELOOP;
+	if (way->count == way->size) {
+		grown = realloc(way->inodes, size * sizeof(struct inode *));
+		if (!grown)
+			return -ENOMEM;
+		way->inodes = grown;
+		way->size = size;
+	}
+	way->inodes[way->count++] = inode;
+	return 0;
+}
+
+static void way_leave(struct way *way)
+{
+	if (!way->above)
+		return;
+	tree_fd_put(way->tree, way->above);
+	tree_put(way->tree, way->above, 1);
+	way->above = NULL;
+}
+
+/* The last inode has a descriptor, which is in use. */
+static int way_reached(struct way *way, int fd)
+{
+	way_leave(way);
+	way->above = way->inodes[--way->count];
+	way->above_fd = fd;
+	return 0;
+}
+
+/* Gives the set a descriptor of the last inode. When all of the set are in use at this very moment, the step
+ * is tried again. */
+static int way_give(struct way *way, int fd)
+{
+	fd = descriptor_set_give(&way->tree->fds, way->inodes[way->count - 1], fd);
+	if (fd >= 0)
+		return way_reached(way, fd);
+	return ++way->tries < WAY_TRIES ? 0 : fd;
+}
+
+/* Opens the last inode, or adds the directory from which it has to be opened. */
+static int way_step(struct way *way)
+{
+	const struct target target = {
+		.tree = way->tree, .inode = way->inodes[way->count - 1], .flags = O_PATH | O_NOFOLLOW};
+	struct inode *dir;
+	char *name;
+	int fd = fd_get_cached(target.tree, target.inode), r;
+
+	if (fd >= 0)
+		return way_reached(way, fd);
+	if (open_at_once(&target, &fd))
+		return fd < 0 ? fd : way_give(way, fd);
+	r = tree_route_read(target.tree, route_to(target.inode), &dir, &name);
+	if (r < 0)
+		return r;
+	if (dir == way->above) {
+		fd = open_from(&target, way->above_fd, name);
+		r = fd < 0 ? fd : way_give(way, fd);
+	} else {
+		r = way_add(way, dir);
+		dir = r < 0 ? dir : NULL;
+	}
+	tree_put(target.tree, dir, 1);
+	free(name);
+	return r;
+}
+
+static int fd_get_by_way(struct tree *tree, struct inode *inode)
+{
+	struct way way = {.tree = tree};
+	int r = way_add(&way, inode);
+
+	while (r == 0 && way.count > 0)
+		r = way_step(&way);
+	if (r < 0) {
+		way_leave(&way);
+		while (way.count > 1)
+			tree_put(tree, way.inodes[--way.count], 1);
+	}
+	free(way.inodes);
+	return r < 0 ? r : way.above_fd;
+}
+
+/* --- the calls -------------------------------------------------------------------------------- */
+
+int tree_fd_get(struct tree *tree, struct inode *inode)
+{
+	int fd = fd_get_cached(tree, inode);
+
+	return fd < 0 ? fd_get_by_way(tree, inode) : fd;
+}
+
+/* A name and the directory that it is in, with its descriptor in use. */
+struct place {
+	struct inode *dir;
+	int dir_fd;
+	char *name;
+};
+
+static void leave(struct tree *tree, struct place *place)
+{
+	if (place->dir_fd >= 0)
+		tree_fd_put(tree, place->dir);
+	tree_put(tree, place->dir, 1);
+	free(place->name);
+}
+
+static int enter(struct tree *tree, struct tree_route *const *route, struct place *place)
+{
+	int r = tree_route_read(tree, route, &place->dir, &place->name);
+
+	if (r < 0)
+		return r;
+	place->dir_fd = tree_fd_get(tree, place->dir);
+	if (place->dir_fd >= 0)
+		return 0;
+	leave(tree, place);
+	return lost(place->dir_fd);
+}
+
+static int reach(const struct target *target)
+{
+	struct place place;
+	int fd, r;
+
+	if (open_at_once(target, &fd))
+		return fd;
+	r = enter(target->tree, route_to(target->inode), &place);
+	if (r < 0)
+		return r;
+	fd = open_from(target, place.dir_fd, place.name);
+	leave(target->tree, &place);
+	return fd;
 }
 
 int tree_reach(struct tree *tree, struct inode *inode, int flags)
 {
-	if (inode == tree->root) {
-		int fd = openat(tree->root_fd, ".", flags | O_CLOEXEC);
+	/* what is reached by O_PATH may be linked, and a directory leads to others: on the mount itself */
+	const struct target target = {
+		.tree = tree, .inode = inode, .flags = flags, .quiet = !(flags & O_PATH)};
 
-		return fd < 0 ? -errno : fd;
-	}
-	if (tree_is_named(inode))
-		return tree_reach_by_name(tree, inode);
-	return reach_by_handle(tree, inode, flags);
+	return inode == tree->root ? tree_openat(tree, tree->root_fd, ".", flags, 0) : reach(&target);
 }
 
-/* Keeps the set from starving the process of descriptors: what to do when opening failed. True: try again. */
-static bool make_room(struct tree *tree, int error)
+int tree_reach_quietly(struct tree *tree, struct inode *inode)
 {
-	if (error != -EMFILE && error != -ENFILE)
-		return false;
-	tree_close_idle(tree);
-	tree_close_idle(tree);
-	return true;
+	const struct target target = {
+		.tree = tree, .inode = inode, .flags = O_PATH | O_NOFOLLOW, .quiet = true};
+
+	return reach(&target);
 }
 
-int tree_reach_with_room(struct tree *tree, struct inode *inode, int flags)
+int tree_automount(struct tree *tree, struct inode *dir)
 {
-	int fd = tree_reach(tree, inode, flags);
+	struct place place;
+	struct statx stx;
+	int fd, r;
 
-	return make_room(tree, fd) ? tree_reach(tree, inode, flags) : fd;
-}
-
-int tree_openat(struct tree *tree, int dir_fd, const char *name, int flags, mode_t mode)
-{
-	int fd = openat(dir_fd, name, flags | O_CLOEXEC, mode);
-
-	if (fd < 0 && make_room(tree, -errno))
-		fd = openat(dir_fd, name, flags | O_CLOEXEC, mode);
-	return fd < 0 ? -errno : fd;
-}
-
-int tree_removed_below(int r)
-{
-	return r == -ENOENT ? -ESTALE : r;
+	if (dir->mount->type != AUTOFS_SUPER_MAGIC || !tree_is_named(dir) || dir == tree->root)
+		return 0;
+	r = enter(tree, tree_route_of(dir), &place);
+	if (r < 0)
+		return r;
+	fd = lost(tree_open_child(tree, place.dir_fd, place.name, O_DIRECTORY));
+	leave(tree, &place);
+	if (fd < 0)
+		return fd;
+	r = statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, &stx) < 0 ? -errno : 0;
+	close(fd);
+	if (r == 0 && makedev(stx.stx_dev_major, stx.stx_dev_minor) != dir->mount->dev)
+		r = -ESTALE;
+	return r;
 }

@@ -52,12 +52,10 @@ int tree_route_read(struct tree *tree, struct tree_route *const *place, struct i
 
 	lock_take(&tree->routes_lock, LOCK_ROUTES);
 	route = *place;
-	if (route && name)
+	if (route) {
 		*name = strdup(route->name);
-	if (route && name && !*name)
-		r = -ENOMEM;
-	else if (route)
-		r = 0;
+		r = *name ? 0 : -ENOMEM;
+	}
 	if (r == 0)
 		*parent = tree_hold(tree, route->parent);
 	lock_drop(&tree->routes_lock, LOCK_ROUTES);

@@ -141,6 +141,15 @@ static bool is_told_by_number(const struct inode *inode)
 	return id.birth_ns == 0;
 }
 
+/* A file without a name stays reachable while it is known. */
+static void keep_reachable(struct tree *tree, struct inode *inode)
+{
+	if (inode == tree->root || tree_fd_get(tree, inode) < 0)
+		return;
+	descriptor_set_keep(&tree->fds, inode);
+	descriptor_set_put(&tree->fds, inode, false);
+}
+
 void tree_before_unlink(
 	struct tree *tree, struct inode *parent, const char *name, struct tree_leaving *leaving)
 {
@@ -155,7 +164,7 @@ void tree_before_unlink(
 	leaving->last = stx.stx_nlink < 2 || S_ISDIR(stx.stx_mode);
 	/* somebody may have it as his working directory, mapped, or by O_PATH */
 	if (inode->refs > 1 && (leaving->last || tree_is_named(inode)))
-		tree_fd_keep(tree, inode);
+		keep_reachable(tree, inode);
 }
 
 void tree_after_unlink(struct tree *tree, const struct tree_leaving *leaving, bool done)

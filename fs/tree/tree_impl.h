@@ -1,9 +1,16 @@
 /*
  * What the tree's own sources share; nobody else includes this.
  *
- * A file without a handle is reached by way of its directory, a file system below SOURCE by way of its mount
- * point, and both of these are reached likewise: that is why reach, walk, descriptors and mounts call each
- * other.
+ * The sources are a hierarchy; each calls only those further up in this list:
+ *
+ *   identity, descriptor_set, quiet
+ *   mounts (quiet), table (identity, descriptor_set)
+ *   identify (mounts), route (table), descriptors (descriptor_set, mounts)
+ *   covered (descriptors)
+ *   reach: a file is reached by way of its directory, which is reached likewise; all of this is in there
+ *   attr, open
+ *   tree
+ *   path
  */
 #pragma once
 
@@ -154,6 +161,24 @@ static inline uint64_t tree_mix64(uint64_t x)
 	return x ^ (x >> 33);
 }
 
+/* Whether an error says only that memory or descriptors are short at the moment. */
+static inline bool tree_is_short(int error)
+{
+	return error == ENOMEM || error == EMFILE || error == ENFILE;
+}
+
+/*
+ * The result of a call on a descriptor of the file. There ENOENT is a file system's whose own daemon knows
+ * files only by their names: this one was removed or replaced. ESTALE makes the kernel look its name up
+ * again.
+ */
+static inline int tree_removed_below(int r)
+{
+	return r == -ENOENT ? -ESTALE : r;
+}
+
+/* --- identity --------------------------------------------------------------------------------- */
+
 /* Nodeids. A handle of a 32-bit inode number and its generation fits one: tree_nodeid_pack() says whether. */
 uint64_t tree_hash_identity(const struct identity *id);
 bool tree_nodeid_pack(const struct tree *tree, const struct identity *id, uint64_t *nodeid);
@@ -162,7 +187,37 @@ bool tree_nodeid_unpack(uint64_t nodeid, struct tree_mount *mount, int type, str
 guint tree_named_id_hash(gconstpointer id);
 gboolean tree_named_id_equal(gconstpointer a, gconstpointer b);
 
-/* The table. */
+void tree_identity_of(const struct inode *inode, struct identity *id);
+bool tree_is(const struct inode *inode, const struct identity *id);
+
+/* --- quiet ------------------------------------------------------------------------------------ */
+
+/* A mount of what fd is open on that leaves access times alone. It lasts as long as something is open on it.
+ * A descriptor or -errno. */
+int tree_clone_quietly(int fd);
+/* Opens what fd is open on, on a mount that leaves access times alone. A descriptor or -errno. */
+int tree_open_quietly(int fd, int flags);
+/* The quiet_fd beside fd, or -1 where there is to be none. */
+int tree_mount_quietly(const struct tree *tree, int fd);
+
+/* --- mounts ----------------------------------------------------------------------------------- */
+
+/* Returns the file system of the file behind fd; NULL if out of memory or descriptors. */
+struct tree_mount *tree_mount_find(struct tree *tree, int fd, const struct statx *stx);
+/* *fd: for open_by_handle_at, valid until the matching put. False where the file system is idle and must be
+ * reopened from its mount point. */
+bool tree_mount_get(struct tree *tree, struct tree_mount *mount, bool quiet, int *fd);
+void tree_mount_put(struct tree *tree, struct tree_mount *mount);
+/* Whether fd, O_PATH, lies on that file system: then it is mounted now. */
+bool tree_mount_is_at(struct tree *tree, struct tree_mount *mount, int fd);
+/* Takes over fd, open on a file of the idle file system. Returns as tree_mount_get() does in *fd. */
+int tree_mount_reopened(struct tree *tree, struct tree_mount *mount, int fd, bool quiet);
+/* Closes the descriptors of file systems that nobody has used since the last call. */
+void tree_mounts_close_idle(struct tree *tree);
+void tree_mounts_free(struct tree *tree);
+
+/* --- table ------------------------------------------------------------------------------------ */
+
 void tree_table_init(struct tree *tree);
 void tree_table_free(struct tree *tree);
 /* packed: the nodeid holds the handle. */
@@ -177,60 +232,39 @@ struct inode *tree_recall(struct tree *tree, uint64_t nodeid);
 /* (named_lock) Another file may have this identity from now on. */
 void tree_named_remove(struct tree *tree, struct inode *inode);
 
-/* Returns the file system of the file behind fd; NULL if out of memory or descriptors. */
-struct tree_mount *tree_mount_find(struct tree *tree, int fd, const struct statx *stx);
-/* Returns a descriptor for open_by_handle_at, valid until the matching put; -ESTALE if it is no longer
- * mounted. */
-int tree_mount_get(struct tree *tree, struct tree_mount *mount, bool quiet);
-void tree_mount_put(struct tree *tree, struct tree_mount *mount);
-void tree_mounts_close_idle(struct tree *tree);
-/* To be called before listing a directory or looking up a name in it. Triggers and waits for the automounter;
- * -ESTALE if something is mounted there now, which makes the kernel look up the directory again. */
-int tree_automount(struct tree *tree, struct inode *dir);
-void tree_mounts_free(struct tree *tree);
+/* --- identify --------------------------------------------------------------------------------- */
 
-/* Routes. `place` points to the owner's pointer, which is NULL while there is no route. */
-int tree_route_set(struct tree *tree, struct tree_route **place, struct inode *parent, const char *name);
-/* Returns a referenced parent and, if name is not NULL, the name, which the caller frees. */
-int tree_route_read(struct tree *tree, struct tree_route *const *place, struct inode **parent, char **name);
-/* Opens what is at the end of the route now, with O_PATH | flags. Returns the descriptor or -errno. */
-int tree_walk(struct tree *tree, struct tree_route *const *place, int flags);
-int tree_reach_by_name(struct tree *tree, struct inode *inode);
-
-bool tree_fd_is_there(struct tree *tree, struct inode *inode);
-/* Keeps the inode's descriptor until the inode is freed. */
-void tree_fd_keep(struct tree *tree, struct inode *inode);
-/* Gives fd to the set if there is room for it, else closes it. */
-void tree_fd_donate(struct tree *tree, struct inode *inode, int fd);
-/* Opens the name with O_PATH | flags, but never anything of our own mount. O_DIRECTORY triggers automounts.
- * Returns the descriptor or -errno. */
-int tree_open_child(struct tree *tree, int dir_fd, const char *name, int flags);
-/*
- * The result of a call on a descriptor of the file. There ENOENT is a file system's whose own daemon knows
- * files only by their names: this one was removed or replaced. ESTALE makes the kernel look its name up
- * again.
- */
-int tree_removed_below(int r);
-/* Opens by handle or by name: O_PATH flags allowed. */
-int tree_reach(struct tree *tree, struct inode *inode, int flags);
-/* A mount of what fd is open on that leaves access times alone. It lasts as long as something is open on it.
- * A descriptor or -errno. */
-int tree_clone_quietly(int fd);
-/* Opens what fd is open on, on a mount that leaves access times alone. A descriptor or -errno. */
-int tree_open_quietly(int fd, int flags);
-/* An O_PATH descriptor, only to read by, of an inode with a handle. */
-int tree_reach_quietly(struct tree *tree, const struct inode *inode);
-/* The quiet_fd beside fd, or -1 where there is to be none. */
-int tree_mount_quietly(const struct tree *tree, int fd);
-/* As tree_reach(), but closes idle descriptors and retries if descriptors run out. */
-int tree_reach_with_room(struct tree *tree, struct inode *inode, int flags);
-/* Whether an error says only that memory or descriptors are short at the moment. */
-static inline bool tree_is_short(int error)
-{
-	return error == ENOMEM || error == EMFILE || error == ENFILE;
-}
 /* Who fd is open on: 0 or -errno. */
 int tree_identify(
 	struct tree *tree, int fd, const struct statx *stx, struct inode *parent, struct identity *id);
-void tree_identity_of(const struct inode *inode, struct identity *id);
-bool tree_is(const struct inode *inode, const struct identity *id);
+
+/* --- route ------------------------------------------------------------------------------------ */
+
+/* `place` points to the owner's pointer, which is NULL while there is no route. */
+int tree_route_set(struct tree *tree, struct tree_route **place, struct inode *parent, const char *name);
+/* Returns a referenced parent and the name, which the caller frees. -ESTALE if there is no route. */
+int tree_route_read(struct tree *tree, struct tree_route *const *place, struct inode **parent, char **name);
+
+/* --- descriptors ------------------------------------------------------------------------------ */
+
+/* Gives fd to the set if there is room for it, else closes it. */
+void tree_fd_donate(struct tree *tree, struct inode *inode, int fd);
+/* Opening failed with this errno: if descriptors ran out, closes the idle ones. True: try again. */
+bool tree_make_room(struct tree *tree, int error);
+
+/* --- covered ---------------------------------------------------------------------------------- */
+
+/* Opens the name with O_PATH | flags, but never anything of our own mount. O_DIRECTORY triggers automounts.
+ * Returns the descriptor or -errno. */
+int tree_open_child(struct tree *tree, int dir_fd, const char *name, int flags);
+
+/* --- reach ------------------------------------------------------------------------------------ */
+
+/* Opens by handle or by name: O_PATH flags allowed. Idle descriptors are given back if they run out. Returns
+ * a descriptor of the caller's own or -errno. */
+int tree_reach(struct tree *tree, struct inode *inode, int flags);
+/* An O_PATH descriptor, only to read by, of an inode with a handle. */
+int tree_reach_quietly(struct tree *tree, struct inode *inode);
+/* To be called before listing a directory or looking up a name in it. Triggers and waits for the automounter;
+ * -ESTALE if something is mounted there now, which makes the kernel look up the directory again. */
+int tree_automount(struct tree *tree, struct inode *dir);
