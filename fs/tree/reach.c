@@ -127,7 +127,8 @@ static int fd_get_cached(struct tree *tree, struct inode *inode)
 /* --- all the way ------------------------------------------------------------------------------ */
 
 #define WAY_TRIES 3
-#define WAY_MAX 65536 /* renames in SOURCE can make routes circular */
+/* What was renamed or mounted elsewhere in SOURCE can leave routes that lead in a circle. */
+#define WAY_MAX 65536
 
 /*
  * From an inode that has no descriptor up to the first directory that can be had at once, and down again,
@@ -149,7 +150,7 @@ static int way_add(struct way *way, struct inode *inode)
 	struct inode **grown;
 
 	if (way->count == WAY_MAX)
-		return -ELOOP;
+		return -ESTALE;
 	if (way->count == way->size) {
 		grown = realloc(way->inodes, size * sizeof(struct inode *));
 		if (!grown)

@@ -1,6 +1,7 @@
 #include "tests/fs/tree/fixture.h"
 #include "tests/support/descriptors.h"
 #include <ftw.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/capability.h>
 #include <sys/mount.h>
@@ -44,6 +45,12 @@ static int open_on_disk(struct fixture *fixture)
 	dir = open(fixture->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_return_code(dir, errno);
 	return dir;
+}
+
+void fixture_hide_mounts(void)
+{
+	if (unshare(CLONE_NEWNS) == 0)
+		mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
 }
 
 void fixture_run(void **state)

@@ -49,6 +49,9 @@ int fixture_teardown(void **state);
 #define WITHOUT_HANDLES(test) WITH(test, BY_NAME), WITH(test, BY_NUMBER)
 #define WITH_ALL(test) WITH_HANDLES(test), WITHOUT_HANDLES(test)
 
+/* To be called first: what the program mounts goes with it, however it ends. */
+void fixture_hide_mounts(void);
+
 /* Makes a file below SOURCE that contains its own name. */
 void fixture_make(const struct fixture *fixture, const char *name);
 

@@ -1,5 +1,7 @@
 /* How a file is reached again once its descriptor is closed. */
 #include "tests/fs/tree/fixture.h"
+#include <sys/mount.h>
+#include <sys/stat.h>
 
 static void a_handle_follows_its_file_to_other_names(const struct fixture *f)
 {
@@ -109,6 +111,49 @@ static void a_nameless_file_stays_reachable_while_it_is_known(const struct fixtu
 	assert_int_equal(fixture_descriptors(f), 0);
 }
 
+static void bind(const char *of, const char *at)
+{
+	if (mkdir(at, 0755) || mount(of, at, NULL, MS_BIND, NULL))
+		fail_msg("bind %s: %s", at, strerror(errno));
+}
+
+/* Each of two file systems was seen last below the other one. */
+static void a_way_in_a_circle_is_stale_until_it_is_looked_up(const struct fixture *f)
+{
+	char a[64], b[64], below_a[80], below_b[80];
+	struct inode *on_a, *on_b;
+	int statx_a, statx_b, again;
+	struct statx stx;
+
+	snprintf(a, sizeof(a), "%s/a", f->path);
+	snprintf(b, sizeof(b), "%s/b", f->path);
+	snprintf(below_a, sizeof(below_a), "%s/b", a);
+	snprintf(below_b, sizeof(below_b), "%s/a", b);
+	assert_return_code(mkdir(a, 0755) | mkdir(b, 0755), errno);
+	if (mount("a", a, "tmpfs", 0, "size=1M"))
+		SKIP_TEST("nothing can be mounted here: %s", strerror(errno));
+	assert_return_code(mount("b", b, "tmpfs", 0, "size=1M"), errno);
+	bind(a, below_b);
+	bind(b, below_a);
+	on_a = fixture_find(f, f->root, "a");
+	on_b = fixture_find(f, f->root, "b");
+	tree_put(f->tree, fixture_find(f, on_a, "b"), 1);
+	tree_put(f->tree, fixture_find(f, on_b, "a"), 1);
+	fixture_rest(f);
+	statx_a = tree_statx(f->tree, on_a, &stx);
+	statx_b = tree_statx(f->tree, on_b, &stx);
+	tree_put(f->tree, fixture_find(f, f->root, "a"), 1);
+	fixture_rest(f);
+	again = tree_statx(f->tree, on_b, &stx);
+	fixture_rest(f);
+	assert_return_code(umount2(a, MNT_DETACH) | umount2(b, MNT_DETACH), errno);
+	assert_int_equal(statx_a, -ESTALE);
+	assert_int_equal(statx_b, -ESTALE);
+	assert_int_equal(again, 0);
+	tree_put(f->tree, on_a, 1);
+	tree_put(f->tree, on_b, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -119,7 +164,10 @@ int main(void)
 		WITHOUT_HANDLES(a_parent_lives_as_long_as_the_way_through_it),
 		WITH(a_nameless_file_stays_reachable_while_it_is_known, BY_HANDLE),
 		WITH(a_nameless_file_stays_reachable_while_it_is_known, BY_NAME),
+		WITH(a_way_in_a_circle_is_stale_until_it_is_looked_up, BY_HANDLE),
+		WITH(a_way_in_a_circle_is_stale_until_it_is_looked_up, BY_NAME),
 	};
 
+	fixture_hide_mounts();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -164,5 +164,6 @@ int main(void)
 		WITH(the_root_needs_no_descriptor_to_be_kept, BY_NAME),
 	};
 
+	fixture_hide_mounts();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
