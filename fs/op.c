@@ -34,6 +34,16 @@ void op_fill_entry(struct server *server, const struct inode *dir, struct inode 
 	attributes_to_stat(&attributes.stx, &entry->attr);
 }
 
+void op_reply_entry(fuse_req_t req, const struct inode *dir, struct inode *inode, const struct statx *stx)
+{
+	struct server *server = server_of(req);
+	struct fuse_entry_param entry;
+
+	op_fill_entry(server, dir, inode, stx, &entry);
+	if (fuse_reply_entry(req, &entry) < 0)
+		tree_put(server->tree, inode, 1);
+}
+
 void op_invalidate_readahead(struct server *server, struct handle *handle)
 {
 	struct statx stx;

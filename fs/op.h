@@ -32,5 +32,7 @@ void op_reply(fuse_req_t req, int r);
  * stx: what was just read of it. */
 void op_fill_entry(struct server *server, const struct inode *dir, struct inode *inode,
 	const struct statx *stx, struct fuse_entry_param *entry);
+/* The reply itself, which takes over the reference on inode: the kernel has it then. */
+void op_reply_entry(fuse_req_t req, const struct inode *dir, struct inode *inode, const struct statx *stx);
 /* After a change that no backend made: what was read ahead is not the file's contents any more. */
 void op_invalidate_readahead(struct server *server, struct handle *handle);

@@ -1,8 +1,7 @@
-/* Names: lookup, and all that makes, moves or removes one. */
+/* Names: lookup, and all that moves or removes one. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -12,20 +11,7 @@
 #include "fs/op.h"
 #include "fs/ops.h"
 #include "fs/pinned.h"
-#include "fs/users/creds.h"
 #include "fs/users/space.h"
-
-#define DIR_BLOCK 4096 /* that a directory may take for a further name */
-
-static void reply_entry(fuse_req_t req, const struct inode *dir, struct inode *inode, const struct statx *stx)
-{
-	struct server *server = server_of(req);
-	struct fuse_entry_param entry;
-
-	op_fill_entry(server, dir, inode, stx, &entry);
-	if (fuse_reply_entry(req, &entry) < 0)
-		tree_put(server->tree, inode, 1); /* the kernel took no reference */
-}
 
 static void reply_negative(fuse_req_t req, const struct inode *dir)
 {
@@ -55,7 +41,7 @@ void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 		r = tree_lookup(server->tree, dir, name, &inode, &stx);
 	}
 	if (r == 0)
-		reply_entry(req, dir, inode, &stx);
+		op_reply_entry(req, dir, inode, &stx);
 	else if (r == -ENOENT)
 		reply_negative(req, dir);
 	else
@@ -89,127 +75,6 @@ void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forg
 		forget(server_of(req), forgets[i].ino, forgets[i].nlookup);
 	fuse_reply_none(req);
 }
-
-/* --- making ----------------------------------------------------------------------------------- */
-
-struct making {
-	const char *name;
-	const char *target; /* of a symbolic link */
-	mode_t mode;
-	dev_t rdev;
-};
-
-static int make_at(int dir, const struct making *what)
-{
-	if (what->target)
-		return symlinkat(what->target, dir, what->name);
-	if (S_ISDIR(what->mode))
-		return mkdirat(dir, what->name, what->mode & ~S_IFMT);
-	return mknodat(dir, what->name, what->mode, what->rdev);
-}
-
-static int make_as_caller(fuse_req_t req, int dir, const struct making *what)
-{
-	const struct fuse_ctx *ctx = fuse_req_ctx(req);
-	int r = creds_enter(ctx->uid, ctx->gid, ctx->umask);
-
-	if (r == 0 && make_at(dir, what) < 0)
-		r = -errno;
-	creds_leave(ctx->uid, ctx->gid);
-	return r;
-}
-
-static void make(fuse_req_t req, fuse_ino_t parent, const struct making *what)
-{
-	struct server *server = server_of(req);
-	struct inode *dir = op_inode(req, parent), *inode;
-	struct statx stx;
-	int fd, r;
-
-	if (!dir)
-		return;
-	fd = tree_fd_get(server->tree, dir);
-	if (fd < 0) {
-		op_reply(req, fd);
-		return;
-	}
-	r = make_as_caller(req, fd, what);
-	tree_fd_put(server->tree, dir);
-	if (r == 0)
-		r = durable_names(server, dir);
-	if (r == 0)
-		r = tree_lookup(server->tree, dir, what->name, &inode, &stx);
-	if (r == 0)
-		reply_entry(req, dir, inode, &stx);
-	else
-		op_reply(req, r);
-}
-
-void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev)
-{
-	make(req, parent, &(struct making){.name = name, .mode = mode, .rdev = rdev});
-}
-
-void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
-{
-	make(req, parent, &(struct making){.name = name, .mode = (mode & ~(mode_t)S_IFMT) | S_IFDIR});
-}
-
-void op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name)
-{
-	make(req, parent, &(struct making){.name = name, .target = target, .mode = S_IFLNK});
-}
-
-static int link_to(fuse_req_t req, struct inode *inode, struct inode *dir, const char *name)
-{
-	struct server *server = server_of(req);
-	char path[TREE_PATH_SIZE];
-	int fd, dir_fd, r;
-	bool as_user;
-
-	fd = tree_fd_get(server->tree, inode);
-	if (fd < 0)
-		return fd;
-	dir_fd = tree_fd_get(server->tree, dir);
-	r = dir_fd;
-	if (dir_fd >= 0) {
-		tree_fd_path(fd, path);
-		as_user = space_begin(tree_space(dir), fuse_req_ctx(req)->uid, dir_fd, DIR_BLOCK);
-		r = linkat(AT_FDCWD, path, dir_fd, name, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
-		space_end(as_user);
-		tree_fd_put(server->tree, dir);
-	}
-	tree_fd_put(server->tree, inode);
-	return r;
-}
-
-void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *name)
-{
-	struct server *server = server_of(req);
-	struct inode *inode = op_inode(req, ino), *dir, *found;
-	struct statx stx;
-	bool fresh;
-	int r;
-
-	if (!inode)
-		return;
-	dir = op_inode(req, parent);
-	if (!dir)
-		return;
-	fresh = copy_attributes_begin(server, inode);
-	r = link_to(req, inode, dir, name);
-	copy_attributes_end(server, inode, fresh && r == 0);
-	if (r == 0)
-		r = durable_names(server, dir);
-	if (r == 0)
-		r = tree_lookup(server->tree, dir, name, &found, &stx);
-	if (r == 0)
-		reply_entry(req, dir, found, &stx);
-	else
-		op_reply(req, r);
-}
-
-/* --- removing and moving ---------------------------------------------------------------------- */
 
 /* leaving: a file that lost its last name. */
 static void stop_trailing(struct server *server, const struct tree_leaving *leaving)
@@ -265,7 +130,7 @@ static int rename_at(fuse_req_t req, struct inode *dir, const char *name, struct
 	to = tree_fd_get(server->tree, new_dir);
 	r = to;
 	if (to >= 0) {
-		as_user = space_begin(tree_space(new_dir), fuse_req_ctx(req)->uid, to, DIR_BLOCK);
+		as_user = space_begin(tree_space(new_dir), fuse_req_ctx(req)->uid, to, SPACE_OF_NAME);
 		r = renameat2(from, name, to, new_name, flags) < 0 ? -errno : 0;
 		space_end(as_user);
 		tree_fd_put(server->tree, new_dir);

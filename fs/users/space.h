@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#define SPACE_OF_NAME 4096 /* bytes that a directory may take for a further name */
+
 struct space {
 	bool kept;            /* there may be such blocks */
 	_Atomic int64_t room; /* bytes that may be taken before it is asked again */
