@@ -248,7 +248,7 @@ int lane_open(struct server *server, struct inode *inode, const struct fuse_ctx 
 	handle->executes = info->flags & FMODE_EXEC;
 	handle->inode = tree_hold(server->tree, inode);
 	o.writes_as_user = o.writes && caller->uid != 0 && creds_privileged() && tree_space(inode)->kept;
-	r = tree_statx(server->tree, inode, &o.stx);
+	r = fd < 0 ? tree_statx(server->tree, inode, &o.stx) : cached_fd_statx(fd, &o.stx);
 	if (r == 0) {
 		o.wish = wish_of(server, handle, info->flags, &o.stx);
 		handle->privileged_bits = (o.stx.stx_mode & (S_ISUID | S_ISGID)) != 0;

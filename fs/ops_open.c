@@ -11,6 +11,7 @@
 #include "fs/op_rights.h"
 #include "fs/op_work.h"
 #include "fs/ops.h"
+#include "fs/unmake.h"
 #include "fs/users/creds.h"
 
 /* What is left of the caller's flags when the daemon opens the backing file: where to write is said with each
@@ -147,18 +148,15 @@ static void open_now(fuse_req_t req, struct inode *inode, struct fuse_file_info 
 		lane_release(server, handle);
 }
 
-static int open_new(fuse_req_t req, struct inode *dir, const char *name, mode_t mode, int flags)
+/* dir_fd: of dir */
+static int open_new(fuse_req_t req, struct inode *dir, int dir_fd, const char *name, mode_t mode, int flags)
 {
 	const struct fuse_ctx *ctx = fuse_req_ctx(req);
 	struct server *server = server_of(req);
-	int dir_fd = tree_fd_get(server->tree, dir), fd, r;
+	int fd, r = creds_enter(ctx->uid, ctx->gid, ctx->umask);
 
-	if (dir_fd < 0)
-		return dir_fd;
-	r = creds_enter(ctx->uid, ctx->gid, ctx->umask);
 	fd = r < 0 ? r : tree_openat(server->tree, dir_fd, name, flags | O_NOFOLLOW, mode);
 	creds_leave(ctx->uid, ctx->gid);
-	tree_fd_put(server->tree, dir);
 	r = fd >= 0 && flags & O_CREAT ? durable_names(server, dir) : 0;
 	if (r == 0)
 		return fd;
@@ -185,72 +183,111 @@ static int with_its_times(struct server *server, struct inode *inode, int fd, in
 	return again;
 }
 
+/* A file that a request has made. */
+struct made {
+	struct inode *inode;
+	struct handle *handle;
+	struct statx stx;
+};
+
 /* fd: the new file, owned by this call. */
+static int open_made(fuse_req_t req, struct inode *dir, const char *name, int fd, struct fuse_file_info *info,
+	struct made *made)
+{
+	struct server *server = server_of(req);
+	int r = tree_adopt(server->tree, fd, dir, name, &made->inode, &made->stx);
+
+	if (r < 0) {
+		close(fd);
+		return r;
+	}
+	if (!name)
+		tree_keep(server->tree, made->inode, fd);
+	fd = with_its_times(server, made->inode, fd, info->flags);
+	r = lane_open(
+		server, made->inode, fuse_req_ctx(req), info->flags & HANDLE_FLAGS, fd, info, &made->handle);
+	if (r < 0)
+		tree_put(server->tree, made->inode, 1);
+	return r;
+}
+
 static void reply_create(
-	fuse_req_t req, struct inode *dir, const char *name, int fd, struct fuse_file_info *info)
+	fuse_req_t req, const struct inode *dir, const struct made *made, struct fuse_file_info *info)
 {
 	struct server *server = server_of(req);
 	struct fuse_entry_param entry;
-	struct handle *handle;
-	struct inode *inode;
-	struct statx stx;
-	int r;
 
-	r = tree_adopt(server->tree, fd, dir, name, &inode, &stx);
-	if (r < 0) {
-		close(fd);
-		op_reply(req, r);
-		return;
-	}
-	if (!name)
-		tree_keep(server->tree, inode, fd);
-	fd = with_its_times(server, inode, fd, info->flags);
-	r = lane_open(server, inode, fuse_req_ctx(req), info->flags & HANDLE_FLAGS, fd, info, &handle);
-	if (r < 0) {
-		tree_put(server->tree, inode, 1);
-		op_reply(req, r);
-		return;
-	}
-	info->fh = (uintptr_t)handle;
-	op_fill_entry(server, dir, inode, &stx, &entry);
+	info->fh = (uintptr_t)made->handle;
+	op_fill_entry(server, dir, made->inode, &made->stx, &entry);
 	if (fuse_reply_create(req, &entry, info) < 0) {
-		lane_release(server, handle);
-		tree_put(server->tree, inode, 1);
+		lane_release(server, made->handle);
+		tree_put(server->tree, made->inode, 1);
 	}
 }
 
-void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *info)
+/* dir_fd: of dir. An open that fails leaves no file. */
+static int create_in(fuse_req_t req, struct inode *dir, int dir_fd, const char *name, mode_t mode,
+	struct fuse_file_info *info, struct made *made)
 {
-	struct inode *dir = op_inode(req, parent);
-	int fd;
+	int fd, r;
 
-	if (!dir)
-		return;
 	/*
 	 * O_EXCL always: the kernel has checked the right to create, not the right to open a file that came
 	 * in between. ESTALE makes it look the name up again and open what is there.
 	 */
-	fd = open_new(req, dir, name, mode, (info->flags & CREATE_FLAGS) | O_CREAT | O_EXCL);
+	fd = open_new(req, dir, dir_fd, name, mode, (info->flags & CREATE_FLAGS) | O_CREAT | O_EXCL);
 	if (fd == -EEXIST && !(info->flags & O_EXCL))
-		fd = -ESTALE;
+		return -ESTALE;
 	if (fd < 0)
-		op_reply(req, fd);
+		return fd;
+	r = open_made(req, dir, name, fd, info, made);
+	if (r < 0)
+		unmake_file(dir_fd, name, &made->stx);
+	return r;
+}
+
+void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *info)
+{
+	struct tree *tree = server_of(req)->tree;
+	struct inode *dir = op_inode(req, parent);
+	struct made made = {0};
+	int dir_fd, r;
+
+	if (!dir)
+		return;
+	dir_fd = tree_fd_get(tree, dir);
+	r = dir_fd;
+	if (dir_fd >= 0) {
+		r = create_in(req, dir, dir_fd, name, mode, info, &made);
+		tree_fd_put(tree, dir);
+	}
+	if (r < 0)
+		op_reply(req, r);
 	else
-		reply_create(req, dir, name, fd, info);
+		reply_create(req, dir, &made, info);
 }
 
 void op_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode, struct fuse_file_info *info)
 {
+	struct tree *tree = server_of(req)->tree;
 	struct inode *dir = op_inode(req, parent);
-	int fd;
+	struct made made = {0};
+	int dir_fd, fd, r;
 
 	if (!dir)
 		return;
-	fd = open_new(req, dir, ".", mode, (info->flags & (CREATE_FLAGS | O_EXCL)) | O_TMPFILE);
-	if (fd < 0)
-		op_reply(req, fd);
+	dir_fd = tree_fd_get(tree, dir);
+	r = dir_fd;
+	if (dir_fd >= 0) {
+		fd = open_new(
+			req, dir, dir_fd, ".", mode, (info->flags & (CREATE_FLAGS | O_EXCL)) | O_TMPFILE);
+		tree_fd_put(tree, dir);
+		r = fd < 0 ? fd : open_made(req, NULL, NULL, fd, info, &made);
+	}
+	if (r < 0)
+		op_reply(req, r);
 	else
-		reply_create(req, NULL, NULL, fd, info);
+		reply_create(req, NULL, &made, info);
 }
 
 void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)

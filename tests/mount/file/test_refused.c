@@ -153,16 +153,44 @@ static rlim_t highest_descriptor(pid_t pid)
 	return highest;
 }
 
-/* It may have one for the truncation, and none for what comes after that. */
-static void a_daemon_that_runs_out_of_descriptors_empties_nothing(void **state)
+/* Each asserts that the file is as it was unless the open succeeds, and returns whether it does. */
+static bool empties(const struct mount *mount)
+{
+	char path[PATH_MAX], below[PATH_MAX];
+	struct stat st;
+	int fd;
+
+	path_below(path, mount->point, "file");
+	path_below(below, mount->source, "file");
+	fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+	assert_return_code(stat(below, &st), errno);
+	assert_int_equal(st.st_size, fd < 0 ? 5000 : 0);
+	return fd >= 0 && close(fd) == 0;
+}
+
+static bool creates(const struct mount *mount)
+{
+	char path[PATH_MAX], below[PATH_MAX];
+	struct stat st;
+	int fd;
+
+	path_below(path, mount->point, "new");
+	path_below(below, mount->source, "new");
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	assert_int_equal(stat(below, &st), fd < 0 ? -1 : 0);
+	return fd >= 0 && close(fd) == 0;
+}
+
+/* Leaves the daemon with one descriptor more from try to try. It may have one for the first step, and none
+ * for what comes after that. */
+static void assert_refused_until_there_are_descriptors(bool (*opens)(const struct mount *mount))
 {
 	const char *wanted = config.descriptors;
-	char path[PATH_MAX], below[PATH_MAX];
 	struct rlimit before, few;
 	unsigned refused = 0;
 	struct mount mount;
-	struct stat st;
-	int fd = -1;
+	char path[PATH_MAX];
+	bool done = false;
 
 	if (config.bare)
 		SKIP_TEST("a bare directory has no daemon");
@@ -170,22 +198,28 @@ static void a_daemon_that_runs_out_of_descriptors_empties_nothing(void **state)
 	mount_start(&mount, "few", "admit=0");
 	config.descriptors = wanted;
 	path_below(path, mount.point, "file");
-	path_below(below, mount.source, "file");
 	assert_return_code(put_file(path, 5000, 1), errno);
 	assert_return_code(prlimit(mount.daemon, RLIMIT_NOFILE, NULL, &before), errno);
 	few = (struct rlimit){3, before.rlim_max};
-	for (rlim_t highest = highest_descriptor(mount.daemon); fd < 0; few.rlim_cur++) {
+	for (rlim_t highest = highest_descriptor(mount.daemon); !done; few.rlim_cur++) {
 		assert_true(few.rlim_cur < highest + 10);
 		assert_return_code(prlimit(mount.daemon, RLIMIT_NOFILE, &few, NULL), errno);
-		fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
-		assert_return_code(stat(below, &st), errno);
-		assert_int_equal(st.st_size, fd < 0 ? 5000 : 0);
-		refused += fd < 0;
+		done = opens(&mount);
+		refused += !done;
 	}
-	close(fd);
 	assert_true(refused > 0);
 	assert_return_code(prlimit(mount.daemon, RLIMIT_NOFILE, &before, NULL), errno);
 	mount_stop(&mount, MOUNT_END_UMOUNT);
+}
+
+static void a_daemon_that_runs_out_of_descriptors_empties_nothing(void **state)
+{
+	assert_refused_until_there_are_descriptors(empties);
+}
+
+static void a_daemon_that_runs_out_of_descriptors_creates_nothing(void **state)
+{
+	assert_refused_until_there_are_descriptors(creates);
 }
 
 static const struct CMUnitTest tests[] = {
@@ -193,6 +227,7 @@ static const struct CMUnitTest tests[] = {
 	SAME(what_only_read_a_program_does_not_keep_it),
 	SAME(who_has_no_descriptor_left_empties_nothing),
 	cmocka_unit_test(a_daemon_that_runs_out_of_descriptors_empties_nothing),
+	cmocka_unit_test(a_daemon_that_runs_out_of_descriptors_creates_nothing),
 	cmocka_unit_test(an_open_without_o_direct_below_empties_nothing),
 };
 
