@@ -8,6 +8,7 @@
 #include "fs/durable.h"
 #include "fs/op.h"
 #include "fs/ops.h"
+#include "fs/unmake.h"
 #include "fs/users/creds.h"
 #include "fs/users/space.h"
 
@@ -38,30 +39,42 @@ static int make_as_caller(fuse_req_t req, int dir, const struct making *what)
 	return r;
 }
 
+/* dir_fd: of dir. A name that can't be looked up is taken back. */
+static int make_in(fuse_req_t req, struct inode *dir, int dir_fd, const struct making *what,
+	struct inode **inode, struct statx *stx)
+{
+	struct server *server = server_of(req);
+	int r = make_as_caller(req, dir_fd, what);
+
+	if (r == 0)
+		r = durable_names(server, dir);
+	if (r < 0)
+		return r;
+	r = tree_lookup(server->tree, dir, what->name, inode, stx);
+	if (r == -EMFILE || r == -ENFILE || r == -ENOMEM)
+		unmake_new(dir_fd, what->name, what->mode & S_IFMT, fuse_req_ctx(req)->uid);
+	return r;
+}
+
 static void make(fuse_req_t req, fuse_ino_t parent, const struct making *what)
 {
 	struct server *server = server_of(req);
 	struct inode *dir = op_inode(req, parent), *inode;
 	struct statx stx;
-	int fd, r;
+	int dir_fd, r;
 
 	if (!dir)
 		return;
-	fd = tree_fd_get(server->tree, dir);
-	if (fd < 0) {
-		op_reply(req, fd);
-		return;
+	dir_fd = tree_fd_get(server->tree, dir);
+	r = dir_fd;
+	if (dir_fd >= 0) {
+		r = make_in(req, dir, dir_fd, what, &inode, &stx);
+		tree_fd_put(server->tree, dir);
 	}
-	r = make_as_caller(req, fd, what);
-	tree_fd_put(server->tree, dir);
-	if (r == 0)
-		r = durable_names(server, dir);
-	if (r == 0)
-		r = tree_lookup(server->tree, dir, what->name, &inode, &stx);
-	if (r == 0)
-		op_reply_entry(req, dir, inode, &stx);
-	else
+	if (r < 0)
 		op_reply(req, r);
+	else
+		op_reply_entry(req, dir, inode, &stx);
 }
 
 void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev)
@@ -79,51 +92,77 @@ void op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const cha
 	make(req, parent, &(struct making){.name = name, .target = target, .mode = S_IFLNK});
 }
 
-static int link_to(fuse_req_t req, struct inode *inode, struct inode *dir, const char *name)
+struct linking {
+	struct inode *inode, *dir;
+	int fd, dir_fd;
+	const char *name;
+};
+
+static int link_at(fuse_req_t req, const struct linking *what)
 {
 	struct server *server = server_of(req);
+	bool fresh = copy_attributes_begin(server, what->inode), as_user;
 	char path[TREE_PATH_SIZE];
-	int fd, dir_fd, r;
-	bool as_user;
+	int r;
 
-	fd = tree_fd_get(server->tree, inode);
-	if (fd < 0)
-		return fd;
-	dir_fd = tree_fd_get(server->tree, dir);
-	r = dir_fd;
-	if (dir_fd >= 0) {
-		tree_fd_path(fd, path);
-		as_user = space_begin(tree_space(dir), fuse_req_ctx(req)->uid, dir_fd, SPACE_OF_NAME);
-		r = linkat(AT_FDCWD, path, dir_fd, name, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
-		space_end(as_user);
-		tree_fd_put(server->tree, dir);
+	tree_fd_path(what->fd, path);
+	as_user = space_begin(tree_space(what->dir), fuse_req_ctx(req)->uid, what->dir_fd, SPACE_OF_NAME);
+	r = linkat(AT_FDCWD, path, what->dir_fd, what->name, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
+	space_end(as_user);
+	copy_attributes_end(server, what->inode, fresh && r == 0);
+	return r;
+}
+
+/* No lookup, which could fail for want of a descriptor when the name is there already. */
+static int link_in(fuse_req_t req, const struct linking *what, struct inode **found, struct statx *stx)
+{
+	struct server *server = server_of(req);
+	int r = link_at(req, what);
+
+	if (r == 0)
+		r = durable_names(server, what->dir);
+	if (r < 0)
+		return r;
+	*stx = (struct statx){0};
+	r = tree_adopt(server->tree, what->fd, what->dir, what->name, found, stx);
+	if (r < 0)
+		unmake_file(what->dir_fd, what->name, stx);
+	return r;
+}
+
+static int link_to(fuse_req_t req, struct linking *what, struct inode **found, struct statx *stx)
+{
+	struct tree *tree = server_of(req)->tree;
+	int r;
+
+	what->fd = tree_fd_get(tree, what->inode);
+	if (what->fd < 0)
+		return what->fd;
+	what->dir_fd = tree_fd_get(tree, what->dir);
+	r = what->dir_fd;
+	if (r >= 0) {
+		r = link_in(req, what, found, stx);
+		tree_fd_put(tree, what->dir);
 	}
-	tree_fd_put(server->tree, inode);
+	tree_fd_put(tree, what->inode);
 	return r;
 }
 
 void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *name)
 {
-	struct server *server = server_of(req);
-	struct inode *inode = op_inode(req, ino), *dir, *found;
+	struct linking what = {.inode = op_inode(req, ino), .name = name};
+	struct inode *found;
 	struct statx stx;
-	bool fresh;
 	int r;
 
-	if (!inode)
+	if (!what.inode)
 		return;
-	dir = op_inode(req, parent);
-	if (!dir)
+	what.dir = op_inode(req, parent);
+	if (!what.dir)
 		return;
-	fresh = copy_attributes_begin(server, inode);
-	r = link_to(req, inode, dir, name);
-	copy_attributes_end(server, inode, fresh && r == 0);
+	r = link_to(req, &what, &found, &stx);
 	if (r == 0)
-		r = durable_names(server, dir);
-	if (r == 0)
-		r = tree_lookup(server->tree, dir, name, &found, &stx);
-	if (r == 0)
-		op_reply_entry(req, dir, found, &stx);
+		op_reply_entry(req, what.dir, found, &stx);
 	else
 		op_reply(req, r);
 }

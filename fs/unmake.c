@@ -24,3 +24,19 @@ void unmake_file(int dir_fd, const char *name, const struct statx *made)
 	if (look(dir_fd, name, &there) && is_same(&there, made))
 		unlinkat(dir_fd, name, 0);
 }
+
+static bool may_be_new(const struct statx *there)
+{
+	if (S_ISDIR(there->stx_mode))
+		return true; /* rmdir(2) looks whether it is empty */
+	return there->stx_nlink == 1 && (!S_ISREG(there->stx_mode) || there->stx_size == 0);
+}
+
+void unmake_new(int dir_fd, const char *name, mode_t type, uid_t owner)
+{
+	struct statx there;
+
+	if (look(dir_fd, name, &there) && (there.stx_mode & S_IFMT) == type && there.stx_uid == owner &&
+		may_be_new(&there))
+		unlinkat(dir_fd, name, type == S_IFDIR ? AT_REMOVEDIR : 0);
+}
