@@ -101,6 +101,11 @@ uint64_t backend_read_rate(struct backend *backend, dev_t device)
 	return volumes_read_rate(&backend->volumes, device);
 }
 
+uint64_t backend_write_rate(struct backend *backend, dev_t device)
+{
+	return volumes_write_rate(&backend->volumes, device);
+}
+
 enum backend_pattern backend_file_pattern(struct backend_file *file)
 {
 	enum backend_pattern pattern = BACKEND_PATTERN_UNKNOWN;

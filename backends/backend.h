@@ -107,6 +107,8 @@ void backend_changed(struct backend *backend, dev_t dev, ino_t ino);
 /* Bytes a second of streams that were read around the page cache of this device (st_dev), of late; 0: none
  * was measured. */
 uint64_t backend_read_rate(struct backend *backend, dev_t device);
+/* The same of streams of large writes. */
+uint64_t backend_write_rate(struct backend *backend, dev_t device);
 
 enum backend_pattern backend_file_pattern(struct backend_file *file);
 

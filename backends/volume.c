@@ -114,7 +114,7 @@ static uint64_t fastest(const struct choice *choice)
 	return least ? (1ull << 20) * 1000000000 / least : 0;
 }
 
-uint64_t volumes_read_rate(struct volumes *volumes, dev_t device)
+static uint64_t rate_of(struct volumes *volumes, dev_t device, bool writes)
 {
 	struct volume *volume;
 	uint64_t rate = 0;
@@ -126,7 +126,17 @@ uint64_t volumes_read_rate(struct volumes *volumes, dev_t device)
 	if (!volume)
 		return 0;
 	lock_take(&volume->choice_lock, LOCK_CHOICE);
-	rate = fastest(&volume->choice);
+	rate = fastest(writes ? &volume->write_choice : &volume->choice);
 	lock_drop(&volume->choice_lock, LOCK_CHOICE);
 	return rate;
+}
+
+uint64_t volumes_read_rate(struct volumes *volumes, dev_t device)
+{
+	return rate_of(volumes, device, false);
+}
+
+uint64_t volumes_write_rate(struct volumes *volumes, dev_t device)
+{
+	return rate_of(volumes, device, true);
 }

@@ -49,6 +49,8 @@ void volumes_deinit(struct volumes *volumes);
 
 /* Bytes a second of its streams of reads, in the faster mode of any class; 0: not measured. */
 uint64_t volumes_read_rate(struct volumes *volumes, dev_t device);
+/* The same of streams of large writes. */
+uint64_t volumes_write_rate(struct volumes *volumes, dev_t device);
 
 /* 0 and *volume, valid until deinit, and *facts; or -errno. */
 int volumes_find(struct volumes *volumes, int fd, struct volume **volume, struct volume_file *facts);

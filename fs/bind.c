@@ -77,7 +77,7 @@ static int bind_backing(struct opening *o)
 	}
 	o->info->backing_id = inode->backing_id;
 	o->handle->lane = o->wish == LANE_DIRECT || o->wish == LANE_TRAILED ? o->wish : LANE_PLAIN;
-	if (o->handle->lane == LANE_PLAIN && o->writes_as_user && inode->for_root) {
+	if (o->handle->lane != LANE_DIRECT && o->writes_as_user && inode->for_root) {
 		/* the daemon writes for him, as he may, through the page cache all the same */
 		o->handle->lane = LANE_DIRECT;
 	}

@@ -6,17 +6,16 @@
 #include <fuse_lowlevel.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "backends/backend.h"
 #include "cache/base/lock_order.h"
-#include "cache/trail/trail.h"
 #include "fs/backing_id.h"
 #include "fs/bind.h"
 #include "fs/cached.h"
 #include "fs/copy.h"
 #include "fs/handle.h"
+#include "fs/large.h"
 #include "fs/lock.h"
 #include "fs/options/generic_options.h"
 #include "fs/pinned.h"
@@ -95,7 +94,7 @@ static void ask_rules(struct server *server, struct opening *o)
 	if (!rule->has_lane || privileged_write)
 		return;
 	o->wish = rule->lane;
-	if (o->writes && (rule->lane == LANE_CACHED || rule->lane == LANE_TRAILED))
+	if (o->writes && rule->lane == LANE_CACHED)
 		o->wish = LANE_PLAIN;
 }
 
@@ -103,51 +102,8 @@ static void ask_rules(struct server *server, struct opening *o)
  * the file was opened where it passes a write on. */
 static void see_each_write(const struct server *server, struct opening *o)
 {
-	if (o->writes && o->wish == LANE_PLAIN && server->passthrough &&
+	if (o->writes && is_moved_by_kernel(o->wish) && server->passthrough &&
 		server->options.generic_flags & GENERIC_SYNC)
-		o->wish = LANE_DIRECT;
-}
-
-/* Trailed or direct, as was measured on the file's volume. */
-static enum lane faster_lane(struct server *server, const struct statx *stx)
-{
-	dev_t device = makedev(stx->stx_dev_major, stx->stx_dev_minor);
-	uint64_t trailed = trail_rate(server->trail, device),
-		 around = backend_read_rate(server->backend, device);
-	bool goes_around;
-
-	lock_take(&server->ways_lock, LOCK_WAYS);
-	goes_around = ways_choose(&server->ways, device, trailed, around);
-	lock_drop(&server->ways_lock, LOCK_WAYS);
-	return goes_around ? LANE_DIRECT : LANE_TRAILED;
-}
-
-/*
- * Has the trail follow the file from now on. This comes before the inode is bound, so that what is in the
- * page cache now is told from what the open's reader will bring in. A file that can't be followed goes around
- * the page cache.
- */
-static void follow(struct server *server, struct opening *o)
-{
-	struct trail_open how = {
-		.fd = o->handle->fd,
-		.may_stay = !tree_is_mounted_below(o->handle->inode), /* that stays unmountable */
-		.reader = o->reader,
-	};
-	uint64_t id = o->handle->inode->nodeid;
-	int r;
-
-	if (o->wish == LANE_TRAILED && server->options.large == OPT_LARGE_STREAM && !o->rule.has_lane)
-		o->wish = faster_lane(server, &o->stx);
-	if (o->wish != LANE_TRAILED)
-		return;
-	r = trail_begin(server->trail, id, &how);
-	if (r == -ENOENT) {
-		how.fd = handle_fd(server, o->handle);
-		r = how.fd < 0 ? how.fd : trail_begin(server->trail, id, &how);
-	}
-	o->handle->trailed = r == 0;
-	if (r < 0)
 		o->wish = LANE_DIRECT;
 }
 
@@ -155,13 +111,6 @@ static void follow(struct server *server, struct opening *o)
 static bool is_trailed(const struct opening *o)
 {
 	return o->handle->lane == LANE_TRAILED || (o->handle->lane == LANE_SERVED && o->wish == LANE_TRAILED);
-}
-
-static void unfollow(struct server *server, struct handle *handle)
-{
-	if (handle->trailed)
-		trail_end(server->trail, handle->inode->nodeid);
-	handle->trailed = false;
 }
 
 /* The rules may have changed since the object was made. */
@@ -223,8 +172,8 @@ static bool may_close_quietly(const struct server *server, const struct handle *
 
 	if (server->locks && (inode->locked || is_in_place(flags)))
 		return false;
-	return !may_write(flags) ||
-	       ((handle->lane == LANE_PLAIN || handle->lane == LANE_DIRECT) && tree_close_is_silent(inode));
+	return !may_write(flags) || ((is_moved_by_kernel(handle->lane) || handle->lane == LANE_DIRECT) &&
+					    tree_close_is_silent(inode));
 }
 
 int lane_open(struct server *server, struct inode *inode, const struct fuse_ctx *caller, int open_flags,
@@ -259,11 +208,11 @@ int lane_open(struct server *server, struct inode *inode, const struct fuse_ctx 
 		r = o.writes ? handle_fd(server, handle) : 0;
 	}
 	if (r >= 0) {
-		follow(server, &o);
+		large_follow(&o);
 		r = bind_opening(&o);
 	}
 	if (r < 0 || !is_trailed(&o))
-		unfollow(server, handle);
+		large_unfollow(server, handle);
 	if (r < 0) {
 		handle_free(server, handle);
 		return r;
@@ -323,7 +272,7 @@ void lane_release(struct server *server, struct handle *handle)
 	unbound = bind_end(server, handle);
 	unwanted = handle->object && copy_is_unwanted(server, inode, handle->object);
 	tree_unlock_inode(server->tree, inode);
-	unfollow(server, handle);
+	large_unfollow(server, handle);
 	backing_id_close(server->session, unbound);
 	if (unwanted) {
 		cache_release_unwanted(server->cache, handle->object);

@@ -19,6 +19,7 @@
 #include "fs/io.h"
 #include "fs/kernel.h"
 #include "fs/lane.h"
+#include "fs/large.h"
 #include "fs/lock.h"
 #include "fs/lock_wait.h"
 #include "fs/op_work.h"
@@ -151,6 +152,22 @@ static int start_rules(struct server *server)
 	return r;
 }
 
+static enum lane write_lane_of(const struct options *o)
+{
+	switch (o->large_write) {
+	case OPT_WRITE_TRAIL:
+	case OPT_WRITE_MEASURED:
+		return LANE_TRAILED;
+	case OPT_WRITE_DIRECT:
+		return LANE_DIRECT;
+	case OPT_WRITE_PLAIN:
+		return LANE_PLAIN;
+	case OPT_WRITE_AUTO:
+		break;
+	}
+	return o->large == OPT_LARGE_PLAIN ? LANE_PLAIN : LANE_DIRECT;
+}
+
 int server_start(struct server *server, unsigned descriptors)
 {
 	const struct options *o = &server->options;
@@ -165,7 +182,7 @@ int server_start(struct server *server, unsigned descriptors)
 		.large = o->large == OPT_LARGE_PLAIN    ? LANE_PLAIN
 			 : o->large == OPT_LARGE_DIRECT ? LANE_DIRECT
 							: LANE_TRAILED,
-		.large_write = o->large == OPT_LARGE_PLAIN ? LANE_PLAIN : LANE_DIRECT,
+		.large_write = write_lane_of(o),
 		.stream = o->large == OPT_LARGE_STREAM || o->large == OPT_LARGE_TRAIL,
 	};
 	pthread_mutex_init(&server->handles.lock, NULL);
@@ -189,43 +206,6 @@ int server_start(struct server *server, unsigned descriptors)
 	return r;
 }
 
-static uint64_t memory_of_reader(pid_t reader)
-{
-	return memory_limit_of("", reader);
-}
-
-/* large=stream trails what is read, where that can be done and helps. */
-static void choose_large(struct server *server, bool may_trail)
-{
-	server->large_why = "as the option large says";
-	if (!server->limits.stream)
-		return;
-	if (server->source_in_memory) {
-		server->limits.large = server->limits.large_write = LANE_PLAIN;
-		server->large_why = "SOURCE is in memory, so its page cache is the files";
-	} else if (may_trail) {
-		server->large_why = "the kernel tells where their pages are, by cachestat(2)";
-	} else {
-		server->limits.large = LANE_DIRECT;
-		server->large_why = "the kernel has no cachestat(2) (Linux 6.5) to trail them by";
-	}
-}
-
-static int start_trail(struct server *server)
-{
-	const struct trail_settings settings = {
-		.window = server->options.stream_window,
-		.stay = server->options.large_keep,
-		.memory_of = memory_of_reader,
-		.memory = server->options.direct_memory,
-	};
-	bool wanted = g_strcmp0(g_getenv("SIEVEFS_TRAIL"), "none") != 0; /* for tests */
-	int r = wanted ? trail_new(&settings, &server->trail) : -ENOSYS;
-
-	choose_large(server, r == 0);
-	return r == -ENOSYS ? 0 : r;
-}
-
 /* Their threads stay: over io_uring a reply also asks for the next request, and the kernel cancels what a
  * thread that leaves has asked for. */
 int server_start_pools(struct server *server)
@@ -240,7 +220,7 @@ int server_start_pools(struct server *server)
 	if (r == 0)
 		r = pool_new(&wait, &server->waiters);
 	if (r == 0)
-		r = start_trail(server);
+		r = large_start(server);
 	if (r == 0 && server->locks)
 		r = lock_waiting_new(server, &server->lock_waiting);
 	/* over io_uring each keeps one of its CPU's requests from others */

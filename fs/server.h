@@ -41,23 +41,25 @@ struct server {
 	_Atomic unsigned waiting;
 	struct lock_table *locks; /* NULL: the kernel keeps the locks of the mount's programs */
 	struct lock_waiting *lock_waiting;
-	bool privileged;         /* runs as root: many users, handles, passthrough */
-	bool passthrough;        /* the kernel offers it and it may be used */
-	bool stacked;            /* SOURCE is a stacked file system (overlayfs, FUSE, ...) */
-	bool uring;              /* requests come over io_uring */
-	unsigned uring_depth;    /* as many on each queue */
-	bool pins;               /* cached files are pinned, not copied */
-	unsigned looked_at;      /* slices of pinned files that were looked at; upkeep's */
-	bool source_in_memory;   /* SOURCE is on tmpfs or the like */
-	struct charged *charged; /* whose pages may be held; NULL: not known */
-	const char *large_why;   /* how large files that are read travel, and why; static */
-	char *store_why;         /* pinned or copied: why; owned */
-	char *transport_why;     /* and why, or why not; owned */
+	bool privileged;             /* runs as root: many users, handles, passthrough */
+	bool passthrough;            /* the kernel offers it and it may be used */
+	bool stacked;                /* SOURCE is a stacked file system (overlayfs, FUSE, ...) */
+	bool uring;                  /* requests come over io_uring */
+	unsigned uring_depth;        /* as many on each queue */
+	bool pins;                   /* cached files are pinned, not copied */
+	unsigned looked_at;          /* slices of pinned files that were looked at; upkeep's */
+	bool source_in_memory;       /* SOURCE is on tmpfs or the like */
+	struct charged *charged;     /* whose pages may be held; NULL: not known */
+	const char *large_why;       /* how large files that are read travel, and why; static */
+	const char *large_write_why; /* and those that are written */
+	char *store_why;             /* pinned or copied: why; owned */
+	char *transport_why;         /* and why, or why not; owned */
 	struct control control;
 	struct handle_list handles;
 	struct ruling ruling;
 	pthread_mutex_t ways_lock;
-	struct ways ways; /* of large files, with large=stream; under ways_lock */
+	struct ways ways;       /* of large files that are read, with large=stream; under ways_lock */
+	struct ways write_ways; /* and of those that are written, with large_write=measured; likewise */
 	struct relief relief;
 	_Atomic uint64_t kept_bytes;   /* charges of objects that rules pin */
 	_Atomic unsigned random_opens; /* of files that were read out of order */

@@ -1,8 +1,6 @@
 #include "fs/status.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "backends/backend.h"
@@ -15,6 +13,7 @@
 #include "fs/cached.h"
 #include "fs/control/report.h"
 #include "fs/copy.h"
+#include "fs/large.h"
 #include "fs/server.h"
 
 /* What other modules count. */
@@ -58,35 +57,11 @@ const char *status_store_name(struct server *server)
 	return store_copy_mount_error(cache_store(server->cache)) ? "memfd" : "tmpfs";
 }
 
-/* Why large files travel as they do; where that is measured, what was. */
-static GString *large_why_of(struct server *server)
-{
-	GString *out = g_string_new(server->large_why);
-	const char *between = "; ";
-
-	if (server->options.large != OPT_LARGE_STREAM || server->limits.large != LANE_TRAILED)
-		return out;
-	lock_take(&server->ways_lock, LOCK_WAYS);
-	for (int i = 0; i < WAYS_VOLUMES; i++) {
-		const struct way *way = &server->ways.volumes[i];
-
-		if (!way->volume)
-			continue;
-		g_string_append_printf(out, "%s%u:%u %s", between, major(way->volume), minor(way->volume),
-			lane_names[way->around ? LANE_DIRECT : LANE_TRAILED]);
-		if (way->trailed_rate && way->around_rate)
-			g_string_append_printf(out, " (trailed %" PRIu64 ", direct %" PRIu64 " MB/s)",
-				way->trailed_rate / 1000000, way->around_rate / 1000000);
-		between = ", ";
-	}
-	lock_drop(&server->ways_lock, LOCK_WAYS);
-	return out;
-}
-
 static int answer_stat(void *context, int argc, char *const *argv, GString *reply)
 {
 	struct server *server = context;
-	g_autoptr(GString) large_why = large_why_of(server);
+	g_autoptr(GString) large_why = large_read_why(server);
+	g_autoptr(GString) write_why = large_write_why(server);
 	const struct report_fact facts[] = {
 		{"transport_used", server->uring ? "uring" : "dev"},
 		{"transport_why", server->transport_why},
@@ -94,6 +69,8 @@ static int answer_stat(void *context, int argc, char *const *argv, GString *repl
 		{"store_why", server->store_why},
 		{"large_used", lane_names[server->limits.large]},
 		{"large_why", large_why->str},
+		{"large_write_used", lane_names[server->limits.large_write]},
+		{"large_write_why", write_why->str},
 		{"passthrough_used", server->passthrough ? "on" : "off"},
 		{"handles", tree_has_handles(server->tree) ? "yes" : "no"},
 		{"engine", backend_engine_name(server->backend)},

@@ -22,12 +22,12 @@ enum lane {
 extern const char *const lane_names[LANE_COUNT];
 
 struct classify_limits {
-	uint64_t small_max;   /* the largest file that may be cached */
-	uint64_t large_min;   /* from here on a file is large */
-	enum lane mid;        /* LANE_PLAIN or LANE_DIRECT */
-	enum lane large;      /* of files that are read: LANE_PLAIN, LANE_DIRECT or LANE_TRAILED */
-	enum lane large_write; /* of files that are written: LANE_PLAIN or LANE_DIRECT */
-	bool stream;          /* large files that are used like a database get LANE_PLAIN all the same */
+	uint64_t small_max;    /* the largest file that may be cached */
+	uint64_t large_min;    /* from here on a file is large */
+	enum lane mid;         /* LANE_PLAIN or LANE_DIRECT */
+	enum lane large;       /* of files that are read: LANE_PLAIN, LANE_DIRECT or LANE_TRAILED */
+	enum lane large_write; /* of files that are written: likewise */
+	bool stream;           /* large files that are used like a database get LANE_PLAIN all the same */
 };
 
 struct file_facts {
@@ -40,7 +40,7 @@ struct file_facts {
 };
 
 /*
- * LANE_CACHED says that the file may be cached: whether it is, is the cache's matter. Where the kernel can't be bound to
- * the file, it is served, and its bytes travel through the daemon the way that this says.
+ * LANE_CACHED says that the file may be cached: whether it is, is the cache's matter. Where the kernel can't
+ * be bound to the file, it is served, and its bytes travel through the daemon the way that this says.
  */
 enum lane classify(const struct classify_limits *limits, const struct file_facts *facts);

@@ -12,7 +12,7 @@ static struct way *find(struct ways *ways, uint64_t volume)
 		if (!way->volume)
 			free = way;
 	}
-	*free = (struct way){.volume = volume, .try_after = WAYS_TRY_MIN};
+	*free = (struct way){.volume = volume, .around = ways->around_first, .try_after = WAYS_TRY_MIN};
 	return free;
 }
 
@@ -34,18 +34,19 @@ static void decide(struct way *way)
 	way->try_after = WAYS_TRY_MIN;
 }
 
-static bool is_try_due(struct way *way)
+static bool is_try_due(const struct ways *ways, struct way *way)
 {
 	uint64_t present = way->around ? way->around_rate : way->trailed_rate;
 	uint64_t other = way->around ? way->trailed_rate : way->around_rate;
 
-	if (!present)
+	if (!present || (way->around && present < ways->around_min))
 		return false;
-	if (!other)
+	if (!other && !way->gave_up)
 		return way->opens % WAYS_FIRST_TRY == 0;
 	if (way->opens < way->try_after)
 		return false;
 	way->opens = 0;
+	way->gave_up = false;
 	if (way->try_after < WAYS_TRY_MAX)
 		way->try_after *= 2;
 	return true;
@@ -57,8 +58,19 @@ bool ways_choose(struct ways *ways, uint64_t volume, uint64_t trailed_rate, uint
 
 	way->trailed_rate = trailed_rate;
 	way->around_rate = around_rate;
-	if (trailed_rate && around_rate)
+	if (trailed_rate && around_rate && !way->gave_up)
 		decide(way);
 	way->opens++;
-	return is_try_due(way) ? !way->around : way->around;
+	return is_try_due(ways, way) ? !way->around : way->around;
+}
+
+void ways_exceeded(struct ways *ways, uint64_t volume)
+{
+	struct way *way = find(ways, volume);
+
+	way->around = true;
+	way->gave_up = true;
+	way->opens = 0;
+	if (way->try_after < WAYS_TRY_MAX)
+		way->try_after *= 2;
 }

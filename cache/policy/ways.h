@@ -25,13 +25,19 @@ struct way {
 	bool around;     /* faster */
 	unsigned opens;  /* since the other was tried */
 	unsigned try_after;
+	bool gave_up; /* trailing: it broke its bound, and is not thought of until it is tried again */
 	uint64_t trailed_rate, around_rate; /* when last asked; 0: never measured */
 };
 
 struct ways {
+	bool around_first;   /* where nothing was measured yet; else trailed */
+	uint64_t around_min; /* trailing is not tried where streams around the page cache are slower */
 	struct way volumes[WAYS_VOLUMES];
 };
 
-/* Zeroed memory is a valid start. A large file of this volume is opened to be read: true if around the page
+/* Zeroed memory is a valid start. A large file of this volume is opened: true if it is to go around the page
  * cache. */
 bool ways_choose(struct ways *ways, uint64_t volume, uint64_t trailed_rate, uint64_t around_rate);
+
+/* A trailed stream had more in the page cache than it may. */
+void ways_exceeded(struct ways *ways, uint64_t volume);

@@ -24,28 +24,49 @@ static int64_t count(int fd, uint64_t from, uint64_t to)
 
 /* --- what to count ---------------------------------------------------------------------------- */
 
-static void add_section(struct finder *finder, uint64_t from, uint64_t to)
+int64_t finder_pages(int fd)
+{
+	struct statx stx;
+
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_SIZE, &stx) < 0)
+		return -errno;
+	return (int64_t)((stx.stx_size + PAGE_CACHE_PAGE - 1) / PAGE_CACHE_PAGE);
+}
+
+static void add_part(struct finder *finder, uint64_t from, uint64_t to)
 {
 	if (from < to)
 		finder->sections[finder->section_count++] =
 			(struct section){from, to, spans_covered(finder->kept, from, to)};
 }
 
-int finder_prepare(struct finder *finder, int fd, const struct spans *kept)
+static void add_section(struct finder *finder, uint64_t from, uint64_t to)
+{
+	const struct span *apart = &finder->apart;
+
+	if (apart->from >= apart->to || apart->to <= from || to <= apart->from) {
+		add_part(finder, from, to);
+		return;
+	}
+	add_part(finder, from, apart->from);
+	add_part(finder, apart->to, to);
+}
+
+int finder_prepare(struct finder *finder, int fd, const struct spans *kept, struct span apart)
 {
 	uint64_t from = 0, longest;
-	struct statx stx;
+	int64_t pages = finder_pages(fd);
 
-	/* the attributes as they are known here: a network is not to be asked */
-	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_SIZE, &stx) < 0)
-		return -errno;
+	if (pages < 0)
+		return (int)pages;
 	*finder = (struct finder){
 		.fd = fd,
-		.pages = (stx.stx_size + PAGE_CACHE_PAGE - 1) / PAGE_CACHE_PAGE,
+		.pages = (uint64_t)pages,
 		.kept = kept,
+		.apart = apart,
 	};
-	/* no more than FINDER_SECTIONS - 1 of these fit into the file */
-	longest = finder->pages / (FINDER_SECTIONS - 1) + FINDER_LEAF;
+	/* no more than FINDER_SECTIONS - 2 of these fit into the file, beside what lies apart */
+	longest = finder->pages / (FINDER_SECTIONS - 2) + FINDER_LEAF;
 	for (size_t i = 0; i < kept->count; i++) {
 		if (kept->span[i].to - kept->span[i].from < longest || kept->span[i].from >= finder->pages)
 			continue;

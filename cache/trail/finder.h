@@ -28,15 +28,19 @@ struct finder {
 	int fd;
 	uint64_t pages;           /* of the file */
 	const struct spans *kept; /* what was there before and is not looked for */
+	struct span apart;        /* nor is what is in here */
 	struct section sections[FINDER_SECTIONS];
 	size_t section_count;
 };
 
+/* Of the file, as its size is known here: a network is not asked. Or -errno. */
+int64_t finder_pages(int fd);
+
 /*
- * Prepares to look: after kept or the file's size changed. fd and kept stay the caller's and must stay valid.
- * 0 or -errno.
+ * Prepares to look: after kept or the file's size changed. apart: a part that is not looked at. fd and kept
+ * stay the caller's and must stay valid. 0 or -errno.
  */
-int finder_prepare(struct finder *finder, int fd, const struct spans *kept);
+int finder_prepare(struct finder *finder, int fd, const struct spans *kept, struct span apart);
 
 /* Resident pages beside those that are kept, or -errno. */
 int64_t finder_count(const struct finder *finder);

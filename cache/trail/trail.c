@@ -16,6 +16,7 @@
 #include "cache/base/clock.h"
 #include "cache/base/lock_order.h"
 #include "cache/base/page_cache.h"
+#include "cache/trail/rates.h"
 #include "cache/trail/trail_file.h"
 
 #define BUCKETS 256
@@ -24,7 +25,9 @@
 #define QUIET_FIRST 10
 #define QUIET_LAST 14
 #define LINGER_NS (500 * CLOCK_NS_PER_MS)
+/* While nothing changes the pause doubles, so many times. */
 #define AGAIN_NS (50 * CLOCK_NS_PER_MS)
+#define AGAIN_DOUBLINGS 5
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 /* Of a memory cgroup a stream's window takes no more than this part. */
@@ -32,13 +35,6 @@
 /* No more than this part of the time is spent on looking at a file in vain: a large resident one takes
  * milliseconds. */
 #define LOOK_SHARE 20
-
-#define RATES 16
-
-struct trail_device {
-	dev_t device;
-	uint64_t rate; /* bytes a second; 0: none */
-};
 
 struct trail {
 	struct trail_settings settings;
@@ -52,7 +48,9 @@ struct trail {
 	bool ending;
 	struct list files;
 	struct rereads rereads;
-	struct trail_device devices[RATES]; /* measured last */
+	struct rates read, written;
+	bool asleep;    /* the thread */
+	int64_t due_ns; /* when it wakes up; while awake, what it may have passed by in this round */
 	struct trail_file *buckets[BUCKETS];
 };
 
@@ -73,8 +71,19 @@ static void insert(struct trail *trail, struct trail_file *file)
 	list_push_first(&trail->files, &file->node);
 }
 
-static void remove_file(struct trail *trail, struct trail_file *file)
+static void unwatch(struct trail *trail, struct trail_file *file)
 {
+	if (file->watch >= 0)
+		inotify_rm_watch(trail->inotify_fd, file->watch);
+	file->watch = -1;
+}
+
+/* Not one that is being looked at. It is the caller's to free, without the lock: closing may free the blocks
+ * of a removed file, which takes long. */
+static void forget(struct trail *trail, struct trail_file *file)
+{
+	unwatch(trail, file);
+	rereads_leave(&trail->rereads, &file->reread); /* opened and closed again during its last look */
 	*slot_of(trail, file->id) = file->next;
 	list_remove(&trail->files, &file->node);
 }
@@ -82,6 +91,16 @@ static void remove_file(struct trail *trail, struct trail_file *file)
 static void wake(struct trail *trail)
 {
 	eventfd_write(trail->wake_fd, 1);
+}
+
+/* There is something to do then. */
+static void wake_by(struct trail *trail, int64_t due_ns)
+{
+	if (due_ns >= trail->due_ns)
+		return;
+	trail->due_ns = due_ns;
+	if (trail->asleep)
+		wake(trail);
 }
 
 /* --- opens ------------------------------------------------------------------------------------ */
@@ -109,6 +128,8 @@ static void opened(struct trail *trail, struct trail_file *file, const struct tr
 	if (file->opens++ == 0)
 		consider_staying(trail, file, how->may_stay);
 	file->reader = how->reader;
+	if (how->writes && file->opens > 1)
+		file->writes_began = true;
 }
 
 /* (locked) */
@@ -123,17 +144,33 @@ static bool join(struct trail *trail, uint64_t id, const struct trail_open *how)
 	opened(trail, file, how);
 	file->reopened = true;
 	file->due_ns = 0;
+	wake_by(trail, file->due_ns);
 	return true;
+}
+
+/* One that is open for writing would keep the file from being executed. */
+static int copy_descriptor(int fd)
+{
+	char path[32];
+	int copy = -1;
+
+	if ((fcntl(fd, F_GETFL) & O_ACCMODE) != O_RDONLY) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		copy = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	}
+	if (copy < 0)
+		copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	return copy < 0 ? -errno : copy;
 }
 
 static int make(struct trail *trail, uint64_t id, const struct trail_open *how)
 {
 	struct trail_file *file;
-	int copy = fcntl(how->fd, F_DUPFD_CLOEXEC, 0), r;
+	int copy = copy_descriptor(how->fd), r;
 
 	if (copy < 0)
-		return -errno;
-	r = trail_file_new(id, copy, &file);
+		return copy;
+	r = trail_file_new(id, copy, how->writes, trail->settings.large, &file);
 	if (r < 0) {
 		close(copy);
 		return r;
@@ -142,6 +179,8 @@ static int make(struct trail *trail, uint64_t id, const struct trail_open *how)
 	if (!join(trail, id, how)) {
 		insert(trail, file);
 		opened(trail, file, how);
+		file->due_ns = file->began_small ? clock_now_ns() + LOOK_NS : 0;
+		wake_by(trail, file->due_ns);
 		file = NULL;
 	}
 	lock_drop(&trail->lock, LOCK_TRAIL);
@@ -161,44 +200,55 @@ int trail_begin(struct trail *trail, uint64_t id, const struct trail_open *how)
 	lock_drop(&trail->lock, LOCK_TRAIL);
 	if (r < 0 && how->fd >= 0)
 		r = make(trail, id, how);
-	if (r == 0) {
+	if (r == 0)
 		atomic_fetch_add(&trail->stats.opens, 1);
-		wake(trail);
-	} else if (how->fd >= 0) {
+	else if (how->fd >= 0)
 		atomic_fetch_add(&trail->stats.refused, 1);
-	}
 	return r;
 }
 
-/* (locked) Returns whether the thread is to be told. */
-static bool linger(struct trail_file *file)
+/* (locked) */
+static void linger(struct trail *trail, struct trail_file *file)
 {
 	if (file->opens)
-		return false;
+		return;
 	file->due_ns = file->gone ? 0 : clock_now_ns() + LINGER_NS;
-	return true;
+	wake_by(trail, file->due_ns);
+}
+
+/* (locked) Of the many small files that are written, none is to wait for the thread. */
+static bool is_done_with(const struct trail *trail, const struct trail_file *file)
+{
+	int64_t pages;
+
+	if (file->opens || !file->began_small || file->looked_at || file->tail.seen)
+		return false;
+	pages = finder_pages(file->fd);
+	return pages >= 0 && (uint64_t)pages < trail->settings.large / PAGE_CACHE_PAGE;
 }
 
 void trail_end(struct trail *trail, uint64_t id)
 {
-	struct trail_file *file;
-	bool last;
+	struct trail_file *file, *done = NULL;
 
 	if (!trail)
 		return;
 	lock_take(&trail->lock, LOCK_TRAIL);
 	file = *slot_of(trail, id);
 	file->opens--;
-	last = linger(file);
+	if (is_done_with(trail, file)) {
+		forget(trail, file);
+		done = file;
+	} else {
+		linger(trail, file);
+	}
 	lock_drop(&trail->lock, LOCK_TRAIL);
-	if (last)
-		wake(trail);
+	trail_file_free(done);
 }
 
 void trail_removed(struct trail *trail, uint64_t id)
 {
 	struct trail_file *file;
-	bool last = false;
 
 	if (!trail)
 		return;
@@ -206,11 +256,9 @@ void trail_removed(struct trail *trail, uint64_t id)
 	file = *slot_of(trail, id);
 	if (file) {
 		file->gone = true;
-		last = linger(file);
+		linger(trail, file);
 	}
 	lock_drop(&trail->lock, LOCK_TRAIL);
-	if (last)
-		wake(trail);
 }
 
 void trail_truncated(struct trail *trail, uint64_t id, uint64_t size)
@@ -275,13 +323,6 @@ static int watch(struct trail *trail, int fd)
 	return inotify_add_watch(trail->inotify_fd, path, IN_ACCESS | IN_MODIFY | IN_ONESHOT);
 }
 
-static void unwatch(struct trail *trail, struct trail_file *file)
-{
-	if (file->watch >= 0)
-		inotify_rm_watch(trail->inotify_fd, file->watch);
-	file->watch = -1;
-}
-
 static void woken(struct trail *trail, int wd)
 {
 	struct trail_file *file;
@@ -311,38 +352,30 @@ static void read_events(struct trail *trail)
 	}
 }
 
-/* --- rates; under the lock -------------------------------------------------------------------- */
-
-/* NULL where none of its streams was measured. */
-static struct trail_device *device_of(struct trail *trail, dev_t device)
-{
-	for (int i = 0; i < RATES; i++)
-		if (trail->devices[i].rate && trail->devices[i].device == device)
-			return &trail->devices[i];
-	return NULL;
-}
-
-/* One that is measured for the first time may take the place of another. */
-static void note_rate(struct trail *trail, dev_t device, uint64_t rate)
-{
-	struct trail_device *known = device_of(trail, device);
-
-	if (known)
-		known->rate = (known->rate + rate) / 2;
-	else
-		trail->devices[device % RATES] = (struct trail_device){device, rate};
-}
+/* --- rates ------------------------------------------------------------------------------------ */
 
 uint64_t trail_rate(struct trail *trail, dev_t device)
 {
-	const struct trail_device *known;
 	uint64_t rate;
 
 	if (!trail)
 		return 0;
 	lock_take(&trail->lock, LOCK_TRAIL);
-	known = device_of(trail, device);
-	rate = known ? known->rate : 0;
+	rate = rates_of(&trail->read, device);
+	lock_drop(&trail->lock, LOCK_TRAIL);
+	return rate;
+}
+
+uint64_t trail_write_rate(struct trail *trail, dev_t device, bool *exceeded)
+{
+	uint64_t rate;
+
+	*exceeded = false;
+	if (!trail)
+		return 0;
+	lock_take(&trail->lock, LOCK_TRAIL);
+	rate = rates_of(&trail->written, device);
+	*exceeded = rates_take_exceeded(&trail->written, device);
 	lock_drop(&trail->lock, LOCK_TRAIL);
 	return rate;
 }
@@ -398,12 +431,21 @@ static void schedule(struct trail *trail, struct trail_file *file, int found)
 	file->quiet = QUIET_LAST;
 }
 
+/* The same of one that nobody has open any more, and of which something is left. */
+static void schedule_last(struct trail_file *file, const struct trail_look *look, int found)
+{
+	file->quiet = found ? 0 : MIN(file->quiet + 1, AGAIN_DOUBLINGS);
+	file->due_ns =
+		MAX(file->stuck.count ? file->stuck_until_ns : 0, look->now_ns + (AGAIN_NS << file->quiet));
+}
+
 /* Whether the look was the last. What programs still have mapped leaves when they unmap it. */
 static bool is_over(const struct trail_file *file, const struct trail_look *look, int r)
 {
 	if (file->opens)
 		return false;
-	return r < 0 || file->gone || (look->ends && !file->stuck.count && !file->left);
+	return r < 0 || file->gone || look->small ||
+	       (look->ends && !file->stuck.count && !file->left && !file->tail.resident);
 }
 
 /* Returns true when the file is no longer followed. */
@@ -428,13 +470,17 @@ static bool look_at(struct trail *trail, struct trail_file *file)
 	look.ends = file->opens == 0;
 	look.reopened = file->reopened;
 	look.truncated = file->truncated;
-	file->reopened = false;
+	look.writes_began = file->writes_began;
+	look.large = trail->settings.large / PAGE_CACHE_PAGE;
+	file->reopened = file->writes_began = false;
 	file->truncated = UINT64_MAX;
 	lock_drop(&trail->lock, LOCK_TRAIL);
 	r = trail_file_look(file, &look);
 	lock_take(&trail->lock, LOCK_TRAIL);
 	if (look.rate)
-		note_rate(trail, file->device, look.rate);
+		rates_note(&trail->read, file->device, look.rate);
+	if (look.write_rate)
+		rates_note(&trail->written, file->device, look.write_rate);
 	file->rest_until_ns = clock_now_ns() + (clock_now_ns() - look.now_ns) * LOOK_SHARE;
 	if (is_over(file, &look, r)) {
 		if (trail_file_was_read_whole(file))
@@ -446,10 +492,40 @@ static bool look_at(struct trail *trail, struct trail_file *file)
 	if (r < 0)
 		file->due_ns = INT64_MAX; /* nothing can be done for it; trail_tick() tries again */
 	else if (look.ends)
-		file->due_ns = MAX(file->stuck.count ? file->stuck_until_ns : 0, look.now_ns + AGAIN_NS);
+		schedule_last(file, &look, r);
 	else
 		schedule(trail, file, r);
 	return false;
+}
+
+/* (locked) A stream that went on at the same pace would leave ever more behind. */
+static void note_excess(struct trail *trail)
+{
+	struct trail_file *file;
+
+	atomic_fetch_add(&trail->stats.excesses, 1);
+	list_for_each (file, &trail->files, node)
+		if (file->tail.resident)
+			rates_exceeded(&trail->written, file->device);
+}
+
+/* (locked) */
+static void sum_up_writing(struct trail *trail)
+{
+	uint64_t before = atomic_load(&trail->stats.tail_bytes), resident = 0, unwritten = 0;
+	uint64_t most = trail->settings.memory + TRAIL_WRITE_EXCESS;
+	struct trail_file *file;
+
+	list_for_each (file, &trail->files, node) {
+		resident += file->tail.resident * PAGE_CACHE_PAGE;
+		unwritten += file->tail.unwritten * PAGE_CACHE_PAGE;
+	}
+	if (resident > most && before <= most)
+		note_excess(trail);
+	atomic_store(&trail->stats.tail_bytes, resident);
+	atomic_store(&trail->stats.unwritten_bytes, unwritten);
+	if (resident > atomic_load(&trail->stats.most_tail_bytes))
+		atomic_store(&trail->stats.most_tail_bytes, resident);
 }
 
 static void sum_up(struct trail *trail)
@@ -464,6 +540,7 @@ static void sum_up(struct trail *trail)
 		streams += file->streams;
 		pages += file->pages;
 	}
+	sum_up_writing(trail);
 	atomic_store(&trail->stats.files, files);
 	atomic_store(&trail->stats.staying, staying);
 	atomic_store(&trail->stats.staying_bytes, trail->rereads.used);
@@ -474,32 +551,36 @@ static void sum_up(struct trail *trail)
 		atomic_store(&trail->stats.most_resident_bytes, pages * PAGE_CACHE_PAGE);
 }
 
-/* (locked) Closing may free the blocks of a removed file, which takes long: nobody is to wait for it. */
-static void stop_following(struct trail *trail, struct trail_file *file)
+static void free_all(struct list *files)
 {
-	unwatch(trail, file);
-	rereads_leave(&trail->rereads, &file->reread); /* opened and closed again during its last look */
-	remove_file(trail, file);
-	lock_drop(&trail->lock, LOCK_TRAIL);
-	trail_file_free(file);
-	lock_take(&trail->lock, LOCK_TRAIL);
+	struct trail_file *file;
+
+	while ((file = list_entry(files->first, struct trail_file, node))) {
+		list_remove(files, &file->node);
+		trail_file_free(file);
+	}
 }
 
-/* (locked) Looks at what is due. Returns when the next file is. The thread alone takes files out of the list.
- */
-static int64_t go_round(struct trail *trail)
+/* (locked) Looks at what is due; what need not be followed any more is put into over. Returns when the next
+ * file is due. */
+static int64_t go_round(struct trail *trail, struct list *over)
 {
 	struct trail_file *file = list_entry(trail->files.first, struct trail_file, node), *next;
 	int64_t due_ns = INT64_MAX;
 
 	for (; file && !trail->ending; file = next) {
-		bool over = file->due_ns <= clock_now_ns() && look_at(trail, file);
+		bool is_last;
 
+		file->looked_at = true; /* it stays in the list until then */
+		is_last = file->due_ns <= clock_now_ns() && look_at(trail, file);
+		file->looked_at = false;
 		next = list_entry(file->node.next, struct trail_file, node);
-		if (!over && file->due_ns < due_ns)
+		if (!is_last && file->due_ns < due_ns)
 			due_ns = file->due_ns;
-		if (over)
-			stop_following(trail, file);
+		if (!is_last)
+			continue;
+		forget(trail, file);
+		list_push_last(over, &file->node);
 	}
 	sum_up(trail);
 	return due_ns;
@@ -529,11 +610,17 @@ static void *run(void *context)
 
 	lock_take(&trail->lock, LOCK_TRAIL);
 	while (!trail->ending) {
-		int64_t due_ns = go_round(trail);
+		struct list over = {0};
+		int64_t due_ns = go_round(trail, &over);
 
+		due_ns = trail->due_ns = MIN(trail->due_ns, due_ns);
+		trail->asleep = true;
 		lock_drop(&trail->lock, LOCK_TRAIL);
+		free_all(&over);
 		sleep_until(trail, due_ns);
 		lock_take(&trail->lock, LOCK_TRAIL);
+		trail->asleep = false;
+		trail->due_ns = INT64_MAX;
 	}
 	lock_drop(&trail->lock, LOCK_TRAIL);
 	return NULL;
@@ -595,8 +682,6 @@ int trail_new(const struct trail_settings *settings, struct trail **out)
 
 void trail_free(struct trail *trail)
 {
-	struct trail_file *file;
-
 	if (!trail)
 		return;
 	lock_take(&trail->lock, LOCK_TRAIL);
@@ -604,10 +689,7 @@ void trail_free(struct trail *trail)
 	lock_drop(&trail->lock, LOCK_TRAIL);
 	wake(trail);
 	pthread_join(trail->thread, NULL);
-	while ((file = list_entry(trail->files.first, struct trail_file, node))) {
-		list_remove(&trail->files, &file->node);
-		trail_file_free(file);
-	}
+	free_all(&trail->files);
 	free_memory(trail);
 }
 

@@ -27,6 +27,7 @@ struct trail_open {
 			  trail_end(); -1 is enough for a file that is trailed already, else -ENOENT */
 	bool may_stay; /* such a copy may also be kept as long as the file's pages stay, see
 			  cache/policy/rereads.h */
+	bool writes;   /* what is appended is written back as it comes, and dropped then */
 	pid_t reader;  /* whose memory cgroup pays for the pages; 0: not known */
 };
 
@@ -36,7 +37,12 @@ struct trail_settings {
 	uint64_t (*memory_of)(pid_t reader); /* bytes that its memory cgroup may have; NULL: no limit */
 	uint64_t memory; /* and all streams together, as long as each has twice the device's readahead and 4
 			    MiB */
+	uint64_t large;  /* bytes from which on a file is followed that was opened to be written */
 };
+
+/* What streams of writes may have in the page cache all together, beside settings.memory: their programs are
+ * not slowed, and the disk has its own pace. */
+#define TRAIL_WRITE_EXCESS (256ull << 20)
 
 /* clang-format off */
 /* Counted for a mount, as backends/backend_stats.h does. Those from staying on are levels. */
@@ -48,13 +54,18 @@ struct trail_settings {
 	COUNTER(dropped_bytes, "bytes dropped from the page cache behind streams") \
 	COUNTER(stuck_bytes, "bytes that could not be dropped, since they were mapped or being written") \
 	COUNTER(kept_bytes, "bytes found in the page cache at an open, or read at random, and left there") \
+	COUNTER(written_bytes, "bytes appended to files, seen in the page cache") \
+	COUNTER(excesses, "times that streams of writes had more there than they may") \
 	COUNTER(staying, "files not trailed since they are read again and again") \
 	COUNTER(staying_bytes, "bytes that those may take") \
 	COUNTER(files, "files that are trailed now, open or just closed") \
 	COUNTER(resting, "of these, files that nobody reads") \
 	COUNTER(streams, "streams that are read now") \
 	COUNTER(resident_bytes, "bytes that streams have in the page cache") \
-	COUNTER(most_resident_bytes, "most that was seen there at a time")
+	COUNTER(most_resident_bytes, "most that was seen there at a time") \
+	COUNTER(tail_bytes, "bytes of streams of writes in the page cache") \
+	COUNTER(most_tail_bytes, "most that was seen there at a time") \
+	COUNTER(unwritten_bytes, "of these bytes, those that the disk does not have yet")
 /* clang-format on */
 
 struct trail_stats {
@@ -75,7 +86,7 @@ void trail_free(struct trail *trail);
  */
 int trail_begin(struct trail *trail, uint64_t id, const struct trail_open *how);
 
-/* One of those opens is over. */
+/* One of those opens is over. What was written and is not large by then keeps its pages. */
 void trail_end(struct trail *trail, uint64_t id);
 
 /* The file was removed: its space is to come back with its last close. */
@@ -89,6 +100,10 @@ void trail_limit_staying(struct trail *trail, uint64_t bytes);
 
 /* Bytes a second of streams on this device (st_dev), of late; 0 where none was long enough to be measured. */
 uint64_t trail_rate(struct trail *trail, dev_t device);
+
+/* The same of streams of writes. *exceeded: since the last call they had more than they may in the page
+ * cache. */
+uint64_t trail_write_rate(struct trail *trail, dev_t device, bool *exceeded);
 
 /* To be called once a second. */
 void trail_tick(struct trail *trail);

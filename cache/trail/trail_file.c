@@ -28,13 +28,16 @@
  */
 #define WINDOW_MIN 1024
 
-static uint64_t resident(int fd, const struct span *span)
+/* None where they can't be counted. */
+static struct page_cache_counts resident(int fd, const struct span *span)
 {
 	struct page_cache_counts counts;
 	int r = page_cache_count(
 		fd, (off_t)span->from * PAGE_CACHE_PAGE, (span->to - span->from) * PAGE_CACHE_PAGE, &counts);
 
-	return r < 0 ? 0 : counts.cached;
+	if (r < 0)
+		counts = (struct page_cache_counts){0};
+	return counts;
 }
 
 /*
@@ -46,7 +49,7 @@ static int begin_picture(struct trail_file *file, int fd)
 {
 	uint64_t piece = FIRST_PART, from, to;
 	struct finder finder;
-	int r = finder_prepare(&finder, fd, &file->kept);
+	int r = finder_prepare(&finder, fd, &file->kept, file->tail.span);
 
 	if (r < 0)
 		return r;
@@ -57,7 +60,7 @@ static int begin_picture(struct trail_file *file, int fd)
 	for (from = FIRST_PART; from < to && r == 0; piece *= 2) {
 		struct span next = {from, to - from < piece ? to : from + piece};
 
-		if (resident(fd, &next) > 0)
+		if (resident(fd, &next).cached > 0)
 			break;
 		from = next.to;
 	}
@@ -66,7 +69,14 @@ static int begin_picture(struct trail_file *file, int fd)
 	return r;
 }
 
-int trail_file_new(uint64_t id, int fd, struct trail_file **out)
+static void begin_tail(struct trail_file *file, uint64_t pages)
+{
+	if (!file->has_tail)
+		tail_begin(&file->tail, pages);
+	file->has_tail = true;
+}
+
+int trail_file_new(uint64_t id, int fd, bool writes, uint64_t large, struct trail_file **out)
 {
 	struct trail_file *file = calloc(1, sizeof(*file));
 	struct stat st;
@@ -90,6 +100,9 @@ int trail_file_new(uint64_t id, int fd, struct trail_file **out)
 	}
 	file->fd = fd;
 	file->device = fstat(fd, &st) == 0 ? st.st_dev : 0;
+	file->began_small = writes && file->file_pages < large / PAGE_CACHE_PAGE;
+	if (writes)
+		begin_tail(file, file->file_pages);
 	*out = file;
 	return 0;
 }
@@ -121,24 +134,35 @@ static void count_stat(atomic_uint_least64_t *counter, uint64_t amount)
 
 /* --- acting ----------------------------------------------------------------------------------- */
 
-/* What programs have mapped, and what is being written, can't be dropped; trying costs the machine a call to
- * all of its CPUs. */
+/*
+ * What programs have mapped can't be dropped, and trying costs the machine a call to all of its CPUs: it is
+ * stuck. What is dirty is written back by trying, and dropped by the next look.
+ */
 static void drop_gap(struct trail_file *file, const struct span *gap, const struct trail_look *look)
 {
-	uint64_t before = resident(file->fd, gap), after;
+	struct page_cache_counts counts = resident(file->fd, gap);
+	uint64_t before = counts.cached, after;
 
 	if (!before)
 		return;
+	if (counts.writeback >= before) {
+		file->left += before;
+		spans_add(&file->again, gap->from, gap->to);
+		return;
+	}
 	posix_fadvise(file->fd, (off_t)gap->from * PAGE_CACHE_PAGE,
 		(off_t)(gap->to - gap->from) * PAGE_CACHE_PAGE, POSIX_FADV_DONTNEED);
-	after = resident(file->fd, gap);
+	counts = resident(file->fd, gap);
+	after = counts.cached;
 	if (after < before) {
 		count_stat(&look->stats->dropped_bytes, (before - after) * PAGE_CACHE_PAGE);
 		file->passed += before - after;
 	}
 	file->left += after;
-	if (after && after <= before / 2)
+	if (after && (after <= before / 2 || counts.dirty + counts.writeback > after / 2)) {
 		spans_add(&file->again, gap->from, gap->to);
+		return;
+	}
 	if (after <= before / 2)
 		return;
 	count_stat(&look->stats->stuck_bytes, after * PAGE_CACHE_PAGE);
@@ -251,10 +275,10 @@ static int search(struct trail_file *file, struct finder *finder, const struct t
 /* Brings what is known of the file up to date with its size. */
 static int64_t count_now(struct trail_file *file, struct finder *finder)
 {
-	int r = finder_prepare(finder, file->fd, &file->kept);
+	int r = finder_prepare(finder, file->fd, &file->kept, file->tail.span);
 
 	if (r == 0 && spans_cut(&file->kept, finder->pages))
-		r = finder_prepare(finder, file->fd, &file->kept);
+		r = finder_prepare(finder, file->fd, &file->kept, file->tail.span);
 	return r < 0 ? r : finder_count(finder);
 }
 
@@ -270,23 +294,21 @@ static bool is_search_due(const struct trail_file *file, const struct trail_look
 	return look->ends || look->reopened || pages > most || pages > file->search_at;
 }
 
-/* came: pages since the last look. A look without any ends the epoch: its reader measured itself. */
-static uint64_t measure(struct trail_file *file, uint64_t came, int64_t now_ns)
+/* came: pages since the last look. A look without any ends the epoch: its program measured itself. */
+static uint64_t measure(struct epoch *epoch, uint64_t came, int64_t now_ns)
 {
-	int64_t ns = now_ns - file->epoch_ns;
+	int64_t ns = now_ns - epoch->since_ns;
 	uint64_t rate;
 
-	if (!came || !file->epoch_ns) {
-		file->epoch_ns = came ? now_ns : 0;
-		file->epoch_pages = 0;
+	if (!came || !epoch->since_ns) {
+		*epoch = (struct epoch){.since_ns = came ? now_ns : 0};
 		return 0;
 	}
-	file->epoch_pages += came;
-	if (file->epoch_pages < EPOCH_PAGES || ns < EPOCH_NS)
+	epoch->pages += came;
+	if (epoch->pages < EPOCH_PAGES || ns < EPOCH_NS)
 		return 0;
-	rate = (uint64_t)((double)file->epoch_pages * PAGE_CACHE_PAGE * CLOCK_NS_PER_S / (double)ns);
-	file->epoch_ns = now_ns;
-	file->epoch_pages = 0;
+	rate = (uint64_t)((double)epoch->pages * PAGE_CACHE_PAGE * CLOCK_NS_PER_S / (double)ns);
+	*epoch = (struct epoch){.since_ns = now_ns};
 	return rate;
 }
 
@@ -328,23 +350,71 @@ static void drop_again(struct trail_file *file, const struct trail_look *look)
 	spans_deinit(&again);
 }
 
-int trail_file_look(struct trail_file *file, struct trail_look *look)
+/* What a file has that was opened to be written: whether it goes on, and what of it was appended. */
+static int look_at_tail(struct trail_file *file, uint64_t pages, struct trail_look *look)
+{
+	struct tail_look tail = {.pages = pages, .ends = look->ends};
+	int r;
+
+	if (!file->has_tail)
+		return 0;
+	r = tail_look(&file->tail, file->fd, &tail);
+	count_stat(&look->stats->written_bytes, tail.appended * PAGE_CACHE_PAGE);
+	count_stat(&look->stats->dropped_bytes, tail.dropped * PAGE_CACHE_PAGE);
+	look->write_rate = measure(&file->written, tail.appended, look->now_ns);
+	if (r < 0)
+		return r;
+	if (tail.dropped)
+		return TRAIL_FILE_DROPPED;
+	return tail.appended ? TRAIL_FILE_CHANGED : 0;
+}
+
+static int look_at_pages(struct trail_file *file, struct trail_look *look)
 {
 	uint64_t old = file->pages;
 	struct finder finder;
 	int64_t pages;
-	int r = file->pictured ? 0 : complete_picture(file, look);
 
 	try_stuck_again(file, look);
 	drop_again(file, look);
 	spans_cut(&file->kept, look->truncated);
-	pages = r < 0 ? r : count_now(file, &finder);
+	pages = count_now(file, &finder);
 	if (pages < 0)
 		return (int)pages;
-	count_stat(&look->stats->looks, 1);
 	file->pages = (uint64_t)pages;
-	look->rate = measure(file, file->pages > old ? file->pages - old : 0, look->now_ns);
+	look->rate = measure(&file->read, file->pages > old ? file->pages - old : 0, look->now_ns);
 	if (is_search_due(file, look))
 		return look_again(file, &finder, old, look);
 	return file->pages != old ? TRAIL_FILE_CHANGED : 0;
+}
+
+/* Nothing is done to one that is still small: its pages stay, as those of other small files. */
+static bool is_still_small(struct trail_file *file, uint64_t pages, const struct trail_look *look)
+{
+	return file->began_small && pages < look->large && file->tail.seen < look->large;
+}
+
+int trail_file_look(struct trail_file *file, struct trail_look *look)
+{
+	int64_t size = finder_pages(file->fd);
+	int r, tail;
+
+	if (size < 0)
+		return (int)size;
+	count_stat(&look->stats->looks, 1);
+	if (look->writes_began)
+		begin_tail(file, (uint64_t)size);
+	if (is_still_small(file, (uint64_t)size, look)) {
+		bool grew = file->small_pages != (uint64_t)size;
+
+		file->small_pages = (uint64_t)size;
+		look->small = true;
+		return grew ? TRAIL_FILE_CHANGED : 0;
+	}
+	r = file->pictured ? 0 : complete_picture(file, look);
+	tail = r < 0 ? r : look_at_tail(file, (uint64_t)size, look);
+	if (tail < 0)
+		return tail;
+	r = look_at_pages(file, look);
+	return r < 0 || r > tail ? r : tail;
 }

@@ -13,7 +13,14 @@
 #include "cache/policy/spans.h"
 #include "cache/policy/trailing.h"
 #include "cache/trail/finder.h"
+#include "cache/trail/tail.h"
 #include "cache/trail/trail.h"
+
+/* What is measured of a stream at a time. */
+struct epoch {
+	int64_t since_ns; /* since then pages came in each look; 0: not now */
+	uint64_t pages;
+};
 
 struct trail_file {
 	/* under the trail's lock */
@@ -28,14 +35,19 @@ struct trail_file {
 	bool reopened;         /* since the last look: what lies there beside streams is not to be dropped */
 	uint64_t truncated;    /* to the fewest pages since the last look; UINT64_MAX: it was not */
 	bool gone;             /* removed */
+	bool writes_began;     /* since the last look: what is appended from now on is the tail's */
+	bool began_small;      /* was not large when it was first opened, to be written */
+	bool looked_at;        /* at this moment, without the lock */
 	int64_t rest_until_ns; /* not looked at before: the last look took long */
 	int watch;             /* inotify's, or -1 */
 
 	/* the thread's */
 	int fd;
 	dev_t device;
-	int64_t epoch_ns; /* since then pages came in each look; 0: not now */
-	uint64_t epoch_pages;
+	struct epoch read, written;
+	uint64_t small_pages; /* its size when last looked, while it was small */
+	bool has_tail;
+	struct tail tail;
 	uint64_t file_pages; /* when it was first opened */
 	uint64_t passed;     /* pages dropped behind streams, a page that was read twice counts twice */
 	struct spans kept;   /* left alone */
@@ -57,8 +69,9 @@ struct trail_file {
 	unsigned quiet; /* looks since something changed */
 };
 
-/* 0 and *out, or -errno. fd becomes the file's. Begins to take a picture of what is resident. */
-int trail_file_new(uint64_t id, int fd, struct trail_file **out);
+/* 0 and *out, or -errno. fd becomes the file's. Begins to take a picture of what is resident. writes: it is
+ * opened to be written; large: from so many bytes on it is followed then. */
+int trail_file_new(uint64_t id, int fd, bool writes, uint64_t large, struct trail_file **out);
 void trail_file_free(struct trail_file *file);
 
 struct trail_look {
@@ -67,7 +80,10 @@ struct trail_look {
 	bool ends; /* nobody has it open: streams keep nothing */
 	bool reopened;
 	uint64_t truncated;
-	uint64_t rate; /* found by the look: bytes a second of the file's streams; 0: not yet */
+	bool writes_began;
+	bool small;                /* found by the look: it has not become large yet */
+	uint64_t large;            /* pages: one that was small is followed from this size on */
+	uint64_t rate, write_rate; /* found by the look: bytes a second of the file's streams; 0: not yet */
 	struct trail_stats *stats;
 	struct extent *extents; /* room for FINDER_EXTENTS */
 };

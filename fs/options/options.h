@@ -25,6 +25,13 @@ enum options_action {
 /* Each enum's names stand in options_rows.c, in this order. */
 enum option_mid { OPT_MID_PLAIN, OPT_MID_DIRECT };
 enum option_large { OPT_LARGE_STREAM, OPT_LARGE_TRAIL, OPT_LARGE_DIRECT, OPT_LARGE_PLAIN };
+enum option_large_write {
+	OPT_WRITE_AUTO,
+	OPT_WRITE_DIRECT,
+	OPT_WRITE_TRAIL,
+	OPT_WRITE_MEASURED,
+	OPT_WRITE_PLAIN
+};
 enum option_store { STORE_AUTO, STORE_PIN, STORE_COPY };
 enum option_write { WRITE_AROUND };
 enum option_coherence { COHERENCE_OPEN, COHERENCE_EXCLUSIVE };
@@ -64,6 +71,7 @@ struct options {
 	int evict; /* index into evict_catalogue */
 	enum option_mid mid;
 	enum option_large large;
+	enum option_large_write large_write;
 	uint64_t large_keep;       /* bytes of large files that stay in the page cache; 0: none */
 	uint64_t stream_window;    /* bytes that a stream may have in the page cache */
 	uint64_t stream_after;     /* bytes read in order that make a stream */

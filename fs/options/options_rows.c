@@ -11,6 +11,12 @@ static const char *const large_names[] = {[OPT_LARGE_STREAM] = "stream",
 	[OPT_LARGE_DIRECT] = "direct",
 	[OPT_LARGE_PLAIN] = "plain",
 	NULL};
+static const char *const large_write_names[] = {[OPT_WRITE_AUTO] = "auto",
+	[OPT_WRITE_DIRECT] = "direct",
+	[OPT_WRITE_TRAIL] = "trail",
+	[OPT_WRITE_MEASURED] = "measured",
+	[OPT_WRITE_PLAIN] = "plain",
+	NULL};
 static const char *const store_names[] = {
 	[STORE_AUTO] = "auto", [STORE_PIN] = "pin", [STORE_COPY] = "copy", NULL};
 static const char *const write_names[] = {[WRITE_AROUND] = "around", NULL};
@@ -64,6 +70,8 @@ static const struct option_row rows[] = {
 		.help = "lane of files between small_max and large_min"),
 	OPTION("large", CHOICE, large, .choices = large_names, .fallback = "stream",
 		.help = "lane of files from large_min on"),
+	OPTION("large_write", CHOICE, large_write, .choices = large_write_names, .fallback = "auto",
+		.help = "lane of files that are written and large, or new"),
 	OPTION("large_keep", SIZE, large_keep, .percent = true, .fallback = "10%",
 		.help = "page cache for large files that are read again and again; 0 = none"),
 	OPTION("stream_window", SIZE, stream_window, .min = 2 * MIB, .max = 1ULL << 30, .fallback = "32M",

@@ -36,6 +36,7 @@ static const char *lane_options(const char *lane)
 		{"copied", "store=copy,admit=1,settle=0,small_max=1M,cache_size=64M"},
 		{"direct", "admit=0,small_max=4K,large_min=4K,mid=direct,large=direct"},
 		{"trailed", "admit=0,small_max=4K,large_min=4K,mid=plain,large=trail"},
+		{"written", "admit=0,small_max=4K,large_min=4K,mid=plain,large=trail,large_write=trail"},
 		{"mixed",
 			"admit=1,settle=0,small_max=16K,large_min=64K,mid=plain,large=stream,cache_size=2M"},
 		{"served", "admit=1,settle=0,small_max=16K,large_min=64K,mid=plain,large=direct,cache_size="

@@ -7,9 +7,9 @@
  * machine.
  *
  * Arguments of every such program, in any order:
- *   lane=plain|cached|copied|direct|trailed|mixed|served  transport=dev|uring  passthrough=on|off  user=NAME  bare
- *   source=overlay|tmpfs|TYPE (SOURCE, and the bare directory, lie on a file system of that type)
- *   descriptors=none (the daemon keeps no descriptor between operations, as after a pause)
+ *   lane=plain|cached|copied|direct|trailed|written|mixed|served  transport=dev|uring  passthrough=on|off
+ * user=NAME  bare source=overlay|tmpfs|TYPE (SOURCE, and the bare directory, lie on a file system of that
+ * type) descriptors=none (the daemon keeps no descriptor between operations, as after a pause)
  *   --seed=N --ops=N --procs=N --files=N --test=PATTERN --keep
  */
 #pragma once

@@ -64,6 +64,35 @@ static void each_volume_has_its_own_way(void **state)
 	}
 }
 
+/* Of streams that are written. */
+#define WRITTEN                                                \
+	{                                                      \
+		.around_first = true, .around_min = 1000000000 \
+	}
+
+static void trailing_is_not_tried_where_the_disk_is_slow(void **state)
+{
+	struct ways ways = WRITTEN;
+
+	assert_int_equal(around(&ways, 1000, 0, 0), 1000);
+	assert_int_equal(around(&ways, 1000, 0, SLOW), 1000);
+	assert_int_equal(around(&ways, WAYS_FIRST_TRY, 0, FAST), WAYS_FIRST_TRY - 1);
+}
+
+static void trailing_is_given_up_when_it_breaks_its_bound_and_tried_ever_more_rarely(void **state)
+{
+	struct ways ways = WRITTEN;
+
+	around(&ways, WAYS_FIRST_TRY, 0, 2 * SLOW);
+	assert_int_equal(around(&ways, 10, FAST, 2 * SLOW), 0); /* faster, and within its bound */
+	ways_exceeded(&ways, DISK);
+	assert_int_equal(around(&ways, 2 * WAYS_TRY_MIN - 1, FAST, 2 * SLOW), 2 * WAYS_TRY_MIN - 1);
+	assert_int_equal(around(&ways, 1, FAST, 2 * SLOW), 0);
+	ways_exceeded(&ways, DISK);
+	assert_int_equal(around(&ways, 8 * WAYS_TRY_MIN - 1, FAST, 2 * SLOW), 8 * WAYS_TRY_MIN - 1);
+	assert_int_equal(around(&ways, 10, FAST, 2 * SLOW), 0); /* it held its bound this time */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -72,6 +101,8 @@ int main(void)
 		cmocka_unit_test(the_faster_way_is_taken_and_the_other_tried_ever_more_rarely),
 		cmocka_unit_test(a_small_difference_changes_nothing),
 		cmocka_unit_test(each_volume_has_its_own_way),
+		cmocka_unit_test(trailing_is_not_tried_where_the_disk_is_slow),
+		cmocka_unit_test(trailing_is_given_up_when_it_breaks_its_bound_and_tried_ever_more_rarely),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

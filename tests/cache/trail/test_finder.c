@@ -23,6 +23,7 @@ int __wrap_page_cache_count(int fd, off_t offset, uint64_t size, struct page_cac
 
 struct found {
 	struct spans kept;
+	struct span apart;
 	struct finder finder;
 	struct extent extents[FINDER_EXTENTS];
 	int count;
@@ -40,7 +41,7 @@ static struct found *prepare(struct large_file *file, uint64_t pages, int sparse
 
 static void find(struct found *found, const struct large_file *file)
 {
-	assert_int_equal(finder_prepare(&found->finder, file->fd, &found->kept), 0);
+	assert_int_equal(finder_prepare(&found->finder, file->fd, &found->kept, found->apart), 0);
 	asked = 0;
 	found->count = finder_find(&found->finder, NULL, 0, found->extents);
 	assert_true(found->count >= 0);

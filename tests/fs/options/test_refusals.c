@@ -57,6 +57,7 @@ static const struct error_case bad_lists[] = {
 	{"direct_depth=0", "direct_depth=0: takes a whole number, 1 to 64"},
 	{"direct_depth=65", "direct_depth=65: takes a whole number, 1 to 64"},
 	{"stream_after=2G", "stream_after=2G: takes bytes with K, M, G or T, at most 1G"},
+	{"large_write=around", "large_write=around: takes auto, direct, trail, measured or plain"},
 	{"large_keep=some", "large_keep=some: takes bytes with K, M, G or T, or % of memory"},
 	{"stream_window=1M", "stream_window=1M: takes bytes with K, M, G or T, 2M to 1G"},
 	{"stream_gap=far", "stream_gap=far: takes bytes with K, M, G or T"},

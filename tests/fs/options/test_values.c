@@ -143,7 +143,8 @@ static void defaults_are_the_documented_ones(void **state)
 	g_autofree char *expected = g_strdup_printf(
 		"cache_size=104856K,cache_min=0,memory_floor=52428K,small_max=1M,large_min=32M,admit=2,"
 		"store=auto,settle=2s,evict=%s,mid=plain,"
-		"large=stream,large_keep=104856K,stream_window=32M,stream_after=256K,stream_gap=128K,direct_"
+		"large=stream,large_write=auto,large_keep=104856K,stream_window=32M,stream_after=256K,stream_"
+		"gap=128K,direct_"
 		"readahead=8M,direct_"
 		"depth=8,direct_"
 		"memory=64M,write=around,coherence="

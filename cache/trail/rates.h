@@ -1,0 +1,31 @@
+/*
+ * rates - how fast streams on each device were of late.
+ *
+ * Pure; a bounded number of devices, of which one that is measured anew may displace another. Bytes a second.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum { RATES_DEVICES = 16 };
+
+struct rate {
+	dev_t device;
+	uint64_t rate; /* 0: none */
+	bool exceeded;
+};
+
+/* Zeroed memory knows none. */
+struct rates {
+	struct rate devices[RATES_DEVICES];
+};
+
+void rates_note(struct rates *rates, dev_t device, uint64_t rate);
+/* 0 where none was measured. */
+uint64_t rates_of(const struct rates *rates, dev_t device);
+
+/* Streams had more in the page cache than they may: said once, at the next question. */
+void rates_exceeded(struct rates *rates, dev_t device);
+bool rates_take_exceeded(struct rates *rates, dev_t device);
