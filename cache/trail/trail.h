@@ -10,8 +10,9 @@
  * inotify(7) watch wakes the thread at the next read(2) or write(2). What the watch misses (sendfile, splice,
  * mappings) is found by trail_tick(). With nothing to follow the thread sleeps.
  *
- * Files have numbers, chosen by the caller. All functions may be called from any thread, and wait for no
- * disk.
+ * A thread that a file system holds up is replaced by another after a second or two; files of that device
+ * wait until it goes on. Files have numbers, chosen by the caller. All functions may be called from any
+ * thread, and wait for no disk; trail_free() for looks that are being made.
  */
 #pragma once
 
@@ -56,6 +57,7 @@ struct trail_settings {
 	COUNTER(kept_bytes, "bytes found in the page cache at an open, or read at random, and left there") \
 	COUNTER(written_bytes, "bytes appended to files, seen in the page cache") \
 	COUNTER(excesses, "times that streams of writes had more there than they may") \
+	COUNTER(replaced, "times that another thread went on for one that a file system held up") \
 	COUNTER(staying, "files not trailed since they are read again and again") \
 	COUNTER(staying_bytes, "bytes that those may take") \
 	COUNTER(files, "files that are trailed now, open or just closed") \
