@@ -16,16 +16,19 @@ static struct way *find(struct ways *ways, uint64_t volume)
 	return free;
 }
 
-/* Both measurements waver: the other one has to be an eighth better. */
-static bool is_better(uint64_t rate, uint64_t than)
+static void note(uint64_t *rate, uint64_t now)
 {
-	return rate > than + than / 8;
+	if (now >= *rate)
+		*rate = now;
+	else if (now)
+		*rate -= (*rate - now) / WAYS_FADE;
 }
 
+/* Both measurements waver. */
 static void decide(struct way *way)
 {
-	bool change = way->around ? is_better(way->trailed_rate, way->around_rate)
-				  : is_better(way->around_rate, way->trailed_rate);
+	bool change = way->around ? way->trailed_rate > way->around_rate - way->around_rate / 8
+				  : way->around_rate > way->trailed_rate + way->trailed_rate / 4;
 
 	if (!change)
 		return;
@@ -56,9 +59,9 @@ bool ways_choose(struct ways *ways, uint64_t volume, uint64_t trailed_rate, uint
 {
 	struct way *way = find(ways, volume);
 
-	way->trailed_rate = trailed_rate;
-	way->around_rate = around_rate;
-	if (trailed_rate && around_rate && !way->gave_up)
+	note(&way->trailed_rate, trailed_rate);
+	note(&way->around_rate, around_rate);
+	if (way->trailed_rate && way->around_rate && !way->gave_up)
 		decide(way);
 	way->opens++;
 	return is_try_due(ways, way) ? !way->around : way->around;

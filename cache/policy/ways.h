@@ -1,12 +1,13 @@
 /*
- * ways - whether large files of a file system are trailed or read around the page cache: by what was faster
- * of late.
+ * ways - whether large files of a file system are trailed or go around the page cache: by what was faster of
+ * late.
  *
  * Pure. Through the page cache the kernel reads ahead by itself, with one copy and no daemon, but no further
  * than the device's read_ahead_kb; around it the daemon keeps more requests at the device. So where the
  * device is slow to answer the second is faster, elsewhere the first. Streams are measured while they run;
- * which way is slower is tried again by one open in so many, more and more rarely. Rates are bytes a second.
- * Not thread-safe.
+ * which way is slower is tried again by one open in so many, more and more rarely. A program with a pace of
+ * its own shows the same rate both ways: what is compared is the fastest of late, and where that is nearly
+ * the same, files are trailed, which costs less of the CPU. Rates are bytes a second. Not thread-safe.
  */
 #pragma once
 
@@ -18,6 +19,7 @@ enum {
 	WAYS_FIRST_TRY = 4, /* the open that tries a way that was never measured, and each so many after it */
 	WAYS_TRY_MIN = 16,  /* opens until the slower way is tried again, at first */
 	WAYS_TRY_MAX = 1024, /* and at the most */
+	WAYS_FADE = 16,      /* with each open a rate that is no longer reached loses one part in so many */
 };
 
 struct way {
@@ -26,7 +28,7 @@ struct way {
 	unsigned opens;  /* since the other was tried */
 	unsigned try_after;
 	bool gave_up; /* trailing: it broke its bound, and is not thought of until it is tried again */
-	uint64_t trailed_rate, around_rate; /* when last asked; 0: never measured */
+	uint64_t trailed_rate, around_rate; /* fastest of late; 0: never measured */
 };
 
 struct ways {

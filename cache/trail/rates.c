@@ -26,7 +26,7 @@ void rates_note(struct rates *rates, dev_t device, uint64_t rate)
 {
 	struct rate *known = find_or_make(rates, device);
 
-	known->rate = known->rate ? (known->rate + rate) / 2 : rate;
+	known->rate = rate >= known->rate ? rate : known->rate - (known->rate - rate) / RATES_FADE;
 }
 
 uint64_t rates_of(const struct rates *rates, dev_t device)

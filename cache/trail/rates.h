@@ -1,5 +1,8 @@
 /*
- * rates - how fast streams on each device were of late.
+ * rates - how fast streams on each device can be, by the fastest of late.
+ *
+ * Most programs read and write at a pace of their own, which says nothing of the device: a slower measurement
+ * lets the rate fade, by one part in RATES_FADE.
  *
  * Pure; a bounded number of devices, of which one that is measured anew may displace another. Bytes a second.
  */
@@ -9,7 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { RATES_DEVICES = 16 };
+enum { RATES_DEVICES = 16, RATES_FADE = 64 };
 
 struct rate {
 	dev_t device;

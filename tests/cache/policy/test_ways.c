@@ -36,22 +36,44 @@ static void the_faster_way_is_taken_and_the_other_tried_ever_more_rarely(void **
 {
 	struct ways ways = {0};
 
+	struct ways slow = {0};
+
 	assert_int_equal(around(&ways, 1000, FAST, SLOW), 5); /* after 16, 32, 64, 128 and 256 */
+	assert_int_equal(around(&slow, 1000, SLOW, FAST), 995);
+}
+
+static void what_was_fast_is_remembered_for_some_opens(void **state)
+{
+	struct ways ways = {0};
+
+	around(&ways, 1, FAST, SLOW);
+	/* a program with a pace of its own, the same both ways */
+	assert_int_equal(around(&ways, 10, SLOW / 4, SLOW / 4), 0);
+	/* the device has become slow, but not around the page cache */
+	assert_true(around(&ways, 100, SLOW / 4, SLOW) > 50);
+}
+
+static void nearly_the_same_is_trailed(void **state)
+{
+	struct ways ways = {0};
+
 	assert_int_equal(around(&ways, 1, SLOW, FAST), 1);
-	assert_int_equal(around(&ways, 15, SLOW, FAST), 14);
-	assert_int_equal(around(&ways, 1000, FAST, SLOW), 5);
+	around(&ways, 200, SLOW / 4, SLOW / 4);
+	assert_false(ways.volumes[WAYS_VOLUMES - 1].around);
 }
 
 static void a_small_difference_changes_nothing(void **state)
 {
 	struct ways ways = {0};
 
-	around(&ways, 1, FAST, FAST + FAST / 10);
+	around(&ways, 1, FAST, FAST + FAST / 5);
 	assert_false(ways.volumes[WAYS_VOLUMES - 1].around);
-	around(&ways, 1, FAST, FAST + FAST / 7);
+	around(&ways, 1, FAST, FAST + FAST / 3);
 	assert_true(ways.volumes[WAYS_VOLUMES - 1].around);
-	around(&ways, 1, FAST, FAST - FAST / 10);
+	around(&ways, 1, FAST + FAST / 10, FAST + FAST / 3);
 	assert_true(ways.volumes[WAYS_VOLUMES - 1].around);
+	around(&ways, 1, FAST + FAST / 5, FAST + FAST / 3);
+	assert_false(ways.volumes[WAYS_VOLUMES - 1].around);
 }
 
 static void each_volume_has_its_own_way(void **state)
@@ -100,6 +122,8 @@ int main(void)
 		cmocka_unit_test(the_other_way_is_tried_once_the_first_is_known),
 		cmocka_unit_test(the_faster_way_is_taken_and_the_other_tried_ever_more_rarely),
 		cmocka_unit_test(a_small_difference_changes_nothing),
+		cmocka_unit_test(what_was_fast_is_remembered_for_some_opens),
+		cmocka_unit_test(nearly_the_same_is_trailed),
 		cmocka_unit_test(each_volume_has_its_own_way),
 		cmocka_unit_test(trailing_is_not_tried_where_the_disk_is_slow),
 		cmocka_unit_test(trailing_is_given_up_when_it_breaks_its_bound_and_tried_ever_more_rarely),

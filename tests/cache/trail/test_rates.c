@@ -2,15 +2,20 @@
 
 #include "tests/support/check.h"
 
-static void a_rate_is_the_mean_of_the_last_ones(void **state)
+static void a_slower_stream_lets_the_rate_fade(void **state)
 {
 	struct rates rates = {0};
 
 	assert_int_equal(rates_of(&rates, 5), 0);
 	rates_note(&rates, 5, 1000);
 	assert_int_equal(rates_of(&rates, 5), 1000);
-	rates_note(&rates, 5, 2000);
-	assert_int_equal(rates_of(&rates, 5), 1500);
+	rates_note(&rates, 5, 6500);
+	assert_int_equal(rates_of(&rates, 5), 6500);
+	rates_note(&rates, 5, 100);
+	assert_int_equal(rates_of(&rates, 5), 6400);
+	for (int i = 0; i < 1000; i++)
+		rates_note(&rates, 5, 100);
+	assert_in_range(rates_of(&rates, 5), 100, 200);
 	assert_int_equal(rates_of(&rates, 6), 0);
 }
 
@@ -44,7 +49,7 @@ static void more_devices_than_there_is_room_for_displace_each_other(void **state
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_rate_is_the_mean_of_the_last_ones),
+		cmocka_unit_test(a_slower_stream_lets_the_rate_fade),
 		cmocka_unit_test(an_excess_is_told_once_and_keeps_the_rate),
 		cmocka_unit_test(more_devices_than_there_is_room_for_displace_each_other),
 	};
