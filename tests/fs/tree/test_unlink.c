@@ -1,6 +1,7 @@
 /* Files that lose their names while somebody uses them. */
 #include "tests/fs/tree/fixture.h"
 #include <sys/mount.h>
+#include <sys/stat.h>
 
 static void remove_through_the_tree(const struct fixture *f, const char *name)
 {
@@ -26,6 +27,26 @@ static void a_removed_file_is_reached_while_the_kernel_knows_it(const struct fix
 	assert_int_equal(stx.stx_nlink, 0);
 	assert_opens(f, inode, "file");
 	assert_int_equal(inode->refs, 1);
+	tree_put(f->tree, inode, 1);
+}
+
+/* As a working directory is: it has two links, and is gone all the same. */
+static void a_removed_directory_is_reached_while_the_kernel_knows_it(const struct fixture *f)
+{
+	struct tree_leaving leaving;
+	struct inode *inode;
+	struct statx stx;
+
+	assert_return_code(mkdirat(f->dir, "dir", 0755), errno);
+	inode = fixture_find(f, f->root, "dir");
+	tree_before_unlink(f->tree, f->root, "dir", &leaving);
+	assert_ptr_equal(leaving.inode, inode);
+	assert_true(leaving.last);
+	assert_return_code(unlinkat(f->dir, "dir", AT_REMOVEDIR), errno);
+	tree_after_unlink(f->tree, &leaving, true);
+	fixture_rest(f);
+	assert_int_equal(tree_statx(f->tree, inode, &stx), 0);
+	assert_int_equal(stx.stx_nlink, 0);
 	tree_put(f->tree, inode, 1);
 }
 
@@ -153,6 +174,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_ALL(a_removed_file_is_reached_while_the_kernel_knows_it),
+		WITH_ALL(a_removed_directory_is_reached_while_the_kernel_knows_it),
 		WITH_ALL(a_removed_file_is_closed_when_the_kernel_forgets_it),
 		WITH_ALL(a_file_that_nobody_uses_is_not_kept),
 		WITH_ALL(removed_files_leave_half_of_the_descriptors_to_others),
