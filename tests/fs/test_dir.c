@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define NAMES 20
@@ -77,6 +78,22 @@ static void it_continues_where_an_entry_was(void **state)
 	}
 }
 
+/* An end instead would be a listing without what was not read. */
+static void an_error_is_no_end(void **state)
+{
+	char name[64];
+	int r = 0;
+
+	for (unsigned i = 0; i < NAMES; i++) {
+		snprintf(name, sizeof(name), "%s/name-%u", path, i);
+		assert_return_code(unlink(name), errno);
+	}
+	assert_return_code(rmdir(path), errno);
+	assert_null(dir_peek(dir, &r));
+	assert_int_equal(r, -ENOENT);
+	assert_return_code(mkdir(path, 0755), errno); /* which the end of the test removes */
+}
+
 /* Or the second request would be given what comes after some other place. */
 static void a_place_that_is_refused_is_refused_again(void **state)
 {
@@ -95,6 +112,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(it_continues_where_an_entry_was, make_dir, remove_dir),
+		cmocka_unit_test_setup_teardown(an_error_is_no_end, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(
 			a_place_that_is_refused_is_refused_again, make_dir, remove_dir),
 	};
