@@ -228,6 +228,20 @@ static bool keeps_newcomer(struct toy_host *toy, size_t large, size_t newcomer, 
 	return toy->objects[newcomer].cached;
 }
 
+/* Each newcomer is used before it has left the small queue, and found there. */
+static void use_in_the_small_queue(struct toy_host *toy, size_t from, size_t to)
+{
+	for (size_t i = from; i < to; i++) {
+		toy_open(toy, i);
+		toy_open(toy, i);
+		assert_int_equal(toy->objects[i].entry.where, EVICT_SMALL);
+		evict_set_budget(toy->evict, SIZE);
+		while (toy->objects[i].entry.where == EVICT_SMALL)
+			assert_true(toy_evict(toy) >= 0);
+		evict_set_budget(toy->evict, 100 * SIZE);
+	}
+}
+
 static void s3gd_trusts_newcomers_as_those_before_them_deserved(void **state)
 {
 	struct toy_host toy;
@@ -237,6 +251,8 @@ static void s3gd_trusts_newcomers_as_those_before_them_deserved(void **state)
 	open_range(&toy, 100, 2000); /* a scan */
 	assert_false(keeps_newcomer(&toy, 1, 30, false));
 	assert_true(keeps_newcomer(&toy, 2, 50, true)); /* which needs no trust */
+	use_in_the_small_queue(&toy, 2600, 2700);       /* nor says how many others deserve */
+	assert_false(keeps_newcomer(&toy, 4, 90, false));
 	for (size_t i = 2000; i < 2500; i++) {
 		toy_open(&toy, i);
 		use_what_was_not(&toy);
