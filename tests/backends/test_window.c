@@ -1,11 +1,13 @@
 /* How far streams read ahead, how much memory they take for it, and when they try to do without. */
 #include "tests/backends/fixture.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -243,6 +245,23 @@ static void what_is_read_twice_is_not_counted_as_wasted(void **state)
 	close_file();
 }
 
+/* Also where nothing but the mount knows of the change, since the file's times have not moved. */
+static void what_was_read_ahead_before_a_change_is_thrown_away(void **state)
+{
+	const struct bounds bounds = {.memory = 64 * MIB, .readahead = 4 * MIB, .depth = 4};
+	struct stat status;
+
+	open_file(&bounds);
+	assert_return_code(fstat(fixture.fd, &status), errno);
+	read_range(fixture.file, 0, 8 * MIB, 128 * KIB);
+	device_bytes(); /* all that was asked for has come */
+	assert_int_equal(COUNTED(&fixture, readahead_stale), 0);
+	backend_changed(fixture.backend, status.st_dev, status.st_ino);
+	read_range(fixture.file, 8 * MIB, 9 * MIB, 128 * KIB);
+	assert_int_not_equal(COUNTED(&fixture, readahead_stale), 0);
+	close_file();
+}
+
 static void large_reads_out_of_order_go_around_the_page_cache(void **state)
 {
 	const struct bounds bounds = {
@@ -325,6 +344,7 @@ int main(void)
 		cmocka_unit_test(readers_who_went_leave_their_share_to_the_others),
 		cmocka_unit_test(readers_at_work_do_not_take_each_others_memory),
 		cmocka_unit_test(what_is_read_twice_is_not_counted_as_wasted),
+		cmocka_unit_test(what_was_read_ahead_before_a_change_is_thrown_away),
 		cmocka_unit_test(large_reads_out_of_order_go_around_the_page_cache),
 		cmocka_unit_test(a_trial_that_its_stream_abandoned_starts_again),
 		cmocka_unit_test(a_reader_who_paused_is_measured_anew),
