@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 
 #include <cmocka.h>
 
@@ -34,10 +35,14 @@ static void note_thread(struct backend_request *request, ssize_t result)
 }
 
 /* Whether the write is made in the thread that asks for it. */
-static bool is_written_here(struct backend_file *file, void *buf, size_t size, off_t offset)
+static bool is_written_here_with(struct backend_file *file, void *buf, size_t size, off_t offset, int sync)
 {
-	struct noted_request noted = {
-		.request = {.file = file, .buf = buf, .size = size, .offset = offset, .done = note_thread}};
+	struct noted_request noted = {.request = {.file = file,
+					      .buf = buf,
+					      .size = size,
+					      .offset = offset,
+					      .sync = sync,
+					      .done = note_thread}};
 
 	sem_init(&noted.done, 0, 0);
 	backend_write(&noted.request);
@@ -45,6 +50,11 @@ static bool is_written_here(struct backend_file *file, void *buf, size_t size, o
 		;
 	assert_int_equal(noted.result, size);
 	return pthread_equal(noted.thread, pthread_self());
+}
+
+static bool is_written_here(struct backend_file *file, void *buf, size_t size, off_t offset)
+{
+	return is_written_here_with(file, buf, size, offset, 0);
 }
 
 static struct backend_file *open_with(struct fixture *fixture, unsigned flags)
@@ -95,6 +105,23 @@ static void a_write_that_must_read_a_page_first_is_made_elsewhere(void **state)
 	waiting = open_with(&fixture, BACKEND_WRITES_WAIT);
 	assert_false(is_written_here(waiting, buf, 8192, 4096));
 	backend_close(waiting);
+	free(buf);
+	fixture_deinit(&fixture);
+}
+
+/* It waits for the disk. */
+static void a_write_that_is_to_be_on_the_disk_at_once_is_made_elsewhere(void **state)
+{
+	unsigned char *buf = buffer_new(MIB);
+	struct backend_settings settings;
+	struct fixture fixture;
+
+	backend_settings_init(&settings);
+	settings.threads_only = true;
+	fixture_start(&fixture, ".", FILE_SIZE, &settings);
+	assert_written_here(fixture.file, buf, 8192, 4096);
+	assert_false(is_written_here_with(fixture.file, buf, 8192, 4096, RWF_DSYNC));
+	assert_false(is_written_here_with(fixture.file, buf, 8192, 4096, RWF_SYNC));
 	free(buf);
 	fixture_deinit(&fixture);
 }
@@ -173,6 +200,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_write_that_must_read_a_page_first_is_made_elsewhere),
+		cmocka_unit_test(a_write_that_is_to_be_on_the_disk_at_once_is_made_elsewhere),
 		cmocka_unit_test(a_file_opened_anew_on_a_file_system_that_hangs_is_written_elsewhere),
 		cmocka_unit_test(a_change_is_counted_before_it_is_acknowledged),
 	};
