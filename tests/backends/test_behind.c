@@ -208,6 +208,18 @@ static void all_is_taken_up_to_the_last_whole_page(void **state)
 	assert_range(behind_take_all(&behind).settle, (WINDOW + PIECE) & ~4095, (WINDOW + 2 * PIECE) & ~4095);
 }
 
+static void the_part_of_a_page_that_was_left_is_settled_at_the_end(void **state)
+{
+	struct behind behind = {0};
+
+	note(&behind, 0, WINDOW + PIECE, true);
+	behind_take_all(&behind);
+	assert_range(behind_end(&behind, WINDOW), (WINDOW + PIECE) & ~4095, WINDOW + PIECE);
+	note(&behind, WINDOW + PIECE, WINDOW, false);
+	behind_take_all(&behind);
+	assert_range(behind_end(&behind, WINDOW), 0, 0);
+}
+
 /* A file that is small so far: all of it goes once it is large. */
 static void what_was_kept_is_dropped_later(void **state)
 {
@@ -308,6 +320,7 @@ int main(void)
 		cmocka_unit_test(what_was_not_waited_for_is_dirty),
 		cmocka_unit_test(what_is_written_twice_is_dirty_once),
 		cmocka_unit_test(all_is_taken_up_to_the_last_whole_page),
+		cmocka_unit_test(the_part_of_a_page_that_was_left_is_settled_at_the_end),
 		cmocka_unit_test(what_was_kept_is_dropped_later),
 		cmocka_unit_test(a_job_drops_what_it_settles_and_keeps_what_it_begins),
 	};
