@@ -4,12 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -184,6 +186,39 @@ static void peer_forget(struct peer *peer)
 	close(peer->tell);
 	close(peer->said);
 	assert_true(ends_within(peer->pid, 5000));
+}
+
+/* --- a thread of this process that waits ------------------------------------------------------- */
+
+struct thread_that_waits {
+	pthread_t thread;
+	int fd;
+	off_t start, length;
+	int result;
+};
+
+static void *wait_to_read(void *arg)
+{
+	struct thread_that_waits *waits = arg;
+
+	waits->result = range_lock(waits->fd, F_SETLKW, F_RDLCK, waits->start, waits->length);
+	return NULL;
+}
+
+/* Returns once it waits for these bytes. */
+static void thread_start(struct thread_that_waits *waits)
+{
+	waits->result = -ETIMEDOUT;
+	assert_int_equal(pthread_create(&waits->thread, NULL, wait_to_read, waits), 0);
+	poll(NULL, 0, 100);
+}
+
+static void thread_end(struct thread_that_waits *waits)
+{
+	alarm(20);
+	assert_int_equal(pthread_join(waits->thread, NULL), 0);
+	alarm(0);
+	assert_int_equal(waits->result, 0);
 }
 
 /* --- tests ------------------------------------------------------------------------------------ */
@@ -391,6 +426,20 @@ static void getlk_names_the_process(void **state)
 	}
 }
 
+/* Both read: what is in the way of a write is the other's lock. */
+static void getlk_names_the_other_of_two_readers(void **state)
+{
+	struct peer peer = peer_with_lock(MOUNT, PROCESS, F_RDLCK);
+	int fd = open_on(MOUNT, O_RDWR);
+	pid_t pid;
+
+	assert_int_equal(lock(fd, PROCESS, F_RDLCK, false), 0);
+	assert_string_equal(found(fd, F_GETLK, 0, 10, &pid), "read 0 0");
+	assert_int_equal(pid, peer.pid);
+	peer_end(&peer);
+	close(fd);
+}
+
 static void read_locks_survive_a_lock_through_a_writable_descriptor(void **state)
 {
 	int judge = open_on(SOURCE, O_RDWR), reads = open_on(MOUNT, O_RDONLY), writes;
@@ -411,6 +460,27 @@ static void read_locks_survive_a_lock_through_a_writable_descriptor(void **state
 	close(writes);
 	assert_int_equal(range_lock(judge, F_OFD_SETLK, F_WRLCK, 0, 0), 0);
 	close(reads);
+	close(judge);
+}
+
+/* One thread waits through the description that another one's lock replaces. */
+static void a_lock_waited_for_survives_a_lock_through_a_writable_descriptor(void **state)
+{
+	int judge = open_on(SOURCE, O_RDWR), other = open_on(SOURCE, O_RDWR);
+	int reads = open_on(MOUNT, O_RDONLY), writes = open_on(MOUNT, O_RDWR);
+	struct thread_that_waits waits = {.fd = reads, .length = 10};
+
+	assert_int_equal(range_lock(other, F_OFD_SETLK, F_WRLCK, 0, 10), 0);
+	assert_int_equal(range_lock(reads, F_SETLK, F_RDLCK, 20, 10), 0);
+	thread_start(&waits);
+	assert_int_equal(range_lock(writes, F_SETLK, F_WRLCK, 40, 10), 0);
+	close(other);
+	thread_end(&waits);
+	assert_int_equal(range_lock(judge, F_OFD_SETLK, F_WRLCK, 0, 10), -EAGAIN);
+	assert_int_equal(range_lock(judge, F_OFD_SETLK, F_RDLCK, 0, 10), 0);
+	close(writes);
+	close(reads);
+	assert_int_equal(range_lock(judge, F_OFD_SETLK, F_WRLCK, 0, 0), 0);
 	close(judge);
 }
 
@@ -490,6 +560,27 @@ static void a_lock_shows_earlier_changes_of_other_processes(void **state)
 		assert_int_equal(byte, 'w');
 		close(fd);
 	}
+}
+
+static void a_lock_waited_for_shows_earlier_changes_of_other_processes(void **state)
+{
+	struct thread_that_waits waits = {.fd = -1};
+	char byte;
+	int writer;
+
+	make_file();
+	warm(path_on(MOUNT));
+	writer = open_on(SOURCE, O_RDWR);
+	waits.fd = open_on(MOUNT, O_RDONLY);
+	assert_int_equal(pread(waits.fd, &byte, 1, 0), 1);
+	assert_int_equal(lock(writer, DESCRIPTION, F_WRLCK, false), 0);
+	thread_start(&waits);
+	assert_int_equal(pwrite(writer, "x", 1, 0), 1);
+	close(writer);
+	thread_end(&waits);
+	assert_int_equal(pread(waits.fd, &byte, 1, 0), 1);
+	assert_int_equal(byte, 'x');
+	close(waits.fd);
 }
 
 static int count_up(enum side side, int times)
@@ -572,6 +663,33 @@ static void many_waiters_do_not_block_other_requests(void **state)
 	assert_return_code(sched_setaffinity(0, sizeof(all), &all), errno);
 }
 
+/* Waits 1,100 times, which is more often than processes may wait at once. */
+static int wait_often(void)
+{
+	const struct sigaction action = {.sa_handler = ignore};
+	const struct itimerval each_ms = {{0, 1000}, {0, 1000}};
+	int fd = open(path_on(MOUNT), O_RDWR | O_CLOEXEC), r = -EINTR;
+
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &each_ms, NULL);
+	for (int i = 0; i < 1100 && r == -EINTR; i++)
+		r = lock(fd, FLOCK, F_WRLCK, true);
+	return r != -EINTR;
+}
+
+static void who_has_waited_leaves_room_for_others(void **state)
+{
+	struct peer holder = peer_with_lock(SOURCE, FLOCK, F_WRLCK);
+	pid_t pid = suite_fork();
+	int status;
+
+	if (!pid)
+		_exit(wait_often());
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	peer_end(&holder);
+}
+
 static void a_killed_daemon_leaves_no_lock(void **state)
 {
 	struct peer holder = peer_with_lock(SECOND, PROCESS, F_WRLCK);
@@ -643,12 +761,16 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_child_that_closes_keeps_the_locks_of_its_parent),
 	cmocka_unit_test(ranges_are_split_and_merged_and_told),
 	cmocka_unit_test(getlk_names_the_process),
+	cmocka_unit_test(getlk_names_the_other_of_two_readers),
 	cmocka_unit_test(read_locks_survive_a_lock_through_a_writable_descriptor),
+	cmocka_unit_test(a_lock_waited_for_survives_a_lock_through_a_writable_descriptor),
 	cmocka_unit_test(a_lock_is_gone_when_close_returns),
 	cmocka_unit_test(a_late_close_takes_no_later_lock),
 	cmocka_unit_test(a_lock_shows_earlier_changes_of_other_processes),
+	cmocka_unit_test(a_lock_waited_for_shows_earlier_changes_of_other_processes),
 	cmocka_unit_test(counting_from_all_sides_loses_nothing),
 	cmocka_unit_test(many_waiters_do_not_block_other_requests),
+	cmocka_unit_test(who_has_waited_leaves_room_for_others),
 	cmocka_unit_test(a_killed_daemon_leaves_no_lock),
 	cmocka_unit_test(a_mount_ends_while_a_process_waits),
 	cmocka_unit_test(local_locks_stay_in_the_mount),
