@@ -2,6 +2,7 @@
 #include "tests/fs/tree/fixture.h"
 
 #define TRIES 200
+#define RECALLS 3000 /* more than a part of the table remembers */
 
 static void two_names_of_a_file_are_one_inode(const struct fixture *f)
 {
@@ -76,6 +77,24 @@ static void a_forgotten_number_leads_to_its_file_by_handle(const struct fixture 
 	fixture_rest(f);
 	assert_return_code(unlinkat(f->dir, "file", 0), errno);
 	assert_int_equal(tree_lookup_nodeid(f->tree, nodeid, &inode, &stx), -ESTALE);
+}
+
+/* It is one of those that are remembered, however often it was recalled. */
+static void a_forgotten_number_leads_to_its_file_time_and_again(const struct fixture *f)
+{
+	struct inode *inode;
+	struct statx stx;
+	uint64_t nodeid;
+
+	fixture_make(f, "file");
+	inode = fixture_find(f, f->root, "file");
+	nodeid = inode->nodeid;
+	tree_put(f->tree, inode, 1);
+	for (int i = 0; i < RECALLS; i++) {
+		assert_int_equal(tree_lookup_nodeid(f->tree, nodeid, &inode, &stx), 0);
+		assert_int_equal(inode->refs, 1);
+		tree_put(f->tree, inode, 1);
+	}
 }
 
 static void without_handles_a_forgotten_number_is_stale(const struct fixture *f)
@@ -222,6 +241,7 @@ int main(void)
 		WITH_ALL(a_forgotten_file_gets_its_number_again),
 		WITH_ALL(forgotten_files_cost_memory_only_for_their_handles),
 		WITH_HANDLES(a_forgotten_number_leads_to_its_file_by_handle),
+		WITH_HANDLES(a_forgotten_number_leads_to_its_file_time_and_again),
 		WITHOUT_HANDLES(without_handles_a_forgotten_number_is_stale),
 		WITH(the_next_file_with_an_inode_number_is_another_one, BY_HANDLE),
 		WITH(the_next_file_with_an_inode_number_is_another_one, BY_NAME),

@@ -75,6 +75,25 @@ static void a_deep_path_is_walked_from_the_root(const struct fixture *f)
 	tree_put(f->tree, below, 1);
 }
 
+/* Neither is reached by way of the other, though each was looked up in the other. */
+static void a_parent_that_is_looked_up_from_below_is_no_detour(const struct fixture *f)
+{
+	struct inode *dir, *below, *again;
+	struct statx stx;
+
+	assert_return_code(mkdirat(f->dir, "dir", 0755) | mkdirat(f->dir, "dir/below", 0755), errno);
+	dir = fixture_find(f, f->root, "dir");
+	below = fixture_find(f, dir, "below");
+	again = fixture_find(f, below, "..");
+	assert_ptr_equal(again, dir);
+	fixture_rest(f);
+	assert_int_equal(tree_statx(f->tree, below, &stx), 0);
+	fixture_rest(f);
+	assert_int_equal(tree_statx(f->tree, dir, &stx), 0);
+	tree_put(f->tree, below, 1);
+	tree_put(f->tree, dir, 2);
+}
+
 static void a_parent_lives_as_long_as_the_way_through_it(const struct fixture *f)
 {
 	uint64_t count = tree_inode_count(f->tree);
@@ -161,6 +180,7 @@ int main(void)
 		WITHOUT_HANDLES(a_new_name_that_is_noted_is_the_way),
 		WITHOUT_HANDLES(a_name_that_moved_unnoticed_is_stale_until_it_is_looked_up),
 		WITH_ALL(a_deep_path_is_walked_from_the_root),
+		WITH_ALL(a_parent_that_is_looked_up_from_below_is_no_detour),
 		WITHOUT_HANDLES(a_parent_lives_as_long_as_the_way_through_it),
 		WITH(a_nameless_file_stays_reachable_while_it_is_known, BY_HANDLE),
 		WITH(a_nameless_file_stays_reachable_while_it_is_known, BY_NAME),
