@@ -21,6 +21,7 @@
 
 #define KEPT_S 2        /* longer than attributes are kept */
 #define FIRST_ID 200000 /* of a container's users */
+#define ID_COUNT 1000
 
 /* Where in the mount the current directory is, "" or "/…"; NULL on a bare directory. */
 static const char *place_in_mount(char here[PATH_MAX])
@@ -72,12 +73,15 @@ static int give_access(int fd)
 
 static void change_all(int fd)
 {
-	const struct timespec times[2] = {{1, 2}, {3, 4}};
+	const struct timespec times[2] = {{1, 2}, {3, 4}}, omitted = {.tv_nsec = UTIME_OMIT};
+	const struct timespec one_of_them[2][2] = {{{5, 6}, omitted}, {omitted, {7, 8}}};
 	int flags = 0;
 
 	NOTE(fchmod(fd, 06755));
 	NOTE(fchown(fd, (uid_t)-1, EXTRA_GID));
 	NOTE(futimens(fd, times));
+	NOTE(futimens(fd, one_of_them[0]));
+	NOTE(futimens(fd, one_of_them[1]));
 	NOTE(give_access(fd));
 	NOTE(ioctl(fd, FS_IOC_GETFLAGS, &flags));
 	flags |= FS_NODUMP_FL;
@@ -138,7 +142,7 @@ static bool container_begin(void)
 	}
 	close(ready[1]);
 	if (read(ready[0], &byte, 1) == 1) {
-		id_map_write(child, "0 200000 1000"); /* from FIRST_ID on */
+		id_map_write(child, "0 200000 1000"); /* FIRST_ID, ID_COUNT */
 		if (write(go[1], &byte, 1) != 1)
 			fail_msg("the child is gone");
 	}
@@ -153,10 +157,17 @@ static bool container_begin(void)
 
 static void the_root_of_a_container_owns_what_its_users_own(void)
 {
-	int fd, given;
+	static const char *const ends[] = {"before", "after"};
+	int fd, given, beyond[2];
 
 	NOTE(put_file("f", 100, 1) | chown("f", FIRST_ID + 7, FIRST_ID + 8) | chmod("f", 0755));
 	NOTE(put_file("given", 100, 1) | chown("given", FIRST_ID + 7, FIRST_ID + 8) | chmod("given", 0755));
+	for (int end = 0; end < 2; end++) {
+		NOTE(put_file(ends[end], 100, 1) | chown(ends[end], FIRST_ID + 7, FIRST_ID + 8));
+		beyond[end] = NOTE_FD(open(ends[end], O_RDONLY));
+	}
+	NOTE(chown(behind("before"), FIRST_ID - 1, FIRST_ID - 1));
+	NOTE(chown(behind("after"), FIRST_ID + ID_COUNT, FIRST_ID + ID_COUNT));
 	NOTE(put_file("foreign", 100, 1) | chown("foreign", TEST_UID, FIRST_ID));
 	fd = NOTE_FD(open("f", O_RDONLY));
 	given = NOTE_FD(open("given", O_RDONLY));
@@ -164,6 +175,8 @@ static void the_root_of_a_container_owns_what_its_users_own(void)
 	if (container_begin()) {
 		change_all(fd);
 		change_all(given);
+		change_all(beyond[0]);
+		change_all(beyond[1]);
 		NOTE(fchown(fd, 3, 4));
 		NOTE(fchown(given, 3, 4));
 		NOTE(chmod("foreign", 0777));
@@ -172,6 +185,8 @@ static void the_root_of_a_container_owns_what_its_users_own(void)
 	note_stat("f");
 	wait_for_attributes();
 	note_stat("given");
+	note_stat("before");
+	note_stat("after");
 	note_stat("foreign");
 }
 
