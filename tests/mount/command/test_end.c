@@ -33,6 +33,24 @@ static void signals_end_it_cleanly(void **state)
 	}
 }
 
+/* As a shell starts its background jobs, and nohup(1) what it is given. */
+static void signals_end_it_that_were_ignored_where_it_was_started(void **state)
+{
+	static const int signals[] = {SIGTERM, SIGINT, SIGQUIT};
+	struct mount mount;
+
+	command_prepare(&mount, "ignored");
+	for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++) {
+		void (*before)(int) = signal(signals[i], SIG_IGN);
+		int r = command_start(&mount, NULL);
+
+		signal(signals[i], before);
+		assert_int_equal(r, 0);
+		kill(command_find_daemon(mount.point), signals[i]);
+		command_assert_gone(&mount);
+	}
+}
+
 /* The other process of the mount, sieve-guard, watches. */
 static void kill_daemon(const struct mount *mount)
 {
@@ -145,6 +163,7 @@ static void auto_unmount_leaves_other_mounts_alone(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(signals_end_it_cleanly),
+	cmocka_unit_test(signals_end_it_that_were_ignored_where_it_was_started),
 	cmocka_unit_test(other_signals_leave_the_mount_alone),
 	cmocka_unit_test(sighup_reads_the_rules_again),
 	cmocka_unit_test(a_killed_daemon_is_unmounted_with_auto_unmount),
