@@ -178,6 +178,27 @@ static void acls_grant_and_deny(void)
 	}
 }
 
+/* Which carry the group's rights, as chmod(2) does. */
+static void acls_of_strangers_to_the_group_drop_set_gid(void)
+{
+	static const char *const names[] = {"root", "member", "stranger"};
+
+	for (int i = 0; i < 3; i++)
+		NOTE(put_file(names[i], 10, 1) | chown(names[i], i ? TEST_UID : 0, EXTRA_GID) |
+			chmod(names[i], 02755));
+	run("setfacl -m u:61005:rw root");
+	if (user_begin_with_group(TEST_UID, TEST_GID, EXTRA_GID)) {
+		run("setfacl -m u:61005:rw member");
+		user_end();
+	}
+	if (user_begin(TEST_UID, TEST_GID)) {
+		run("setfacl -m u:61005:rw stranger");
+		user_end();
+	}
+	for (int i = 0; i < 3; i++)
+		note_stat(names[i]);
+}
+
 static void acl_test(void **state)
 {
 	if (!acl_programs_exist())
@@ -198,6 +219,8 @@ static const struct CMUnitTest tests[] = {
 	SAME_AS_ROOT(privileged_names_are_passed_down),
 	{"default_acls_are_inherited", acl_test, NULL, NULL, (void *)default_acls_are_inherited},
 	{"acls_follow_chmod_and_back", acl_test, NULL, NULL, (void *)acls_follow_chmod_and_back},
+	{"acls_of_strangers_to_the_group_drop_set_gid", acl_test_as_root, NULL, NULL,
+		(void *)acls_of_strangers_to_the_group_drop_set_gid},
 	{"acls_grant_and_deny", acl_test_as_root, NULL, NULL, (void *)acls_grant_and_deny},
 };
 
