@@ -1,13 +1,18 @@
 /* Operations on names: each sequence gives the same answers on the mount as on the bare directory. */
 #include "tests/support/suite.h"
 #include "tests/support/tape.h"
+#include <dirent.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 static void directories_are_made_and_removed(void)
@@ -296,6 +301,77 @@ static void missing_names_appear_when_made(void)
 	}
 }
 
+/* What may be asked of a file by its name or through a descriptor, with any answer. */
+static void ask_all(const char *name)
+{
+	struct statfs room;
+	struct stat st;
+	char value[64];
+	int fd = open(name, O_RDWR | O_APPEND | O_CLOEXEC), flags = 0;
+
+	put(fd, 100, 0, 1);
+	pread(fd, value, sizeof(value), 0);
+	ioctl(fd, FS_IOC_GETFLAGS, &flags);
+	ftruncate(fd, 50);
+	fsync(fd);
+	close(fd);
+	stat(name, &st);
+	statfs(name, &room);
+	access(name, R_OK);
+	truncate(name, 10);
+	chmod(name, 0600);
+	chown(name, (uid_t)-1, getegid());
+	utimensat(AT_FDCWD, name, NULL, 0);
+	setxattr(name, "user.a", "a", 1, 0);
+	getxattr(name, "user.a", value, sizeof(value));
+	getxattr(name, "user.a", NULL, 0);
+	getxattr(name, "user.missing", value, sizeof(value));
+	listxattr(name, value, sizeof(value));
+	removexattr(name, "user.a");
+	link(name, "another");
+	rename("another", "third");
+	unlink("third");
+}
+
+/* Descriptors of a removed file that the daemon has open. */
+static unsigned removed_file_is_open(const char *name)
+{
+	char path[64], link[300], to[PATH_MAX];
+	unsigned count = 0;
+	struct dirent *entry;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)mounted.daemon);
+	dir = opendir(path);
+	assert_non_null(dir);
+	while ((entry = readdir(dir))) {
+		ssize_t n;
+
+		snprintf(link, sizeof(link), "%s/%.200s", path, entry->d_name);
+		n = readlink(link, to, sizeof(to) - 1);
+		to[n < 0 ? 0 : n] = 0;
+		count += strstr(to, name) && strstr(to, " (deleted)");
+	}
+	closedir(dir);
+	return count;
+}
+
+/* Or its space would not be given back. */
+static void a_removed_file_is_closed_whatever_was_asked_of_it(void **state)
+{
+	if (!mounted.daemon)
+		SKIP_TEST("a bare directory has no daemon");
+	assert_return_code(chdir(mounted.point), errno);
+	assert_return_code(put_file("asked", 100, 1), errno);
+	ask_all("asked");
+	assert_return_code(unlink("asked"), errno);
+	for (int tries = 0; removed_file_is_open("/asked"); tries++) {
+		assert_true(tries < 500);
+		poll(NULL, 0, 10);
+	}
+	assert_return_code(chdir("/"), errno);
+}
+
 static const struct CMUnitTest tests[] = {
 	SAME(directories_are_made_and_removed),
 	SAME(names_may_be_as_long_as_below),
@@ -310,6 +386,7 @@ static const struct CMUnitTest tests[] = {
 	SAME(syncs_answer),
 	SAME(paths_are_resolved_as_below),
 	SAME(missing_names_appear_when_made),
+	cmocka_unit_test(a_removed_file_is_closed_whatever_was_asked_of_it),
 };
 
 static const struct suite suite = {
