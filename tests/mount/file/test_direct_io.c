@@ -57,6 +57,31 @@ static void direct_io_makes_and_appends(void)
 	NOTE(close(fd));
 }
 
+/* As fcntl(2) permits. */
+static void direct_io_ends_with_its_flag(void)
+{
+	int fd;
+
+	NOTE(put_file("f", 70000, 1));
+	fd = NOTE_FD(open("f", O_RDWR | O_TRUNC | O_DIRECT));
+	NOTE(put(fd, 8192, 0, 2));
+	NOTE(fcntl(fd, F_SETFL, 0));
+	NOTE(put(fd, 100, 50, 3));
+	note_pread(fd, 333, 7);
+	NOTE(ftruncate(fd, 5000));
+	NOTE(close(fd));
+	note_data("f", 1000);
+}
+
+static void direct_io_of_the_daemon_ends_with_its_flag(void **state)
+{
+	void *sequence = (void *)direct_io_ends_with_its_flag;
+
+	if (config.lane && strcmp(config.lane, "direct") && strcmp(config.lane, "served"))
+		SKIP_TEST("the kernel keeps the flags of the open for the backing file");
+	tape_same(&sequence);
+}
+
 static void note_map(const char *what, const char *map, size_t length)
 {
 	unsigned long long sum = 0;
@@ -211,6 +236,7 @@ static void a_program_runs_from_the_mount(void)
 static const struct CMUnitTest tests[] = {
 	SAME(direct_io_reads_and_writes),
 	SAME(direct_io_makes_and_appends),
+	cmocka_unit_test(direct_io_of_the_daemon_ends_with_its_flag),
 	SAME(shared_mappings_and_files_are_one),
 	SAME(private_mappings_keep_their_changes),
 	SAME(mappings_need_the_rights_of_the_open),
