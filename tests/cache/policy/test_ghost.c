@@ -185,7 +185,7 @@ static void ghost_gives_each_id_out_once(void **state)
 		found += ghost_take(&g, scattered(id)).freq;
 		assert_int_equal(ghost_take(&g, scattered(id)).freq, 0);
 	}
-	assert_true(found >= 950);
+	assert_true(found >= 985); /* of a bucket that is full, all eight are found */
 	ghost_deinit(&g);
 }
 
