@@ -106,6 +106,20 @@ static void reads_of_a_record_may_overtake_each_other(void **state)
 	}
 }
 
+/* It begins where its first bytes are, not with what was read first. */
+static void a_record_is_as_large_if_its_first_reads_overtook_each_other(void **state)
+{
+	static const unsigned swapped[] = {1, 0, 2, 3};
+	struct detect detect = {0};
+
+	read_record(&detect, 0, one_by_one);
+	read_record(&detect, 16 * MIB, swapped);
+	assert_int_equal(detect_read(&detect, &limits, 32 * MIB, MIB), DETECT_STRIDED);
+	assert_int_equal(detect.record.start, 32 * MIB);
+	assert_int_equal(detect.record.size, 4 * MIB);
+	assert_int_equal(detect.record.stride, 16 * MIB);
+}
+
 static void of_records_at_random_places_only_the_size_is_known(void **state)
 {
 	static const off_t starts[] = {900, 20, 444, 130, 777, 8};
@@ -248,6 +262,7 @@ int main(void)
 		cmocka_unit_test(requests_may_overtake_each_other),
 		cmocka_unit_test(records_of_several_reads_are_strided_from_the_third_on),
 		cmocka_unit_test(reads_of_a_record_may_overtake_each_other),
+		cmocka_unit_test(a_record_is_as_large_if_its_first_reads_overtook_each_other),
 		cmocka_unit_test(of_records_at_random_places_only_the_size_is_known),
 		cmocka_unit_test(a_run_longer_than_the_records_before_is_a_stream),
 		cmocka_unit_test(reads_that_hop_about_in_one_place_are_no_stream),
