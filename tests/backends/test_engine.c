@@ -273,6 +273,59 @@ static void a_submitting_thread_answers_only_what_it_submitted(void **state)
 	fixture_deinit(&fixture);
 }
 
+struct held_op {
+	struct engine_op op;
+	pthread_t thread;
+	sem_t done;
+	sem_t *hold; /* what its done() waits for, or NULL */
+};
+
+static void note_thread(struct engine_op *op, ssize_t result)
+{
+	struct held_op *held = (struct held_op *)op;
+
+	held->thread = pthread_self();
+	sem_post(&held->done);
+	if (held->hold)
+		sem_wait(held->hold);
+}
+
+static void submit_held(struct engine *engine, struct held_op *held, int fd, char *buf, bool here)
+{
+	held->op = (struct engine_op){
+		.verb = ENGINE_READ, .fd = fd, .buf = buf, .size = 512, .done = note_thread, .here = here};
+	sem_init(&held->done, 0, 0);
+	engine_submit(engine, &held->op);
+}
+
+/* Who submits may hold a lock that such an answer takes. The ring's own thread is busy meanwhile. */
+static void what_may_not_be_answered_here_is_left_to_the_rings_thread(void **state)
+{
+	struct engine_settings settings = {.thread_count = 1};
+	struct held_op busy, left = {.hold = NULL}, here = {.hold = NULL};
+	struct fixture fixture;
+	struct engine *engine;
+	char buf[512];
+	sem_t hold;
+
+	assert_int_equal(engine_new(&settings, &engine), 0);
+	fixture_init(&fixture, ".", 4096);
+	assert_int_equal(pread(fixture.fd, buf, sizeof(buf), 0), sizeof(buf)); /* nothing to wait for */
+	sem_init(&hold, 0, 0);
+	busy.hold = &hold;
+	submit_held(engine, &busy, fixture.fd, buf, false);
+	sem_wait(&busy.done);
+	submit_held(engine, &left, fixture.fd, buf, false);
+	submit_held(engine, &here, fixture.fd, buf, true);
+	sem_post(&hold);
+	sem_wait(&left.done);
+	sem_wait(&here.done);
+	assert_false(pthread_equal(busy.thread, pthread_self()));
+	assert_false(pthread_equal(left.thread, pthread_self()));
+	engine_free(engine);
+	fixture_deinit(&fixture);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -283,6 +336,7 @@ int main(void)
 		cmocka_unit_test(done_may_submit_again),
 		cmocka_unit_test(freeing_waits_for_what_is_in_flight),
 		cmocka_unit_test(a_submitting_thread_answers_only_what_it_submitted),
+		cmocka_unit_test(what_may_not_be_answered_here_is_left_to_the_rings_thread),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
