@@ -237,6 +237,20 @@ static void what_was_kept_is_dropped_later(void **state)
 	assert_range(behind_end(&behind, WINDOW), 0, 4 * WINDOW);
 }
 
+static void what_was_kept_is_dropped_though_the_rest_went_around_the_page_cache(void **state)
+{
+	struct behind behind = {0};
+	struct behind_work work;
+
+	note(&behind, 0, WINDOW, true);
+	behind_take(&behind, WINDOW);
+	note(&behind, WINDOW, WINDOW, false);
+	work = behind_take(&behind, WINDOW);
+	assert_range(work.settle, 0, WINDOW);
+	behind_keep(&behind, &work);
+	assert_range(behind_end(&behind, WINDOW), 0, 2 * WINDOW);
+}
+
 struct waiting_job {
 	struct behind_job job;
 	sem_t done;
@@ -322,6 +336,7 @@ int main(void)
 		cmocka_unit_test(all_is_taken_up_to_the_last_whole_page),
 		cmocka_unit_test(the_part_of_a_page_that_was_left_is_settled_at_the_end),
 		cmocka_unit_test(what_was_kept_is_dropped_later),
+		cmocka_unit_test(what_was_kept_is_dropped_though_the_rest_went_around_the_page_cache),
 		cmocka_unit_test(a_job_drops_what_it_settles_and_keeps_what_it_begins),
 	};
 
