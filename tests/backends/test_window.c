@@ -175,6 +175,24 @@ static void what_the_page_cache_holds_is_not_read_ahead(void **state)
 	close_file();
 }
 
+/* A page of it may be newer than what was read ahead: a mapping's stores move the file's times but rarely. */
+static void what_the_page_cache_holds_a_page_of_is_not_taken_from_the_window(void **state)
+{
+	const struct bounds bounds = {.memory = 64 * MIB, .readahead = 8 * MIB, .depth = 8};
+	uint64_t straight;
+
+	open_file(&bounds);
+	posix_fadvise(fixture.fd, 0, 0, POSIX_FADV_RANDOM);
+	read_range(fixture.file, 0, 8 * MIB, 128 * KIB);
+	device_bytes(); /* all that was asked for has come */
+	assert_int_equal(pread(fixture.fd, buf, 4 * KIB, 8 * MIB + 64 * KIB), 4 * KIB);
+	straight = COUNTED(&fixture, straight_bytes);
+	assert_true(COUNTED(&fixture, readahead_bytes) > 8 * MIB); /* what is asked for now is among it */
+	read_block(fixture.file, 8 * MIB, 128 * KIB);
+	assert_int_equal(COUNTED(&fixture, straight_bytes), straight + 128 * KIB);
+	close_file();
+}
+
 static void a_reader_who_skips_leaves_no_chunks_behind(void **state)
 {
 	const struct bounds bounds = {.memory = 64 * MIB, .readahead = 8 * MIB, .depth = 8};
@@ -340,6 +358,7 @@ int main(void)
 		cmocka_unit_test(the_window_grows_to_what_it_may_read_ahead_and_no_further),
 		cmocka_unit_test(a_stream_that_was_left_begins_smaller_elsewhere),
 		cmocka_unit_test(what_the_page_cache_holds_is_not_read_ahead),
+		cmocka_unit_test(what_the_page_cache_holds_a_page_of_is_not_taken_from_the_window),
 		cmocka_unit_test(a_reader_who_skips_leaves_no_chunks_behind),
 		cmocka_unit_test(readers_who_went_leave_their_share_to_the_others),
 		cmocka_unit_test(readers_at_work_do_not_take_each_others_memory),
