@@ -136,8 +136,9 @@ static void removed_as_far_as_the_tree_knows(const struct fixture *f, bool done,
 	assert_ptr_equal(tree_find(f->tree, inode->nodeid), inode);
 	tree_put(f->tree, inode, 1);
 	assert_ptr_equal(tree_find(f->tree, next->nodeid), next);
+	assert_ptr_equal(fixture_find(f, f->root, "file"), next);
 	assert_opens(f, next, "file");
-	tree_put(f->tree, next, 1);
+	tree_put(f->tree, next, 2);
 }
 
 static void the_next_file_with_a_removed_ones_number_is_another(const struct fixture *f)
