@@ -1,4 +1,5 @@
 /* Locks between SOURCE, a mount of it and a second mount, for each kind of lock and in each direction. */
+#include "cache/base/clock.h"
 #include "tests/support/suite.h"
 #include "tests/support/tape.h"
 #include <errno.h>
@@ -396,6 +397,8 @@ static void ranges_are_split_and_merged_and_told(void **state)
 	assert_string_equal(found(judge, F_OFD_GETLK, 40, 20, &pid), "none 40 20");
 	assert_string_equal(found(judge, F_OFD_GETLK, 40, 0, &pid), "write 60 40");
 	assert_string_equal(found(other, F_OFD_GETLK, 40, 0, &pid), "write 60 40");
+	assert_string_equal(found(other, F_OFD_GETLK, 59, 1, &pid), "none 59 1");
+	assert_string_equal(found(other, F_OFD_GETLK, 40, 21, &pid), "write 60 40");
 	assert_int_equal(range_lock(fd, F_SETLK, F_RDLCK, 30, 40), 0);
 	assert_string_equal(found(judge, F_OFD_GETLK, 30, 0, &pid), "read 30 40");
 	assert_int_equal(range_lock(fd, F_SETLK, F_WRLCK, 20, 60), 0);
@@ -500,6 +503,29 @@ static void a_lock_is_gone_when_close_returns(void **state)
 		assert_int_equal(lock(b, i % 3 == PROCESS ? DESCRIPTION : i % 3, F_WRLCK, false), 0);
 		close(b);
 	}
+}
+
+/* It would be waited for only if its owner had just closed the file. */
+static void a_lock_of_an_open_file_is_told_at_once(void **state)
+{
+	struct peer holder;
+	int64_t fastest_ns = INT64_MAX;
+	int fd = open_on(MOUNT, O_RDWR);
+
+	assert_int_equal(lock(fd, FLOCK, F_WRLCK, false), 0);
+	close(fd);
+	holder = peer_with_lock(SOURCE, FLOCK, F_WRLCK);
+	fd = open_on(MOUNT, O_RDWR);
+	for (int i = 0; i < 10; i++) {
+		int64_t began_ns = clock_now_ns(), took_ns;
+
+		assert_int_equal(lock(fd, FLOCK, F_WRLCK, false), -EAGAIN);
+		took_ns = clock_now_ns() - began_ns;
+		fastest_ns = took_ns < fastest_ns ? took_ns : fastest_ns;
+	}
+	close(fd);
+	peer_end(&holder);
+	assert_true(fastest_ns < 50 * CLOCK_NS_PER_MS);
 }
 
 /* The first close is announced after the second lock, or at the same time. */
@@ -765,6 +791,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(read_locks_survive_a_lock_through_a_writable_descriptor),
 	cmocka_unit_test(a_lock_waited_for_survives_a_lock_through_a_writable_descriptor),
 	cmocka_unit_test(a_lock_is_gone_when_close_returns),
+	cmocka_unit_test(a_lock_of_an_open_file_is_told_at_once),
 	cmocka_unit_test(a_late_close_takes_no_later_lock),
 	cmocka_unit_test(a_lock_shows_earlier_changes_of_other_processes),
 	cmocka_unit_test(a_lock_waited_for_shows_earlier_changes_of_other_processes),
