@@ -96,9 +96,11 @@ try_remount() {
 	if mount -o remount,dirsync "$work/mnt" 2>"$work/error"; then fail "$1: dirsync"; fi
 	has rw !sync !dirsync
 	umount "$work/mnt"
-	mount -t fuse.sievefs "$work/src" "$work/mnt" -o dirsync || fail "$1: mount with dirsync"
+	mount -t fuse.sievefs "$work/src" "$work/mnt" -o dirsync,nodiratime || fail "$1: mount with dirsync"
 	mount -o remount,ro "$work/mnt" || fail "$1: remount with dirsync"
-	has ro dirsync
+	has ro dirsync nodiratime
+	"$sievefs" -o remount,rw "$work/src" "$work/mnt" || fail "$1: remount with dirsync, without mount(8)"
+	has rw dirsync nodiratime
 	umount "$work/mnt"
 	if "$sievefs" -o remount,ro "$work/src" "$work/mnt" 2>"$work/error"; then fail "$1: nothing to remount"; fi
 	grep -qx "sievefs: remount: MOUNTPOINT $work/mnt: no sievefs that answers is mounted there" "$work/error" ||
