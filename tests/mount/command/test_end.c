@@ -51,13 +51,16 @@ static void signals_end_it_that_were_ignored_where_it_was_started(void **state)
 	}
 }
 
-/* The other process of the mount, sieve-guard, watches. */
+/* The other process of the mount, sieve-guard, watches. It has that name from a moment after its start on. */
 static void kill_daemon(const struct mount *mount)
 {
 	assert_int_equal(
 		shell(command_output, sizeof(command_output),
-			"for f in $(grep -laF '%s' /proc/[0-9]*/cmdline 2>/dev/null); do d=${f%%/cmdline}; "
-			"[ $(cat $d/comm) = sievefs ] && kill -9 ${d#/proc/}; done; true",
+			"called() { for f in $(grep -laF '%s' /proc/[0-9]*/cmdline 2>/dev/null); do "
+			"d=${f%%/cmdline}; [ \"$(cat $d/comm 2>/dev/null)\" = $1 ] && echo ${d#/proc/}; "
+			"done; }; "
+			"i=0; while [ -z \"$(called sieve-guard)\" ] && [ $i -lt 500 ]; do sleep 0.01; "
+			"i=$((i + 1)); done; kill -9 $(called sievefs)",
 			mount->point),
 		0);
 }
