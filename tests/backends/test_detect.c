@@ -186,6 +186,17 @@ static void the_first_read_of_a_file_is_no_jump(void **state)
 	assert_false(detect_jumped(&detect));
 }
 
+static void strides_are_no_jumps(void **state)
+{
+	struct detect detect = {0};
+
+	for (int i = 0; i < 8; i++)
+		detect_read(&detect, &limits, i * MIB, 4 * KIB);
+	assert_false(detect_jumped(&detect));
+	detect_read(&detect, &limits, 700 * MIB, 4 * KIB);
+	assert_true(detect_jumped(&detect));
+}
+
 static void reads_over_the_same_bytes_again_make_no_stream(void **state)
 {
 	for (unsigned count = 1; count < 40; count++) {
@@ -268,6 +279,7 @@ int main(void)
 		cmocka_unit_test(reads_that_hop_about_in_one_place_are_no_stream),
 		cmocka_unit_test(random_reads_are_called_random),
 		cmocka_unit_test(the_first_read_of_a_file_is_no_jump),
+		cmocka_unit_test(strides_are_no_jumps),
 		cmocka_unit_test(reads_over_the_same_bytes_again_make_no_stream),
 		cmocka_unit_test(a_stride_leaves_out_two_bytes_of_three_and_shows_at_the_fifth_read),
 		cmocka_unit_test(the_same_distance_is_no_stride_where_it_is_far_or_sizes_differ),

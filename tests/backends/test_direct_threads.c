@@ -1,5 +1,6 @@
 /* Which thread makes a write, and what is known once it is acknowledged. */
 #include "backends/backend_file.h"
+#include "cache/base/clock.h"
 #include "tests/backends/fixture.h"
 #include <errno.h>
 #include <poll.h>
@@ -150,6 +151,25 @@ static void a_file_opened_anew_on_a_file_system_that_hangs_is_written_elsewhere(
 	fixture_deinit(&fixture);
 }
 
+/* Or those that follow it would be made here again, one after the other. */
+static void a_slow_write_that_was_made_elsewhere_counts_for_the_pace(void **state)
+{
+	unsigned char *buf = buffer_new(MIB);
+	struct backend_settings settings;
+	struct fixture fixture;
+	uint64_t began_ns;
+
+	backend_settings_init(&settings);
+	settings.faults = "device-write:delay=50ms";
+	fixture_start(&fixture, ".", FILE_SIZE, &settings);
+	began_ns = clock_now_ns();
+	assert_true(pace_is_quick(&fixture.file->volume->pace, began_ns));
+	assert_int_equal(write_and_wait(fixture.file, buf, 8192, 4096), 8192);
+	assert_false(pace_is_quick(&fixture.file->volume->pace, began_ns));
+	free(buf);
+	fixture_deinit(&fixture);
+}
+
 static uint64_t generation_of(const struct fixture *fixture)
 {
 	return node_generation(fixture->file->node);
@@ -202,6 +222,7 @@ int main(void)
 		cmocka_unit_test(a_write_that_must_read_a_page_first_is_made_elsewhere),
 		cmocka_unit_test(a_write_that_is_to_be_on_the_disk_at_once_is_made_elsewhere),
 		cmocka_unit_test(a_file_opened_anew_on_a_file_system_that_hangs_is_written_elsewhere),
+		cmocka_unit_test(a_slow_write_that_was_made_elsewhere_counts_for_the_pace),
 		cmocka_unit_test(a_change_is_counted_before_it_is_acknowledged),
 	};
 

@@ -169,6 +169,8 @@ static void one_of_a_list_is_made_again_alone(void **state)
 		engine_submit(list.engine, &list.ops[0].op);
 		list_finish(&list);
 		assert_null(atomic_load(&retried_op));
+		for (int n = 0; n < OP_COUNT; n++) /* or EAGAIN would be the answer again */
+			assert_int_equal(list.ops[n].op.blocking, n == 2);
 	}
 }
 
