@@ -122,7 +122,8 @@ static void the_first_section_that_says_it_decides(void **state)
 
 static void what_is_wrong_is_told_with_its_line(void **state)
 {
-	refuse("[a]\nlane=cached\n\n[b]\nlane=fast\n", "line 5: lane=fast: ", "cached, plain, direct or trailed");
+	refuse("[a]\nlane=cached\n\n[b]\nlane=fast\n",
+		"line 5: lane=fast: ", "cached, plain, direct or trailed");
 	refuse("[a]\nlane=plain\nsize=10Q..\n", "line 3: size=10Q..: ", "4K..1M");
 	refuse("[a]\nlane=plain\nsize=1M\n", "line 3: size=1M: ", "a range of sizes");
 	refuse("[a]\nlane=plain\nsize=..\n", "line 3: size=..: ", "a range of sizes");
@@ -130,6 +131,7 @@ static void what_is_wrong_is_told_with_its_line(void **state)
 	refuse("[a]\nlane=plain\nsize=99999999T..\n", "line 3: ", "a range of sizes");
 	refuse("[a]\nlane=plain\nage=5K..\n", "line 3: age=5K..: ", "a range of ages");
 	refuse("[a]\nlane=plain\nowner=bob\n", "line 3: owner=bob: ", "no user 'bob'");
+	refuse("[a]\nlane=plain\nowner=4294967295\n", "line 3: owner=4294967295: ", "no user '4294967295'");
 	refuse("[a]\nlane=plain\nopen=append\n", "line 3: open=append: ", "read or write");
 	refuse("[a]\npin=maybe\n", "line 2: pin=maybe: ", "true or false");
 	refuse("[a]\npriority=9\n", "line 2: priority=9: ", "low, normal or high");
