@@ -102,6 +102,10 @@ try_remount() {
 	"$sievefs" -o remount,rw "$work/src" "$work/mnt" || fail "$1: remount with dirsync, without mount(8)"
 	has rw dirsync nodiratime
 	umount "$work/mnt"
+	mount -t fuse.sievefs "$work/src" "$work/mnt" -o sync || fail "$1: mount with sync"
+	if "$sievefs" -o remount,async "$work/src" "$work/mnt" 2>"$work/error"; then fail "$1: async"; fi
+	grep -q 'async: takes a new mount' "$work/error" || fail "$1: $(cat "$work/error")"
+	umount "$work/mnt"
 	if "$sievefs" -o remount,ro "$work/src" "$work/mnt" 2>"$work/error"; then fail "$1: nothing to remount"; fi
 	grep -qx "sievefs: remount: MOUNTPOINT $work/mnt: no sievefs that answers is mounted there" "$work/error" ||
 		fail "$1: $(cat "$work/error")"
