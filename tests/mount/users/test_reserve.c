@@ -12,6 +12,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #define SMALL "48M"
@@ -120,6 +121,24 @@ static void take_by_small_files(void)
 	write_to("last", O_WRONLY, 4096);
 }
 
+/* Once there is no room for bytes: of each file in a block of its own, which equal attributes would share. */
+static void take_by_attributes(void)
+{
+	char name[32], value[3000] = "";
+	int r = 0;
+
+	take_by_fallocate();
+	for (int i = 0; i < 100000 && r == 0; i++) {
+		int fd;
+
+		snprintf(name, sizeof(name), "f%d", i);
+		snprintf(value, sizeof(value), "%d", i);
+		fd = open(name, O_WRONLY | O_CREAT | O_EXCL, 0644);
+		r = fsetxattr(fd, "user.a", value, sizeof(value), 0);
+		close(fd);
+	}
+}
+
 static const struct way {
 	const char *name;
 	void (*take)(void);
@@ -133,6 +152,7 @@ static const struct way {
 	{"copies", take_by_copying},
 	{"directories", take_by_directories},
 	{"small files", take_by_small_files},
+	{"attributes", take_by_attributes},
 };
 
 #define WAYS (sizeof(ways) / sizeof(*ways))
