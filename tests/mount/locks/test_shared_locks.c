@@ -4,6 +4,7 @@
 #include "tests/support/tape.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -487,6 +489,54 @@ static void a_lock_waited_for_survives_a_lock_through_a_writable_descriptor(void
 	close(judge);
 }
 
+/* A flock(2) lock and a range, which are two owners' to the daemon. */
+static void closing_an_open_file_drops_both_of_its_kinds_of_locks(void **state)
+{
+	int judge = open_on(SOURCE, O_RDWR), fd = open_on(MOUNT, O_RDWR);
+
+	assert_int_equal(lock(fd, FLOCK, F_WRLCK, false) | lock(fd, DESCRIPTION, F_WRLCK, false), 0);
+	close(fd);
+	assert_int_equal(lock_soon(judge, FLOCK, F_WRLCK) | lock_soon(judge, DESCRIPTION, F_WRLCK), 0);
+	close(judge);
+}
+
+static int set_append_only(int fd, bool on)
+{
+	int flags = 0;
+
+	if (ioctl(fd, FS_IOC_GETFLAGS, &flags) < 0)
+		return -errno;
+	flags = on ? flags | FS_APPEND_FL : flags & ~FS_APPEND_FL;
+	return ioctl(fd, FS_IOC_SETFLAGS, &flags) < 0 ? -errno : 0;
+}
+
+/* chattr +a */
+static void a_file_that_may_only_grow_is_locked_for_writing(void **state)
+{
+	int own[KINDS], others[KINDS], judge, fd;
+
+	make_file();
+	judge = open_on(SOURCE, O_RDONLY);
+	fd = open_on(MOUNT, O_WRONLY | O_APPEND);
+	if (set_append_only(judge, true) < 0) {
+		close(fd);
+		close(judge);
+		SKIP_TEST("this user can make no file append-only here");
+	}
+	for (int kind = 0; kind < KINDS; kind++) {
+		own[kind] = lock(fd, kind, F_WRLCK, false);
+		others[kind] = lock(judge, kind, F_RDLCK, false);
+		lock(fd, kind, F_UNLCK, false);
+	}
+	assert_int_equal(set_append_only(judge, false), 0); /* for whatever comes next */
+	for (int kind = 0; kind < KINDS; kind++) {
+		assert_int_equal(own[kind], 0);
+		assert_int_equal(others[kind], -EAGAIN);
+	}
+	close(fd);
+	close(judge);
+}
+
 /* The close of the first file to be locked is announced after close(2) has returned. */
 static void a_lock_is_gone_when_close_returns(void **state)
 {
@@ -790,6 +840,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(getlk_names_the_other_of_two_readers),
 	cmocka_unit_test(read_locks_survive_a_lock_through_a_writable_descriptor),
 	cmocka_unit_test(a_lock_waited_for_survives_a_lock_through_a_writable_descriptor),
+	cmocka_unit_test(closing_an_open_file_drops_both_of_its_kinds_of_locks),
+	cmocka_unit_test(a_file_that_may_only_grow_is_locked_for_writing),
 	cmocka_unit_test(a_lock_is_gone_when_close_returns),
 	cmocka_unit_test(a_lock_of_an_open_file_is_told_at_once),
 	cmocka_unit_test(a_late_close_takes_no_later_lock),
