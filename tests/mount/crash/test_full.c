@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -306,12 +307,40 @@ static void a_truncation_that_fails_leaves_the_copy_whole(void **state)
 	mount_stop(&mount_of_full, MOUNT_END_UMOUNT);
 }
 
+/* Who has one is asked to give it up, and has some time for that. */
+static void a_lease_in_source_puts_stores_off_and_is_no_failure(void **state)
+{
+	struct mapped file;
+	int leased;
+
+	start("leased");
+	make(&file, "f");
+	close(file.fd);
+	close(file.other);
+	leased = open_file(mount_of_full.source, "f", O_RDONLY);
+	signal(SIGIO, SIG_IGN); /* with which it is asked */
+	for (int tries = 0; fcntl(leased, F_SETLEASE, F_RDLCK) < 0; tries++) {
+		assert_true(tries < 500); /* a moment after the last close there is no writer any more */
+		poll(NULL, 0, 10);
+	}
+	file.map[HOLE] = 'a';
+	poll(NULL, 0, BOUND_MS);
+	assert_false(is_in_source(&file, HOLE, 'a'));
+	assert_int_equal(mount_stat(&mount_of_full, "writeback_failures"), 0);
+	assert_int_equal(lines_in_log("can't be written to SOURCE"), 0);
+	assert_return_code(fcntl(leased, F_SETLEASE, F_UNLCK), errno);
+	close(leased);
+	assert_arrives(&file, HOLE, 'a');
+	end(&file);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(fsync_and_close_say_that_the_disk_is_full_until_it_is_not),
 	cmocka_unit_test(each_handle_is_told_once_of_stores_that_a_change_in_source_cost),
 	cmocka_unit_test(what_never_found_space_is_named_when_the_mount_ends),
 	cmocka_unit_test(a_truncation_that_fails_leaves_the_copy_whole),
 	cmocka_unit_test(what_a_full_disk_did_not_take_arrives_by_itself_later),
+	cmocka_unit_test(a_lease_in_source_puts_stores_off_and_is_no_failure),
 };
 
 static const struct suite suite = {.name = "full",
