@@ -194,7 +194,7 @@ static void window_set_position(struct window *window, off_t offset, size_t size
 
 	switch (window->order) {
 	case DETECT_FORWARD:
-		if (!window->placed || end > window->position || offset + 4 * BUFFER_SIZE < window->position)
+		if (!window->placed || end > window->position)
 			window->position = end;
 		break;
 	case DETECT_STRIDED:
