@@ -423,7 +423,7 @@ static void the_last_stores_of_a_mapping_survive_a_new_name(void **state)
 	map = mmap(NULL, 9000, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	assert_ptr_not_equal(map, MAP_FAILED);
 	close(fd);
-	poll(NULL, 0, 100); /* RELEASE comes some time after close(2) */
+	poll(NULL, 0, 1200); /* RELEASE comes some time after close(2); copies are looked at each second */
 	map[5000] = 0x5a;
 	munmap(map, 9000);
 	assert_return_code(unlink(other), errno);
