@@ -17,6 +17,7 @@ static const char *const names[LOCK_RANKS] = {
 	[LOCK_KEEPER] = "keeper",
 	[LOCK_CHARGED] = "charged",
 	[LOCK_TRAIL] = "trail",
+	[LOCK_FLUSHER] = "flusher",
 	[LOCK_HOLDER] = "holder",
 	[LOCK_HOLDERS] = "holders",
 	[LOCK_WAITERS] = "waiters",

@@ -30,6 +30,8 @@ enum lock_rank {
 	LOCK_CHARGED,
 	/* cache/trail/ */
 	LOCK_TRAIL, /* the files that are trailed */
+	/* cache/flush/ */
+	LOCK_FLUSHER, /* the files that may be dirty */
 	/* fs/lock*: locks=shared */
 	LOCK_HOLDER,  /* an owner's open file description; not held while waiting for other processes */
 	LOCK_HOLDERS, /* the table of owners */

@@ -189,7 +189,7 @@ struct dirty_file *dirty_next(const struct dirty_queue *queue, int64_t now_ms, i
 
 bool dirty_is_late(const struct dirty_queue *queue, const struct dirty_file *file, int64_t now_ms)
 {
-	return file->dirty && due_ms(queue, file->since_ms) <= now_ms;
+	return due_ms(queue, file->since_ms) <= now_ms;
 }
 
 int64_t dirty_again(struct dirty_queue *queue, int64_t pass_ms, bool open, bool writing)
@@ -206,7 +206,8 @@ int64_t dirty_again(struct dirty_queue *queue, int64_t pass_ms, bool open, bool 
 		again_ms = MAX(due_ms(queue, queue->files[0]->queued_ms), next_ms);
 	if (writing)
 		again_ms = MIN(again_ms, next_ms);
-	if (dirty_has_amounts(all) && (open || writing))
+	/* also for what was added during the pass, which it left alone */
+	if (dirty_has_amounts(all) && (open || writing || (queue->count && is_too_much(queue))))
 		again_ms = MIN(again_ms, pass_ms + queue->pause_ms);
 	return again_ms;
 }

@@ -88,7 +88,7 @@ void dirty_postponed(struct dirty_queue *queue, struct dirty_file *file, int64_t
  */
 struct dirty_file *dirty_next(const struct dirty_queue *queue, int64_t now_ms, int64_t pass_ms);
 
-/* Whether a file that was just counted is to be written back though it is not its turn. */
+/* Whether a file is to be written back if it is dirty, though it is not its turn. */
 bool dirty_is_late(const struct dirty_queue *queue, const struct dirty_file *file, int64_t now_ms);
 
 /* Whether amounts matter, so that open files are to be counted now and then. */

@@ -1,0 +1,285 @@
+#include "cache/flush/line.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cache/base/clock.h"
+#include "cache/base/lock_order.h"
+#include "cache/base/page_cache.h"
+
+/* A file up to here is counted when it is closed, in a few microseconds. */
+#define COUNT_AT_CLOSE (16ll << 20)
+/* Of its time a line spends no more than this part on counting, unless writers wait for it. */
+#define PASS_SHARE 4
+#define MAX(a, b) ((a) > (b) ? (a) : (b))
+
+static struct flush_file *file_of(struct dirty_file *dirty)
+{
+	return (struct flush_file *)dirty; /* its first member */
+}
+
+/* --- what a file needs; under the lock -------------------------------------------------------- */
+
+static bool is_more_than_open(const struct flush_file *file)
+{
+	return file->dirty.writeback || file->again || file->clean;
+}
+
+bool flush_line_is_over(const struct flush_line *line, const struct flush_file *file, int64_t now_ms)
+{
+	if (file->opens)
+		return false;
+	if (file->nameless)
+		return true;
+	if (file->dirty.dirty || file->dirty.writeback || file->again)
+		return false;
+	return !file->may_map ||
+	       (file->clean && now_ms - file->dirty.since_ms >= line->queue.all->limits.period_ms);
+}
+
+void flush_line_wake(struct flush_line *line)
+{
+	line->wake_ms = 0;
+	pthread_cond_signal(&line->wake);
+}
+
+/* By then the thread is to look around. */
+static void wake_by(struct flush_line *line, int64_t ms)
+{
+	if (line->wake_ms > ms)
+		flush_line_wake(line);
+}
+
+static void call_thread(struct flush_line *line, const struct flush_file *file)
+{
+	int64_t now_ms = clock_now_ms();
+
+	if (line->wake_ms == DIRTY_NEVER || dirty_next(&line->queue, now_ms, now_ms))
+		wake_by(line, now_ms);
+	else if (dirty_has_amounts(line->queue.all) && (file->opens || file->again))
+		wake_by(line, now_ms + DIRTY_PAUSE_MAX_MS);
+	else if (is_more_than_open(file))
+		wake_by(line, now_ms + line->queue.all->limits.period_ms);
+}
+
+void flush_line_settle(struct flush_line *line, struct flush_file *file)
+{
+	bool active = !file->nameless && (file->opens || is_more_than_open(file));
+	bool was_active = list_has(&line->active, &file->active);
+
+	if (active && !was_active)
+		list_push_last(&line->active, &file->active);
+	if (!active && was_active)
+		list_remove(&line->active, &file->active);
+	line->active_count += (size_t)active - (size_t)was_active;
+	line->unsettled |= active && is_more_than_open(file);
+	if (!file->nameless)
+		call_thread(line, file);
+}
+
+/* What was counted, at when_ms; started: and writeback of it was begun. */
+static void note_count(struct flush_line *line, struct flush_file *file, const struct dirty_count *before,
+	const struct dirty_count *after, int64_t when_ms)
+{
+	bool clean = !after->dirty && !after->writeback && !file->opens;
+
+	if (before != after)
+		dirty_started(&line->queue, &file->dirty, before, after, when_ms);
+	else /* a mapped file that is clean still counts from when it was found so first */
+		dirty_counted(&line->queue, &file->dirty, after,
+			clean && file->clean ? file->dirty.since_ms : when_ms);
+	file->clean = clean && file->may_map;
+}
+
+void flush_line_closed(struct flush_line *line, struct flush_file *file, int fd)
+{
+	int64_t now_ms = clock_now_ms();
+	struct page_cache_counts counts;
+	struct dirty_count count;
+	struct stat st;
+
+	if (file->nameless)
+		return;
+	file->again = file->busy || fd < 0 || fstat(fd, &st) < 0 || st.st_size > COUNT_AT_CLOSE ||
+		      page_cache_count(fd, 0, 0, &counts) < 0;
+	if (!file->again) {
+		count = (struct dirty_count){counts.dirty, counts.writeback};
+		note_count(line, file, &count, &count, now_ms);
+	}
+	flush_line_settle(line, file);
+}
+
+/* --- looking; the thread's -------------------------------------------------------------------- */
+
+struct look {
+	bool is_turn; /* the file is first in the queue */
+	bool writes;  /* if anything is dirty */
+	bool wrote;
+	struct dirty_count before, after;
+	int64_t when_ms;
+};
+
+static int count(int fd, struct dirty_count *out)
+{
+	struct page_cache_counts counts;
+	int r = page_cache_count(fd, 0, 0, &counts);
+
+	if (r == 0)
+		*out = (struct dirty_count){counts.dirty, counts.writeback};
+	return r;
+}
+
+/* Without the lock. 0 or -errno. */
+static int count_and_write(int fd, struct look *look)
+{
+	int r;
+
+	look->when_ms = clock_now_ms();
+	r = count(fd, &look->before);
+	look->after = look->before;
+	if (r < 0 || !look->writes || !look->before.dirty)
+		return r;
+	look->wrote = true;
+	/* waits for nothing but room in the device's queue */
+	r = sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE) < 0 ? -errno : 0;
+	count(fd, &look->after);
+	return r;
+}
+
+static bool passes(int r)
+{
+	return r == -EAGAIN || r == -EMFILE || r == -ENFILE || r == -ENOMEM;
+}
+
+static void tell(struct flusher *flusher, const struct flush_file *file, const struct look *look, int r)
+{
+	atomic_fetch_add(&flusher->stats.looks, 1);
+	if (look->wrote && look->before.dirty > look->after.dirty)
+		atomic_fetch_add(&flusher->stats.started_bytes,
+			(look->before.dirty - look->after.dirty) * PAGE_CACHE_PAGE);
+	if (r == 0 || r == -EAGAIN || r == -ESTALE || r == -ENOENT) /* leased, or removed in SOURCE */
+		return;
+	atomic_fetch_add(&flusher->stats.failures, 1);
+	if (flusher->host.failed)
+		flusher->host.failed(flusher->host.context, file->owner, -r);
+}
+
+/* (locked) A file that can't be opened or counted is the kernel's. */
+static void note_look(struct flush_line *line, struct flush_file *file, const struct look *look, int r)
+{
+	bool counted = look->wrote || r == 0;
+	bool was_closed_meanwhile = file->again;
+
+	if (file->nameless) {
+		dirty_remove(&line->queue, &file->dirty); /* it was removed meanwhile */
+		return;
+	}
+	file->again = passes(r);
+	if (counted && !was_closed_meanwhile)
+		note_count(
+			line, file, &look->before, look->wrote ? &look->after : &look->before, look->when_ms);
+	else if (!counted && !file->again)
+		dirty_counted(&line->queue, &file->dirty, &(struct dirty_count){0}, look->when_ms);
+	file->again |= was_closed_meanwhile;
+	if (look->is_turn) /* or the pass would find it first again */
+		dirty_postponed(&line->queue, &file->dirty, look->when_ms);
+}
+
+/* (locked) Beyond the bound a file on its way to the disk is forgotten. */
+static bool is_spare(const struct flush_line *line, const struct flush_file *file)
+{
+	return !file->opens && !file->dirty.dirty && !file->again &&
+	       line->queue.count > line->queue.all->limits.files;
+}
+
+/* (locked) */
+static void look_at(struct flush_line *line, struct flush_file *file, bool is_turn)
+{
+	struct flusher *flusher = line->flusher;
+	struct look look = {.is_turn = is_turn, .when_ms = clock_now_ms()};
+	int fd, r;
+
+	look.writes = is_turn || dirty_is_late(&line->queue, &file->dirty, look.when_ms);
+	file->busy = true;
+	file->again = false;
+	lock_drop(&flusher->lock, LOCK_FLUSHER);
+	fd = flusher->host.open(flusher->host.context, file->owner);
+	r = fd < 0 ? fd : count_and_write(fd, &look);
+	if (fd >= 0)
+		close(fd);
+	tell(flusher, file, &look, r);
+	lock_take(&flusher->lock, LOCK_FLUSHER);
+	file->busy = false;
+	note_look(line, file, &look, r);
+	flush_line_settle(line, file);
+	if (!flush_line_is_over(line, file, look.when_ms) && !is_spare(line, file))
+		return;
+	flusher_forget(flusher, file);
+	lock_drop(&flusher->lock, LOCK_FLUSHER);
+	flusher->host.let_go(flusher->host.context, file->owner);
+	free(file);
+	lock_take(&flusher->lock, LOCK_FLUSHER);
+}
+
+/* (locked) Others may take files out of the list meanwhile, but not put them first. */
+static void count_active(struct flush_line *line)
+{
+	bool all = dirty_has_amounts(line->queue.all);
+
+	line->unsettled = false;
+	for (size_t left = line->active_count; left > 0 && line->active.first; left--) {
+		struct flush_file *file = list_entry(line->active.first, struct flush_file, active);
+
+		list_remove(&line->active, &file->active);
+		list_push_last(&line->active, &file->active);
+		if (all || is_more_than_open(file))
+			look_at(line, file, false);
+		if (line->flusher->ending)
+			return;
+	}
+}
+
+/* (locked) */
+static void go_round(struct flush_line *line)
+{
+	int64_t pass_ms = clock_now_ms(), busy_ms;
+	struct dirty_file *next;
+
+	count_active(line);
+	while (!line->flusher->ending && (next = dirty_next(&line->queue, clock_now_ms(), pass_ms)))
+		look_at(line, file_of(next), true);
+	line->wake_ms = dirty_again(&line->queue, pass_ms, line->open_count > 0, line->unsettled);
+	busy_ms = clock_now_ms() - pass_ms;
+	if (line->wake_ms != DIRTY_NEVER && !dirty_must_wait(&line->queue))
+		line->wake_ms = MAX(line->wake_ms, pass_ms + busy_ms * PASS_SHARE);
+}
+
+static void sleep_until(struct flush_line *line, int64_t ms)
+{
+	struct timespec until;
+
+	if (ms == DIRTY_NEVER) {
+		pthread_cond_wait(&line->wake, &line->flusher->lock);
+		return;
+	}
+	until = clock_timespec(ms * CLOCK_NS_PER_MS);
+	pthread_cond_timedwait(&line->wake, &line->flusher->lock, &until);
+}
+
+void *flush_line_run(void *context)
+{
+	struct flush_line *line = context;
+	struct flusher *flusher = line->flusher;
+
+	lock_take(&flusher->lock, LOCK_FLUSHER);
+	while (!flusher->ending) {
+		go_round(line);
+		while (!flusher->ending && line->wake_ms > clock_now_ms())
+			sleep_until(line, line->wake_ms);
+	}
+	lock_drop(&flusher->lock, LOCK_FLUSHER);
+	return NULL;
+}

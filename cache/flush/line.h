@@ -1,0 +1,71 @@
+/*
+ * line - the files of one file system, and the thread that has them written back.
+ *
+ * Part of the flusher, under whose lock all of this is but for what the thread does to a busy file.
+ */
+#pragma once
+
+#include <pthread.h>
+
+#include "cache/base/list.h"
+#include "cache/flush/flusher.h"
+
+#define BUCKETS (1u << 17) /* a mebibyte, of which the kernel gives what is used */
+
+struct flush_file {
+	struct dirty_file dirty; /* in the line's queue but for a file without a name */
+	void *owner;
+	struct flush_file *next; /* in its bucket */
+	struct list_node active; /* in the line's list */
+	uint32_t opens;
+	uint8_t line;
+	bool may_map : 1;
+	bool nameless : 1;
+	bool busy : 1;  /* the thread looks at it, without the lock */
+	bool again : 1; /* to be counted at the next pass */
+	bool clean : 1; /* found clean and closed, at dirty.since_ms, and to be found so once more */
+};
+
+struct flush_line {
+	struct flusher *flusher;
+	pthread_t thread;
+	pthread_cond_t wake;
+	dev_t device; /* of its first file */
+	bool used;
+	struct dirty_queue queue;
+	struct list active; /* files that are open, being written back, or to be counted again */
+	size_t active_count, open_count;
+	bool unsettled;  /* some are more than open */
+	int64_t wake_ms; /* when the thread goes on by itself */
+};
+
+struct flusher {
+	struct flusher_host host;
+	struct flusher_stats stats;
+	pthread_mutex_t lock;
+	bool ending;
+	struct dirty all;
+	size_t file_count;
+	unsigned lines_used, thread_count;
+	struct flush_line lines[FLUSHER_LINES];
+	struct flush_file *buckets[BUCKETS];
+};
+
+/* The thread; context: a line. */
+void *flush_line_run(void *context);
+
+/* (locked) Has the thread look around at once, if it is not about to. */
+void flush_line_wake(struct flush_line *line);
+
+/* (locked) After each change: whether the file is in the list of active ones, and when the thread is needed.
+ */
+void flush_line_settle(struct flush_line *line, struct flush_file *file);
+
+/* (locked) Counts a closed file by that descriptor, or leaves it to the thread where it is large. */
+void flush_line_closed(struct flush_line *line, struct flush_file *file, int fd);
+
+/* (locked) Whether nothing is left to be done for it. */
+bool flush_line_is_over(const struct flush_line *line, const struct flush_file *file, int64_t now_ms);
+
+/* (locked) Takes it out of everything. The caller then frees it and, without the lock, lets its owner go. */
+void flusher_forget(struct flusher *flusher, struct flush_file *file);
