@@ -67,6 +67,10 @@ static void option_to_json(const struct option_row *row, const struct options *o
 	const void *field = (const char *)options + row->offset;
 	g_autoptr(GString) words = g_string_new(NULL);
 
+	if (option_is_word(row, options)) {
+		json_string(out, row->name, row->word);
+		return;
+	}
 	switch (row->type) {
 	case OPTION_SIZE:
 		json_uint(out, row->name, *(const uint64_t *)field);

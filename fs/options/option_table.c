@@ -65,6 +65,8 @@ static void append_takes(const struct option_row *row, GString *out)
 		g_string_append(out, "takes a path");
 		break;
 	}
+	if (row->word)
+		g_string_append_printf(out, ", or %s", row->word);
 }
 
 static void append_bound(const struct option_row *row, uint64_t bound, GString *out)
@@ -116,6 +118,10 @@ static int set_integer(const struct option_row *row, void *field, const char *te
 	uint64_t value;
 	int r;
 
+	if (row->word && strcmp(text, row->word) == 0) {
+		*(uint64_t *)field = OPTION_WORD;
+		return 0;
+	}
 	if (row->type == OPTION_DURATION)
 		r = value_parse_duration(text, &value);
 	else if (row->type == OPTION_UINT)
@@ -227,10 +233,19 @@ void option_table_clear(const struct option_table *table, void *base)
 	}
 }
 
+bool option_is_word(const struct option_row *row, const void *base)
+{
+	return row->word && *(const uint64_t *)((const char *)base + row->offset) == OPTION_WORD;
+}
+
 void option_format(const struct option_row *row, const void *base, GString *out)
 {
 	const void *field = (const char *)base + row->offset;
 
+	if (option_is_word(row, base)) {
+		g_string_append(out, row->word);
+		return;
+	}
 	switch (row->type) {
 	case OPTION_SIZE:
 		value_format_size(out, *(const uint64_t *)field);
@@ -267,6 +282,8 @@ static void append_placeholder(const struct option_row *row, GString *out)
 		append_choices(row, "|", "|", out);
 	else
 		g_string_append(out, placeholders[row->type]);
+	if (row->word)
+		g_string_append_printf(out, "|%s", row->word);
 }
 
 void option_table_help(const struct option_table *table, GString *out)

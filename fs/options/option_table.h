@@ -22,6 +22,9 @@ enum option_type {
 	OPTION_PATH,     /* char *, g_free()d by option_table_clear() */
 };
 
+/* What the row's word stands for: a value that no number is. */
+#define OPTION_WORD UINT64_MAX
+
 struct option_row {
 	const char *name;
 	enum option_type type;
@@ -30,6 +33,7 @@ struct option_row {
 		*fallback; /* the default, in the words a user would type; NULL: the first choice, or none */
 	uint64_t min, max; /* in the unit of the field; max 0: no limit but the type's */
 	bool percent;      /* OPTION_SIZE: "10%" of memory is accepted too */
+	const char *word;  /* OPTION_SIZE, OPTION_DURATION: accepted too, and stands for OPTION_WORD */
 	const char *const *choices;         /* OPTION_CHOICE: the names, then NULL … */
 	const char *(*choice_at)(size_t i); /* … or a catalogue: the name at @i, NULL behind the last */
 	const char *help;
@@ -56,6 +60,9 @@ const char *option_fallback(const struct option_row *row);
 /* Sets every field to its fallback. A table with a bad fallback is a bug: it aborts. */
 void option_table_set_fallbacks(const struct option_table *table, void *base, uint64_t memory);
 void option_table_clear(const struct option_table *table, void *base);
+
+/* Whether the field was given the row's word. */
+bool option_is_word(const struct option_row *row, const void *base);
 
 /* Appends the field's value as text that option_set() reads back as the same value. */
 void option_format(const struct option_row *row, const void *base, GString *out);

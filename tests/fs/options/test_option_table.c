@@ -17,6 +17,7 @@ struct sample {
 	int colour;
 	int shape;
 	char *path;
+	uint64_t limit, pause_ms;
 };
 
 static const char *const colours[] = {"red", "green", "blue", NULL};
@@ -36,6 +37,10 @@ static const struct option_row rows[] = {
 		.help = "a word"},
 	{"shape", OPTION_CHOICE, offsetof(struct sample, shape), .choice_at = shape_at,
 		.help = "of a catalogue"},
+	{"limit", OPTION_SIZE, offsetof(struct sample, limit), .fallback = "none", .percent = true,
+		.min = 4096, .word = "none", .help = "bytes, if any"},
+	{"pause", OPTION_DURATION, offsetof(struct sample, pause_ms), .fallback = "1s", .word = "none",
+		.help = "a time, if any"},
 	{"path", OPTION_PATH, offsetof(struct sample, path), .help = "a file"},
 };
 
@@ -63,6 +68,26 @@ static void fallbacks_fill_every_field(void **state)
 	assert_int_equal(sample.colour, 2);
 	assert_int_equal(sample.shape, 0);
 	assert_null(sample.path);
+}
+
+static void a_word_stands_beside_the_numbers(void **state)
+{
+	g_autoptr(GString) out = g_string_new(NULL);
+	struct sample sample = {0};
+
+	option_table_set_fallbacks(&table, &sample, 1 << 20);
+	assert_true(sample.limit == OPTION_WORD);
+	assert_int_equal(sample.pause_ms, 1000);
+	assert_int_equal(set(&sample, "limit", "8K"), 0);
+	assert_int_equal(sample.limit, 8192);
+	assert_int_equal(set(&sample, "limit", "some"), -EINVAL);
+	assert_int_equal(set(&sample, "limit", "4"), -EINVAL);
+	assert_int_equal(set(&sample, "limit", "none"), 0);
+	assert_int_equal(set(&sample, "pause", "none"), 0);
+	assert_true(option_is_word(option_find(&table, "pause"), &sample));
+	assert_false(option_is_word(option_find(&table, "size"), &sample));
+	option_format(option_find(&table, "pause"), &sample, out);
+	assert_string_equal(out->str, "none");
 }
 
 static void a_share_of_too_little_memory_is_the_least_value(void **state)
@@ -176,6 +201,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fallbacks_fill_every_field),
+		cmocka_unit_test(a_word_stands_beside_the_numbers),
 		cmocka_unit_test(a_share_of_too_little_memory_is_the_least_value),
 		cmocka_unit_test(a_path_given_twice_is_the_last),
 		cmocka_unit_test(a_refused_value_leaves_the_field_alone),
