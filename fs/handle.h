@@ -30,11 +30,12 @@ struct handle {
 	bool random_buffered;       /* small reads out of order go through the page cache */
 	bool closes_quietly;        /* only the last close is announced */
 	_Atomic int64_t flushed_ns; /* the last FLUSH of a file that has been locked */
-	bool around;                /* what the daemon moves goes around the page cache, or is dropped from it */
-	bool privileged_bits;       /* set-uid or set-gid when it was opened */
-	bool trailed;               /* the page cache is steered for it: trail_end() is due */
-	bool executes;              /* the kernel's own, of a program for as long as it runs */
-	struct list_node node;      /* in the list of all */
+	bool around;           /* what the daemon moves goes around the page cache, or is dropped from it */
+	bool privileged_bits;  /* set-uid or set-gid when it was opened */
+	bool trailed;          /* the page cache is steered for it: trail_end() is due */
+	bool flushes;          /* the flusher knows it: flusher_end() is due */
+	bool executes;         /* the kernel's own, of a program for as long as it runs */
+	struct list_node node; /* in the list of all */
 };
 
 /* All open files of a mount, so that those still open at its end are closed. */

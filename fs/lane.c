@@ -14,6 +14,7 @@
 #include "fs/bind.h"
 #include "fs/cached.h"
 #include "fs/copy.h"
+#include "fs/flush.h"
 #include "fs/handle.h"
 #include "fs/large.h"
 #include "fs/lock.h"
@@ -230,6 +231,7 @@ int lane_open(struct server *server, struct inode *inode, const struct fuse_ctx 
 		close(handle->fd);
 		handle->fd = -1;
 	}
+	flush_opened(server, handle, &o.stx, info->flags);
 	handle_register(server, handle);
 	stats_opened(&server->stats, handle->lane);
 	handle->closes_quietly = may_close_quietly(server, handle, info->flags);
@@ -273,6 +275,7 @@ void lane_release(struct server *server, struct handle *handle)
 	unwanted = handle->object && copy_is_unwanted(server, inode, handle->object);
 	tree_unlock_inode(server->tree, inode);
 	large_unfollow(server, handle);
+	flush_closed(server, handle);
 	backing_id_close(server->session, unbound);
 	if (unwanted) {
 		cache_release_unwanted(server->cache, handle->object);

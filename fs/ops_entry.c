@@ -8,6 +8,7 @@
 #include "cache/trail/trail.h"
 #include "fs/copy.h"
 #include "fs/durable.h"
+#include "fs/flush.h"
 #include "fs/op.h"
 #include "fs/ops.h"
 #include "fs/pinned.h"
@@ -76,9 +77,10 @@ void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forg
 	fuse_reply_none(req);
 }
 
-/* leaving: a file that lost its last name. */
-static void stop_trailing(struct server *server, const struct tree_leaving *leaving)
+/* What is in the page cache of a file that lost its last name is nobody's concern any more. */
+static void stop_steering(struct server *server, const struct tree_leaving *leaving)
 {
+	flush_removed(server, leaving);
 	if (leaving->inode && leaving->last)
 		trail_removed(server->trail, leaving->inode->nodeid);
 }
@@ -102,7 +104,7 @@ static void remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, int
 	if (r == 0 && leaving.last)
 		pinned_dismiss(server, leaving.inode);
 	if (r == 0)
-		stop_trailing(server, &leaving);
+		stop_steering(server, &leaving);
 	tree_after_unlink(server->tree, &leaving, r == 0);
 	op_reply(req, r == 0 ? durable_names(server, dir) : r);
 }
@@ -158,7 +160,7 @@ void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t n
 	if (r == 0 && leaving.inode)
 		pinned_replaced(server, &leaving, new_dir, new_name);
 	if (r == 0)
-		stop_trailing(server, &leaving);
+		stop_steering(server, &leaving);
 	tree_after_unlink(server->tree, &leaving, r == 0);
 	if (r == 0) {
 		tree_note_name(server->tree, new_dir, new_name);

@@ -6,6 +6,7 @@
 
 #include "fs/copy.h"
 #include "fs/durable.h"
+#include "fs/flush.h"
 #include "fs/op.h"
 #include "fs/ops.h"
 #include "fs/unmake.h"
@@ -161,8 +162,10 @@ void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *name
 	if (!what.dir)
 		return;
 	r = link_to(req, &what, &found, &stx);
-	if (r == 0)
-		op_reply_entry(req, what.dir, found, &stx);
-	else
+	if (r < 0) {
 		op_reply(req, r);
+		return;
+	}
+	flush_named(server_of(req), what.inode);
+	op_reply_entry(req, what.dir, found, &stx);
 }

@@ -11,11 +11,13 @@
 #include "backends/backend.h"
 #include "cache/base/clock.h"
 #include "cache/base/log.h"
+#include "cache/flush/flusher.h"
 #include "cache/store/charged.h"
 #include "cache/store/store_copy.h"
 #include "cache/trail/trail.h"
 #include "fs/copy.h"
 #include "fs/dir.h"
+#include "fs/flush.h"
 #include "fs/io.h"
 #include "fs/kernel.h"
 #include "fs/lane.h"
@@ -221,6 +223,8 @@ int server_start_pools(struct server *server)
 		r = pool_new(&wait, &server->waiters);
 	if (r == 0)
 		r = large_start(server);
+	if (r == 0)
+		r = flush_start(server);
 	if (r == 0 && server->locks)
 		r = lock_waiting_new(server, &server->lock_waiting);
 	/* over io_uring each keeps one of its CPU's requests from others */
@@ -241,6 +245,7 @@ void server_stop(struct server *server)
 		copy_drop_all(server);
 	}
 	trail_free(server->trail);
+	flusher_free(server->flusher);
 	lock_table_free(server->locks);
 	cache_free(server->cache);
 	tree_free(server->tree);

@@ -18,6 +18,7 @@
 struct fuse_session;
 struct backend;
 struct charged;
+struct flusher;
 struct lock_table;
 struct lock_waiting;
 struct pool;
@@ -32,6 +33,7 @@ struct server {
 	struct cache *cache;
 	struct backend *backend; /* bytes that travel through the daemon */
 	struct trail *trail;     /* large files in the page cache; NULL: none is followed */
+	struct flusher *flusher; /* what is dirty; NULL: the kernel's thresholds act alone */
 	struct fuse_session *session;
 	_Atomic bool failed;  /* no mount came about, or it broke */
 	struct pool *fillers; /* bring files into the cache */
@@ -65,6 +67,7 @@ struct server {
 	_Atomic unsigned random_opens; /* of files that were read out of order */
 	_Atomic int fill_error;        /* why a file was last not cached, as it was logged */
 	_Atomic int64_t fill_error_us; /* and when, by the monotonic clock */
+	_Atomic int flush_error;       /* why writeback last failed to start, as it was logged */
 	struct stats stats;
 };
 

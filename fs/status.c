@@ -6,6 +6,7 @@
 #include "backends/backend.h"
 #include "cache/base/clock.h"
 #include "cache/base/lock_order.h"
+#include "cache/flush/flusher.h"
 #include "cache/store/keeper.h"
 #include "cache/store/store_copy.h"
 #include "cache/store/store_pin.h"
@@ -82,6 +83,7 @@ static int answer_stat(void *context, int argc, char *const *argv, GString *repl
 		.stats = &server->stats,
 		.direct = backend_stats(server->backend),
 		.trail = server->trail ? trail_stats(server->trail) : NULL,
+		.flusher = server->flusher ? flusher_stats(server->flusher) : NULL,
 		.facts = facts,
 		.pid = getpid(),
 		.start_time = server->start_time,

@@ -1,6 +1,7 @@
 #include "fs/control/report.h"
 
 #include "backends/backend_stats.h"
+#include "cache/flush/flusher.h"
 #include "cache/trail/trail.h"
 #include "fs/control/json.h"
 
@@ -58,6 +59,10 @@ void report_to_text(const struct report *report, GString *out)
 	if (report->trail) {
 		g_string_append(out, "\nthe trail of large files\n");
 		trail_stats_each(report->trail, counter_to_text, out);
+	}
+	if (report->flusher) {
+		g_string_append(out, "\nwhat is dirty, by the mount's own thresholds\n");
+		flusher_stats_each(report->flusher, counter_to_text, out);
 	}
 }
 
@@ -121,6 +126,11 @@ void report_to_json(const struct report *report, GString *out)
 	if (report->trail) {
 		json_begin_object(out, "trail");
 		trail_stats_each(report->trail, counter_to_json, out);
+		json_end_object(out);
+	}
+	if (report->flusher) {
+		json_begin_object(out, "dirty");
+		flusher_stats_each(report->flusher, counter_to_json, out);
 		json_end_object(out);
 	}
 	json_end_object(out);

@@ -9,6 +9,7 @@
 #include <time.h>
 
 struct backend_stats;
+struct flusher_stats;
 struct trail_stats;
 
 struct report_fact {
@@ -20,10 +21,11 @@ struct report_fact {
 struct report {
 	const struct options *options;
 	const struct stats *stats;
-	const struct backend_stats *direct; /* of the backend; may be NULL */
-	const struct trail_stats *trail;    /* may be NULL */
-	const struct report_fact *facts;    /* ended by a row without a name; may be NULL */
-	pid_t pid;                          /* of the daemon, as it knows itself */
+	const struct backend_stats *direct;  /* of the backend; may be NULL */
+	const struct trail_stats *trail;     /* may be NULL */
+	const struct flusher_stats *flusher; /* may be NULL */
+	const struct report_fact *facts;     /* ended by a row without a name; may be NULL */
+	pid_t pid;                           /* of the daemon, as it knows itself */
 	time_t start_time;
 	uint64_t uptime_s;
 };

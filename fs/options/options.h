@@ -80,6 +80,9 @@ struct options {
 	unsigned int direct_depth; /* requests in flight per stream */
 	uint64_t direct_memory;    /* bytes for all streams */
 	enum option_write write;
+	uint64_t dirty_expire_ms;    /* these three, and bytes: OPTION_WORD leaves it to the kernel */
+	uint64_t dirty_writeback_ms; /* how often the flusher looks */
+	uint64_t dirty_background;   /* above it writeback starts */
 	enum option_coherence coherence;
 	enum option_locks locks; /* coherence=exclusive implies LOCKS_LOCAL */
 
@@ -113,6 +116,9 @@ int options_parse(struct options *options, int argc, char **argv, char **error);
 /* As options_parse(), but looks at no directory or file: paths stay as typed. @memory: bytes, for
  * percentages. */
 int options_read(struct options *options, int argc, char **argv, uint64_t memory, char **error);
+
+/* Whether the mount has thresholds of its own for what is dirty. */
+bool options_have_thresholds(const struct options *options);
 
 /* Is the generic option @name among kernel_options, as a whole word? */
 bool options_has_generic(const struct options *options, const char *name);

@@ -28,6 +28,11 @@ static int refuse_pair(
 	return -EINVAL;
 }
 
+bool options_have_thresholds(const struct options *options)
+{
+	return options->dirty_expire_ms != OPTION_WORD || options->dirty_background != OPTION_WORD;
+}
+
 int options_check_together(const struct options *options, char **error)
 {
 	if (options->small_max > options->large_min)
@@ -43,6 +48,11 @@ int options_check_together(const struct options *options, char **error)
 	if (options->direct_readahead > options->direct_memory)
 		return refuse_pair(options, "direct_readahead", "direct_memory",
 			"direct_readahead takes at most direct_memory", error);
+	if (options->dirty_writeback_ms != OPTION_WORD && !options_have_thresholds(options)) {
+		*error = g_strdup("dirty_writeback: takes dirty_expire or dirty_background beside it, whose "
+				  "writeback it times");
+		return -EINVAL;
+	}
 	if (options->locks == LOCKS_SHARED && options->coherence == COHERENCE_EXCLUSIVE)
 		return refuse_pair(options, "locks", "coherence",
 			"locks=shared takes coherence=open, with exclusive there is nobody to share them "

@@ -63,6 +63,11 @@ static const struct error_case bad_lists[] = {
 	{"stream_gap=far", "stream_gap=far: takes bytes with K, M, G or T"},
 	{"direct_memory=1K", "direct_memory=1K: takes bytes with K, M, G or T, or % of memory, 1M or more"},
 	{"write=back", "write=back: takes around"},
+	{"dirty_expire=soon", "dirty_expire=soon: takes a time in ms, s, m or h, or kernel"},
+	{"dirty_expire=0", "dirty_expire=0: takes a time in ms, s, m or h, or kernel, 100ms to 24h"},
+	{"dirty_writeback=1ms", "dirty_writeback=1ms: takes a time in ms, s, m or h, or kernel, 10ms to 24h"},
+	{"dirty_background=1K",
+		"dirty_background=1K: takes bytes with K, M, G or T, or % of memory, or kernel, 1M or more"},
 	{"coherence=none", "coherence=none: takes open or exclusive"},
 	{"locks=none", "locks=none: takes shared or local"},
 	{"store=tmpfs", "store=tmpfs: takes auto, pin or copy"},
@@ -99,6 +104,8 @@ static const struct error_case bad_lists[] = {
 		"cache_min=33M and cache_size=32M: cache_min takes at most cache_size"},
 	{"direct_readahead=8M,direct_memory=4M",
 		"direct_readahead=8M and direct_memory=4M: direct_readahead takes at most direct_memory"},
+	{"dirty_writeback=1s", "dirty_writeback: takes dirty_expire or dirty_background beside it, whose "
+			       "writeback it times"},
 	{"coherence=exclusive,locks=shared",
 		"locks=shared and coherence=exclusive: locks=shared takes coherence=open, with exclusive "
 		"there is nobody to share them with"},
