@@ -87,7 +87,7 @@ int flush_start(struct server *server)
 		.expire_ms = o->dirty_expire_ms == OPTION_WORD ? DIRTY_NEVER : (int64_t)o->dirty_expire_ms,
 		.period_ms = period_of(o),
 		.background = pages_of(o->dirty_background),
-		.max = DIRTY_UNLIMITED,
+		.max = pages_of(o->dirty_max),
 		.files = CLAMP(o->memory / FILES_SHARE / FILE_BYTES, FILES_MIN, FILES_MAX),
 	};
 	int r;

@@ -8,6 +8,7 @@
 #include "fs/ops_control.h"
 #include "fs/options/option_value.h"
 #include "fs/server.h"
+#include "fs/throttle.h"
 
 #define PAGE 4096
 
@@ -162,7 +163,8 @@ struct fuse_session *libfuse_session_new(struct server *server)
 	add_mount_flags(server, list);
 	if (server->uring)
 		g_string_append_printf(list, ",io_uring,io_uring_q_depth=%u",
-			server->uring_depth + (server->locks ? LOCK_WAIT_PER_QUEUE : 0));
+			server->uring_depth + (server->locks ? LOCK_WAIT_PER_QUEUE : 0) +
+				(o->dirty_max != OPTION_WORD ? THROTTLE_URING_MAX : 0));
 	g_string_append_printf(list, ",max_read=%u", max_read_of(server));
 	if (o->debug)
 		g_string_append(list, ",debug");

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "backends/backend.h"
+#include "cache/flush/flusher.h"
 #include "fs/copy.h"
 #include "fs/io.h"
 #include "fs/op.h"
@@ -15,6 +16,7 @@
 #include "fs/op_work.h"
 #include "fs/ops.h"
 #include "fs/sync_io.h"
+#include "fs/throttle.h"
 #include "fs/users/creds.h"
 #include "fs/users/space.h"
 
@@ -198,14 +200,47 @@ static ssize_t write_both(struct server *server, struct plain_write *w)
 	return n;
 }
 
-static void reply_written(fuse_req_t req, enum lane lane, ssize_t n)
+/* With dirty_max: the answer to a write that waits. */
+struct late_answer {
+	struct throttled throttled;
+	size_t size;
+};
+
+static void answer_late(struct throttled *throttled)
 {
+	struct late_answer *late = (struct late_answer *)throttled;
+
+	fuse_reply_write(throttled->req, late->size);
+	free(late);
+}
+
+/* Streams past the page cache have a bound of their own. */
+static bool is_throttled(struct server *server, struct handle *handle, size_t size)
+{
+	if (!server->throttle || handle->around)
+		return false;
+	flusher_wrote(server->flusher, handle->inode, size);
+	return throttle_is_due(server, handle->inode);
+}
+
+static void reply_written(fuse_req_t req, struct handle *handle, ssize_t n)
+{
+	struct server *server = server_of(req);
+	struct late_answer *late;
+
 	if (n < 0) {
 		op_reply(req, (int)n);
 		return;
 	}
-	stats_wrote(&server_of(req)->stats, lane, (uint64_t)n);
-	fuse_reply_write(req, (size_t)n);
+	stats_wrote(&server->stats, handle->lane, (uint64_t)n);
+	late = is_throttled(server, handle, (size_t)n) ? malloc(sizeof(*late)) : NULL;
+	if (!late) {
+		fuse_reply_write(req, (size_t)n);
+		return;
+	}
+	*late = (struct late_answer){
+		.throttled = {.req = req, .inode = handle->inode, .answer = answer_late}, .size = (size_t)n};
+	throttle_answer(server->throttle, &late->throttled);
 }
 
 static void plain_write_noted(struct backend_request *request, ssize_t result)
@@ -213,7 +248,7 @@ static void plain_write_noted(struct backend_request *request, ssize_t result)
 	struct plain_write *w =
 		(struct plain_write *)((char *)request - offsetof(struct plain_write, written));
 
-	reply_written(w->work.req, w->handle->lane, result);
+	reply_written(w->work.req, w->handle, result);
 	free(w);
 }
 
@@ -231,7 +266,7 @@ static void plain_write_run(struct op_work *op)
 		backend_wrote(&w->written);
 		return;
 	}
-	reply_written(op->req, w->handle->lane, n);
+	reply_written(op->req, w->handle, n);
 	free(w);
 }
 
@@ -240,7 +275,7 @@ static void write_done(struct backend_request *request, ssize_t result)
 	struct io *io = (struct io *)request;
 
 	io_finish(io);
-	reply_written(io->req, io->lane, result);
+	reply_written(io->req, io->handle, result);
 	io_put(io);
 }
 
@@ -258,7 +293,7 @@ static void write_direct(fuse_req_t req, struct handle *handle, const char *buf,
 	}
 	if (!fuse_req_is_uring(req)) {
 		/* the data lies in the thread's receive buffer: it must be used before the next request */
-		reply_written(req, handle->lane, sync_write(file, buf, size, offset, sync, around));
+		reply_written(req, handle, sync_write(file, buf, size, offset, sync, around));
 		return;
 	}
 	io = io_get(req, handle);

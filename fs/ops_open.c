@@ -1,16 +1,19 @@
 /* Opening, creating and closing files. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "cache/trail/trail.h"
 #include "fs/copy.h"
 #include "fs/durable.h"
+#include "fs/io.h"
 #include "fs/lane.h"
 #include "fs/op.h"
 #include "fs/op_rights.h"
 #include "fs/op_work.h"
 #include "fs/ops.h"
+#include "fs/throttle.h"
 #include "fs/unmake.h"
 #include "fs/users/creds.h"
 
@@ -80,6 +83,57 @@ static void forget_attributes(struct server *server, const struct inode *inode, 
 		fuse_lowlevel_notify_inval_inode(server->session, inode->nodeid, -1, 0);
 }
 
+/* --- the answer ------------------------------------------------------------------------------- */
+
+struct opened {
+	struct throttled throttled; /* where it has to wait */
+	fuse_req_t req;
+	struct fuse_file_info info;    /* with the handle */
+	struct fuse_entry_param entry; /* of a new file; ino is 0 for one that was there */
+};
+
+static void answer_now(struct server *server, const struct opened *opened)
+{
+	struct handle *handle = handle_of(&opened->info);
+	struct inode *inode = handle->inode;
+
+	if (!opened->entry.ino) {
+		if (fuse_reply_open(opened->req, &opened->info) < 0)
+			lane_release(server, handle);
+	} else if (fuse_reply_create(opened->req, &opened->entry, &opened->info) < 0) {
+		lane_release(server, handle);
+		tree_put(server->tree, inode, 1);
+	}
+}
+
+static void answer_late(struct throttled *throttled)
+{
+	struct opened *opened = (struct opened *)throttled;
+
+	answer_now(server_of(opened->req), opened);
+	free(opened);
+}
+
+/* Who opens a file for writing waits with dirty_max: what he writes then may not be seen. */
+static void answer_opened(struct server *server, const struct opened *opened)
+{
+	struct handle *handle = handle_of(&opened->info);
+	bool waits = handle_may_write(handle) && throttle_is_due(server, handle->inode);
+	struct opened *late = waits ? malloc(sizeof(*late)) : NULL;
+
+	if (!late) {
+		answer_now(server, opened);
+		return;
+	}
+	*late = *opened;
+	late->throttled = (struct throttled){.req = late->req, .inode = handle->inode, .answer = answer_late};
+	if (server->uring)
+		io_hold_thread(server);
+	throttle_answer(server->throttle, &late->throttled);
+}
+
+/* --- opening ---------------------------------------------------------------------------------- */
+
 static void open_now(fuse_req_t req, struct inode *inode, struct fuse_file_info *info);
 
 static void open_again(struct op_again *again)
@@ -144,8 +198,7 @@ static void open_now(fuse_req_t req, struct inode *inode, struct fuse_file_info 
 	}
 	info->fh = (uintptr_t)handle;
 	forget_attributes(server, inode, handle);
-	if (fuse_reply_open(req, info) < 0)
-		lane_release(server, handle);
+	answer_opened(server, &(struct opened){.req = req, .info = *info});
 }
 
 /* dir_fd: of dir */
@@ -219,10 +272,7 @@ static void reply_create(
 
 	info->fh = (uintptr_t)made->handle;
 	op_fill_entry(server, dir, made->inode, &made->stx, &entry);
-	if (fuse_reply_create(req, &entry, info) < 0) {
-		lane_release(server, made->handle);
-		tree_put(server->tree, made->inode, 1);
-	}
+	answer_opened(server, &(struct opened){.req = req, .info = *info, .entry = entry});
 }
 
 /* dir_fd: of dir. An open that fails leaves no file. */

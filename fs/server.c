@@ -30,6 +30,7 @@
 #include "fs/pinned.h"
 #include "fs/status.h"
 #include "fs/threads.h"
+#include "fs/throttle.h"
 #include "fs/users/creds.h"
 
 #define FD_SET_MAX 4096
@@ -225,6 +226,8 @@ int server_start_pools(struct server *server)
 		r = large_start(server);
 	if (r == 0)
 		r = flush_start(server);
+	if (r == 0 && server->options.dirty_max != OPTION_WORD)
+		r = throttle_new(server, &server->throttle);
 	if (r == 0 && server->locks)
 		r = lock_waiting_new(server, &server->lock_waiting);
 	/* over io_uring each keeps one of its CPU's requests from others */
@@ -234,6 +237,7 @@ int server_start_pools(struct server *server)
 
 void server_stop(struct server *server)
 {
+	throttle_free(server->throttle);
 	pool_free(server->fillers);
 	pool_free(server->workers);
 	pool_free(server->waiters);

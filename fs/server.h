@@ -22,6 +22,7 @@ struct flusher;
 struct lock_table;
 struct lock_waiting;
 struct pool;
+struct throttle;
 struct trail;
 
 struct server {
@@ -31,9 +32,10 @@ struct server {
 	struct classify_limits limits;
 	struct tree *tree;
 	struct cache *cache;
-	struct backend *backend; /* bytes that travel through the daemon */
-	struct trail *trail;     /* large files in the page cache; NULL: none is followed */
-	struct flusher *flusher; /* what is dirty; NULL: the kernel's thresholds act alone */
+	struct backend *backend;   /* bytes that travel through the daemon */
+	struct trail *trail;       /* large files in the page cache; NULL: none is followed */
+	struct flusher *flusher;   /* what is dirty; NULL: the kernel's thresholds act alone */
+	struct throttle *throttle; /* who writes waits for the disk; NULL: never */
 	struct fuse_session *session;
 	_Atomic bool failed;  /* no mount came about, or it broke */
 	struct pool *fillers; /* bring files into the cache */

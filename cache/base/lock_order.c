@@ -11,6 +11,7 @@ static const char *const names[LOCK_RANKS] = {
 	[LOCK_CONTROL] = "control",
 	[LOCK_DIRECTORY] = "directory",
 	[LOCK_RULING] = "ruling",
+	[LOCK_THROTTLE] = "throttle",
 	[LOCK_INODE] = "inode",
 	[LOCK_CACHE] = "cache",
 	[LOCK_KEEPERS] = "keepers",

@@ -21,6 +21,7 @@ enum lock_rank {
 	LOCK_CONTROL,   /* an open control file; its command runs under this lock */
 	LOCK_DIRECTORY, /* an open directory; its entries are looked up under this lock */
 	LOCK_RULING,    /* the rules */
+	LOCK_THROTTLE,  /* answers that wait for the disk */
 	LOCK_INODE,     /* tree_lock_inode(): binding and object. Never two at once: inodes share a lock */
 	/* cache/ */
 	LOCK_CACHE,
@@ -43,7 +44,7 @@ enum lock_rank {
 	LOCK_FDS,    /* the set of O_PATH descriptors */
 	/* fs/: leaves, except that LOCK_PAYLOAD is taken under LOCK_IO */
 	LOCK_RELIEF,
-	LOCK_WAYS, /* how large files are read, by volume */
+	LOCK_WAYS,        /* how large files are read, by volume */
 	LOCK_WAITERS,     /* requests that wait for locks */
 	LOCK_POOL,        /* a queue of jobs */
 	LOCK_HANDLES,     /* the list of open files */

@@ -175,6 +175,46 @@ void flusher_named(struct flusher *flusher, void *owner)
 	lock_drop(&flusher->lock, LOCK_FLUSHER);
 }
 
+/* --- who writes waits ------------------------------------------------------------------------- */
+
+void flusher_wrote(struct flusher *flusher, void *owner, uint64_t bytes)
+{
+	struct flush_file *file;
+
+	if (!flusher || !dirty_has_amounts(&flusher->all))
+		return;
+	lock_take(&flusher->lock, LOCK_FLUSHER);
+	file = *slot_of(flusher, owner);
+	if (file && !file->nameless) {
+		dirty_wrote(&line_of(flusher, file)->queue, &file->dirty,
+			(bytes + PAGE_CACHE_PAGE - 1) / PAGE_CACHE_PAGE);
+		flush_line_settle(line_of(flusher, file), file);
+	}
+	lock_drop(&flusher->lock, LOCK_FLUSHER);
+}
+
+bool flusher_must_wait(struct flusher *flusher, void *owner)
+{
+	struct flush_file *file;
+	bool wait;
+
+	if (!flusher || flusher->all.limits.max == DIRTY_UNLIMITED)
+		return false;
+	lock_take(&flusher->lock, LOCK_FLUSHER);
+	file = *slot_of(flusher, owner);
+	wait = file && dirty_must_wait(&line_of(flusher, file)->queue);
+	if (wait)
+		flush_line_call(line_of(flusher, file), line_of(flusher, file)->pass_ms + DIRTY_PAUSE_MIN_MS);
+	lock_drop(&flusher->lock, LOCK_FLUSHER);
+	return wait;
+}
+
+void flusher_waited(struct flusher *flusher, uint64_t ms)
+{
+	atomic_fetch_add(&flusher->stats.throttled, 1);
+	atomic_fetch_add(&flusher->stats.throttled_ms, ms);
+}
+
 /* --- the whole -------------------------------------------------------------------------------- */
 
 /* Signals are for other threads. */

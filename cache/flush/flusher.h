@@ -54,6 +54,8 @@ struct flusher_open {
 	COUNTER(started_bytes, "bytes whose writeback was started") \
 	COUNTER(spared_bytes, "bytes of removed files that were not written back") \
 	COUNTER(failures, "times that a file could not be opened, counted or written back") \
+	COUNTER(throttled, "times that writers waited since dirty_max was dirty") \
+	COUNTER(throttled_ms, "milliseconds that they waited") \
 	COUNTER(refused, "opens of files that are left to the kernel, for want of memory") \
 	COUNTER(files, "files that are or may be dirty, or are open for writing") \
 	COUNTER(dirty_bytes, "bytes that are dirty, as last counted") \
@@ -84,6 +86,17 @@ void flusher_end(struct flusher *flusher, void *file, int fd);
 void flusher_removed(struct flusher *flusher, void *file);
 /* It was given a name again: linkat(2). */
 void flusher_named(struct flusher *flusher, void *file);
+
+/* So many bytes were written to it through the page cache by the caller: they count at once. */
+void flusher_wrote(struct flusher *flusher, void *file, uint64_t bytes);
+
+/*
+ * Whether more than limits.max is dirty or being written back, so that who writes the file should wait. False
+ * without a flusher, and for files that it does not know. To be asked again after a while.
+ */
+bool flusher_must_wait(struct flusher *flusher, void *file);
+/* Somebody did. */
+void flusher_waited(struct flusher *flusher, uint64_t ms);
 
 /* As of now. Never freed before the flusher. */
 const struct flusher_stats *flusher_stats(struct flusher *flusher);

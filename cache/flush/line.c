@@ -40,29 +40,24 @@ bool flush_line_is_over(const struct flush_line *line, const struct flush_file *
 	       (file->clean && now_ms - file->dirty.since_ms >= line->queue.all->limits.period_ms);
 }
 
-void flush_line_wake(struct flush_line *line)
+void flush_line_call(struct flush_line *line, int64_t ms)
 {
-	line->wake_ms = 0;
+	if (line->wake_ms <= ms)
+		return;
+	line->wake_ms = ms;
 	pthread_cond_signal(&line->wake);
 }
 
-/* By then the thread is to look around. */
-static void wake_by(struct flush_line *line, int64_t ms)
-{
-	if (line->wake_ms > ms)
-		flush_line_wake(line);
-}
-
-static void call_thread(struct flush_line *line, const struct flush_file *file)
+static void call_for(struct flush_line *line, const struct flush_file *file)
 {
 	int64_t now_ms = clock_now_ms();
 
 	if (line->wake_ms == DIRTY_NEVER || dirty_next(&line->queue, now_ms, now_ms))
-		wake_by(line, now_ms);
+		flush_line_call(line, line->pass_ms + DIRTY_PAUSE_MIN_MS);
 	else if (dirty_has_amounts(line->queue.all) && (file->opens || file->again))
-		wake_by(line, now_ms + DIRTY_PAUSE_MAX_MS);
+		flush_line_call(line, now_ms + DIRTY_PAUSE_MAX_MS);
 	else if (is_more_than_open(file))
-		wake_by(line, now_ms + line->queue.all->limits.period_ms);
+		flush_line_call(line, now_ms + line->queue.all->limits.period_ms);
 }
 
 void flush_line_settle(struct flush_line *line, struct flush_file *file)
@@ -77,7 +72,7 @@ void flush_line_settle(struct flush_line *line, struct flush_file *file)
 	line->active_count += (size_t)active - (size_t)was_active;
 	line->unsettled |= active && is_more_than_open(file);
 	if (!file->nameless)
-		call_thread(line, file);
+		call_for(line, file);
 }
 
 /* What was counted, at when_ms; started: and writeback of it was begun. */
@@ -248,6 +243,7 @@ static void go_round(struct flush_line *line)
 	int64_t pass_ms = clock_now_ms(), busy_ms;
 	struct dirty_file *next;
 
+	line->pass_ms = pass_ms;
 	count_active(line);
 	while (!line->flusher->ending && (next = dirty_next(&line->queue, clock_now_ms(), pass_ms)))
 		look_at(line, file_of(next), true);

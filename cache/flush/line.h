@@ -36,7 +36,8 @@ struct flush_line {
 	struct list active; /* files that are open, being written back, or to be counted again */
 	size_t active_count, open_count;
 	bool unsettled;  /* some are more than open */
-	int64_t wake_ms; /* when the thread goes on by itself */
+	int64_t pass_ms; /* when its last look around began */
+	int64_t wake_ms; /* when the next does */
 };
 
 struct flusher {
@@ -54,8 +55,8 @@ struct flusher {
 /* The thread; context: a line. */
 void *flush_line_run(void *context);
 
-/* (locked) Has the thread look around at once, if it is not about to. */
-void flush_line_wake(struct flush_line *line);
+/* (locked) Has the thread look around by then. */
+void flush_line_call(struct flush_line *line, int64_t ms);
 
 /* (locked) After each change: whether the file is in the list of active ones, and when the thread is needed.
  */

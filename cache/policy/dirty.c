@@ -138,6 +138,11 @@ void dirty_counted(
 	queue_at(queue, file, when_ms);
 }
 
+void dirty_wrote(struct dirty_queue *queue, struct dirty_file *file, uint64_t pages)
+{
+	set_count(queue, file, &(struct dirty_count){file->dirty + pages, file->writeback});
+}
+
 void dirty_started(struct dirty_queue *queue, struct dirty_file *file, const struct dirty_count *before,
 	const struct dirty_count *after, int64_t when_ms)
 {

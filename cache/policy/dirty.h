@@ -72,6 +72,9 @@ void dirty_remove(struct dirty_queue *queue, struct dirty_file *file);
 void dirty_counted(
 	struct dirty_queue *queue, struct dirty_file *file, const struct dirty_count *count, int64_t when_ms);
 
+/* So many pages were written to it, as far as is known; the next count knows better. */
+void dirty_wrote(struct dirty_queue *queue, struct dirty_file *file, uint64_t pages);
+
 /*
  * Writeback of it was started at when_ms. Pages that were being written before may have been dirtied again,
  * and are then passed over by the kernel: the file stays as old as it was.

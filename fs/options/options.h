@@ -80,9 +80,10 @@ struct options {
 	unsigned int direct_depth; /* requests in flight per stream */
 	uint64_t direct_memory;    /* bytes for all streams */
 	enum option_write write;
-	uint64_t dirty_expire_ms;    /* these three, and bytes: OPTION_WORD leaves it to the kernel */
+	uint64_t dirty_expire_ms;    /* this and the next: OPTION_WORD leaves it to the kernel */
 	uint64_t dirty_writeback_ms; /* how often the flusher looks */
 	uint64_t dirty_background;   /* above it writeback starts */
+	uint64_t dirty_max;          /* above it writers wait */
 	enum option_coherence coherence;
 	enum option_locks locks; /* coherence=exclusive implies LOCKS_LOCAL */
 

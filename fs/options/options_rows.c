@@ -94,6 +94,8 @@ static const struct option_row rows[] = {
 		.fallback = "kernel", .help = "how often written data is looked at"),
 	OPTION("dirty_background", SIZE, dirty_background, .min = MIB, .percent = true, .word = "kernel",
 		.fallback = "kernel", .help = "written data above which the oldest goes to the disk"),
+	OPTION("dirty_max", SIZE, dirty_max, .min = MIB, .percent = true, .word = "kernel",
+		.fallback = "kernel", .help = "written data above which writers wait for the disk"),
 	OPTION("coherence", CHOICE, coherence, .choices = coherence_names, .fallback = "open",
 		.help = "who else may change SOURCE"),
 	OPTION("locks", CHOICE, locks, .choices = locks_names, .fallback = "shared",

@@ -30,7 +30,8 @@ static int refuse_pair(
 
 bool options_have_thresholds(const struct options *options)
 {
-	return options->dirty_expire_ms != OPTION_WORD || options->dirty_background != OPTION_WORD;
+	return options->dirty_expire_ms != OPTION_WORD || options->dirty_background != OPTION_WORD ||
+	       options->dirty_max != OPTION_WORD;
 }
 
 int options_check_together(const struct options *options, char **error)
@@ -49,10 +50,13 @@ int options_check_together(const struct options *options, char **error)
 		return refuse_pair(options, "direct_readahead", "direct_memory",
 			"direct_readahead takes at most direct_memory", error);
 	if (options->dirty_writeback_ms != OPTION_WORD && !options_have_thresholds(options)) {
-		*error = g_strdup("dirty_writeback: takes dirty_expire or dirty_background beside it, whose "
-				  "writeback it times");
+		*error = g_strdup("dirty_writeback: takes dirty_expire, dirty_background or dirty_max beside "
+				  "it, whose writeback it times");
 		return -EINVAL;
 	}
+	if (options->dirty_background != OPTION_WORD && options->dirty_background > options->dirty_max)
+		return refuse_pair(options, "dirty_background", "dirty_max",
+			"dirty_background takes at most dirty_max, or writers would wait for nothing", error);
 	if (options->locks == LOCKS_SHARED && options->coherence == COHERENCE_EXCLUSIVE)
 		return refuse_pair(options, "locks", "coherence",
 			"locks=shared takes coherence=open, with exclusive there is nobody to share them "

@@ -13,6 +13,11 @@ void volume_make(const char *dir, const char *point, const char *type, const cha
 void volume_make_with(
 	const char *dir, const char *point, const char *type, const char *size, const char *mkfs);
 
+/* The same on a device that takes so many bytes a second, a tenth of a second's at a time; skips the test
+ * without nbdkit and nbdfuse. */
+void volume_make_slow(
+	const char *dir, const char *point, const char *type, const char *size, unsigned long rate);
+
 /*
  * act() runs in a child on the mount over such a volume, an ext4; its handles end with it, and the power is
  * cut when it returns. Then the daemon is killed, and the volume, in dir, is mounted again with what its disk

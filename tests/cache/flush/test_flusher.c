@@ -70,7 +70,7 @@ static void start(struct dirty_limits limits)
 
 	limits.expire_ms = limits.expire_ms ? limits.expire_ms : DIRTY_NEVER;
 	limits.background = limits.background ? limits.background : DIRTY_UNLIMITED;
-	limits.max = DIRTY_UNLIMITED;
+	limits.max = limits.max ? limits.max : DIRTY_UNLIMITED;
 	limits.files = limits.files ? limits.files : SIZE_MAX;
 	limits.period_ms = PERIOD_MS;
 	failures = 0;
@@ -405,6 +405,25 @@ static void a_disk_that_hangs_holds_up_its_own_files(void **state)
 	sem_destroy(&let_go);
 }
 
+static void writers_wait_until_the_disk_has_it(void **state)
+{
+	struct sample sample;
+
+	start((struct dirty_limits){.max = SIZE / 2 / PAGE_CACHE_PAGE});
+	make(&sample, &(struct flusher_open){.device = 1});
+	assert_false(flusher_must_wait(flusher, &sample));
+	write_some(&sample, SIZE);
+	flusher_wrote(flusher, &sample, SIZE);
+	assert_true(flusher_must_wait(flusher, &sample));
+	assert_false(flusher_must_wait(flusher, &flusher)); /* which it does not know */
+	for (int ms = 0; ms < LIMIT_MS && flusher_must_wait(flusher, &sample); ms += 10)
+		poll(NULL, 0, 10);
+	assert_false(flusher_must_wait(flusher, &sample));
+	assert_int_equal(dirty_bytes(&sample), 0);
+	close_it(&sample);
+	finish(&sample, 1);
+}
+
 static void beyond_the_bound_files_leave_before_their_time(void **state)
 {
 	struct sample samples[4];
@@ -467,6 +486,7 @@ int main(void)
 		cmocka_unit_test(a_file_that_cannot_be_opened_is_left_to_the_kernel),
 		cmocka_unit_test(a_leased_file_is_tried_again),
 		cmocka_unit_test(a_disk_that_hangs_holds_up_its_own_files),
+		cmocka_unit_test(writers_wait_until_the_disk_has_it),
 		cmocka_unit_test(beyond_the_bound_files_leave_before_their_time),
 		cmocka_unit_test(many_files_cost_little),
 		cmocka_unit_test(it_ends_with_files_open_and_dirty),

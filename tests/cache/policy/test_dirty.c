@@ -187,6 +187,19 @@ static void a_pass_ends_though_the_amount_stays(void **state)
 	end(&world);
 }
 
+static void what_is_written_counts_before_it_is_counted(void **state)
+{
+	struct world world;
+
+	begin(&world, (struct dirty_limits){.max = 100});
+	write_file(&world, 0, 0, 1);
+	dirty_wrote(&world.queues[0], &world.files[0], 100);
+	assert_true(dirty_must_wait(&world.queues[0]));
+	write_file(&world, 0, 0, 0); /* it was the same page all the time */
+	assert_false(dirty_must_wait(&world.queues[0]));
+	end(&world);
+}
+
 static void max_alone_has_writeback_begin_at_half(void **state)
 {
 	struct world world;
@@ -288,6 +301,7 @@ int main(void)
 		cmocka_unit_test(what_is_dirtied_while_it_is_written_stays_old),
 		cmocka_unit_test(above_background_writeback_starts_until_it_is_below),
 		cmocka_unit_test(a_pass_ends_though_the_amount_stays),
+		cmocka_unit_test(what_is_written_counts_before_it_is_counted),
 		cmocka_unit_test(max_alone_has_writeback_begin_at_half),
 		cmocka_unit_test(a_device_that_hangs_stops_only_its_own_writers),
 		cmocka_unit_test(too_many_files_are_looked_at_before_their_time),

@@ -68,6 +68,8 @@ static const struct error_case bad_lists[] = {
 	{"dirty_writeback=1ms", "dirty_writeback=1ms: takes a time in ms, s, m or h, or kernel, 10ms to 24h"},
 	{"dirty_background=1K",
 		"dirty_background=1K: takes bytes with K, M, G or T, or % of memory, or kernel, 1M or more"},
+	{"dirty_max=200%",
+		"dirty_max=200%: takes bytes with K, M, G or T, or % of memory, or kernel, 1M or more"},
 	{"coherence=none", "coherence=none: takes open or exclusive"},
 	{"locks=none", "locks=none: takes shared or local"},
 	{"store=tmpfs", "store=tmpfs: takes auto, pin or copy"},
@@ -104,8 +106,12 @@ static const struct error_case bad_lists[] = {
 		"cache_min=33M and cache_size=32M: cache_min takes at most cache_size"},
 	{"direct_readahead=8M,direct_memory=4M",
 		"direct_readahead=8M and direct_memory=4M: direct_readahead takes at most direct_memory"},
-	{"dirty_writeback=1s", "dirty_writeback: takes dirty_expire or dirty_background beside it, whose "
-			       "writeback it times"},
+	{"dirty_writeback=1s",
+		"dirty_writeback: takes dirty_expire, dirty_background or dirty_max beside it, whose "
+		"writeback it times"},
+	{"dirty_background=2G,dirty_max=1G",
+		"dirty_background=2G and dirty_max=1G: dirty_background takes at most dirty_max, or writers "
+		"would wait for nothing"},
 	{"coherence=exclusive,locks=shared",
 		"locks=shared and coherence=exclusive: locks=shared takes coherence=open, with exclusive "
 		"there is nobody to share them with"},

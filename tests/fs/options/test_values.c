@@ -37,6 +37,11 @@ static void each_row_takes_its_values(void **state)
 		{"small_max=64K"},
 		{"large_min=1M"},
 		{"large_min=1T"},
+		{"dirty_expire=30s"},
+		{"dirty_expire=1500ms,dirty_writeback=1m"},
+		{"dirty_background=10%", "dirty_background=104856K"},
+		{"dirty_max=64M,dirty_background=64M", "dirty_background=64M,dirty_max=64M"},
+		{"dirty_max=kernel", "dirty_background=kernel,dirty_max=kernel"},
 		{"admit=0"},
 		{"admit=1"},
 		{"admit=15"},
@@ -148,6 +153,8 @@ static void defaults_are_the_documented_ones(void **state)
 		"readahead=8M,direct_"
 		"depth=8,direct_"
 		"memory=64M,write=around,dirty_expire=kernel,dirty_writeback=kernel,dirty_background=kernel,"
+		"dirty_max="
+		"kernel,"
 		"coherence="
 		"open,locks=shared,"
 		"attr_timeout=1,entry_timeout=1,negative_timeout=0,transport=auto,uring_depth=0,max_read="
