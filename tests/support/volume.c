@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
@@ -29,22 +30,29 @@ void volume_make_with(
 		SKIP_TEST("no %s of the test's own: %s", type, output);
 }
 
-void volume_make_slow(
-	const char *dir, const char *point, const char *type, const char *size, unsigned long rate)
+void volume_make_filtered(const char *dir, const char *point, const char *type, const char *size,
+	const char *filter, const char *parameters)
 {
 	char output[1024];
 
 	if (shell(output, sizeof(output),
-		    "mkdir -p %s %s && cd %s && truncate -s %s image && mkfs.%s -q image && : > slow && "
-		    "(setsid nbdfuse slow --command nbdkit -s --filter=rate file image rate=%lu "
-		    "burstiness=0.1 "
-		    "> /dev/null 2>&1 &) && "
-		    "for i in $(seq 50); do mountpoint -q slow && break; sleep 0.1; done && mountpoint -q "
-		    "slow && "
-		    "loop=$(losetup --direct-io=on -f --show slow) && mount $loop %s; r=$?; "
-		    "losetup -d $loop; exit $r", /* for when it is unmounted */
-		    dir, point, dir, size, type, rate * 8, point))
-		SKIP_TEST("no slow %s of the test's own: %s", type, output);
+		    "mkdir -p %s %s && cd %s && truncate -s %s image && mkfs.%s -q image && : > device && "
+		    "(setsid nbdfuse device --command nbdkit -s --filter=%s file image %s > /dev/null 2>&1 "
+		    "&) && "
+		    "for i in $(seq 50); do mountpoint -q device && break; sleep 0.1; done && "
+		    "mountpoint -q device && loop=$(losetup --direct-io=on -f --show device) && "
+		    "mount $loop %s; r=$?; losetup -d $loop; exit $r", /* once it is unmounted */
+		    dir, point, dir, size, type, filter, parameters, point))
+		SKIP_TEST("no %s of the test's own over nbdkit: %s", type, output);
+}
+
+void volume_make_slow(
+	const char *dir, const char *point, const char *type, const char *size, unsigned long rate)
+{
+	char parameters[64];
+
+	snprintf(parameters, sizeof(parameters), "rate=%lu burstiness=0.1", rate * 8);
+	volume_make_filtered(dir, point, type, size, "rate", parameters);
 }
 
 /* What is not on its disk by now is lost, and nothing works any more until it is mounted again. */

@@ -13,8 +13,11 @@ void volume_make(const char *dir, const char *point, const char *type, const cha
 void volume_make_with(
 	const char *dir, const char *point, const char *type, const char *size, const char *mkfs);
 
-/* The same on a device that takes so many bytes a second, a tenth of a second's at a time; skips the test
- * without nbdkit and nbdfuse. */
+/* The same on a device behind that filter of nbdkit's, with its parameters; skips the test without nbdkit and
+ * nbdfuse. */
+void volume_make_filtered(const char *dir, const char *point, const char *type, const char *size,
+	const char *filter, const char *parameters);
+/* One that takes so many bytes a second, a tenth of a second's at a time. */
 void volume_make_slow(
 	const char *dir, const char *point, const char *type, const char *size, unsigned long rate);
 
