@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "fs/handle.h"
 #include "fs/options/generic_options.h"
 #include "fs/server.h"
 
@@ -34,6 +35,13 @@ int durable_names(struct server *server, struct inode *dir)
 int durable_bytes(struct server *server, int fd)
 {
 	return is_on(server, GENERIC_SYNC) && fdatasync(fd) < 0 ? -errno : 0;
+}
+
+int durable_change(struct server *server, const struct handle *handle, int fd)
+{
+	if (!handle->through)
+		return durable_bytes(server, fd);
+	return fdatasync(fd) < 0 ? -errno : 0;
 }
 
 int durable_inode(struct server *server, struct inode *inode)

@@ -40,7 +40,8 @@ int handle_bytes(struct server *server, struct handle *handle, struct backend_fi
 		how.fd = handle_fd(server, handle);
 		how.flags = (around ? 0 : BACKEND_BUFFERED) |
 			    (handle->random_buffered ? BACKEND_RANDOM_BUFFERED : 0) |
-			    (handle->open_flags & O_DSYNC ? BACKEND_WRITES_WAIT : 0); /* O_SYNC has it too */
+			    /* O_SYNC has the bit of O_DSYNC too */
+			    (handle->open_flags & O_DSYNC || handle->through ? BACKEND_WRITES_WAIT : 0);
 		if (how.fd < 0)
 			return how.fd;
 		r = backend_open(server->backend, &how, &file);

@@ -32,6 +32,7 @@ struct handle {
 	_Atomic int64_t flushed_ns; /* the last FLUSH of a file that has been locked */
 	bool around;           /* what the daemon moves goes around the page cache, or is dropped from it */
 	bool privileged_bits;  /* set-uid or set-gid when it was opened */
+	bool through;          /* what is written is on the disk when the write returns */
 	bool trailed;          /* the page cache is steered for it: trail_end() is due */
 	bool flushes;          /* the flusher knows it: flusher_end() is due */
 	bool executes;         /* the kernel's own, of a program for as long as it runs */

@@ -99,12 +99,15 @@ static void ask_rules(struct server *server, struct opening *o)
 		o->wish = LANE_PLAIN;
 }
 
-/* With the option sync each write is to be on the disk. The kernel tells the daemon, but looks only at how
- * the file was opened where it passes a write on. */
+/* With write=through and the option sync each write is to be on the disk. The kernel tells the daemon of the
+ * latter, but looks only at how the file was opened where it passes a write on. */
 static void see_each_write(const struct server *server, struct opening *o)
 {
-	if (o->writes && is_moved_by_kernel(o->wish) && server->passthrough &&
-		server->options.generic_flags & GENERIC_SYNC)
+	bool through = o->rule.has_write ? o->rule.through : server->options.write == WRITE_THROUGH;
+	bool sees = through || server->options.generic_flags & GENERIC_SYNC;
+
+	o->handle->through = through && o->writes;
+	if (o->writes && is_moved_by_kernel(o->wish) && server->passthrough && sees)
 		o->wish = LANE_DIRECT;
 }
 

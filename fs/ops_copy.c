@@ -132,7 +132,7 @@ static ssize_t copy_range(struct server *server, struct range_copy *copy)
 		follow_in_cache(server, object, copy, from, n);
 	copy_change_end(server, inode, object, fresh);
 	op_invalidate_readahead(server, copy->to);
-	r = n > 0 ? durable_bytes(server, to) : 0;
+	r = n > 0 ? durable_change(server, copy->to, to) : 0;
 	return r < 0 ? r : n;
 }
 

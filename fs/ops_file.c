@@ -135,7 +135,7 @@ static void fallocate_run(struct op_work *op)
 		if (r == 0 && copy)
 			fallocate_copy(server, copy, work);
 		if (r == 0)
-			r = durable_bytes(server, fd);
+			r = durable_change(server, work->handle, fd);
 		copy_change_end(server, work->handle->inode, copy, fresh);
 		op_invalidate_readahead(server, work->handle);
 	}

@@ -129,10 +129,12 @@ struct plain_write {
 };
 
 /* What is to be on the disk before the answer, and not because of how the handle was opened: of this one
- * write (pwritev2(2)), or of all since the mount has the option sync. */
+ * write (pwritev2(2)), or of all since the mount has the option sync, or write=through. What a mapping stored
+ * is written by the kernel, which syncs it by itself. */
 static int sync_of(const struct handle *handle, const struct fuse_file_info *info)
 {
-	int wanted = info->flags & O_SYNC & ~handle->open_flags;
+	int flags = info->flags | (handle->through && !info->writepage ? O_DSYNC : 0);
+	int wanted = flags & O_SYNC & ~handle->open_flags;
 
 	return wanted & ~O_DSYNC ? RWF_SYNC : wanted ? RWF_DSYNC : 0;
 }

@@ -118,6 +118,7 @@ static void remember(const struct ruling *ruling, struct inode *inode, const str
 {
 	inode->rule_epoch = ruling->epoch & 7;
 	inode->rule_lane = decision->has_lane ? (decision->lane + 1) & 7 : 0;
+	inode->rule_write = decision->has_write ? (decision->through ? 2 : 1) : 0;
 	inode->keep = decision->pin;
 	inode->priority = (int8_t)decision->priority;
 }
@@ -128,6 +129,8 @@ static void recall(const struct ruling *ruling, const struct inode *inode, struc
 		return;
 	decision->has_lane = inode->rule_lane > 0;
 	decision->lane = inode->rule_lane > 0 ? (enum lane)(inode->rule_lane - 1) : LANE_CACHED;
+	decision->has_write = inode->rule_write > 0;
+	decision->through = inode->rule_write == 2;
 	decision->pin = inode->keep;
 	decision->priority = (int)inode->priority;
 }

@@ -19,8 +19,9 @@ struct rule {
 	GArray *owners; /* uint32_t; NULL: any */
 	struct range size, age_s;
 	enum open_for open;
-	bool has_lane, has_pin, has_priority;
+	bool has_lane, has_write, has_pin, has_priority;
 	enum lane lane;
+	bool through;
 	bool pin;
 	enum rule_priority priority;
 };
@@ -147,6 +148,16 @@ static int parse_lane(struct rule *rule, struct rules_line *line)
 	return 0;
 }
 
+static int parse_write(struct rule *rule, struct rules_line *line)
+{
+	static const char *const words[] = {"around", "through", NULL};
+	int i = parse_word(line, words, "around or through");
+
+	rule->has_write = true;
+	rule->through = i > 0;
+	return i < 0 ? -EINVAL : 0;
+}
+
 static int parse_pin(struct rule *rule, struct rules_line *line)
 {
 	static const char *const words[] = {"false", "true", NULL};
@@ -177,6 +188,7 @@ static const struct {
 	{"age", parse_age},
 	{"open", parse_open},
 	{"lane", parse_lane},
+	{"write", parse_write},
 	{"pin", parse_pin},
 	{"priority", parse_priority},
 };
@@ -200,8 +212,8 @@ static int add_key(void *ctx, struct rules_line *line)
 	for (size_t i = 0; i < G_N_ELEMENTS(keys); i++)
 		if (!strcmp(keys[i].key, line->key))
 			return keys[i].parse(rule, line);
-	return rules_complain(
-		line, "there is no such key; it takes path, size, owner, age, open, lane, pin or priority");
+	return rules_complain(line,
+		"there is no such key; it takes path, size, owner, age, open, lane, write, pin or priority");
 }
 
 static int end_section(void *ctx, struct rules_line *line)
@@ -209,9 +221,10 @@ static int end_section(void *ctx, struct rules_line *line)
 	struct rules *rules = ctx;
 	const struct rule *rule = g_ptr_array_index(rules->rules, rules->rules->len - 1);
 
-	if (rule->has_lane || rule->has_pin || rule->has_priority)
+	if (rule->has_lane || rule->has_write || rule->has_pin || rule->has_priority)
 		return 0;
-	return rules_complain(line, "[%s] decides nothing; it takes lane, pin or priority", rule->section);
+	return rules_complain(
+		line, "[%s] decides nothing; it takes lane, write, pin or priority", rule->section);
 }
 
 int rules_parse(const char *text, size_t size, rules_find_user *find_user, struct rules **rules, char **error)
@@ -274,6 +287,10 @@ void rules_match(const struct rules *rules, const struct rule_facts *facts, stru
 		if (rule->has_lane && !decision->has_lane) {
 			decision->has_lane = true;
 			decision->lane = rule->lane;
+		}
+		if (rule->has_write && !decision->has_write) {
+			decision->has_write = true;
+			decision->through = rule->through;
 		}
 		if (rule->has_pin && !has_pin)
 			decision->pin = rule->pin;

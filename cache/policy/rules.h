@@ -1,9 +1,9 @@
 /*
  * rules - what the user says about particular files: lane, pin, priority.
  *
- * A rules file is in GLib's key-file form. Sections are tried in their order; of lane, pin and priority each
- * is taken from the first section that matches the file and says something about it. A section without
- * conditions matches every file.
+ * A rules file is in GLib's key-file form. Sections are tried in their order; of lane, write, pin and
+ * priority each is taken from the first section that matches the file and says something about it. A section
+ *without conditions matches every file.
  *
  *	[films]                  the name is free and is there for the log
  *	path = *.mkv; *.mp4      globs (glob.h), any of them
@@ -13,6 +13,7 @@
  *	open = write             or read: how it is being opened
  *	lane = direct            cached, plain or direct
  *	pin = true               once cached, stays
+ *	write = through          or around: whether each write is to be on the disk when it returns
  *	priority = high          low, normal or high: a quarter of the weight, or four times as much
  *
  * Pure: the text comes from the caller, and so do the numbers of users.
@@ -54,6 +55,8 @@ enum rule_priority { PRIORITY_LOW = -1, PRIORITY_NORMAL, PRIORITY_HIGH };
 struct rule_decision {
 	bool has_lane;
 	enum lane lane; /* LANE_CACHED, LANE_PLAIN, LANE_DIRECT or LANE_TRAILED */
+	bool has_write;
+	bool through; /* each write is to be on the disk when it returns */
 	bool pin;
 	enum rule_priority priority;
 	const char *

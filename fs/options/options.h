@@ -33,7 +33,7 @@ enum option_large_write {
 	OPT_WRITE_PLAIN
 };
 enum option_store { STORE_AUTO, STORE_PIN, STORE_COPY };
-enum option_write { WRITE_AROUND };
+enum option_write { WRITE_AROUND, WRITE_THROUGH };
 enum option_coherence { COHERENCE_OPEN, COHERENCE_EXCLUSIVE };
 enum option_locks { LOCKS_SHARED, LOCKS_LOCAL };
 enum option_transport { TRANSPORT_AUTO, TRANSPORT_URING, TRANSPORT_DEV };

@@ -19,7 +19,7 @@ static const char *const large_write_names[] = {[OPT_WRITE_AUTO] = "auto",
 	NULL};
 static const char *const store_names[] = {
 	[STORE_AUTO] = "auto", [STORE_PIN] = "pin", [STORE_COPY] = "copy", NULL};
-static const char *const write_names[] = {[WRITE_AROUND] = "around", NULL};
+static const char *const write_names[] = {[WRITE_AROUND] = "around", [WRITE_THROUGH] = "through", NULL};
 static const char *const coherence_names[] = {
 	[COHERENCE_OPEN] = "open", [COHERENCE_EXCLUSIVE] = "exclusive", NULL};
 static const char *const locks_names[] = {[LOCKS_SHARED] = "shared", [LOCKS_LOCAL] = "local", NULL};

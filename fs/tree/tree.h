@@ -60,6 +60,7 @@ struct inode {
 	uint8_t random : 1;     /* was read out of order: under large=stream it gets the plain lane */
 	uint8_t outgrown : 1;   /* once grew while cached: not cached again */
 	uint8_t rule_lane : 3;  /* what the rules said when its path was last known, with priority and keep */
+	uint8_t rule_write : 2; /* 0: nothing, 1: around, 2: through */
 	uint8_t rule_epoch : 3; /* and which rules those were; 0: none */
 	uint8_t locked : 1;     /* has been locked: closes are announced, attributes not cached */
 	uint8_t locks_inside : 1; /* a directory of files that have been locked: its names are not cached */

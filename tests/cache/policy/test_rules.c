@@ -104,7 +104,8 @@ static void the_first_section_that_says_it_decides(void **state)
 	struct rules *rules = parse("[films]\npath=*.mkv\nlane=direct\n"
 				    "[small]\nsize=..64K\npin=true\n"
 				    "[mine]\nowner=alice\npriority=high\npin=false\n"
-				    "[rest]\nlane=plain\npriority=low\n");
+				    "[logs]\npath=*.log\nwrite=around\n"
+				    "[rest]\nlane=plain\npriority=low\nwrite=through\n");
 	struct rule_decision d =
 		decide(rules, (struct rule_facts){.path = "/a.mkv", .size = 100, .owner = 1000});
 
@@ -117,6 +118,9 @@ static void the_first_section_that_says_it_decides(void **state)
 	assert_false(d.pin);
 	assert_int_equal(d.priority, PRIORITY_LOW);
 	assert_string_equal(d.section, "rest");
+	assert_true(d.has_write && d.through);
+	d = decide(rules, (struct rule_facts){.path = "/b.log", .size = 1 << 20});
+	assert_true(d.has_write && !d.through);
 	rules_free(rules);
 }
 
@@ -133,6 +137,7 @@ static void what_is_wrong_is_told_with_its_line(void **state)
 	refuse("[a]\nlane=plain\nowner=bob\n", "line 3: owner=bob: ", "no user 'bob'");
 	refuse("[a]\nlane=plain\nowner=4294967295\n", "line 3: owner=4294967295: ", "no user '4294967295'");
 	refuse("[a]\nlane=plain\nopen=append\n", "line 3: open=append: ", "read or write");
+	refuse("[a]\nwrite=back\n", "line 2: write=back: ", "around or through");
 	refuse("[a]\npin=maybe\n", "line 2: pin=maybe: ", "true or false");
 	refuse("[a]\npriority=9\n", "line 2: priority=9: ", "low, normal or high");
 	refuse("[a]\nlane=plain\npath=src/*\n", "line 3: path=src/*: ", "begins with /");

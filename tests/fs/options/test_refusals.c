@@ -62,7 +62,7 @@ static const struct error_case bad_lists[] = {
 	{"stream_window=1M", "stream_window=1M: takes bytes with K, M, G or T, 2M to 1G"},
 	{"stream_gap=far", "stream_gap=far: takes bytes with K, M, G or T"},
 	{"direct_memory=1K", "direct_memory=1K: takes bytes with K, M, G or T, or % of memory, 1M or more"},
-	{"write=back", "write=back: takes around"},
+	{"write=back", "write=back: takes around or through"},
 	{"dirty_expire=soon", "dirty_expire=soon: takes a time in ms, s, m or h, or kernel"},
 	{"dirty_expire=0", "dirty_expire=0: takes a time in ms, s, m or h, or kernel, 100ms to 24h"},
 	{"dirty_writeback=1ms", "dirty_writeback=1ms: takes a time in ms, s, m or h, or kernel, 10ms to 24h"},

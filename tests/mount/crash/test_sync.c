@@ -206,6 +206,34 @@ static void a_write_to_a_mount_with_sync_survives_a_power_cut(void **state)
 	umount(disk.mount.source);
 }
 
+static void a_write_with_write_through_survives_a_power_cut(void **state)
+{
+	struct disk disk;
+
+	disk_start(&disk, "through", "write=through");
+	volume_act_until_power_cut(&disk.mount, disk.dir, write_records, 0);
+	check_records(disk.mount.source);
+	umount(disk.mount.source);
+}
+
+static void a_write_to_a_file_that_a_rule_writes_through_survives_a_power_cut(void **state)
+{
+	char rules[PATH_MAX], options[PATH_MAX + 16];
+	struct disk disk;
+	FILE *file;
+
+	path_below(rules, config.base, "through.rules");
+	file = fopen(rules, "we");
+	assert_non_null(file);
+	fputs("[all]\nwrite = through\n", file);
+	assert_int_equal(fclose(file), 0);
+	snprintf(options, sizeof(options), "rules=%s", rules);
+	disk_start(&disk, "rule", options);
+	volume_act_until_power_cut(&disk.mount, disk.dir, write_records, 0);
+	check_records(disk.mount.source);
+	umount(disk.mount.source);
+}
+
 static void make_change(const char *root, int which)
 {
 	const struct change *change = &changes[which];
@@ -246,7 +274,27 @@ static void a_change_of_a_mount_with_sync_or_dirsync_survives_a_power_cut(void *
 	check_changes("changes", "sync", false);
 }
 
+/* Of an open file; a path has no handle that says how it is to be written. */
+static void a_range_changed_with_write_through_survives_a_power_cut(void **state)
+{
+	struct disk disk;
+
+	disk_start(&disk, "ranges", "write=through");
+	for (size_t i = 0; i < CHANGES; i++) {
+		if (!changes[i].call || changes[i].call == shorten)
+			continue;
+		if (!disk.mount.daemon)
+			mount_start(&disk.mount, "ranges", "write=through");
+		volume_act_until_power_cut(&disk.mount, disk.dir, make_change, (int)i);
+		assert_int_equal(shell(NULL, 0, "cd %s && %s", disk.mount.source, changes[i].see), 0);
+	}
+	umount(disk.mount.source);
+}
+
 static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(a_write_with_write_through_survives_a_power_cut),
+	cmocka_unit_test(a_write_to_a_file_that_a_rule_writes_through_survives_a_power_cut),
+	cmocka_unit_test(a_range_changed_with_write_through_survives_a_power_cut),
 	cmocka_unit_test(a_single_synchronous_write_survives_a_power_cut),
 	cmocka_unit_test(a_write_to_a_mount_with_sync_survives_a_power_cut),
 	cmocka_unit_test(a_change_of_a_mount_with_sync_or_dirsync_survives_a_power_cut),
