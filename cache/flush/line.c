@@ -130,6 +130,7 @@ static int count(int fd, struct dirty_count *out)
 /* Without the lock. 0 or -errno. */
 static int count_and_write(int fd, struct look *look)
 {
+	struct stat st;
 	int r;
 
 	look->when_ms = clock_now_ms();
@@ -138,8 +139,9 @@ static int count_and_write(int fd, struct look *look)
 	if (r < 0 || !look->writes || !look->before.dirty)
 		return r;
 	look->wrote = true;
-	/* waits for nothing but room in the device's queue */
-	r = sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE) < 0 ? -errno : 0;
+	/* waits for nothing but room in the device's queue; without an end it would go on for as long as
+	   somebody appends */
+	r = fstat(fd, &st) < 0 || sync_file_range(fd, 0, st.st_size, SYNC_FILE_RANGE_WRITE) < 0 ? -errno : 0;
 	count(fd, &look->after);
 	return r;
 }

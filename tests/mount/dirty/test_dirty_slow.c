@@ -1,4 +1,5 @@
-/* The option dirty_max: who writes is slowed to the disk's pace, and never failed. */
+/* On a slow disk: with dirty_max who writes is slowed to its pace, and never failed; with dirty_expire
+ * nothing gets old. */
 #include "cache/base/clock.h"
 #include "cache/base/page_cache.h"
 #include "tests/support/suite.h"
@@ -170,14 +171,69 @@ static void the_mount_ends_though_somebody_waits(void **state)
 	umount(mount_slow.source);
 }
 
+/* --- age, under load -------------------------------------------------------------------------- */
+
+#define LOAD_MS 5000
+#define EXPIRE_MS 1000
+#define PERIOD_MS 100
+#define STEP (64 << 10)
+#define PAUSE_MS 25 /* four writers make 10M a second */
+
+/* The first one appends to one file. */
+static void write_on(int writer)
+{
+	static char bytes[STEP];
+	int64_t began_ms = clock_now_ms();
+	int fd = -1;
+
+	for (int file = 0; clock_now_ms() - began_ms < LOAD_MS; file++) {
+		char name[32];
+
+		if (fd < 0 || writer > 0) {
+			close(fd);
+			name_of(name, writer, file % FILES);
+			fd = open_below(mount_slow.point, name, O_WRONLY | O_CREAT);
+		}
+		if (write(fd, bytes, STEP) != STEP)
+			_exit(1);
+		poll(NULL, 0, PAUSE_MS);
+	}
+	_exit(0);
+}
+
+static void nothing_is_older_than_it_may_be(void **state)
+{
+	int64_t began_ms = clock_now_ms();
+	long long most = 0, now;
+	int status;
+
+	start("aged", RATE, "dirty_expire=1s,dirty_writeback=100ms");
+	for (int i = 0; i < WRITERS; i++)
+		if (suite_fork() == 0)
+			write_on(i);
+	while (clock_now_ms() - began_ms < LOAD_MS) {
+		now = mount_stat(&mount_slow, "dirty/oldest_ms");
+		most = now > most ? now : most;
+		poll(NULL, 0, 50);
+	}
+	for (int i = 0; i < WRITERS; i++) {
+		assert_true(wait(&status) > 0);
+		assert_int_equal(status, 0);
+	}
+	print_message("%lld ms at most\n", most);
+	assert_in_range(most, EXPIRE_MS, EXPIRE_MS + PERIOD_MS + 1000); /* the machine may be busy */
+	end();
+}
+
 static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(nothing_is_older_than_it_may_be),
 	cmocka_unit_test(writers_are_slowed_and_none_fails),
 	cmocka_unit_test(who_waits_can_be_killed),
 	cmocka_unit_test(the_mount_ends_though_somebody_waits),
 };
 
 static const struct suite suite = {
-	.name = "dirty_max",
+	.name = "dirty_slow",
 	.tests = tests,
 	.test_count = sizeof(tests) / sizeof(*tests),
 	.needs_root = true,
