@@ -1,6 +1,8 @@
 #include "fs/status.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "backends/backend.h"
@@ -121,8 +123,32 @@ static int answer_reload(void *context, int argc, char *const *argv, GString *re
 	return status_reload(server, reply);
 }
 
+/* "FILES BYTES" that are left of what was flushed; the first request of several starts it. */
+static int answer_flush(void *context, int argc, char *const *argv, GString *reply)
+{
+	struct server *server = context;
+	bool starts = argc == 1;
+	struct flusher_left left;
+
+	if (argc > 2 || (!starts && strcmp(argv[1], "--left") != 0)) {
+		g_string_append(reply, "flush: takes --left or nothing");
+		return -EINVAL;
+	}
+	if (!server->flusher) {
+		g_string_append(reply, "flush: mounted without dirty_expire, dirty_background and dirty_max, "
+				       "so that only the kernel knows what is dirty");
+		return -EINVAL;
+	}
+	if (starts)
+		flusher_flush(server->flusher);
+	flusher_left(server->flusher, &left);
+	g_string_append_printf(reply, "%" PRIu64 " %" PRIu64 "\n", left.files, left.bytes);
+	return 0;
+}
+
 const struct control_verb status_verbs[] = {
 	{"stat", false, answer_stat},
 	{"reload", true, answer_reload},
+	{"flush", true, answer_flush},
 	{NULL, false, NULL},
 };

@@ -38,6 +38,7 @@ void flusher_forget(struct flusher *flusher, struct flush_file *file)
 	}
 	if (file->dirty.place)
 		dirty_remove(&line->queue, &file->dirty);
+	flush_line_ask(line, file, false);
 	flusher->file_count--;
 }
 
@@ -148,6 +149,7 @@ void flusher_removed(struct flusher *flusher, void *owner)
 		atomic_fetch_add(&flusher->stats.spared_bytes, (uint64_t)file->dirty.dirty * PAGE_CACHE_PAGE);
 		if (!file->busy)
 			dirty_remove(&line->queue, &file->dirty);
+		flush_line_ask(line, file, false);
 		flush_line_settle(line, file);
 		file = forget_if_over(flusher, file);
 	} else {
@@ -213,6 +215,18 @@ void flusher_waited(struct flusher *flusher, uint64_t ms)
 {
 	atomic_fetch_add(&flusher->stats.throttled, 1);
 	atomic_fetch_add(&flusher->stats.throttled_ms, ms);
+}
+
+/* --- on request ------------------------------------------------------------------------------- */
+
+void flusher_flush(struct flusher *flusher)
+{
+	lock_take(&flusher->lock, LOCK_FLUSHER);
+	for (unsigned i = 0; i < flusher->lines_used; i++) {
+		dirty_flush(&flusher->lines[i].queue, clock_now_ms());
+		flush_line_call(&flusher->lines[i], 0);
+	}
+	lock_drop(&flusher->lock, LOCK_FLUSHER);
 }
 
 /* --- the whole -------------------------------------------------------------------------------- */
@@ -305,47 +319,4 @@ void flusher_free(struct flusher *flusher)
 	}
 	pthread_mutex_destroy(&flusher->lock);
 	free(flusher);
-}
-
-/* --- counters --------------------------------------------------------------------------------- */
-
-/* (locked) Of a line, the time of the oldest page that is or may be dirty. */
-static int64_t oldest_of(const struct flush_line *line)
-{
-	const struct flush_file *file;
-	int64_t oldest_ms = DIRTY_NEVER;
-
-	if (line->queue.dirty && line->queue.count)
-		oldest_ms = line->queue.files[0]->since_ms;
-	list_for_each (file, &line->active, active)
-		if (file->dirty.dirty && file->dirty.since_ms < oldest_ms)
-			oldest_ms = file->dirty.since_ms;
-	return oldest_ms;
-}
-
-const struct flusher_stats *flusher_stats(struct flusher *flusher)
-{
-	int64_t now_ms = clock_now_ms(), oldest_ms = now_ms;
-
-	lock_take(&flusher->lock, LOCK_FLUSHER);
-	for (unsigned i = 0; i < flusher->lines_used; i++) {
-		int64_t ms = oldest_of(&flusher->lines[i]);
-
-		oldest_ms = ms < oldest_ms ? ms : oldest_ms;
-	}
-	atomic_store(&flusher->stats.files, flusher->file_count);
-	atomic_store(&flusher->stats.dirty_bytes, flusher->all.dirty * PAGE_CACHE_PAGE);
-	atomic_store(&flusher->stats.writeback_bytes, flusher->all.writeback * PAGE_CACHE_PAGE);
-	atomic_store(&flusher->stats.oldest_ms, (uint64_t)(now_ms - oldest_ms));
-	lock_drop(&flusher->lock, LOCK_FLUSHER);
-	return &flusher->stats;
-}
-
-void flusher_stats_each(const struct flusher_stats *stats,
-	void (*each)(void *context, const char *name, uint64_t value, const char *help), void *context)
-{
-#define COUNTER(name, help) \
-	each(context, #name, atomic_load_explicit(&stats->name, memory_order_relaxed), help);
-	FLUSHER_STATS(COUNTER)
-#undef COUNTER
 }

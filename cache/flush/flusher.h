@@ -98,6 +98,17 @@ bool flusher_must_wait(struct flusher *flusher, void *file);
 /* Somebody did. */
 void flusher_waited(struct flusher *flusher, uint64_t ms);
 
+/* Starts writeback of all that is dirty now; returns at once. */
+void flusher_flush(struct flusher *flusher);
+
+struct flusher_left {
+	uint64_t files, bytes; /* bytes: as last counted */
+};
+
+/* What of that has not reached the disk; files that are written on count until nothing of them is under way.
+ */
+void flusher_left(struct flusher *flusher, struct flusher_left *left);
+
 /* As of now. Never freed before the flusher. */
 const struct flusher_stats *flusher_stats(struct flusher *flusher);
 void flusher_stats_each(const struct flusher_stats *stats,

@@ -109,10 +109,17 @@ void flush_line_closed(struct flush_line *line, struct flush_file *file, int fd)
 
 /* --- looking; the thread's -------------------------------------------------------------------- */
 
+void flush_line_ask(struct flush_line *line, struct flush_file *file, bool asked)
+{
+	line->asked_count += (size_t)asked - (size_t)file->asked;
+	file->asked = asked;
+}
+
 struct look {
 	bool is_turn; /* the file is first in the queue */
 	bool writes;  /* if anything is dirty */
 	bool wrote;
+	bool asked; /* flusher_flush() waits for it */
 	struct dirty_count before, after;
 	int64_t when_ms;
 };
@@ -196,7 +203,11 @@ static bool is_spare(const struct flush_line *line, const struct flush_file *fil
 static void look_at(struct flush_line *line, struct flush_file *file, bool is_turn)
 {
 	struct flusher *flusher = line->flusher;
-	struct look look = {.is_turn = is_turn, .when_ms = clock_now_ms()};
+	struct look look = {
+		.is_turn = is_turn,
+		.asked = file->asked || (is_turn && !dirty_is_flushed(&line->queue, &file->dirty)),
+		.when_ms = clock_now_ms(),
+	};
 	int fd, r;
 
 	look.writes = is_turn || dirty_is_late(&line->queue, &file->dirty, look.when_ms);
@@ -211,6 +222,7 @@ static void look_at(struct flush_line *line, struct flush_file *file, bool is_tu
 	lock_take(&flusher->lock, LOCK_FLUSHER);
 	file->busy = false;
 	note_look(line, file, &look, r);
+	flush_line_ask(line, file, look.asked && !file->nameless && (file->dirty.writeback || file->again));
 	flush_line_settle(line, file);
 	if (!flush_line_is_over(line, file, look.when_ms) && !is_spare(line, file))
 		return;
@@ -249,7 +261,8 @@ static void go_round(struct flush_line *line)
 	count_active(line);
 	while (!line->flusher->ending && (next = dirty_next(&line->queue, clock_now_ms(), pass_ms)))
 		look_at(line, file_of(next), true);
-	line->wake_ms = dirty_again(&line->queue, pass_ms, line->open_count > 0, line->unsettled);
+	line->wake_ms = dirty_again(
+		&line->queue, pass_ms, line->open_count > 0, line->unsettled, line->asked_count > 0);
 	busy_ms = clock_now_ms() - pass_ms;
 	if (line->wake_ms != DIRTY_NEVER && !dirty_must_wait(&line->queue))
 		line->wake_ms = MAX(line->wake_ms, pass_ms + busy_ms * PASS_SHARE);

@@ -23,6 +23,7 @@ struct flush_file {
 	bool nameless : 1;
 	bool busy : 1;  /* the thread looks at it, without the lock */
 	bool again : 1; /* to be counted at the next pass */
+	bool asked : 1; /* its writeback was asked for by flusher_flush(), and has not ended */
 	bool clean : 1; /* found clean and closed, at dirty.since_ms, and to be found so once more */
 };
 
@@ -34,7 +35,7 @@ struct flush_line {
 	bool used;
 	struct dirty_queue queue;
 	struct list active; /* files that are open, being written back, or to be counted again */
-	size_t active_count, open_count;
+	size_t active_count, open_count, asked_count;
 	bool unsettled;  /* some are more than open */
 	int64_t pass_ms; /* when its last look around began */
 	int64_t wake_ms; /* when the next does */
@@ -67,6 +68,9 @@ void flush_line_closed(struct flush_line *line, struct flush_file *file, int fd)
 
 /* (locked) Whether nothing is left to be done for it. */
 bool flush_line_is_over(const struct flush_line *line, const struct flush_file *file, int64_t now_ms);
+
+/* (locked) */
+void flush_line_ask(struct flush_line *line, struct flush_file *file, bool asked);
 
 /* (locked) Takes it out of everything. The caller then frees it and, without the lock, lets its owner go. */
 void flusher_forget(struct flusher *flusher, struct flush_file *file);

@@ -183,13 +183,41 @@ static int64_t due_ms(const struct dirty_queue *queue, int64_t from_ms)
 	return expire_ms == DIRTY_NEVER ? DIRTY_NEVER : from_ms + expire_ms;
 }
 
+void dirty_flush(struct dirty_queue *queue, int64_t now_ms)
+{
+	queue->flush_ms = now_ms + 1;
+	queue->pause_ms = DIRTY_PAUSE_MIN_MS;
+}
+
+bool dirty_is_flushed(const struct dirty_queue *queue, const struct dirty_file *file)
+{
+	return file->queued_ms >= queue->flush_ms;
+}
+
+static void add_left(const struct dirty_queue *queue, size_t at, uint64_t *files, uint64_t *pages)
+{
+	if (at >= queue->count || dirty_is_flushed(queue, queue->files[at]))
+		return; /* nor is any below it left */
+	*files += 1;
+	*pages += queue->files[at]->dirty;
+	add_left(queue, 2 * at + 1, files, pages);
+	add_left(queue, 2 * at + 2, files, pages);
+}
+
+void dirty_left(const struct dirty_queue *queue, uint64_t *files, uint64_t *pages)
+{
+	add_left(queue, 0, files, pages);
+}
+
 struct dirty_file *dirty_next(const struct dirty_queue *queue, int64_t now_ms, int64_t pass_ms)
 {
 	struct dirty_file *first = queue->count ? queue->files[0] : NULL;
 
 	if (!first || first->queued_ms >= pass_ms)
 		return NULL;
-	return due_ms(queue, first->queued_ms) <= now_ms || is_too_much(queue) ? first : NULL;
+	if (due_ms(queue, first->queued_ms) <= now_ms || !dirty_is_flushed(queue, first))
+		return first;
+	return is_too_much(queue) ? first : NULL;
 }
 
 bool dirty_is_late(const struct dirty_queue *queue, const struct dirty_file *file, int64_t now_ms)
@@ -197,7 +225,7 @@ bool dirty_is_late(const struct dirty_queue *queue, const struct dirty_file *fil
 	return due_ms(queue, file->since_ms) <= now_ms;
 }
 
-int64_t dirty_again(struct dirty_queue *queue, int64_t pass_ms, bool open, bool writing)
+int64_t dirty_again(struct dirty_queue *queue, int64_t pass_ms, bool open, bool writing, bool hurry)
 {
 	const struct dirty *all = queue->all;
 	int64_t again_ms = DIRTY_NEVER, next_ms = pass_ms + all->limits.period_ms;
@@ -212,7 +240,8 @@ int64_t dirty_again(struct dirty_queue *queue, int64_t pass_ms, bool open, bool 
 	if (writing)
 		again_ms = MIN(again_ms, next_ms);
 	/* also for what was added during the pass, which it left alone */
-	if (dirty_has_amounts(all) && (open || writing || (queue->count && is_too_much(queue))))
+	if (hurry || (queue->count && !dirty_is_flushed(queue, queue->files[0])) ||
+		(dirty_has_amounts(all) && (open || writing || (queue->count && is_too_much(queue)))))
 		again_ms = MIN(again_ms, pass_ms + queue->pause_ms);
 	return again_ms;
 }

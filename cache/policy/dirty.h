@@ -52,6 +52,7 @@ struct dirty_queue {
 	struct dirty_file **files; /* a binary heap */
 	size_t count, room;
 	uint64_t dirty, writeback;
+	int64_t flush_ms; /* files looked at before this are written back at once */
 	uint64_t seen;    /* all->dirty at the end of the last pass */
 	int64_t pause_ms; /* see dirty_again() */
 };
@@ -94,14 +95,20 @@ struct dirty_file *dirty_next(const struct dirty_queue *queue, int64_t now_ms, i
 /* Whether a file is to be written back if it is dirty, though it is not its turn. */
 bool dirty_is_late(const struct dirty_queue *queue, const struct dirty_file *file, int64_t now_ms);
 
+/* All that is dirty now is to be written back, whatever the thresholds. */
+void dirty_flush(struct dirty_queue *queue, int64_t now_ms);
+bool dirty_is_flushed(const struct dirty_queue *queue, const struct dirty_file *file);
+/* Adds the files whose turn has not come since, and what of them is dirty as last counted. */
+void dirty_left(const struct dirty_queue *queue, uint64_t *files, uint64_t *pages);
+
 /* Whether amounts matter, so that open files are to be counted now and then. */
 bool dirty_has_amounts(const struct dirty *dirty);
 
 /*
  * A pass has ended: when the next begins. open: files are open for writing; writing: some are being written
- * back, or wait for another look. DIRTY_NEVER: when a file is added.
+ * back, or wait for another look; hurry: somebody waits for that. DIRTY_NEVER: when a file is added.
  */
-int64_t dirty_again(struct dirty_queue *queue, int64_t pass_ms, bool open, bool writing);
+int64_t dirty_again(struct dirty_queue *queue, int64_t pass_ms, bool open, bool writing, bool hurry);
 
 /*
  * Whether who writes files of this queue waits: all have more than max, and this queue more than its part, so

@@ -42,6 +42,7 @@ static void help_and_version_succeed(void **state)
 		{"-h", "usage: sievectl COMMAND MOUNTPOINT [ARGUMENT]...\n"},
 		{"--help", "  stat MOUNTPOINT [--json] "},
 		{"--help", "  reload MOUNTPOINT "},
+		{"--help", "  flush MOUNTPOINT [--wait] "},
 		{"-V", "sievectl " SIEVEFS_VERSION "\n"},
 		{"--version", "sievectl " SIEVEFS_VERSION "\n"},
 	};
@@ -69,6 +70,9 @@ static void bad_calls_get_one_line_and_status_1(void **state)
 		{"reload", "sievectl: MOUNTPOINT is missing, usage: sievectl reload MOUNTPOINT\n"},
 		{"reload / --json", "sievectl: --json: unknown flag, usage: sievectl reload MOUNTPOINT\n"},
 		{"reload / rules", "sievectl: rules: one word too many, usage: sievectl reload MOUNTPOINT\n"},
+		{"flush / --left",
+			"sievectl: --left: unknown flag, usage: sievectl flush MOUNTPOINT [--wait]\n"},
+		{"flush /proc --wait", "sievectl: /proc: not a mount point of sievefs\n"},
 		{"reload /proc", "sievectl: /proc: not a mount point of sievefs\n"},
 		{"stat -- --json", "sievectl: --json: No such file or directory\n"},
 		{"stat /proc/self --json", "sievectl: /proc/self: not a mount point of sievefs\n"},

@@ -1,6 +1,7 @@
 /* sievectl - the command that asks a mounted sievefs. */
 #include "cache/base/standard_fds.h"
 #include "tools/sievectl/client.h"
+#include "tools/sievectl/flush.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -19,11 +20,13 @@ struct command {
 };
 
 static const char *const stat_flags[] = {"--json", NULL};
+static const char *const flush_flags[] = {"--wait", NULL};
 static const char *const no_flags[] = {NULL};
 
 static const struct command commands[] = {
 	{"stat", "stat MOUNTPOINT [--json]", "options in force and counters of the mount", stat_flags},
 	{"reload", "reload MOUNTPOINT", "read the rules file again", no_flags},
+	{"flush", "flush MOUNTPOINT [--wait]", "send to the disk what is dirty", flush_flags},
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
@@ -103,31 +106,41 @@ static int sort_words(const struct command *command, char **words, const char **
 	return EXIT_SUCCESS;
 }
 
-static int ask(const char *path, const char *const *request)
+static int print_reply(struct sievectl *ctl, const char *const *request)
 {
-	struct sievectl *ctl;
 	char *reply = NULL;
 	size_t length = 0;
-	int r = sievectl_open(path, &ctl);
+	int r = sievectl_request(ctl, request, &reply, &length);
 
-	if (r == 0)
-		r = sievectl_request(ctl, request, &reply, &length);
-	if (r < 0) {
-		complain("%s", ctl ? sievectl_error(ctl) : strerror(-r));
-	} else {
+	if (r == 0) {
 		fwrite(reply, 1, length, stdout);
 		if (length > 0 && reply[length - 1] != '\n')
 			putchar('\n');
-		r = finish_output();
 	}
 	free(reply);
+	return r;
+}
+
+static int ask(const char *path, const char *const *request)
+{
+	struct sievectl *ctl;
+	int r = sievectl_open(path, &ctl);
+
+	if (r == 0 && strcmp(request[0], "flush") == 0)
+		r = flush_run(ctl, request[1] != NULL);
+	else if (r == 0)
+		r = print_reply(ctl, request);
+	if (r < 0)
+		complain("%s", ctl && *sievectl_error(ctl) ? sievectl_error(ctl) : strerror(-r));
+	else
+		r = finish_output();
 	sievectl_close(ctl);
 	return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 int main(int argc, char **argv)
 {
-	const char *request[WORDS_MAX];
+	const char *request[WORDS_MAX] = {NULL};
 	const char *path = NULL;
 	const struct command *command;
 

@@ -424,6 +424,32 @@ static void writers_wait_until_the_disk_has_it(void **state)
 	finish(&sample, 1);
 }
 
+static void what_is_flushed_reaches_the_disk(void **state)
+{
+	struct flusher_left left;
+	struct sample samples[2];
+
+	start((struct dirty_limits){.expire_ms = 100 * LIMIT_MS});
+	write_and_close(&samples[0], SIZE);
+	make(&samples[1], &(struct flusher_open){.device = 2});
+	write_some(&samples[1], SIZE);
+	flusher_flush(flusher);
+	for (int ms = 0; ms < LIMIT_MS; ms += 10) {
+		flusher_left(flusher, &left);
+		if (!left.files)
+			break;
+		poll(NULL, 0, 10);
+	}
+	assert_int_equal(left.files, 0);
+	assert_int_equal(left.bytes, 0);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(dirty_bytes(&samples[i]), 0);
+	assert_int_equal(flusher_stats(flusher)->files, 1); /* which is open */
+	close_it(&samples[1]);
+	assert_true(comes_to_an_end());
+	finish(samples, 2);
+}
+
 static void beyond_the_bound_files_leave_before_their_time(void **state)
 {
 	struct sample samples[4];
@@ -487,6 +513,7 @@ int main(void)
 		cmocka_unit_test(a_leased_file_is_tried_again),
 		cmocka_unit_test(a_disk_that_hangs_holds_up_its_own_files),
 		cmocka_unit_test(writers_wait_until_the_disk_has_it),
+		cmocka_unit_test(what_is_flushed_reaches_the_disk),
 		cmocka_unit_test(beyond_the_bound_files_leave_before_their_time),
 		cmocka_unit_test(many_files_cost_little),
 		cmocka_unit_test(it_ends_with_files_open_and_dirty),

@@ -92,7 +92,7 @@ static void old_files_are_written_back_oldest_first(void **state)
 	for (int i = 0; i < 3; i++, world.now_ms += 10)
 		write_file(&world, 0, (int[]){2, 0, 1}[i], 10);
 	assert_int_equal(pass(&world, 0), 0);
-	assert_int_equal(dirty_again(&world.queues[0], world.now_ms, false, false), 50 + EXPIRE);
+	assert_int_equal(dirty_again(&world.queues[0], world.now_ms, false, false, false), 50 + EXPIRE);
 	world.now_ms = 50 + EXPIRE + 10;
 	assert_int_equal(pass(&world, 0), 31);
 	assert_int_equal(world.all.dirty, 10);
@@ -145,7 +145,8 @@ static void what_is_dirtied_while_it_is_written_stays_old(void **state)
 	assert_int_equal(world.files[0].since_ms, 50);
 	assert_true(dirty_is_late(&world.queues[0], &world.files[0], world.now_ms));
 	assert_int_equal(pass(&world, 0), 0);
-	assert_int_equal(dirty_again(&world.queues[0], world.now_ms, false, true), world.now_ms + PERIOD);
+	assert_int_equal(
+		dirty_again(&world.queues[0], world.now_ms, false, true, false), world.now_ms + PERIOD);
 	world.now_ms += PERIOD;
 	world.pages[0] = (struct dirty_count){.dirty = 5};
 	start_writeback(&world, 0, 0);
@@ -246,13 +247,40 @@ static void open_files_are_counted_more_often_while_the_amount_grows(void **stat
 	begin(&world, (struct dirty_limits){.background = 100});
 	queue = &world.queues[0];
 	write_file(&world, 0, 0, 1);
-	assert_int_equal(dirty_again(queue, 1000, true, false), 1000 + DIRTY_PAUSE_MIN_MS);
+	assert_int_equal(dirty_again(queue, 1000, true, false, false), 1000 + DIRTY_PAUSE_MIN_MS);
 	for (int i = 0; i < 20; i++)
-		again = dirty_again(queue, 1000, true, false);
+		again = dirty_again(queue, 1000, true, false, false);
 	assert_int_equal(again, 1000 + DIRTY_PAUSE_MAX_MS);
 	write_file(&world, 0, 0, 1);
-	assert_int_equal(dirty_again(queue, 1000, true, false), 1000 + DIRTY_PAUSE_MIN_MS);
-	assert_int_equal(dirty_again(queue, 1000, false, false), DIRTY_NEVER);
+	assert_int_equal(dirty_again(queue, 1000, true, false, false), 1000 + DIRTY_PAUSE_MIN_MS);
+	assert_int_equal(dirty_again(queue, 1000, false, false, false), DIRTY_NEVER);
+	end(&world);
+}
+
+static void what_is_dirty_when_it_is_flushed_is_written_back(void **state)
+{
+	uint64_t files = 0, pages = 0;
+	struct world world;
+
+	begin(&world, (struct dirty_limits){.expire_ms = EXPIRE});
+	for (int i = 0; i < 5; i++)
+		write_file(&world, 0, i, 10);
+	dirty_flush(&world.queues[0], world.now_ms);
+	dirty_left(&world.queues[0], &files, &pages);
+	assert_int_equal(files, 5);
+	assert_int_equal(pages, 50);
+	assert_int_equal(pass(&world, 0), 0); /* which began at the same time */
+	assert_int_equal(dirty_again(&world.queues[0], world.now_ms, false, false, false),
+		world.now_ms + DIRTY_PAUSE_MIN_MS);
+	world.now_ms++;
+	write_file(&world, 0, 5, 10);
+	assert_int_equal(world.all.dirty, 60);
+	world.now_ms++;
+	pass(&world, 0);
+	assert_int_equal(world.all.dirty, 10);
+	files = pages = 0;
+	dirty_left(&world.queues[0], &files, &pages);
+	assert_int_equal(files, 0);
 	end(&world);
 }
 
@@ -262,7 +290,7 @@ static void without_files_there_is_nothing_to_wait_for(void **state)
 
 	begin(&world, (struct dirty_limits){.expire_ms = EXPIRE, .max = 100});
 	assert_null(dirty_next(&world.queues[0], 1 << 30, 1 << 30));
-	assert_int_equal(dirty_again(&world.queues[0], 1000, false, false), DIRTY_NEVER);
+	assert_int_equal(dirty_again(&world.queues[0], 1000, false, false, false), DIRTY_NEVER);
 	end(&world);
 }
 
@@ -306,6 +334,7 @@ int main(void)
 		cmocka_unit_test(a_device_that_hangs_stops_only_its_own_writers),
 		cmocka_unit_test(too_many_files_are_looked_at_before_their_time),
 		cmocka_unit_test(open_files_are_counted_more_often_while_the_amount_grows),
+		cmocka_unit_test(what_is_dirty_when_it_is_flushed_is_written_back),
 		cmocka_unit_test(without_files_there_is_nothing_to_wait_for),
 		cmocka_unit_test(nothing_is_ever_older_than_it_may_be),
 	};

@@ -171,6 +171,37 @@ static void the_mount_ends_though_somebody_waits(void **state)
 	umount(mount_slow.source);
 }
 
+/* --- on request ------------------------------------------------------------------------------- */
+
+static void what_is_flushed_is_on_the_disk_when_waited_for(void **state)
+{
+	char output[256];
+
+	start("flushed", RATE, "dirty_expire=1h,dirty_writeback=10s");
+	if (suite_fork() == 0)
+		write_files(0);
+	wait(NULL);
+	assert_int_equal(
+		shell(output, sizeof(output), "%s flush %s", getenv("SIEVECTL"), mount_slow.point), 0);
+	assert_non_null(strstr(output, " files, "));
+	assert_int_equal(
+		shell(output, sizeof(output), "%s flush --wait %s", getenv("SIEVECTL"), mount_slow.point), 0);
+	assert_int_equal(all_dirty(), 0);
+	assert_int_equal(mount_stat(&mount_slow, "dirty/files"), 0);
+	end();
+}
+
+static void without_thresholds_there_is_nothing_to_flush(void **state)
+{
+	struct mount mount;
+	char output[512];
+
+	mount_start(&mount, "unknown", NULL);
+	assert_int_equal(shell(output, sizeof(output), "%s flush %s", getenv("SIEVECTL"), mount.point), 1);
+	assert_non_null(strstr(output, "mounted without dirty_expire"));
+	mount_stop(&mount, MOUNT_END_UMOUNT);
+}
+
 /* --- age, under load -------------------------------------------------------------------------- */
 
 #define LOAD_MS 5000
@@ -226,6 +257,8 @@ static void nothing_is_older_than_it_may_be(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(what_is_flushed_is_on_the_disk_when_waited_for),
+	cmocka_unit_test(without_thresholds_there_is_nothing_to_flush),
 	cmocka_unit_test(nothing_is_older_than_it_may_be),
 	cmocka_unit_test(writers_are_slowed_and_none_fails),
 	cmocka_unit_test(who_waits_can_be_killed),
