@@ -37,13 +37,19 @@ void volume_make_filtered(const char *dir, const char *point, const char *type, 
 
 	if (shell(output, sizeof(output),
 		    "mkdir -p %s %s && cd %s && truncate -s %s image && mkfs.%s -q image && : > device && "
-		    "(setsid nbdfuse device --command nbdkit -s --filter=%s file image %s > /dev/null 2>&1 "
+		    "(setsid nbdfuse --pidfile=pid device --command nbdkit -s --filter=%s file image %s > "
+		    "/dev/null 2>&1 "
 		    "&) && "
 		    "for i in $(seq 50); do mountpoint -q device && break; sleep 0.1; done && "
 		    "mountpoint -q device && loop=$(losetup --direct-io=on -f --show device) && "
 		    "mount $loop %s; r=$?; losetup -d $loop; exit $r", /* once it is unmounted */
 		    dir, point, dir, size, type, filter, parameters, point))
 		SKIP_TEST("no %s of the test's own over nbdkit: %s", type, output);
+}
+
+void volume_hang(const char *dir, bool on)
+{
+	assert_int_equal(shell(NULL, 0, "kill -%s $(cat %s/pid)", on ? "STOP" : "CONT", dir), 0);
 }
 
 void volume_make_slow(

@@ -17,6 +17,8 @@ void volume_make_with(
  * nbdfuse. */
 void volume_make_filtered(const char *dir, const char *point, const char *type, const char *size,
 	const char *filter, const char *parameters);
+/* Whether what lies behind the device of such a volume stops: then its disk hangs. */
+void volume_hang(const char *dir, bool on);
 /* One that takes so many bytes a second, a tenth of a second's at a time. */
 void volume_make_slow(
 	const char *dir, const char *point, const char *type, const char *size, unsigned long rate);

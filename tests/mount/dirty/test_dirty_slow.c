@@ -21,6 +21,8 @@
 #define FILES 12 /* for each of them */
 #define MAX_DIRTY (8l * SIZE)
 #define LIMIT_MS 20000
+#define EXPIRE_MS 1000
+#define PERIOD_MS 100
 
 static struct mount mount_slow;
 
@@ -202,11 +204,61 @@ static void without_thresholds_there_is_nothing_to_flush(void **state)
 	mount_stop(&mount, MOUNT_END_UMOUNT);
 }
 
+/* --- a disk that hangs ------------------------------------------------------------------------ */
+
+static void await_clean(const char *name)
+{
+	struct page_cache_counts counts = {.dirty = 1};
+	int fd = open_below(mount_slow.source, name, O_RDONLY);
+
+	for (int ms = 0; ms < LIMIT_MS && counts.dirty; ms += 10) {
+		assert_int_equal(page_cache_count(fd, 0, 0, &counts), 0);
+		poll(NULL, 0, 10);
+	}
+	close(fd);
+	assert_int_equal(counts.dirty, 0);
+}
+
+#define HANGING_FILES 32
+
+/* A file system below SOURCE hangs: what is written to the others goes to their disks at its age. */
+static void a_disk_that_hangs_holds_up_its_own_files(void **state)
+{
+	static char bytes[SIZE];
+	char dir[PATH_MAX], point[PATH_MAX], name[32];
+	int fd;
+
+	mount_prepare(&mount_slow, "beside");
+	path_below(dir, config.base, "beside.disk");
+	path_below(point, mount_slow.source, "hanging");
+	volume_make_slow(dir, point, "ext4", "256M", 100 * RATE);
+	mount_start(&mount_slow, "beside", "dirty_expire=1s,dirty_writeback=100ms");
+	for (int i = 0; i < HANGING_FILES; i++) {
+		snprintf(name, sizeof(name), "hanging/%d", i);
+		fd = open_below(mount_slow.point, name, O_WRONLY | O_CREAT);
+		assert_int_equal(write(fd, bytes, SIZE), SIZE);
+		close(fd);
+	}
+	volume_hang(dir, true);
+	poll(NULL, 0, 2 * EXPIRE_MS);
+	fd = open_below(mount_slow.point, "beside", O_WRONLY | O_CREAT);
+	assert_int_equal(write(fd, bytes, SIZE), SIZE);
+	close(fd);
+	assert_true(mount_stat(&mount_slow, "dirty/dirty_bytes") +
+			    mount_stat(&mount_slow, "dirty/writeback_bytes") >
+		    SIZE);
+	await_clean("beside");
+	volume_hang(dir, false);
+	for (int ms = 0; ms < LIMIT_MS && mount_stat(&mount_slow, "dirty/files"); ms += 50)
+		poll(NULL, 0, 50);
+	assert_int_equal(mount_stat(&mount_slow, "dirty/files"), 0);
+	mount_stop(&mount_slow, MOUNT_END_UMOUNT);
+	umount(point);
+}
+
 /* --- age, under load -------------------------------------------------------------------------- */
 
 #define LOAD_MS 5000
-#define EXPIRE_MS 1000
-#define PERIOD_MS 100
 #define STEP (64 << 10)
 #define PAUSE_MS 25 /* four writers make 10M a second */
 
@@ -259,6 +311,7 @@ static void nothing_is_older_than_it_may_be(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(what_is_flushed_is_on_the_disk_when_waited_for),
 	cmocka_unit_test(without_thresholds_there_is_nothing_to_flush),
+	cmocka_unit_test(a_disk_that_hangs_holds_up_its_own_files),
 	cmocka_unit_test(nothing_is_older_than_it_may_be),
 	cmocka_unit_test(writers_are_slowed_and_none_fails),
 	cmocka_unit_test(who_waits_can_be_killed),
