@@ -198,15 +198,19 @@ void flusher_wrote(struct flusher *flusher, void *owner, uint64_t bytes)
 bool flusher_must_wait(struct flusher *flusher, void *owner)
 {
 	struct flush_file *file;
+	struct flush_line *line;
 	bool wait;
 
 	if (!flusher || flusher->all.limits.max == DIRTY_UNLIMITED)
 		return false;
 	lock_take(&flusher->lock, LOCK_FLUSHER);
 	file = *slot_of(flusher, owner);
-	wait = file && dirty_must_wait(&line_of(flusher, file)->queue);
-	if (wait)
-		flush_line_call(line_of(flusher, file), line_of(flusher, file)->pass_ms + DIRTY_PAUSE_MIN_MS);
+	line = file ? line_of(flusher, file) : NULL;
+	wait = line && dirty_must_wait(&line->queue);
+	if (wait) {
+		line->rest_ms = 0;
+		flush_line_call(line, line->pass_ms + DIRTY_PAUSE_MIN_MS);
+	}
 	lock_drop(&flusher->lock, LOCK_FLUSHER);
 	return wait;
 }

@@ -12,8 +12,13 @@
 
 /* A file up to here is counted when it is closed, in a few microseconds. */
 #define COUNT_AT_CLOSE (16ll << 20)
-/* Of its time a line spends no more than this part on counting, unless writers wait for it. */
-#define PASS_SHARE 4
+/* The end of the mount waits no longer than for so many bytes to be on their way. */
+#define CHUNK (8ll << 20)
+/* In a pass so long is spent on counting active files; the next goes on where it ended. */
+#define SLICE_MS 50
+/* And no more than this part of the time, unless writers wait. */
+#define COUNT_SHARE 4
+#define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
 
 static struct flush_file *file_of(struct dirty_file *dirty)
@@ -42,6 +47,7 @@ bool flush_line_is_over(const struct flush_line *line, const struct flush_file *
 
 void flush_line_call(struct flush_line *line, int64_t ms)
 {
+	ms = MAX(ms, line->rest_ms);
 	if (line->wake_ms <= ms)
 		return;
 	line->wake_ms = ms;
@@ -134,10 +140,23 @@ static int count(int fd, struct dirty_count *out)
 	return r;
 }
 
-/* Without the lock. 0 or -errno. */
-static int count_and_write(int fd, struct look *look)
+/* Waits for nothing but room in the device's queue. Up to the present end: without one this would go on for
+ * as long as somebody appends. */
+static int start_writeback(const struct flusher *flusher, int fd)
 {
 	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	for (off_t at = 0; at < st.st_size && !flusher->ending; at += CHUNK)
+		if (sync_file_range(fd, at, MIN(CHUNK, st.st_size - at), SYNC_FILE_RANGE_WRITE) < 0)
+			return -errno;
+	return 0;
+}
+
+/* Without the lock. 0 or -errno. */
+static int count_and_write(const struct flusher *flusher, int fd, struct look *look)
+{
 	int r;
 
 	look->when_ms = clock_now_ms();
@@ -146,9 +165,7 @@ static int count_and_write(int fd, struct look *look)
 	if (r < 0 || !look->writes || !look->before.dirty)
 		return r;
 	look->wrote = true;
-	/* waits for nothing but room in the device's queue; without an end it would go on for as long as
-	   somebody appends */
-	r = fstat(fd, &st) < 0 || sync_file_range(fd, 0, st.st_size, SYNC_FILE_RANGE_WRITE) < 0 ? -errno : 0;
+	r = start_writeback(flusher, fd);
 	count(fd, &look->after);
 	return r;
 }
@@ -215,7 +232,7 @@ static void look_at(struct flush_line *line, struct flush_file *file, bool is_tu
 	file->again = false;
 	lock_drop(&flusher->lock, LOCK_FLUSHER);
 	fd = flusher->host.open(flusher->host.context, file->owner);
-	r = fd < 0 ? fd : count_and_write(fd, &look);
+	r = fd < 0 ? fd : count_and_write(flusher, fd, &look);
 	if (fd >= 0)
 		close(fd);
 	tell(flusher, file, &look, r);
@@ -237,24 +254,29 @@ static void look_at(struct flush_line *line, struct flush_file *file, bool is_tu
 static void count_active(struct flush_line *line)
 {
 	bool all = dirty_has_amounts(line->queue.all);
+	size_t left = line->active_count;
+	int64_t took_ms;
 
 	line->unsettled = false;
-	for (size_t left = line->active_count; left > 0 && line->active.first; left--) {
+	for (; left > 0 && line->active.first; left--) {
 		struct flush_file *file = list_entry(line->active.first, struct flush_file, active);
 
 		list_remove(&line->active, &file->active);
 		list_push_last(&line->active, &file->active);
 		if (all || is_more_than_open(file))
 			look_at(line, file, false);
-		if (line->flusher->ending)
-			return;
+		if (line->flusher->ending || clock_now_ms() - line->pass_ms > SLICE_MS)
+			break;
 	}
+	line->unsettled |= left > 1;
+	took_ms = MIN(clock_now_ms() - line->pass_ms, SLICE_MS); /* the disk may have hung */
+	line->rest_ms = clock_now_ms() + took_ms * COUNT_SHARE;
 }
 
 /* (locked) */
 static void go_round(struct flush_line *line)
 {
-	int64_t pass_ms = clock_now_ms(), busy_ms;
+	int64_t pass_ms = clock_now_ms();
 	struct dirty_file *next;
 
 	line->pass_ms = pass_ms;
@@ -263,9 +285,9 @@ static void go_round(struct flush_line *line)
 		look_at(line, file_of(next), true);
 	line->wake_ms = dirty_again(
 		&line->queue, pass_ms, line->open_count > 0, line->unsettled, line->asked_count > 0);
-	busy_ms = clock_now_ms() - pass_ms;
-	if (line->wake_ms != DIRTY_NEVER && !dirty_must_wait(&line->queue))
-		line->wake_ms = MAX(line->wake_ms, pass_ms + busy_ms * PASS_SHARE);
+	if (dirty_must_wait(&line->queue))
+		line->rest_ms = 0;
+	line->wake_ms = MAX(line->wake_ms, line->rest_ms);
 }
 
 static void sleep_until(struct flush_line *line, int64_t ms)

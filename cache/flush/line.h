@@ -38,6 +38,7 @@ struct flush_line {
 	size_t active_count, open_count, asked_count;
 	bool unsettled;  /* some are more than open */
 	int64_t pass_ms; /* when its last look around began */
+	int64_t rest_ms; /* until then the next one waits, so that counting takes little of the time */
 	int64_t wake_ms; /* when the next does */
 };
 
@@ -45,7 +46,7 @@ struct flusher {
 	struct flusher_host host;
 	struct flusher_stats stats;
 	pthread_mutex_t lock;
-	bool ending;
+	atomic_bool ending;
 	struct dirty all;
 	size_t file_count;
 	unsigned lines_used, thread_count;

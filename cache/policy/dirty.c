@@ -239,9 +239,12 @@ int64_t dirty_again(struct dirty_queue *queue, int64_t pass_ms, bool open, bool 
 		again_ms = MAX(due_ms(queue, queue->files[0]->queued_ms), next_ms);
 	if (writing)
 		again_ms = MIN(again_ms, next_ms);
+	if (dirty_has_amounts(all) && (open || writing))
+		hurry = true;
 	/* also for what was added during the pass, which it left alone */
-	if (hurry || (queue->count && !dirty_is_flushed(queue, queue->files[0])) ||
-		(dirty_has_amounts(all) && (open || writing || (queue->count && is_too_much(queue)))))
+	if (queue->count && (is_too_much(queue) || !dirty_is_flushed(queue, queue->files[0])))
+		hurry = true;
+	if (hurry)
 		again_ms = MIN(again_ms, pass_ms + queue->pause_ms);
 	return again_ms;
 }

@@ -235,6 +235,11 @@ static void too_many_files_are_looked_at_before_their_time(void **state)
 	for (int i = 0; i < 3; i++, world.now_ms++)
 		write_file(&world, 0, i, 1);
 	assert_int_equal(pass(&world, 0), 123); /* until they are found clean */
+	world.now_ms++;
+	write_file(&world, 0, 3, 1);
+	assert_int_equal(pass(&world, 0), 0); /* the files were looked at, or added, after it began */
+	assert_int_equal(dirty_again(&world.queues[0], world.now_ms, false, false, false),
+		world.now_ms + DIRTY_PAUSE_MIN_MS);
 	end(&world);
 }
 
