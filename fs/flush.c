@@ -10,6 +10,7 @@
 #include "cache/flush/flusher.h"
 #include "fs/handle.h"
 #include "fs/server.h"
+#include "fs/throttle.h"
 
 #define KERNEL_PERIOD "/proc/sys/vm/dirty_writeback_centisecs"
 #define PERIOD_MS 5000 /* the kernel's own default, also where it was told never to look */
@@ -124,6 +125,17 @@ void flush_closed(struct server *server, struct handle *handle)
 	if (handle->flushes)
 		flusher_end(server->flusher, handle->inode, handle->fd);
 	handle->flushes = false;
+}
+
+bool flush_is_throttled(struct server *server, const struct handle *handle)
+{
+	bool by_daemon = handle->lane == LANE_DIRECT || handle->lane == LANE_SERVED ||
+			 handle->lane == LANE_CACHED_WRITE;
+
+	if (!server->throttle || !handle->flushes || (by_daemon && !handle->around))
+		return false;
+	flusher_count(server->flusher, handle->inode, handle->fd);
+	return throttle_is_due(server, handle->inode);
 }
 
 void flush_removed(struct server *server, const struct tree_leaving *leaving)

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <sys/stat.h>
 
 struct handle;
@@ -18,6 +19,10 @@ int flush_start(struct server *server);
 void flush_opened(struct server *server, struct handle *handle, const struct statx *stx, int flags);
 /* The last use of the handle, whose descriptor is still open. */
 void flush_closed(struct server *server, struct handle *handle);
+
+/* A descriptor of it is closed: whether who does so is to wait, since too much is dirty now, and its writes
+ * did not: the kernel made them, or they kept to the bound of streams. */
+bool flush_is_throttled(struct server *server, const struct handle *handle);
 
 /* A name is gone: where it was the file's last, its bytes need no disk. */
 void flush_removed(struct server *server, const struct tree_leaving *leaving);

@@ -167,14 +167,16 @@ static void consider_filling(struct server *server, struct opening *o)
 }
 
 /*
- * close(2) waits for FLUSH: ask for it only where it can report an error, write a mapping back, or drop
- * locks.
+ * close(2) waits for FLUSH: ask for it only where it can report an error, write a mapping back, drop locks,
+ * or is to wait.
  */
 static bool may_close_quietly(const struct server *server, const struct handle *handle, int flags)
 {
 	const struct inode *inode = handle->inode;
 
 	if (server->locks && (inode->locked || is_in_place(flags)))
+		return false;
+	if (server->throttle && may_write(flags))
 		return false;
 	return !may_write(flags) || ((is_moved_by_kernel(handle->lane) || handle->lane == LANE_DIRECT) &&
 					    tree_close_is_silent(inode));

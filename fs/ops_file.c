@@ -6,11 +6,14 @@
 
 #include "fs/copy.h"
 #include "fs/durable.h"
+#include "fs/flush.h"
+#include "fs/io.h"
 #include "fs/lock.h"
 #include "fs/op.h"
 #include "fs/op_rights.h"
 #include "fs/op_work.h"
 #include "fs/ops.h"
+#include "fs/throttle.h"
 #include "fs/users/creds.h"
 #include "fs/users/space.h"
 
@@ -64,6 +67,36 @@ static int close_once(int fd)
 	return close(copy) < 0 ? -errno : 0;
 }
 
+/* With dirty_max: who closed a file that the kernel wrote. */
+struct late_close {
+	struct throttled throttled;
+	int r;
+};
+
+static void answer_close(struct throttled *throttled)
+{
+	struct late_close *late = (struct late_close *)throttled;
+
+	op_reply(throttled->req, late->r);
+	free(late);
+}
+
+static void answer_later(fuse_req_t req, struct handle *handle, int r)
+{
+	struct server *server = server_of(req);
+	struct late_close *late = malloc(sizeof(*late));
+
+	if (!late) {
+		op_reply(req, r);
+		return;
+	}
+	*late = (struct late_close){
+		.throttled = {.req = req, .inode = handle->inode, .answer = answer_close}, .r = r};
+	if (server->uring)
+		io_hold_thread(server);
+	throttle_answer(server->throttle, &late->throttled);
+}
+
 void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 {
 	struct handle *handle = handle_of(info);
@@ -76,7 +109,10 @@ void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 		lock_flush(server->locks, handle, info->lock_owner);
 	if (r == 0 && handle->fd >= 0)
 		r = close_once(handle->fd);
-	op_reply(req, r);
+	if (flush_is_throttled(server, handle))
+		answer_later(req, handle, r);
+	else
+		op_reply(req, r);
 }
 
 static void fsync_run(struct op_work *op)

@@ -88,22 +88,13 @@ static void forget_attributes(struct server *server, const struct inode *inode, 
 struct opened {
 	struct throttled throttled; /* where it has to wait */
 	fuse_req_t req;
-	struct fuse_file_info info;    /* with the handle */
-	struct fuse_entry_param entry; /* of a new file; ino is 0 for one that was there */
+	struct fuse_file_info info; /* with the handle */
 };
 
 static void answer_now(struct server *server, const struct opened *opened)
 {
-	struct handle *handle = handle_of(&opened->info);
-	struct inode *inode = handle->inode;
-
-	if (!opened->entry.ino) {
-		if (fuse_reply_open(opened->req, &opened->info) < 0)
-			lane_release(server, handle);
-	} else if (fuse_reply_create(opened->req, &opened->entry, &opened->info) < 0) {
-		lane_release(server, handle);
-		tree_put(server->tree, inode, 1);
-	}
+	if (fuse_reply_open(opened->req, &opened->info) < 0)
+		lane_release(server, handle_of(&opened->info));
 }
 
 static void answer_late(struct throttled *throttled)
@@ -114,7 +105,8 @@ static void answer_late(struct throttled *throttled)
 	free(opened);
 }
 
-/* Who opens a file for writing waits with dirty_max: what he writes then may not be seen. */
+/* Who opens a file for writing waits with dirty_max: what he writes then may not be seen. Who creates one
+ * does so when he closes it: the kernel holds the directory's lock meanwhile, which others need. */
 static void answer_opened(struct server *server, const struct opened *opened)
 {
 	struct handle *handle = handle_of(&opened->info);
@@ -272,7 +264,10 @@ static void reply_create(
 
 	info->fh = (uintptr_t)made->handle;
 	op_fill_entry(server, dir, made->inode, &made->stx, &entry);
-	answer_opened(server, &(struct opened){.req = req, .info = *info, .entry = entry});
+	if (fuse_reply_create(req, &entry, info) < 0) {
+		lane_release(server, made->handle);
+		tree_put(server->tree, made->inode, 1);
+	}
 }
 
 /* dir_fd: of dir. An open that fails leaves no file. */

@@ -1,10 +1,10 @@
 /*
  * throttle - answers that wait: with dirty_max, who writes is slowed to the disk's pace, and never failed.
  *
- * A write that came through the daemon, or an open for writing, has been made when this is called. While more
- * than dirty_max is dirty or being written back only its answer waits, off the thread that took the request:
- * until it is less, the caller was interrupted or killed, or the mount ends. What the kernel writes by itself
- * is not seen here; its file waits at its next open.
+ * A write that came through the daemon, an open for writing or a close has been made when this is called.
+ * While more than dirty_max is dirty or being written back only its answer waits, off the thread that took
+ * the request: until it is less, the caller was interrupted or killed, or the mount ends. What the kernel
+ * writes by itself is not seen; who does so waits at the close, and at the next open.
  */
 #pragma once
 

@@ -117,6 +117,17 @@ static void let_go(struct flusher *flusher, struct flush_file *file)
 	free(file);
 }
 
+void flusher_count(struct flusher *flusher, void *owner, int fd)
+{
+	struct flush_file *file;
+
+	lock_take(&flusher->lock, LOCK_FLUSHER);
+	file = *slot_of(flusher, owner);
+	if (file)
+		flush_line_count(line_of(flusher, file), file, fd);
+	lock_drop(&flusher->lock, LOCK_FLUSHER);
+}
+
 void flusher_end(struct flusher *flusher, void *owner, int fd)
 {
 	struct flush_file *file;
@@ -125,7 +136,7 @@ void flusher_end(struct flusher *flusher, void *owner, int fd)
 	file = *slot_of(flusher, owner);
 	if (--file->opens == 0) {
 		line_of(flusher, file)->open_count--;
-		flush_line_closed(line_of(flusher, file), file, fd);
+		flush_line_count(line_of(flusher, file), file, fd);
 		file = forget_if_over(flusher, file);
 	} else {
 		file = NULL;

@@ -79,6 +79,9 @@ void flusher_free(struct flusher *flusher);
 /* The file was opened for writing. True if flusher_end() is due; false without a flusher, or memory. */
 bool flusher_begin(struct flusher *flusher, void *file, const struct flusher_open *how);
 
+/* Has it counted now, or soon where it is large; fd: any descriptor of it. */
+void flusher_count(struct flusher *flusher, void *file, int fd);
+
 /* One of those opens is over; fd: any descriptor of the file, still open. */
 void flusher_end(struct flusher *flusher, void *file, int fd);
 

@@ -95,7 +95,7 @@ static void note_count(struct flush_line *line, struct flush_file *file, const s
 	file->clean = clean && file->may_map;
 }
 
-void flush_line_closed(struct flush_line *line, struct flush_file *file, int fd)
+void flush_line_count(struct flush_line *line, struct flush_file *file, int fd)
 {
 	int64_t now_ms = clock_now_ms();
 	struct page_cache_counts counts;
@@ -154,8 +154,17 @@ static int start_writeback(const struct flusher *flusher, int fd)
 	return 0;
 }
 
+/* It may take long: who asks meanwhile is to know what was counted. */
+static void note_before(struct flush_line *line, struct flush_file *file, const struct look *look)
+{
+	lock_take(&line->flusher->lock, LOCK_FLUSHER);
+	if (!file->nameless)
+		dirty_counted(&line->queue, &file->dirty, &look->before, look->when_ms);
+	lock_drop(&line->flusher->lock, LOCK_FLUSHER);
+}
+
 /* Without the lock. 0 or -errno. */
-static int count_and_write(const struct flusher *flusher, int fd, struct look *look)
+static int count_and_write(struct flush_line *line, struct flush_file *file, int fd, struct look *look)
 {
 	int r;
 
@@ -165,7 +174,8 @@ static int count_and_write(const struct flusher *flusher, int fd, struct look *l
 	if (r < 0 || !look->writes || !look->before.dirty)
 		return r;
 	look->wrote = true;
-	r = start_writeback(flusher, fd);
+	note_before(line, file, look);
+	r = start_writeback(line->flusher, fd);
 	count(fd, &look->after);
 	return r;
 }
@@ -192,19 +202,19 @@ static void tell(struct flusher *flusher, const struct flush_file *file, const s
 static void note_look(struct flush_line *line, struct flush_file *file, const struct look *look, int r)
 {
 	bool counted = look->wrote || r == 0;
-	bool was_closed_meanwhile = file->again;
+	bool was_asked_meanwhile = file->again;
 
 	if (file->nameless) {
 		dirty_remove(&line->queue, &file->dirty); /* it was removed meanwhile */
 		return;
 	}
 	file->again = passes(r);
-	if (counted && !was_closed_meanwhile)
+	if (counted && !was_asked_meanwhile)
 		note_count(
 			line, file, &look->before, look->wrote ? &look->after : &look->before, look->when_ms);
 	else if (!counted && !file->again)
 		dirty_counted(&line->queue, &file->dirty, &(struct dirty_count){0}, look->when_ms);
-	file->again |= was_closed_meanwhile;
+	file->again |= was_asked_meanwhile;
 	if (look->is_turn) /* or the pass would find it first again */
 		dirty_postponed(&line->queue, &file->dirty, look->when_ms);
 }
@@ -232,7 +242,7 @@ static void look_at(struct flush_line *line, struct flush_file *file, bool is_tu
 	file->again = false;
 	lock_drop(&flusher->lock, LOCK_FLUSHER);
 	fd = flusher->host.open(flusher->host.context, file->owner);
-	r = fd < 0 ? fd : count_and_write(flusher, fd, &look);
+	r = fd < 0 ? fd : count_and_write(line, file, fd, &look);
 	if (fd >= 0)
 		close(fd);
 	tell(flusher, file, &look, r);

@@ -64,8 +64,8 @@ void flush_line_call(struct flush_line *line, int64_t ms);
  */
 void flush_line_settle(struct flush_line *line, struct flush_file *file);
 
-/* (locked) Counts a closed file by that descriptor, or leaves it to the thread where it is large. */
-void flush_line_closed(struct flush_line *line, struct flush_file *file, int fd);
+/* (locked) Counts a file by that descriptor, or leaves it to the thread where it is large. */
+void flush_line_count(struct flush_line *line, struct flush_file *file, int fd);
 
 /* (locked) Whether nothing is left to be done for it. */
 bool flush_line_is_over(const struct flush_line *line, const struct flush_file *file, int64_t now_ms);

@@ -119,58 +119,124 @@ static void writers_are_slowed_and_none_fails(void **state)
 	end();
 }
 
-/* A file of 8M, and then a child that opens another one for writing and has to wait for the disk. */
-static pid_t start_waiting(void)
+/* One process writes a file of 8M and keeps it open; another opens or closes a second one, and has to wait
+ * for the disk. */
+struct waiting {
+	pid_t writer, child;
+};
+
+static void write_much(void)
 {
 	static char bytes[8 * SIZE];
 	int fd = open_below(mount_slow.point, "first", O_WRONLY | O_CREAT);
-	char path[PATH_MAX];
-	pid_t child;
 
-	assert_int_equal(write(fd, bytes, sizeof(bytes)), sizeof(bytes));
-	close(fd);
-	child = suite_fork();
-	if (child == 0) {
-		path_below(path, mount_slow.point, "second");
-		fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
-		_exit(fd < 0); /* an error where the mount has ended meanwhile */
-	}
+	if (write(fd, bytes, sizeof(bytes)) != sizeof(bytes))
+		_exit(1);
+	pause();
+}
+
+static void open_or_close(bool opens)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	path_below(path, mount_slow.point, opens ? "second" : "third");
+	fd = open(path, opens ? O_WRONLY | O_CLOEXEC : O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	/* an error where the mount has ended meanwhile */
+	_exit(write(fd, "x", 1) != 1 || close(fd) < 0);
+}
+
+static long long on_its_way(void)
+{
+	return mount_stat(&mount_slow, "dirty/dirty_bytes") +
+	       mount_stat(&mount_slow, "dirty/writeback_bytes");
+}
+
+static struct waiting start_waiting(bool opens)
+{
+	struct waiting waiting;
+
+	close(open_below(mount_slow.point, "second", O_WRONLY | O_CREAT));
+	waiting.writer = suite_fork();
+	if (waiting.writer == 0)
+		write_much();
+	for (int ms = 0; ms < LIMIT_MS && on_its_way() < 4 * SIZE; ms += 10)
+		poll(NULL, 0, 10);
+	waiting.child = suite_fork();
+	if (waiting.child == 0)
+		open_or_close(opens);
 	poll(NULL, 0, 300);
-	assert_int_equal(waitpid(child, NULL, WNOHANG), 0);
-	return child;
+	assert_int_equal(waitpid(waiting.child, NULL, WNOHANG), 0);
+	return waiting;
+}
+
+static void stop_writer(const struct waiting *waiting)
+{
+	kill(waiting->writer, SIGKILL);
+	waitpid(waiting->writer, NULL, 0);
+}
+
+static void kill_it(const char *name, bool opens)
+{
+	struct waiting waiting;
+	int64_t began_ms;
+	int status;
+
+	start(name, 2 * SIZE, "dirty_max=1M,large=plain");
+	waiting = start_waiting(opens);
+	began_ms = clock_now_ms();
+	kill(waiting.child, SIGKILL);
+	assert_int_equal(waitpid(waiting.child, &status, 0), waiting.child);
+	assert_in_range(clock_now_ms() - began_ms, 0, 2000);
+	stop_writer(&waiting);
+	end();
 }
 
 static void who_waits_can_be_killed(void **state)
 {
-	int64_t began_ms;
-	pid_t child;
-	int status;
-
 	if (config.passthrough && strcmp(config.passthrough, "off") == 0)
 		SKIP_TEST("the first writer would wait itself");
-	start("killed", 2 * SIZE, "dirty_max=1M");
-	child = start_waiting();
-	began_ms = clock_now_ms();
-	kill(child, SIGKILL);
-	assert_int_equal(waitpid(child, &status, 0), child);
-	assert_in_range(clock_now_ms() - began_ms, 0, 2000);
-	end();
+	kill_it("opens", true);
+	kill_it("closes", false);
 }
 
 static void the_mount_ends_though_somebody_waits(void **state)
 {
+	struct waiting waiting;
 	int64_t began_ms;
-	pid_t child;
 
 	if (config.passthrough && strcmp(config.passthrough, "off") == 0)
 		SKIP_TEST("the first writer would wait itself");
-	start("ended", 2 * SIZE, "dirty_max=1M");
-	child = start_waiting();
+	start("ended", 2 * SIZE, "dirty_max=1M,large=plain");
+	waiting = start_waiting(false);
 	began_ms = clock_now_ms();
 	mount_stop(&mount_slow, MOUNT_END_SIGTERM);
 	assert_in_range(clock_now_ms() - began_ms, 0, 5000);
-	waitpid(child, NULL, 0);
+	waitpid(waiting.child, NULL, 0);
+	stop_writer(&waiting);
 	umount(mount_slow.source);
+}
+
+/* Who creates a file holds its directory meanwhile, and does not wait. */
+static void a_directory_is_not_held_up(void **state)
+{
+	struct waiting waiting;
+	int64_t began_ms;
+	char path[PATH_MAX];
+
+	if (config.passthrough && strcmp(config.passthrough, "off") == 0)
+		SKIP_TEST("the first writer would wait itself");
+	start("directory", 2 * SIZE, "dirty_max=1M,large=plain");
+	waiting = start_waiting(false);
+	began_ms = clock_now_ms();
+	path_below(path, mount_slow.point, "missing");
+	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(shell(NULL, 0, "ls %s", mount_slow.point), 0);
+	assert_in_range(clock_now_ms() - began_ms, 0, 1000);
+	assert_int_equal(waitpid(waiting.child, NULL, WNOHANG), 0);
+	waitpid(waiting.child, NULL, 0);
+	stop_writer(&waiting);
+	end();
 }
 
 /* --- on request ------------------------------------------------------------------------------- */
@@ -315,6 +381,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(nothing_is_older_than_it_may_be),
 	cmocka_unit_test(writers_are_slowed_and_none_fails),
 	cmocka_unit_test(who_waits_can_be_killed),
+	cmocka_unit_test(a_directory_is_not_held_up),
 	cmocka_unit_test(the_mount_ends_though_somebody_waits),
 };
 
