@@ -2,6 +2,7 @@
 #include "tests/support/suite.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -39,4 +40,14 @@ void pages_drop(const char *path)
 	assert_return_code(fsync(fd), errno);
 	assert_int_equal(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
 	close(fd);
+}
+
+/* tools/bench/compare.d/machine.py takes this lock exclusively. */
+int pages_keep(void)
+{
+	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0)
+		flock(fd, LOCK_SH);
+	return fd;
 }
