@@ -204,11 +204,15 @@ static void a_mount_that_is_aborted_waits_for_its_disk(void **state)
 {
 	struct mount mount;
 	pid_t reader;
+	int keeps;
 
 	start(&mount, "read:delay=1s@4M", "");
+	keeps = open(mount.point, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_return_code(keeps, errno);
 	reader = start_reader();
-	umount2(mount.point, MNT_FORCE); /* aborts the connection; busy by itself */
+	assert_int_equal(umount2(mount.point, MNT_FORCE), -1); /* aborts the connection; it is busy */
 	assert_true(WEXITSTATUS(end_of(reader)) != 0);
+	close(keeps);
 	mount_stop(&mount, MOUNT_END_UMOUNT);
 }
 
