@@ -1,6 +1,8 @@
 #include "cache/base/page_cache.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -31,6 +33,15 @@ int page_cache_count(int fd, off_t offset, uint64_t size, struct page_cache_coun
 		return -errno;
 	*counts = (struct page_cache_counts){kernel.cached, kernel.dirty, kernel.writeback};
 	return 0;
+}
+
+int64_t page_cache_file_size(int fd)
+{
+	struct statx stx;
+
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_SIZE, &stx) < 0)
+		return -errno;
+	return (int64_t)stx.stx_size;
 }
 
 bool page_cache_can_be_counted(void)

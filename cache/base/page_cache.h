@@ -22,5 +22,8 @@ struct page_cache_counts {
  */
 int page_cache_count(int fd, off_t offset, uint64_t size, struct page_cache_counts *counts);
 
+/* Bytes of the file, as far as is known here: a network is not asked, so nothing is waited for. Or -errno. */
+int64_t page_cache_file_size(int fd);
+
 /* Whether this kernel has cachestat(2). */
 bool page_cache_can_be_counted(void);

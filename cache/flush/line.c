@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cache/base/clock.h"
@@ -95,21 +94,34 @@ static void note_count(struct flush_line *line, struct flush_file *file, const s
 	file->clean = clean && file->may_map;
 }
 
+static int count(int fd, struct dirty_count *out)
+{
+	struct page_cache_counts counts;
+	int r = page_cache_count(fd, 0, 0, &counts);
+
+	if (r == 0)
+		*out = (struct dirty_count){counts.dirty, counts.writeback};
+	return r;
+}
+
+/* Of a file that is counted in no time; it waits for no disk. */
+static bool is_short(int fd)
+{
+	int64_t size = page_cache_file_size(fd);
+
+	return size >= 0 && size <= COUNT_AT_CLOSE;
+}
+
 void flush_line_count(struct flush_line *line, struct flush_file *file, int fd)
 {
 	int64_t now_ms = clock_now_ms();
-	struct page_cache_counts counts;
-	struct dirty_count count;
-	struct stat st;
+	struct dirty_count found = {0};
 
 	if (file->nameless)
 		return;
-	file->again = file->busy || fd < 0 || fstat(fd, &st) < 0 || st.st_size > COUNT_AT_CLOSE ||
-		      page_cache_count(fd, 0, 0, &counts) < 0;
-	if (!file->again) {
-		count = (struct dirty_count){counts.dirty, counts.writeback};
-		note_count(line, file, &count, &count, now_ms);
-	}
+	file->again = file->busy || fd < 0 || !is_short(fd) || count(fd, &found) < 0;
+	if (!file->again)
+		note_count(line, file, &found, &found, now_ms);
 	flush_line_settle(line, file);
 }
 
@@ -130,28 +142,16 @@ struct look {
 	int64_t when_ms;
 };
 
-static int count(int fd, struct dirty_count *out)
-{
-	struct page_cache_counts counts;
-	int r = page_cache_count(fd, 0, 0, &counts);
-
-	if (r == 0)
-		*out = (struct dirty_count){counts.dirty, counts.writeback};
-	return r;
-}
-
 /* Waits for nothing but room in the device's queue. Up to the present end: without one this would go on for
  * as long as somebody appends. */
 static int start_writeback(const struct flusher *flusher, int fd)
 {
-	struct stat st;
+	int64_t size = page_cache_file_size(fd);
 
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	for (off_t at = 0; at < st.st_size && !flusher->ending; at += CHUNK)
-		if (sync_file_range(fd, at, MIN(CHUNK, st.st_size - at), SYNC_FILE_RANGE_WRITE) < 0)
+	for (off_t at = 0; at < size && !flusher->ending; at += CHUNK)
+		if (sync_file_range(fd, at, MIN(CHUNK, size - at), SYNC_FILE_RANGE_WRITE) < 0)
 			return -errno;
-	return 0;
+	return size < 0 ? (int)size : 0;
 }
 
 /* It may take long: who asks meanwhile is to know what was counted. */

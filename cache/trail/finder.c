@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 
 #include "cache/base/page_cache.h"
 
@@ -26,11 +25,9 @@ static int64_t count(int fd, uint64_t from, uint64_t to)
 
 int64_t finder_pages(int fd)
 {
-	struct statx stx;
+	int64_t size = page_cache_file_size(fd);
 
-	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_SIZE, &stx) < 0)
-		return -errno;
-	return (int64_t)((stx.stx_size + PAGE_CACHE_PAGE - 1) / PAGE_CACHE_PAGE);
+	return size < 0 ? size : (size + PAGE_CACHE_PAGE - 1) / PAGE_CACHE_PAGE;
 }
 
 static void add_part(struct finder *finder, uint64_t from, uint64_t to)

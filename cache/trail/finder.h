@@ -33,7 +33,7 @@ struct finder {
 	size_t section_count;
 };
 
-/* Of the file, as its size is known here: a network is not asked. Or -errno. */
+/* Of the file: page_cache_file_size(), or -errno. */
 int64_t finder_pages(int fd);
 
 /*
