@@ -192,50 +192,53 @@ static void note_excess(struct trail *trail)
 
 	atomic_fetch_add(&trail->stats.excesses, 1);
 	list_for_each (file, &trail->files, node)
-		if (file->tail.resident)
+		if (!file->looked_at && file->tail.resident)
 			rates_exceeded(&trail->written, file->device);
 }
 
-/* (locked) */
-static void sum_up_writing(struct trail *trail)
+/* (locked) A new level, and perhaps the highest. */
+static void note_level(atomic_uint_least64_t *level, atomic_uint_least64_t *most, uint64_t bytes)
 {
-	uint64_t before = atomic_load(&trail->stats.tail_bytes), resident = 0, unwritten = 0;
-	uint64_t most = trail->settings.memory + TRAIL_WRITE_EXCESS;
-	struct trail_file *file;
-
-	list_for_each (file, &trail->files, node) {
-		resident += file->tail.resident * PAGE_CACHE_PAGE;
-		unwritten += file->tail.unwritten * PAGE_CACHE_PAGE;
-	}
-	if (resident > most && before <= most)
-		note_excess(trail);
-	atomic_store(&trail->stats.tail_bytes, resident);
-	atomic_store(&trail->stats.unwritten_bytes, unwritten);
-	if (resident > atomic_load(&trail->stats.most_tail_bytes))
-		atomic_store(&trail->stats.most_tail_bytes, resident);
+	atomic_store(level, bytes);
+	if (bytes > atomic_load(most))
+		atomic_store(most, bytes);
 }
 
+/* (locked) */
+static void sum_up_writing(struct trail *trail, uint64_t resident, uint64_t unwritten)
+{
+	uint64_t most = trail->settings.memory + TRAIL_WRITE_EXCESS;
+
+	if (resident > most && atomic_load(&trail->stats.tail_bytes) <= most)
+		note_excess(trail);
+	note_level(&trail->stats.tail_bytes, &trail->stats.most_tail_bytes, resident);
+	atomic_store(&trail->stats.unwritten_bytes, unwritten);
+}
+
+/* (locked) */
 static void sum_up(struct trail *trail)
 {
-	uint64_t files = 0, staying = 0, resting = 0, streams = 0, pages = 0;
+	uint64_t files = 0, staying = 0, resting = 0, streams = 0, pages = 0, resident = 0, unwritten = 0;
 	struct trail_file *file;
 
 	list_for_each (file, &trail->files, node) {
 		files += !file->reread.size;
 		staying += file->reread.size > 0;
 		resting += file->due_ns == INT64_MAX && !file->reread.size;
+		if (file->looked_at) /* by a thread that is held up, whose the rest is */
+			continue;
 		streams += file->streams;
 		pages += file->pages;
+		resident += file->tail.resident;
+		unwritten += file->tail.unwritten;
 	}
-	sum_up_writing(trail);
+	sum_up_writing(trail, resident * PAGE_CACHE_PAGE, unwritten * PAGE_CACHE_PAGE);
 	atomic_store(&trail->stats.files, files);
 	atomic_store(&trail->stats.staying, staying);
 	atomic_store(&trail->stats.staying_bytes, trail->rereads.used);
 	atomic_store(&trail->stats.resting, resting);
 	atomic_store(&trail->stats.streams, streams);
-	atomic_store(&trail->stats.resident_bytes, pages * PAGE_CACHE_PAGE);
-	if (pages * PAGE_CACHE_PAGE > atomic_load(&trail->stats.most_resident_bytes))
-		atomic_store(&trail->stats.most_resident_bytes, pages * PAGE_CACHE_PAGE);
+	note_level(&trail->stats.resident_bytes, &trail->stats.most_resident_bytes, pages * PAGE_CACHE_PAGE);
 }
 
 /* (locked) Whether a thread is held up by a file of the same device: this one would be, too. */
