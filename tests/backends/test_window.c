@@ -187,7 +187,7 @@ static void what_the_page_cache_holds_a_page_of_is_not_taken_from_the_window(voi
 	device_bytes(); /* all that was asked for has come */
 	assert_int_equal(pread(fixture.fd, buf, 4 * KIB, 8 * MIB + 64 * KIB), 4 * KIB);
 	straight = COUNTED(&fixture, straight_bytes);
-	assert_true(COUNTED(&fixture, readahead_bytes) > 8 * MIB); /* what is asked for now is among it */
+	assert_true(COUNTED(&fixture, readahead_bytes) > 8 * MIB); /* with this request */
 	read_block(fixture.file, 8 * MIB, 128 * KIB);
 	assert_int_equal(COUNTED(&fixture, straight_bytes), straight + 128 * KIB);
 	close_file();

@@ -1,4 +1,5 @@
 #include "tests/support/suite.h"
+#include "cache/base/page_cache.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -133,6 +134,8 @@ static int may_run(const struct suite *suite)
 		return skipped("this machine has no /dev/fuse");
 	if (config.bare && suite->needs_daemon)
 		return skipped("makes no sense on a bare directory");
+	if (suite->needs_cachestat && !page_cache_can_be_counted())
+		return skipped("the kernel has no cachestat(2)");
 	if (config.transport && !strcmp(config.transport, "uring") && !config.bare && !uring_is_on())
 		return skipped("/sys/module/fuse/parameters/enable_uring is not Y");
 	if (config.transport && !strcmp(config.transport, "uring") && !config.bare && !LIBFUSE_URING_IS_SAFE)

@@ -50,7 +50,8 @@ struct suite {
 	const char *options; /* further mount options; NULL: none */
 	bool mounts;         /* one mount for all tests of the suite; otherwise each test makes its own */
 	bool needs_root;
-	bool needs_daemon; /* makes no sense on a bare directory */
+	bool needs_daemon;    /* makes no sense on a bare directory */
+	bool needs_cachestat; /* asks what the page cache holds (Linux 6.5) */
 };
 
 int suite_run(const struct suite *suite, int argc, char **argv);

@@ -1,14 +1,11 @@
 /* A listing while the kernel has no memory for some of the lookups behind it. */
+#include "tests/support/refuse.h"
 #include "tests/support/suite.h"
 #include "tests/support/tape.h"
 #include <dirent.h>
 #include <fcntl.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #define NAMES 16 /* older kernels ask for a page of names at first, and then without what they stand for */
@@ -19,7 +16,7 @@
  * taken back: there is one test in this program. */
 static void refuse_some_lookups(void)
 {
-	struct sock_filter code[] = {
+	const struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat, 0, 6),
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[2])),
@@ -30,11 +27,8 @@ static void refuse_some_lookups(void)
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOMEM),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
-	const struct sock_fprog program = {.len = sizeof(code) / sizeof(*code), .filter = code};
 
-	assert_return_code(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), errno);
-	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
-		SKIP_TEST("this kernel filters no calls: %s", strerror(errno));
+	refuse_calls(code, sizeof(code) / sizeof(*code));
 }
 
 static void names_are_given_once_each(const char *path)

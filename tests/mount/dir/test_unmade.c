@@ -1,17 +1,14 @@
 /* Names that are made and then can't be told to the kernel, since there is no memory to identify their files.
  */
+#include "tests/support/refuse.h"
 #include "tests/support/suite.h"
 #include "tests/support/tape.h"
 #include <fcntl.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/param.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 /* The daemon's descriptor of SOURCE, the same at each start. */
@@ -35,7 +32,7 @@ static unsigned root_descriptor(const struct mount *mount)
  * `first`. Never to be taken back: there is one test in this program. */
 static void refuse_handles_after(unsigned first)
 {
-	struct sock_filter code[] = {
+	const struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_name_to_handle_at, 0, 3),
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
@@ -43,11 +40,8 @@ static void refuse_handles_after(unsigned first)
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOMEM),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
-	const struct sock_fprog program = {.len = sizeof(code) / sizeof(*code), .filter = code};
 
-	assert_return_code(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), errno);
-	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
-		SKIP_TEST("this kernel filters no calls: %s", strerror(errno));
+	refuse_calls(code, sizeof(code) / sizeof(*code));
 }
 
 static int make_file(const char *path)

@@ -391,6 +391,7 @@ static const struct suite suite = {
 	.mounts = true,
 	.needs_root = true,
 	.needs_daemon = true,
+	.needs_cachestat = true,
 };
 
 SUITE_MAIN(suite)

@@ -153,6 +153,7 @@ static const struct suite suite = {
 	.test_count = sizeof(tests) / sizeof(*tests),
 	.needs_root = true,
 	.needs_daemon = true,
+	.needs_cachestat = true,
 };
 
 SUITE_MAIN(suite)

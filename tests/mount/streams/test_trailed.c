@@ -455,13 +455,7 @@ static const struct suite suite = {.name = "trailed",
 	.options = "large=trail,large_min=32M,large_keep=512M,small_max=64K,cache_size=8M",
 	.mounts = true,
 	.needs_root = true,
-	.needs_daemon = true};
+	.needs_daemon = true,
+	.needs_cachestat = true};
 
-int main(int argc, char **argv)
-{
-	if (!page_cache_can_be_counted()) {
-		fprintf(stderr, "skipped: the kernel has no cachestat(2)\n");
-		return 77;
-	}
-	return suite_run(&suite, argc, argv);
-}
+SUITE_MAIN(suite)
