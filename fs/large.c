@@ -15,6 +15,36 @@
 
 /* --- at the start ----------------------------------------------------------------------------- */
 
+static enum lane read_lane_of(const struct options *o)
+{
+	switch (o->large) {
+	case OPT_LARGE_PLAIN:
+		return LANE_PLAIN;
+	case OPT_LARGE_DIRECT:
+		return LANE_DIRECT;
+	case OPT_LARGE_STREAM:
+	case OPT_LARGE_TRAIL:
+		break;
+	}
+	return LANE_TRAILED;
+}
+
+static enum lane write_lane_of(const struct options *o)
+{
+	switch (o->large_write) {
+	case OPT_WRITE_TRAIL:
+	case OPT_WRITE_MEASURED:
+		return LANE_TRAILED;
+	case OPT_WRITE_DIRECT:
+		return LANE_DIRECT;
+	case OPT_WRITE_PLAIN:
+		return LANE_PLAIN;
+	case OPT_WRITE_AUTO:
+		break;
+	}
+	return o->large == OPT_LARGE_PLAIN ? LANE_PLAIN : LANE_DIRECT;
+}
+
 static void choose_read_lane(struct server *server, bool may_trail)
 {
 	server->large_why = "as the option large says";
@@ -68,6 +98,9 @@ int large_start(struct server *server)
 	bool wanted = g_strcmp0(g_getenv("SIEVEFS_TRAIL"), "none") != 0; /* for tests */
 	int r = wanted ? trail_new(&settings, &server->trail) : -ENOSYS;
 
+	server->limits.large = read_lane_of(o);
+	server->limits.large_write = write_lane_of(o);
+	server->limits.stream = o->large == OPT_LARGE_STREAM || o->large == OPT_LARGE_TRAIL;
 	choose_read_lane(server, r == 0);
 	choose_write_lane(server, r == 0);
 	if (server->source_in_memory && server->limits.stream) {

@@ -155,22 +155,6 @@ static int start_rules(struct server *server)
 	return r;
 }
 
-static enum lane write_lane_of(const struct options *o)
-{
-	switch (o->large_write) {
-	case OPT_WRITE_TRAIL:
-	case OPT_WRITE_MEASURED:
-		return LANE_TRAILED;
-	case OPT_WRITE_DIRECT:
-		return LANE_DIRECT;
-	case OPT_WRITE_PLAIN:
-		return LANE_PLAIN;
-	case OPT_WRITE_AUTO:
-		break;
-	}
-	return o->large == OPT_LARGE_PLAIN ? LANE_PLAIN : LANE_DIRECT;
-}
-
 int server_start(struct server *server, unsigned descriptors)
 {
 	const struct options *o = &server->options;
@@ -182,11 +166,6 @@ int server_start(struct server *server, unsigned descriptors)
 		.small_max = o->small_max,
 		.large_min = o->large_min,
 		.mid = o->mid == OPT_MID_DIRECT ? LANE_DIRECT : LANE_PLAIN,
-		.large = o->large == OPT_LARGE_PLAIN    ? LANE_PLAIN
-			 : o->large == OPT_LARGE_DIRECT ? LANE_DIRECT
-							: LANE_TRAILED,
-		.large_write = write_lane_of(o),
-		.stream = o->large == OPT_LARGE_STREAM || o->large == OPT_LARGE_TRAIL,
 	};
 	pthread_mutex_init(&server->handles.lock, NULL);
 	pthread_mutex_init(&server->ways_lock, NULL);
