@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,14 +69,14 @@ static int wait_for(struct sievectl *ctl, struct left *left)
 	return r;
 }
 
-int flush_run(struct sievectl *ctl, bool wait)
+int flush_run(struct sievectl *ctl, const char *const *request)
 {
 	struct left left;
 	int r = ask(ctl, NULL, &left);
 
 	if (r < 0)
 		return r;
-	if (wait)
+	if (request[1])
 		return wait_for(ctl, &left);
 	printf("%" PRIu64 " files, %" PRIu64 " bytes on their way\n", left.files, left.bytes);
 	return 0;

@@ -2,10 +2,9 @@
  */
 #pragma once
 
-#include <stdbool.h>
-
 #include "tools/sievectl/client.h"
 
-/* 0, or -errno with sievectl_error(). With wait it returns when the disk has all, and shows on standard error
- * how far that is, if it is a terminal; otherwise one line on standard output says how much is on its way. */
-int flush_run(struct sievectl *ctl, bool wait);
+/* 0, or -errno with sievectl_error(). With --wait it returns when the disk has all, and shows on standard
+ * error how far that is, if it is a terminal; otherwise one line on standard output says how much is on its
+ * way. */
+int flush_run(struct sievectl *ctl, const char *const *request);

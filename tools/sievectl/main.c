@@ -17,16 +17,21 @@ struct command {
 	const char *usage;
 	const char *help;
 	const char *const *flags; /* ended by NULL */
+	/* 0 or -errno, with the reason in sievectl_error(); @request is the command's name and its flags. */
+	int (*run)(struct sievectl *ctl, const char *const *request);
 };
+
+static int run_request(struct sievectl *ctl, const char *const *request);
 
 static const char *const stat_flags[] = {"--json", NULL};
 static const char *const flush_flags[] = {"--wait", NULL};
 static const char *const no_flags[] = {NULL};
 
 static const struct command commands[] = {
-	{"stat", "stat MOUNTPOINT [--json]", "options in force and counters of the mount", stat_flags},
-	{"reload", "reload MOUNTPOINT", "read the rules file again", no_flags},
-	{"flush", "flush MOUNTPOINT [--wait]", "send to the disk what is dirty", flush_flags},
+	{"stat", "stat MOUNTPOINT [--json]", "options in force and counters of the mount", stat_flags,
+		run_request},
+	{"reload", "reload MOUNTPOINT", "read the rules file again", no_flags, run_request},
+	{"flush", "flush MOUNTPOINT [--wait]", "send to the disk what is dirty", flush_flags, flush_run},
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
@@ -106,7 +111,8 @@ static int sort_words(const struct command *command, char **words, const char **
 	return EXIT_SUCCESS;
 }
 
-static int print_reply(struct sievectl *ctl, const char *const *request)
+/* The mount answers with what is to be printed. */
+static int run_request(struct sievectl *ctl, const char *const *request)
 {
 	char *reply = NULL;
 	size_t length = 0;
@@ -121,15 +127,13 @@ static int print_reply(struct sievectl *ctl, const char *const *request)
 	return r;
 }
 
-static int ask(const char *path, const char *const *request)
+static int ask(const struct command *command, const char *path, const char *const *request)
 {
 	struct sievectl *ctl;
 	int r = sievectl_open(path, &ctl);
 
-	if (r == 0 && strcmp(request[0], "flush") == 0)
-		r = flush_run(ctl, request[1] != NULL);
-	else if (r == 0)
-		r = print_reply(ctl, request);
+	if (r == 0)
+		r = command->run(ctl, request);
 	if (r < 0)
 		complain("%s", ctl && *sievectl_error(ctl) ? sievectl_error(ctl) : strerror(-r));
 	else
@@ -158,5 +162,5 @@ int main(int argc, char **argv)
 		return complain("%s: unknown command, sievectl -h lists them", argv[1]);
 	if (sort_words(command, argv + 2, request, &path) != EXIT_SUCCESS)
 		return EXIT_FAILURE;
-	return ask(path, request);
+	return ask(command, path, request);
 }

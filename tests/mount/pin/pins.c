@@ -62,7 +62,8 @@ void pin(const struct mount *mount, const char *name, size_t size)
 	assert_return_code(put_file(below(mount, name), size, 1), errno);
 	pages_drop(below(mount, name)); /* dirty pages of another memory cgroup are not pinned */
 	for (int tries = 0; mount_stat(mount, "locked_bytes") == before && tries < 100; tries++) {
-		/* Without reading, which would make the pages this process's; again where they could not be dropped. */
+		/* Without reading, which would make the pages this process's; again where they could not be
+		 * dropped. */
 		int fd = open(in(mount, name), O_RDONLY | O_CLOEXEC);
 
 		assert_return_code(fd, errno);
