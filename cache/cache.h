@@ -56,6 +56,9 @@ struct store *cache_store(struct cache *cache);
 /* An uncached file was opened. id: identity and version. True: fill it now. */
 bool cache_ask(struct cache *cache, uint64_t id, uint64_t size);
 
+/* What it would say, and why; changes nothing. */
+struct evict_outlook cache_peek(struct cache *cache, uint64_t id, uint64_t size);
+
 /*
  * Keeps size bytes of the source in a new object, after making room. The object is claimed and unknown to
  * the policy until cache_publish(). -ENOSPC: nothing can leave, which is counted; -ENOMEM: there is no memory

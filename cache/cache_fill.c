@@ -19,6 +19,16 @@ bool cache_ask(struct cache *cache, uint64_t id, uint64_t size)
 	return answer == EVICT_ADMIT;
 }
 
+struct evict_outlook cache_peek(struct cache *cache, uint64_t id, uint64_t size)
+{
+	struct evict_outlook outlook;
+
+	lock_take(&cache->lock, LOCK_CACHE);
+	outlook = evict_peek(cache->evict, id, charge_of(size));
+	lock_drop(&cache->lock, LOCK_CACHE);
+	return outlook;
+}
+
 static void unreserve(struct cache *cache, uint64_t bytes)
 {
 	lock_take(&cache->lock, LOCK_CACHE);

@@ -9,17 +9,42 @@ const char *const lane_names[LANE_COUNT] = {
 	[LANE_SERVED] = "served",
 };
 
-enum lane classify(const struct classify_limits *limits, const struct file_facts *facts)
+const char *const class_names[CLASS_COUNT] = {
+	[CLASS_PRIVILEGED] = "privileged",
+	[CLASS_RANDOM] = "random",
+	[CLASS_LARGE] = "large",
+	[CLASS_GROWING] = "growing",
+	[CLASS_MID] = "mid",
+	[CLASS_SMALL] = "small",
+};
+
+enum file_class class_of(const struct classify_limits *limits, const struct file_facts *facts)
 {
 	if (facts->writes && facts->privileged_bits)
-		return LANE_DIRECT; /* the kernel tells the daemon with each write whether the bits go */
+		return CLASS_PRIVILEGED;
 	if (facts->size >= limits->large_min && limits->stream && (facts->in_place || facts->random))
-		return LANE_PLAIN;
+		return CLASS_RANDOM;
 	if (facts->size >= limits->large_min)
-		return facts->writes ? limits->large_write : limits->large;
+		return CLASS_LARGE;
 	if (facts->grows)
+		return CLASS_GROWING;
+	return facts->size > limits->small_max ? CLASS_MID : CLASS_SMALL;
+}
+
+enum lane classify(const struct classify_limits *limits, const struct file_facts *facts)
+{
+	switch (class_of(limits, facts)) {
+	case CLASS_PRIVILEGED:
+		return LANE_DIRECT; /* the kernel tells the daemon with each write whether the bits go */
+	case CLASS_RANDOM:
+		return LANE_PLAIN;
+	case CLASS_LARGE:
+		return facts->writes ? limits->large_write : limits->large;
+	case CLASS_GROWING:
 		return limits->large_write; /* an open file cannot change to this lane later */
-	if (facts->size > limits->small_max)
+	case CLASS_MID:
 		return limits->mid;
-	return facts->writes ? LANE_PLAIN : LANE_CACHED;
+	default:
+		return facts->writes ? LANE_PLAIN : LANE_CACHED;
+	}
 }

@@ -39,8 +39,24 @@ struct file_facts {
 	bool privileged_bits; /* set-uid or set-gid: a write clears them or not, by who writes */
 };
 
+/* What decides: the first that is so, in this order. */
+enum file_class {
+	CLASS_PRIVILEGED, /* written, and set-uid or set-gid */
+	CLASS_RANDOM,     /* large, and used as a database is */
+	CLASS_LARGE,
+	CLASS_GROWING,
+	CLASS_MID, /* neither large nor small */
+	CLASS_SMALL,
+	CLASS_COUNT,
+};
+
+extern const char *const class_names[CLASS_COUNT]; /* one word each */
+
+enum file_class class_of(const struct classify_limits *limits, const struct file_facts *facts);
+
 /*
- * LANE_CACHED says that the file may be cached: whether it is, is the cache's matter. Where the kernel can't
- * be bound to the file, it is served, and its bytes travel through the daemon the way that this says.
+ * The lane of that class. LANE_CACHED says that the file may be cached: whether it is, is the cache's matter.
+ * Where the kernel can't be bound to the file, it is served, and its bytes travel through the daemon the way
+ * that this says.
  */
 enum lane classify(const struct classify_limits *limits, const struct file_facts *facts);

@@ -109,18 +109,42 @@ void evict_prefetch(const struct evict *e, uint64_t id)
 	ghost_prefetch(&e->ghost, id);
 }
 
-enum evict_answer evict_ask(struct evict *e, uint64_t id, uint64_t charge)
+static bool may_enter(const struct evict *e, uint64_t charge)
 {
 	uint64_t largest = e->options.budget / e->options.largest_part + e->options.largest_extra;
+
+	return e->options.admit && charge <= largest && charge <= e->options.budget;
+}
+
+static bool is_due(const struct evict *e, struct ghost_memory memory)
+{
+	return memory.was_cached || memory.freq + 1U >= e->options.admit;
+}
+
+struct evict_outlook evict_peek(const struct evict *e, uint64_t id, uint64_t charge)
+{
+	struct ghost_memory memory = ghost_find(&e->ghost, id);
+	enum evict_answer answer = is_due(e, memory) ? EVICT_ADMIT : EVICT_LATER;
+
+	return (struct evict_outlook){
+		.answer = may_enter(e, charge) ? answer : EVICT_NEVER,
+		.opens = memory.freq,
+		.wanted = e->options.admit,
+		.was_cached = memory.was_cached,
+	};
+}
+
+enum evict_answer evict_ask(struct evict *e, uint64_t id, uint64_t charge)
+{
 	struct ghost_memory memory;
 
-	if (!e->options.admit || charge > largest || charge > e->options.budget)
+	if (!may_enter(e, charge))
 		return EVICT_NEVER;
 	if (e->options.admit == 1)
 		return EVICT_ADMIT;
 	e->asked_mean = e->asked_mean ? (e->asked_mean * 255 + charge) / 256 : charge;
 	memory = ghost_find(&e->ghost, id);
-	if (memory.was_cached || memory.freq + 1U >= e->options.admit)
+	if (is_due(e, memory))
 		return EVICT_ADMIT;
 	remember(e, id, memory.freq + 1U, false);
 	return EVICT_LATER;

@@ -109,6 +109,17 @@ enum evict_answer {
 /* An uncached file was opened that would cost charge. Asked once per open. */
 enum evict_answer evict_ask(struct evict *e, uint64_t id, uint64_t charge);
 
+/* What evict_ask() would say of it, and why. */
+struct evict_outlook {
+	enum evict_answer answer;
+	unsigned opens;  /* that are remembered */
+	unsigned wanted; /* as the option admit says */
+	bool was_cached; /* it left when others needed the room; the next open brings it back */
+};
+
+/* Changes nothing. */
+struct evict_outlook evict_peek(const struct evict *e, uint64_t id, uint64_t charge);
+
 /* A hint that evict_ask() or evict_insert() will soon be asked about this id. */
 void evict_prefetch(const struct evict *e, uint64_t id);
 

@@ -67,6 +67,15 @@ bool ways_choose(struct ways *ways, uint64_t volume, uint64_t trailed_rate, uint
 	return is_try_due(ways, way) ? !way->around : way->around;
 }
 
+bool ways_peek(const struct ways *ways, uint64_t volume)
+{
+	for (int i = 0; i < WAYS_VOLUMES; i++) {
+		if (ways->volumes[i].volume == volume)
+			return ways->volumes[i].around;
+	}
+	return ways->around_first;
+}
+
 void ways_exceeded(struct ways *ways, uint64_t volume)
 {
 	struct way *way = find(ways, volume);

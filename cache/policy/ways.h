@@ -41,5 +41,8 @@ struct ways {
  * cache. */
 bool ways_choose(struct ways *ways, uint64_t volume, uint64_t trailed_rate, uint64_t around_rate);
 
+/* What that would say, if it is no turn of the slower way; changes nothing. */
+bool ways_peek(const struct ways *ways, uint64_t volume);
+
 /* A trailed stream had more in the page cache than it may. */
 void ways_exceeded(struct ways *ways, uint64_t volume);

@@ -100,6 +100,24 @@ static void writes_to_set_uid_files_pass_the_daemon(void **state)
 	assert_int_equal(classify(&limits, &facts), LANE_CACHED);
 }
 
+static void what_decides_has_a_name_of_its_own(void **state)
+{
+	const struct file_facts small = {.size = 1000}, mid = {.size = 1001}, large = {.size = 5000};
+	const struct file_facts grows = {.writes = true, .grows = true};
+	const struct file_facts random = {.size = 5000, .random = true};
+	const struct file_facts privileged = {.size = 5000, .writes = true, .privileged_bits = true};
+	struct classify_limits stream = limits;
+
+	stream.stream = true;
+	assert_string_equal(class_names[class_of(&limits, &small)], "small");
+	assert_string_equal(class_names[class_of(&limits, &mid)], "mid");
+	assert_string_equal(class_names[class_of(&limits, &large)], "large");
+	assert_string_equal(class_names[class_of(&limits, &grows)], "growing");
+	assert_string_equal(class_names[class_of(&limits, &random)], "large");
+	assert_string_equal(class_names[class_of(&stream, &random)], "random");
+	assert_string_equal(class_names[class_of(&stream, &privileged)], "privileged");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -109,6 +127,7 @@ int main(void)
 		cmocka_unit_test(a_database_is_told_from_a_stream),
 		cmocka_unit_test(what_is_read_may_travel_otherwise_than_what_is_written),
 		cmocka_unit_test(a_new_file_may_become_large),
+		cmocka_unit_test(what_decides_has_a_name_of_its_own),
 		cmocka_unit_test(writes_to_set_uid_files_pass_the_daemon),
 	};
 

@@ -69,6 +69,29 @@ static void an_evicted_file_comes_back_at_its_next_open(void **state)
 	toy_deinit(&toy);
 }
 
+static void what_an_open_would_do_can_be_asked_without_an_open(void **state)
+{
+	struct evict_outlook outlook;
+	struct toy_host toy;
+
+	toy_init(&toy, "lru", BUDGET, 3, 1, SIZE);
+	toy_open(&toy, 0);
+	for (int i = 0; i < 10; i++)
+		outlook = evict_peek(toy.evict, toy.objects[0].entry.id, SIZE);
+	assert_int_equal(outlook.answer, EVICT_LATER);
+	assert_int_equal(outlook.opens, 1);
+	assert_int_equal(outlook.wanted, 3);
+	toy_open(&toy, 0);
+	assert_int_equal(evict_peek(toy.evict, toy.objects[0].entry.id, SIZE).answer, EVICT_ADMIT);
+	assert_int_equal(evict_peek(toy.evict, toy.objects[0].entry.id, BUDGET + 1).answer, EVICT_NEVER);
+	toy_open(&toy, 0);
+	assert_int_equal(toy_evict(&toy), 0);
+	outlook = evict_peek(toy.evict, toy.objects[0].entry.id, SIZE);
+	assert_true(outlook.was_cached);
+	assert_int_equal(outlook.answer, EVICT_ADMIT);
+	toy_deinit(&toy);
+}
+
 static void a_changed_file_starts_afresh(void **state)
 {
 	struct toy_host toy;
@@ -309,6 +332,7 @@ int main(void)
 		cmocka_unit_test(a_scan_of_files_read_once_displaces_nothing),
 		cmocka_unit_test(a_file_above_its_part_of_the_budget_is_refused),
 		cmocka_unit_test(the_ghost_list_counts_against_the_budget_and_stays_small),
+		cmocka_unit_test(what_an_open_would_do_can_be_asked_without_an_open),
 		cmocka_unit_test(a_file_that_grows_while_open_counts_as_it_is),
 		cmocka_unit_test(the_entry_is_small),
 		cmocka_unit_test(an_evicted_file_comes_back_however_many_opens_others_need),

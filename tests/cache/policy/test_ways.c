@@ -115,6 +115,20 @@ static void trailing_is_given_up_when_it_breaks_its_bound_and_tried_ever_more_ra
 	assert_int_equal(around(&ways, 10, FAST, 2 * SLOW), 0); /* it held its bound this time */
 }
 
+static void the_way_can_be_asked_without_an_open(void **state)
+{
+	struct ways ways = {0}, first = {.around_first = true};
+
+	assert_false(ways_peek(&ways, DISK));
+	assert_true(ways_peek(&first, DISK));
+	around(&ways, 1, SLOW, FAST);
+	for (int i = 0; i < 100; i++)
+		assert_true(ways_peek(&ways, DISK)); /* no turn of the slower one */
+	assert_false(ways_peek(&ways, DISK + 1));
+	for (int i = 0; i < WAYS_VOLUMES; i++)
+		assert_true(ways.volumes[i].volume != DISK + 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -126,6 +140,7 @@ int main(void)
 		cmocka_unit_test(nearly_the_same_is_trailed),
 		cmocka_unit_test(each_volume_has_its_own_way),
 		cmocka_unit_test(trailing_is_not_tried_where_the_disk_is_slow),
+		cmocka_unit_test(the_way_can_be_asked_without_an_open),
 		cmocka_unit_test(trailing_is_given_up_when_it_breaks_its_bound_and_tried_ever_more_rarely),
 	};
 
