@@ -21,6 +21,7 @@ struct opening {
 	struct fuse_file_info *info;
 	struct statx stx;
 	struct rule_decision rule;
+	enum file_class class;
 	enum lane wish;
 	pid_t reader; /* 0: not known here */
 	bool writes;

@@ -18,20 +18,14 @@
 #include "fs/handle.h"
 #include "fs/large.h"
 #include "fs/lock.h"
-#include "fs/options/generic_options.h"
 #include "fs/pinned.h"
 #include "fs/threads.h"
 #include "fs/users/creds.h"
 #include "fs/users/space.h"
+#include "fs/wish.h"
 
 /* The kernel's own flag of an open: to execute the file. It says so to FUSE as to NFS. */
 #define FMODE_EXEC 0x20
-
-/* Reads come to the daemon in none of these. */
-static bool is_moved_by_kernel(enum lane lane)
-{
-	return lane == LANE_PLAIN || lane == LANE_TRAILED || lane == LANE_CACHED;
-}
 
 static bool may_write(int open_flags)
 {
@@ -43,72 +37,9 @@ static bool may_write(int open_flags)
 /* Of the opens of files that were read out of order, one in so many looks again: the use may have changed. */
 #define PROBE_EVERY 16
 
-static bool is_random(struct server *server, const struct inode *inode)
+static bool is_probe(struct server *server, const struct inode *inode)
 {
-	return inode->random && atomic_fetch_add(&server->random_opens, 1) % PROBE_EVERY != PROBE_EVERY - 1;
-}
-
-/*
- * A file that this open made: emptied, or created by somebody who insisted that it was not there. Its writer
- * puts a stream into it, even where it means to read it back (O_RDWR: rsync, linkers, temporary files). A
- * database is opened, or created if need be.
- */
-static bool is_made_anew(int flags)
-{
-	return flags & (O_TRUNC | O_EXCL) || (flags & O_TMPFILE) == O_TMPFILE;
-}
-
-/* Written where it is, as a database is; flags: of the FUSE request. */
-static bool is_in_place(int flags)
-{
-	return (flags & O_ACCMODE) == O_RDWR && !(flags & O_APPEND) && !is_made_anew(flags);
-}
-
-/* flags: of the FUSE request. */
-static enum lane wish_of(
-	struct server *server, const struct handle *handle, int flags, const struct statx *stx)
-{
-	bool writes = may_write(flags), anew = is_made_anew(flags), appends = flags & O_APPEND;
-	bool in_place = is_in_place(flags);
-	const struct file_facts facts = {
-		.size = stx->stx_size,
-		.writes = writes,
-		.in_place = in_place,
-		.grows = writes && stx->stx_size == 0 && (anew || !appends) &&
-			 !(in_place && server->limits.stream),
-		.random = is_random(server, handle->inode),
-		.privileged_bits = (stx->stx_mode & (S_ISUID | S_ISGID)) != 0,
-	};
-
-	return classify(&server->limits, &facts);
-}
-
-static void ask_rules(struct server *server, struct opening *o)
-{
-	struct rule_decision *rule = &o->rule;
-	bool privileged_write = o->writes && o->handle->privileged_bits; /* has a lane that it needs */
-
-	if (!server->options.rules)
-		return;
-	ruling_ask(&server->ruling, server->tree, server->options.source, o->handle->inode, &o->stx,
-		o->writes, rule);
-	if (!rule->has_lane || privileged_write)
-		return;
-	o->wish = rule->lane;
-	if (o->writes && rule->lane == LANE_CACHED)
-		o->wish = LANE_PLAIN;
-}
-
-/* With write=through and the option sync each write is to be on the disk. The kernel tells the daemon of the
- * latter, but looks only at how the file was opened where it passes a write on. */
-static void see_each_write(const struct server *server, struct opening *o)
-{
-	bool through = o->rule.has_write ? o->rule.through : server->options.write == WRITE_THROUGH;
-	bool sees = through || server->options.generic_flags & GENERIC_SYNC;
-
-	o->handle->through = through && o->writes;
-	if (o->writes && is_moved_by_kernel(o->wish) && server->passthrough && sees)
-		o->wish = LANE_DIRECT;
+	return inode->random && atomic_fetch_add(&server->random_opens, 1) % PROBE_EVERY == PROBE_EVERY - 1;
 }
 
 /* Not so a file that turned out to be pinned. */
@@ -174,11 +105,11 @@ static bool may_close_quietly(const struct server *server, const struct handle *
 {
 	const struct inode *inode = handle->inode;
 
-	if (server->locks && (inode->locked || is_in_place(flags)))
+	if (server->locks && (inode->locked || wish_is_in_place(flags)))
 		return false;
 	if (server->throttle && may_write(flags))
 		return false;
-	return !may_write(flags) || ((is_moved_by_kernel(handle->lane) || handle->lane == LANE_DIRECT) &&
+	return !may_write(flags) || ((lane_is_of_kernel(handle->lane) || handle->lane == LANE_DIRECT) &&
 					    tree_close_is_silent(inode));
 }
 
@@ -205,10 +136,7 @@ int lane_open(struct server *server, struct inode *inode, const struct fuse_ctx 
 	o.writes_as_user = o.writes && caller->uid != 0 && creds_privileged() && tree_space(inode)->kept;
 	r = fd < 0 ? tree_statx(server->tree, inode, &o.stx) : cached_fd_statx(fd, &o.stx);
 	if (r == 0) {
-		o.wish = wish_of(server, handle, info->flags, &o.stx);
-		handle->privileged_bits = (o.stx.stx_mode & (S_ISUID | S_ISGID)) != 0;
-		ask_rules(server, &o);
-		see_each_write(server, &o);
+		wish_make(&o, info->flags, is_probe(server, inode));
 		handle->random_buffered = server->limits.stream;
 		/* fsync must report what failed since this open: the descriptor remembers */
 		r = o.writes ? handle_fd(server, handle) : 0;
@@ -231,7 +159,7 @@ int lane_open(struct server *server, struct inode *inode, const struct fuse_ctx 
 		stats_count(&server->stats.mount.hits, 1);
 	if (handle->object && !o.writes) {
 		cache_used(server->cache, handle->object);
-	} else if (is_moved_by_kernel(handle->lane) && !o.writes && handle->fd >= 0) {
+	} else if (lane_is_of_kernel(handle->lane) && !o.writes && handle->fd >= 0) {
 		/* the kernel has its own now; an open file of this lane costs the daemon no descriptor */
 		close(handle->fd);
 		handle->fd = -1;

@@ -21,6 +21,12 @@ enum lane {
 
 extern const char *const lane_names[LANE_COUNT];
 
+/* The kernel moves the bytes: reads come to the daemon in none of these. */
+static inline bool lane_is_of_kernel(enum lane lane)
+{
+	return lane == LANE_PLAIN || lane == LANE_TRAILED || lane == LANE_CACHED;
+}
+
 struct classify_limits {
 	uint64_t small_max;    /* the largest file that may be cached */
 	uint64_t large_min;    /* from here on a file is large */

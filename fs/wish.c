@@ -1,0 +1,78 @@
+#include "fs/wish.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "fs/bind.h"
+#include "fs/options/generic_options.h"
+
+/*
+ * A file that this open made: emptied, or created by somebody who insisted that it was not there. Its writer
+ * puts a stream into it, even where it means to read it back (O_RDWR: rsync, linkers, temporary files). A
+ * database is opened, or created if need be.
+ */
+static bool is_made_anew(int flags)
+{
+	return flags & (O_TRUNC | O_EXCL) || (flags & O_TMPFILE) == O_TMPFILE;
+}
+
+bool wish_is_in_place(int flags)
+{
+	return (flags & O_ACCMODE) == O_RDWR && !(flags & O_APPEND) && !is_made_anew(flags);
+}
+
+static void ask_policy(struct opening *o, int flags, bool random)
+{
+	const struct classify_limits *limits = &o->server->limits;
+	bool anew = is_made_anew(flags), appends = flags & O_APPEND, in_place = wish_is_in_place(flags);
+	const struct file_facts facts = {
+		.size = o->stx.stx_size,
+		.writes = o->writes,
+		.in_place = in_place,
+		.grows = o->writes && o->stx.stx_size == 0 && (anew || !appends) &&
+			 !(in_place && limits->stream),
+		.random = random,
+		.privileged_bits = o->handle->privileged_bits,
+	};
+
+	o->class = class_of(limits, &facts);
+	o->wish = classify(limits, &facts);
+}
+
+static void ask_rules(struct opening *o)
+{
+	struct server *server = o->server;
+	struct rule_decision *rule = &o->rule;
+	bool privileged_write = o->writes && o->handle->privileged_bits; /* has a lane that it needs */
+
+	if (!server->options.rules)
+		return;
+	ruling_ask(&server->ruling, server->tree, server->options.source, o->handle->inode, &o->stx,
+		o->writes, rule);
+	if (!rule->has_lane || privileged_write)
+		return;
+	o->wish = rule->lane;
+	if (o->writes && rule->lane == LANE_CACHED)
+		o->wish = LANE_PLAIN;
+}
+
+/* With write=through and the option sync each write is to be on the disk. The kernel tells the daemon of the
+ * latter, but looks only at how the file was opened where it passes a write on. */
+static void see_each_write(struct opening *o)
+{
+	const struct server *server = o->server;
+	bool through = o->rule.has_write ? o->rule.through : server->options.write == WRITE_THROUGH;
+	bool sees = through || server->options.generic_flags & GENERIC_SYNC;
+
+	o->handle->through = through && o->writes;
+	if (o->writes && lane_is_of_kernel(o->wish) && server->passthrough && sees)
+		o->wish = LANE_DIRECT;
+}
+
+void wish_make(struct opening *o, int flags, bool is_probe)
+{
+	o->handle->privileged_bits = (o->stx.stx_mode & (S_ISUID | S_ISGID)) != 0;
+	ask_policy(o, flags, o->handle->inode->random && !is_probe);
+	ask_rules(o);
+	see_each_write(o);
+}
