@@ -57,6 +57,16 @@ bool copy_may_be_mapped(struct server *server, struct inode *inode)
 	return mapped;
 }
 
+static bool is_proved(struct server *server, struct inode *inode)
+{
+	return (!inode->suspect || prove_unwritten(server, inode)) && prove_unmapped(server, inode);
+}
+
+bool copy_would_be_used(struct server *server, struct inode *inode, const struct statx *stx)
+{
+	return copy_is_fresh(server, inode, stx) && is_proved(server, inode);
+}
+
 enum copy_state copy_examine(
 	struct server *server, struct inode *inode, const struct statx *stx, bool may_use)
 {
@@ -66,8 +76,7 @@ enum copy_state copy_examine(
 	if (!object || !object_hold(object))
 		return COPY_NONE; /* none, or on its way in or out */
 	fresh = copy_is_fresh(server, inode, stx);
-	if (fresh && may_use && (!inode->suspect || prove_unwritten(server, inode)) &&
-		prove_unmapped(server, inode)) {
+	if (fresh && may_use && is_proved(server, inode)) {
 		inode->suspect = false;
 		return COPY_USABLE;
 	}

@@ -23,6 +23,8 @@ uint64_t copy_id(const struct inode *inode, const struct statx *stx);
  * stale copy that nobody uses is dropped. */
 enum copy_state copy_examine(
 	struct server *server, struct inode *inode, const struct statx *stx, bool may_use);
+/* (locked) Whether that would answer COPY_USABLE to who may use it. */
+bool copy_would_be_used(struct server *server, struct inode *inode, const struct statx *stx);
 /* (locked) */
 bool copy_is_fresh(struct server *server, struct inode *inode, const struct statx *stx);
 /* (locked) The copy, held, where it is fresh; else NULL. For the served lane. */

@@ -173,6 +173,23 @@ void large_follow(struct opening *o)
 		o->wish = LANE_DIRECT;
 }
 
+void large_foresee(struct opening *o)
+{
+	struct server *server = o->server;
+	dev_t device = makedev(o->stx.stx_dev_major, o->stx.stx_dev_minor);
+	bool goes_around = false;
+
+	if (o->wish != LANE_TRAILED)
+		return;
+	if (is_measured(o)) {
+		lock_take(&server->ways_lock, LOCK_WAYS);
+		goes_around = ways_peek(o->writes ? &server->write_ways : &server->ways, device);
+		lock_drop(&server->ways_lock, LOCK_WAYS);
+	}
+	if (goes_around || !server->trail)
+		o->wish = LANE_DIRECT;
+}
+
 void large_unfollow(struct server *server, struct handle *handle)
 {
 	if (handle->trailed)

@@ -20,6 +20,9 @@ int large_start(struct server *server);
  */
 void large_follow(struct opening *o);
 
+/* What that would choose, if it is no turn of the slower way; changes nothing but the wish. */
+void large_foresee(struct opening *o);
+
 /* Nothing where it is not followed. */
 void large_unfollow(struct server *server, struct handle *handle);
 

@@ -13,6 +13,7 @@
 #include "fs/copy.h"
 #include "fs/dir.h"
 #include "fs/durable.h"
+#include "fs/explain.h"
 #include "fs/op.h"
 #include "fs/op_rights.h"
 #include "fs/op_work.h"
@@ -97,6 +98,10 @@ static void change(fuse_req_t req, fuse_ino_t ino, struct xattr_change *what)
 
 	if (!inode)
 		return;
+	if (explain_is_xattr(what->name)) {
+		op_reply(req, -EPERM);
+		return;
+	}
 	fd = tree_fd_get(server->tree, inode);
 	if (fd < 0) {
 		op_reply(req, fd);
@@ -141,6 +146,21 @@ static void reply_read(fuse_req_t req, char *buf, size_t size, ssize_t n)
 	free(buf);
 }
 
+static void reply_explanation(fuse_req_t req, struct inode *inode, const char *name, size_t size)
+{
+	g_autoptr(GString) text = g_string_new(NULL);
+	int r = explain_xattr(server_of(req), inode, name, text);
+
+	if (r < 0)
+		op_reply(req, r);
+	else if (size == 0)
+		fuse_reply_xattr(req, text->len);
+	else if (size < text->len)
+		op_reply(req, -ERANGE);
+	else
+		fuse_reply_buf(req, text->str, text->len);
+}
+
 void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 {
 	struct inode *inode = op_inode(req, ino);
@@ -152,6 +172,10 @@ void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 		return;
 	if (tree_is_nosuid(inode) && strcmp(name, CAPABILITY) == 0) {
 		op_reply(req, -ENODATA);
+		return;
+	}
+	if (explain_is_xattr(name)) {
+		reply_explanation(req, inode, name, size);
 		return;
 	}
 	buf = size ? malloc(size) : NULL;

@@ -1,0 +1,227 @@
+#include "fs/explain.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cache/base/page_cache.h"
+#include "fs/bind.h"
+#include "fs/cached.h"
+#include "fs/copy.h"
+#include "fs/large.h"
+#include "fs/pinned.h"
+#include "fs/wish.h"
+
+const char *const explain_cache_words[EXPLAIN_COUNT] = {
+	[EXPLAIN_HIT] = "hit",
+	[EXPLAIN_RULE] = "rule",
+	[EXPLAIN_TOO_LARGE] = "too-large",
+	[EXPLAIN_OFF] = "off",
+	[EXPLAIN_OUTGROWN] = "outgrown",
+	[EXPLAIN_MOUNTED_BELOW] = "mounted-below",
+	[EXPLAIN_OVER_BUDGET] = "over-budget",
+	[EXPLAIN_WRITTEN] = "written",
+	[EXPLAIN_BOUND] = "bound",
+	[EXPLAIN_FILLING] = "filling",
+	[EXPLAIN_EVICTED] = "evicted",
+	[EXPLAIN_SELDOM] = "seldom",
+	[EXPLAIN_NEXT] = "next",
+};
+
+/* --- the lane: what fs/bind.c will do ---------------------------------------------------------- */
+
+static bool is_served(const struct opening *o)
+{
+	const struct inode *inode = o->handle->inode;
+
+	return inode->binding == BOUND_SERVED || (inode->binding == UNBOUND && !o->server->passthrough);
+}
+
+/* (locked) */
+static bool has_usable_copy(const struct opening *o)
+{
+	struct inode *inode = o->handle->inode;
+
+	if (inode->binding == BOUND_STORE)
+		return true; /* whatever became of the file */
+	if (is_served(o))
+		return copy_is_fresh(o->server, inode, &o->stx);
+	return inode->binding == UNBOUND && o->wish == LANE_CACHED &&
+	       copy_would_be_used(o->server, inode, &o->stx);
+}
+
+/* (locked) */
+static bool is_hit(const struct opening *o)
+{
+	if (!o->handle->inode->object)
+		return false;
+	return o->server->pins ? opening_may_be_cached(o) : has_usable_copy(o);
+}
+
+/* (locked) */
+static enum lane lane_of(const struct opening *o, bool hit)
+{
+	const struct inode *inode = o->handle->inode;
+	bool around = o->wish == LANE_DIRECT || o->wish == LANE_TRAILED;
+
+	if (is_served(o))
+		return LANE_SERVED;
+	if (hit && !o->server->pins)
+		return inode->object->frozen ? LANE_CACHED_WRITE : LANE_CACHED;
+	if (around)
+		return o->wish;
+	return hit && o->server->pins ? LANE_CACHED : LANE_PLAIN;
+}
+
+static const char *why_of(const struct opening *o, enum lane lane)
+{
+	bool as_wished = lane == o->wish || (lane == LANE_PLAIN && o->wish == LANE_CACHED) ||
+			 (lane == LANE_CACHED && opening_may_be_cached(o));
+
+	if (!o->server->passthrough)
+		return "no-passthrough";
+	if (!as_wished)
+		return "bound";
+	return o->rule.has_lane ? "rule" : class_names[o->class];
+}
+
+/* --- the cache: what fs/lane.c will ask -------------------------------------------------------- */
+
+/* (locked) */
+static enum explain_cache missing(const struct opening *o, struct evict_outlook *outlook)
+{
+	struct server *server = o->server;
+	struct inode *inode = o->handle->inode;
+	bool ruled = o->rule.pin || o->rule.has_lane;
+
+	if (!opening_may_be_cached(o))
+		return o->rule.has_lane ? EXPLAIN_RULE : EXPLAIN_TOO_LARGE;
+	if (server->options.admit == 0 || server->options.cache_size == 0)
+		return EXPLAIN_OFF;
+	if (inode->outgrown)
+		return EXPLAIN_OUTGROWN;
+	if (server->pins && tree_is_mounted_below(inode) && !ruled)
+		return EXPLAIN_MOUNTED_BELOW;
+	if (inode->filling)
+		return EXPLAIN_FILLING;
+	if (!server->pins && inode->object && copy_is_fresh(server, inode, &o->stx))
+		return EXPLAIN_BOUND;
+	if (!server->pins && inode->writer_count)
+		return EXPLAIN_WRITTEN;
+	*outlook = cache_peek(
+		server->cache, server->pins ? pinned_id(inode) : copy_id(inode, &o->stx), o->stx.stx_size);
+	if (outlook->answer == EVICT_NEVER)
+		return EXPLAIN_OVER_BUDGET;
+	if (outlook->was_cached)
+		return EXPLAIN_EVICTED;
+	return outlook->answer == EVICT_ADMIT || o->rule.pin ? EXPLAIN_NEXT : EXPLAIN_SELDOM;
+}
+
+int explain_open(struct server *server, struct inode *inode, struct explanation *out)
+{
+	struct handle handle = {.inode = inode, .fd = -1};
+	struct opening o = {.server = server, .handle = &handle};
+	int r = tree_statx(server->tree, inode, &o.stx);
+	bool hit;
+
+	if (r < 0)
+		return r;
+	if (!S_ISREG(o.stx.stx_mode))
+		return -ENODATA;
+	wish_make(&o, O_RDONLY, false);
+	large_foresee(&o);
+	*out = (struct explanation){.size = o.stx.stx_size};
+	tree_lock_inode(server->tree, inode);
+	hit = is_hit(&o);
+	out->lane = lane_of(&o, hit);
+	out->cache = hit ? EXPLAIN_HIT : missing(&o, &out->outlook);
+	tree_unlock_inode(server->tree, inode);
+	out->why = why_of(&o, out->lane);
+	return 0;
+}
+
+/* --- what is said ------------------------------------------------------------------------------ */
+
+void explain_to_text(const struct server *server, const struct explanation *e, GString *out)
+{
+	g_string_append_printf(out, "%s; %s%s; size=%" PRIu64, e->why,
+		e->cache == EXPLAIN_HIT ? "" : "fwd=", explain_cache_words[e->cache], e->size);
+	if (e->cache == EXPLAIN_TOO_LARGE)
+		g_string_append_printf(out, "; small_max=%" PRIu64, server->limits.small_max);
+	if (e->why == class_names[CLASS_LARGE] || e->why == class_names[CLASS_RANDOM])
+		g_string_append_printf(out, "; large_min=%" PRIu64, server->limits.large_min);
+	if (e->cache == EXPLAIN_SELDOM)
+		g_string_append_printf(out, "; opens=%u; wanted=%u", e->outlook.opens, e->outlook.wanted);
+	if (e->cache == EXPLAIN_OVER_BUDGET)
+		g_string_append_printf(out, "; cache_size=%" PRIu64, server->options.cache_size);
+}
+
+/* The copy's bytes are of another file, whose pages are not to be counted again. */
+static int64_t copied_bytes(struct server *server, struct inode *inode)
+{
+	int64_t bytes = -ENOENT;
+
+	tree_lock_inode(server->tree, inode);
+	if (!server->pins && inode->object)
+		bytes = (int64_t)inode->object->entry.size;
+	tree_unlock_inode(server->tree, inode);
+	return bytes;
+}
+
+int64_t explain_cached_bytes(struct server *server, struct inode *inode)
+{
+	struct page_cache_counts counts;
+	int64_t bytes = copied_bytes(server, inode), size;
+	int fd, r;
+
+	if (bytes >= 0)
+		return bytes;
+	fd = cached_open_source(server, inode);
+	if (fd < 0)
+		return fd;
+	r = page_cache_count(fd, 0, 0, &counts);
+	size = page_cache_file_size(fd);
+	close(fd);
+	if (r < 0)
+		return r;
+	bytes = (int64_t)counts.cached * PAGE_CACHE_PAGE;
+	return size >= 0 ? MIN(bytes, size) : bytes;
+}
+
+/* --- as extended attributes -------------------------------------------------------------------- */
+
+#define XATTR "user.sievefs."
+#define XATTR_LANE XATTR "lane"
+#define XATTR_WHY XATTR "why"
+#define XATTR_CACHED_BYTES XATTR "cached_bytes"
+
+bool explain_is_xattr(const char *name)
+{
+	return strcmp(name, XATTR_LANE) == 0 || strcmp(name, XATTR_WHY) == 0 ||
+	       strcmp(name, XATTR_CACHED_BYTES) == 0;
+}
+
+int explain_xattr(struct server *server, struct inode *inode, const char *name, GString *out)
+{
+	struct explanation explanation;
+	int64_t bytes;
+	int r;
+
+	r = explain_open(server, inode, &explanation);
+	if (r < 0)
+		return r;
+	if (strcmp(name, XATTR_LANE) == 0) {
+		g_string_append(out, lane_names[explanation.lane]);
+	} else if (strcmp(name, XATTR_WHY) == 0) {
+		explain_to_text(server, &explanation, out);
+	} else {
+		bytes = explain_cached_bytes(server, inode);
+		if (bytes < 0)
+			return (int)bytes;
+		g_string_append_printf(out, "%" PRId64, bytes);
+	}
+	return 0;
+}
