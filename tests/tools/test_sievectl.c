@@ -43,6 +43,7 @@ static void help_and_version_succeed(void **state)
 		{"--help", "  stat MOUNTPOINT [--json] "},
 		{"--help", "  reload MOUNTPOINT "},
 		{"--help", "  flush MOUNTPOINT [--wait] "},
+		{"--help", "  doctor [SOURCE] [--json] "},
 		{"-V", "sievectl " SIEVEFS_VERSION "\n"},
 		{"--version", "sievectl " SIEVEFS_VERSION "\n"},
 	};

@@ -1,6 +1,7 @@
 /* sievectl - the command that asks a mounted sievefs. */
 #include "cache/base/standard_fds.h"
 #include "tools/sievectl/client.h"
+#include "tools/sievectl/doctor.h"
 #include "tools/sievectl/flush.h"
 
 #include <errno.h>
@@ -19,6 +20,9 @@ struct command {
 	const char *const *flags; /* ended by NULL */
 	/* 0 or -errno, with the reason in sievectl_error(); @request is the command's name and its flags. */
 	int (*run)(struct sievectl *ctl, const char *const *request);
+	/* Instead of run, by a command that asks no mount; @path is NULL where none was given. 0; 1, an
+	 * answer that is to be the exit status; or -errno, already explained. */
+	int (*run_unmounted)(const char *path, const char *const *request);
 };
 
 static int run_request(struct sievectl *ctl, const char *const *request);
@@ -32,6 +36,8 @@ static const struct command commands[] = {
 		run_request},
 	{"reload", "reload MOUNTPOINT", "read the rules file again", no_flags, run_request},
 	{"flush", "flush MOUNTPOINT [--wait]", "send to the disk what is dirty", flush_flags, flush_run},
+	{"doctor", "doctor [SOURCE] [--json]", "what this machine has of what sievefs can use", stat_flags,
+		.run_unmounted = doctor_run},
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
@@ -106,7 +112,7 @@ static int sort_words(const struct command *command, char **words, const char **
 		}
 	}
 	request[count] = NULL;
-	if (!*path)
+	if (!*path && !command->run_unmounted)
 		return complain("MOUNTPOINT is missing, usage: sievectl %s", command->usage);
 	return EXIT_SUCCESS;
 }
@@ -142,6 +148,13 @@ static int ask(const struct command *command, const char *path, const char *cons
 	return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+static int answer_unmounted(const struct command *command, const char *path, const char *const *request)
+{
+	int r = command->run_unmounted(path, request);
+
+	return r < 0 || finish_output() != EXIT_SUCCESS ? EXIT_FAILURE : r;
+}
+
 int main(int argc, char **argv)
 {
 	const char *request[WORDS_MAX] = {NULL};
@@ -162,5 +175,7 @@ int main(int argc, char **argv)
 		return complain("%s: unknown command, sievectl -h lists them", argv[1]);
 	if (sort_words(command, argv + 2, request, &path) != EXIT_SUCCESS)
 		return EXIT_FAILURE;
+	if (command->run_unmounted)
+		return answer_unmounted(command, path, request);
 	return ask(command, path, request);
 }
