@@ -12,12 +12,13 @@ page=$(readlink -f "$2")
 command -v python3 >/dev/null || skip "needs python3"
 work=$(mktemp -d /tmp/sievefs-doctor-XXXXXX)
 clean_up() {
+	umount "$work/over" 2>/dev/null || true
 	umount "$work/tmpfs" 2>/dev/null || true
 	rm -rf "$work"
 }
 trap clean_up EXIT
 chmod 755 "$work"
-mkdir "$work/src" "$work/tmpfs"
+mkdir "$work/src" "$work/tmpfs" "$work/over"
 
 # OUT STATUS: text and JSON say the same, and the exit status follows from them.
 cat >"$work/agree.py" <<'END'
@@ -80,6 +81,12 @@ if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
 		agree -- "$work/tmpfs"
 		grep -q '^backing  *ok .*tmpfs' "$work/text" || fail "tmpfs is not told: $(cat "$work/text")"
 		for name in direct handles; do state_is "$name" ok; done
+		mkdir "$work/tmpfs/up" "$work/tmpfs/work"
+		if mount -t overlay overlay -o "lowerdir=$work/src,upperdir=$work/tmpfs/up,workdir=$work/tmpfs/work" \
+			"$work/over" 2>/dev/null; then
+			agree -- "$work/over"
+			grep -q '^backing  *missing .*overlay.*stacked' "$work/text" || fail "overlay is not told: $(cat "$work/text")"
+		fi
 	fi
 fi
 

@@ -36,8 +36,11 @@ struct doctor_finding doctor_look_at_backing(const struct doctor_source *source)
 	type = type_of(source);
 	if (!type)
 		return doctor_found(DOCTOR_UNKNOWN, "%s", g_strerror(errno));
-	return doctor_found(type->local ? DOCTOR_OK : DOCTOR_MISSING, "file system %s, %s", type->name,
-		type->local ? "a local one" : "not known to be local");
+	if (type->local)
+		return doctor_found(DOCTOR_OK, "file system %s, a local one", type->name);
+	/* the kernel allows two stacked layers, and a mount with passthrough is one */
+	return doctor_found(DOCTOR_MISSING, "file system %s, not known to be local%s", type->name,
+		type->may_be_stacked ? "; files may be served, since it may be stacked" : "");
 }
 
 /* By the calls that the daemon makes (fs/tree/mounts.c). */
