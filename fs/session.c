@@ -15,6 +15,7 @@
 #include "fs/kernel.h"
 #include "fs/libfuse.h"
 #include "fs/libfuse_log.h"
+#include "fs/notify.h"
 #include "fs/rlimits.h"
 #include "fs/server.h"
 #include "fs/signals.h"
@@ -40,6 +41,16 @@ struct session {
 	_Atomic int ended_by; /* a signal */
 };
 
+/* Only in the foreground: what goes into the background may be started by somebody else's service, whose
+ * manager waits for that service. */
+static void tell_service_manager(const struct session *session, const char *state)
+{
+	int r = session->server.options.foreground ? notify_send(state) : 0;
+
+	if (r < 0)
+		log_warning("the service manager cannot be told %s: %s", state, strerror(-r));
+}
+
 /* The first request that the mount answers. */
 static void *wait_until_it_answers(void *data)
 {
@@ -51,6 +62,7 @@ static void *wait_until_it_answers(void *data)
 	if (!session->server.failed && statvfs(session->server.options.mountpoint, &fs) == 0 &&
 		!session->server.failed) {
 		session->ready();
+		tell_service_manager(session, "READY=1");
 		kernel_say_what_was_chosen(&session->server);
 	}
 	return NULL;
@@ -172,6 +184,7 @@ static int mount_and_serve(struct session *session)
 	kernel_say_what_is_missing(server);
 	r = serve(session);
 	session->server.failed = session->server.failed || r < 0;
+	tell_service_manager(session, "STOPPING=1");
 	/* else it is unmounted already: what lies at that path by now is not ours to unmount */
 	if (session->server.failed || session->ended_by) {
 		fuse_session_unmount(server->session);
