@@ -14,6 +14,7 @@
 #include "cache/store/store_pin.h"
 #include "cache/trail/trail.h"
 #include "fs/cached.h"
+#include "fs/control/openmetrics.h"
 #include "fs/control/report.h"
 #include "fs/copy.h"
 #include "fs/large.h"
@@ -60,6 +61,22 @@ const char *status_store_name(struct server *server)
 	return store_copy_mount_error(cache_store(server->cache)) ? "memfd" : "tmpfs";
 }
 
+/* As of now. The facts are left to the caller. */
+static void read_report(struct server *server, struct report *report)
+{
+	collect(server);
+	*report = (struct report){
+		.options = &server->options,
+		.stats = &server->stats,
+		.direct = backend_stats(server->backend),
+		.trail = server->trail ? trail_stats(server->trail) : NULL,
+		.flusher = server->flusher ? flusher_stats(server->flusher) : NULL,
+		.pid = getpid(),
+		.start_time = server->start_time,
+		.uptime_s = (uint64_t)(clock_now_us() - server->started_us) / G_USEC_PER_SEC,
+	};
+}
+
 static int answer_stat(void *context, int argc, char *const *argv, GString *reply)
 {
 	struct server *server = context;
@@ -80,20 +97,19 @@ static int answer_stat(void *context, int argc, char *const *argv, GString *repl
 		{"store_memory", status_store_name(server)},
 		{NULL, NULL},
 	};
-	const struct report report = {
-		.options = &server->options,
-		.stats = &server->stats,
-		.direct = backend_stats(server->backend),
-		.trail = server->trail ? trail_stats(server->trail) : NULL,
-		.flusher = server->flusher ? flusher_stats(server->flusher) : NULL,
-		.facts = facts,
-		.pid = getpid(),
-		.start_time = server->start_time,
-		.uptime_s = (uint64_t)(clock_now_us() - server->started_us) / G_USEC_PER_SEC,
-	};
+	struct report report;
 
-	collect(server);
+	read_report(server, &report);
+	report.facts = facts;
 	return report_stat(&report, argc, argv, reply);
+}
+
+static int answer_metrics(void *context, int argc, char *const *argv, GString *reply)
+{
+	struct report report;
+
+	read_report(context, &report);
+	return report_metrics(&report, argc, argv, reply);
 }
 
 int status_reload(struct server *server, GString *reply)
@@ -148,6 +164,7 @@ static int answer_flush(void *context, int argc, char *const *argv, GString *rep
 
 const struct control_verb status_verbs[] = {
 	{"stat", false, answer_stat},
+	{"metrics", false, answer_metrics},
 	{"reload", true, answer_reload},
 	{"flush", true, answer_flush},
 	{NULL, false, NULL},

@@ -34,6 +34,7 @@ static const char *const no_flags[] = {NULL};
 static const struct command commands[] = {
 	{"stat", "stat MOUNTPOINT [--json]", "options in force and counters of the mount", stat_flags,
 		run_request},
+	{"metrics", "metrics MOUNTPOINT", "the counters as OpenMetrics text", no_flags, run_request},
 	{"reload", "reload MOUNTPOINT", "read the rules file again", no_flags, run_request},
 	{"flush", "flush MOUNTPOINT [--wait]", "send to the disk what is dirty", flush_flags, flush_run},
 	{"doctor", "doctor [SOURCE] [--json]", "what this machine has of what sievefs can use", stat_flags,
