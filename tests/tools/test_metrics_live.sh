@@ -48,6 +48,12 @@ start=$(sed -n 's/^sievefs_start_time_seconds //p' "$work/metrics")
 if [ "$start" -lt "$started" ] || [ "$start" -gt "$(date +%s)" ]; then fail "started at $start, not $started"; fi
 opens=$(awk '/^sievefs_opens_total/ { n += $2 } END { print n }' "$work/metrics")
 [ "$opens" = 3 ] || fail "counts $opens opens, not 3"
+if grep -q '^sievefs_trail_' "$work/metrics" && grep -q '^sievefs_dirty_' "$work/metrics"; then
+	"$here/check_dashboard.py" "$here/../../docs/grafana.json" "$work/metrics" ||
+		fail "the dashboard asks for what is not there"
+else
+	echo "no cachestat(2), so this mount lacks metrics that the dashboard shows: that was not compared"
+fi
 
 if "$sievectl" metrics "$mnt" --json 2>"$work/error"; then fail "takes --json"; fi
 if command -v setpriv >/dev/null; then
