@@ -1,10 +1,10 @@
 #include "fs/explain.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cache/base/page_cache.h"
@@ -129,8 +129,6 @@ int explain_open(struct server *server, struct inode *inode, struct explanation 
 
 	if (r < 0)
 		return r;
-	if (!S_ISREG(o.stx.stx_mode))
-		return -ENODATA;
 	wish_make(&o, O_RDONLY, false);
 	large_foresee(&o);
 	*out = (struct explanation){.size = o.stx.stx_size};
@@ -210,18 +208,21 @@ int explain_xattr(struct server *server, struct inode *inode, const char *name, 
 	int64_t bytes;
 	int r;
 
-	r = explain_open(server, inode, &explanation);
-	if (r < 0)
-		return r;
-	if (strcmp(name, XATTR_LANE) == 0) {
-		g_string_append(out, lane_names[explanation.lane]);
-	} else if (strcmp(name, XATTR_WHY) == 0) {
-		explain_to_text(server, &explanation, out);
-	} else {
+	if (inode->type != DT_REG)
+		return -ENODATA;
+	if (strcmp(name, XATTR_CACHED_BYTES) == 0) {
 		bytes = explain_cached_bytes(server, inode);
 		if (bytes < 0)
 			return (int)bytes;
 		g_string_append_printf(out, "%" PRId64, bytes);
+		return 0;
 	}
+	r = explain_open(server, inode, &explanation);
+	if (r < 0)
+		return r;
+	if (strcmp(name, XATTR_LANE) == 0)
+		g_string_append(out, lane_names[explanation.lane]);
+	else
+		explain_to_text(server, &explanation, out);
 	return 0;
 }

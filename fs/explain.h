@@ -2,7 +2,7 @@
  * explain - how a file would be read if it were opened now, and why.
  *
  * The same code decides as at an open (fs/wish, fs/large, the policies); nothing is changed or counted. Each
- * answer is one word, the same in all places: the xattrs user.sievefs.*, sievectl explain, its JSON.
+ * answer is one word, stable, and explained in sievefs(8), ATTRIBUTES.
  */
 #pragma once
 
@@ -44,7 +44,7 @@ struct explanation {
 	uint64_t size;
 };
 
-/* 0 or -errno: -ENODATA where it is no regular file. */
+/* Of a regular file. 0 or -errno. */
 int explain_open(struct server *server, struct inode *inode, struct explanation *out);
 
 /* "small; fwd=seldom; size=4096; opens=1; wanted=2": why the lane, what the cache says, and the figures. */

@@ -36,7 +36,7 @@ static void ask_policy(struct opening *o, int flags, bool random)
 	};
 
 	o->class = class_of(limits, &facts);
-	o->wish = classify(limits, &facts);
+	o->wish = lane_of_class(limits, o->class, o->writes);
 }
 
 static void ask_rules(struct opening *o)

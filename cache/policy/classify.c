@@ -31,20 +31,25 @@ enum file_class class_of(const struct classify_limits *limits, const struct file
 	return facts->size > limits->small_max ? CLASS_MID : CLASS_SMALL;
 }
 
-enum lane classify(const struct classify_limits *limits, const struct file_facts *facts)
+enum lane lane_of_class(const struct classify_limits *limits, enum file_class class, bool writes)
 {
-	switch (class_of(limits, facts)) {
+	switch (class) {
 	case CLASS_PRIVILEGED:
 		return LANE_DIRECT; /* the kernel tells the daemon with each write whether the bits go */
 	case CLASS_RANDOM:
 		return LANE_PLAIN;
 	case CLASS_LARGE:
-		return facts->writes ? limits->large_write : limits->large;
+		return writes ? limits->large_write : limits->large;
 	case CLASS_GROWING:
 		return limits->large_write; /* an open file cannot change to this lane later */
 	case CLASS_MID:
 		return limits->mid;
 	default:
-		return facts->writes ? LANE_PLAIN : LANE_CACHED;
+		return writes ? LANE_PLAIN : LANE_CACHED;
 	}
+}
+
+enum lane classify(const struct classify_limits *limits, const struct file_facts *facts)
+{
+	return lane_of_class(limits, class_of(limits, facts), facts->writes);
 }

@@ -61,8 +61,11 @@ extern const char *const class_names[CLASS_COUNT]; /* one word each */
 enum file_class class_of(const struct classify_limits *limits, const struct file_facts *facts);
 
 /*
- * The lane of that class. LANE_CACHED says that the file may be cached: whether it is, is the cache's matter.
- * Where the kernel can't be bound to the file, it is served, and its bytes travel through the daemon the way
- * that this says.
+ * The lane of a file of that class. LANE_CACHED says that the file may be cached: whether it is, is the
+ * cache's matter. Where the kernel can't be bound to the file, it is served, and its bytes travel through the
+ * daemon the way that this says.
  */
+enum lane lane_of_class(const struct classify_limits *limits, enum file_class class, bool writes);
+
+/* Both in one. */
 enum lane classify(const struct classify_limits *limits, const struct file_facts *facts);
