@@ -10,7 +10,7 @@ static double timeout_of_inode(const struct server *server, const struct inode *
 	/* Writes through a mapping move the file's times without the daemon or FUSE seeing them. Of other
 	 * writes the kernel knows, whichever lane they take. A lock owner must see what other processes
 	 * wrote. */
-	return inode->mappable || inode->locked ? 0 : server->options.attr_timeout_s;
+	return inode->mappable || inode->locked ? 0 : server->live.attr_timeout_s;
 }
 
 static double timeout_of_mode(const struct statx *stx, double timeout)

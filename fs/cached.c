@@ -26,7 +26,7 @@ int cached_fd_statx(int fd, struct statx *stx)
 /* (locked) A file may take an eighth of the budget at most (cache/policy/evict.h). */
 uint64_t cached_size_limit(const struct server *server, const struct inode *inode)
 {
-	return inode->oversize ? server->options.cache_size / EVICT_LARGEST_PART : server->limits.small_max;
+	return inode->oversize ? server->live.cache_size / EVICT_LARGEST_PART : server->limits.small_max;
 }
 
 int cached_open_source(struct server *server, struct inode *inode)
@@ -58,7 +58,7 @@ static bool count_kept(struct server *server, struct object *object)
 {
 	uint64_t charge = object->entry.charge;
 
-	if (atomic_fetch_add(&server->kept_bytes, charge) + charge <= server->options.cache_size / 2) {
+	if (atomic_fetch_add(&server->kept_bytes, charge) + charge <= server->live.cache_size / 2) {
 		object->kept_charge = charge;
 		return true;
 	}

@@ -99,7 +99,7 @@ static enum explain_cache missing(const struct opening *o, struct evict_outlook 
 
 	if (!opening_may_be_cached(o))
 		return o->rule.has_lane ? EXPLAIN_RULE : EXPLAIN_TOO_LARGE;
-	if (server->options.admit == 0 || server->options.cache_size == 0)
+	if (server->options.admit == 0 || server->live.cache_size == 0)
 		return EXPLAIN_OFF;
 	if (inode->outgrown)
 		return EXPLAIN_OUTGROWN;
@@ -154,7 +154,7 @@ void explain_to_text(const struct server *server, const struct explanation *e, G
 	if (e->cache == EXPLAIN_SELDOM)
 		g_string_append_printf(out, "; opens=%u; wanted=%u", e->outlook.opens, e->outlook.wanted);
 	if (e->cache == EXPLAIN_OVER_BUDGET)
-		g_string_append_printf(out, "; cache_size=%" PRIu64, server->options.cache_size);
+		g_string_append_printf(out, "; cache_size=%" PRIu64, server->live.cache_size);
 }
 
 /* The copy's bytes are of another file, whose pages are not to be counted again. */

@@ -17,7 +17,7 @@
 static void reply_negative(fuse_req_t req, const struct inode *dir)
 {
 	struct server *server = server_of(req);
-	struct fuse_entry_param entry = {.entry_timeout = server->options.negative_timeout_s};
+	struct fuse_entry_param entry = {.entry_timeout = server->live.negative_timeout_s};
 
 	if (entry.entry_timeout > 0 && !(dir && dir->locks_inside))
 		fuse_reply_entry(req, &entry);

@@ -31,6 +31,19 @@ uint64_t relief_tick(struct relief *relief, uint64_t used)
 	return target;
 }
 
+uint64_t relief_set_limits(struct relief *relief, const struct pressure_limits *limits)
+{
+	uint64_t target;
+
+	lock_take(&relief->lock, LOCK_RELIEF);
+	pressure_limit(&relief->pressure, &relief->limits, limits);
+	relief->limits = *limits;
+	relief->spare = 0;
+	target = relief->pressure.target;
+	lock_drop(&relief->lock, LOCK_RELIEF);
+	return target;
+}
+
 void relief_lost(struct relief *relief)
 {
 	lock_take(&relief->lock, LOCK_RELIEF);
@@ -42,9 +55,11 @@ bool relief_allows(struct relief *relief, uint64_t bytes)
 {
 	bool allowed;
 
-	if (!relief->limits.floor)
-		return true;
 	lock_take(&relief->lock, LOCK_RELIEF);
+	if (!relief->limits.floor) {
+		lock_drop(&relief->lock, LOCK_RELIEF);
+		return true;
+	}
 	if (relief->spare < bytes)
 		measure(relief);
 	allowed = relief->spare >= bytes;

@@ -24,6 +24,9 @@ void relief_init(struct relief *relief, const struct pressure_limits *limits, co
 /* Once a second. used: bytes that the cache takes. Returns its budget from now on. */
 uint64_t relief_tick(struct relief *relief, uint64_t used);
 
+/* Other limits from now on. Returns the cache's budget under them. */
+uint64_t relief_set_limits(struct relief *relief, const struct pressure_limits *limits);
+
 /* Memory was so short that the kernel took what the cache held: it is to come back smaller. */
 void relief_lost(struct relief *relief);
 

@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include "cache/base/log.h"
+#include "fs/control/control.h"
+#include "fs/options/options_change.h"
 
 #ifndef ST_NOSYMFOLLOW
 #define ST_NOSYMFOLLOW 0x2000
@@ -134,7 +136,7 @@ static int parse_report(const char *report, struct options *options)
 
 static int read_current(const char *mountpoint, struct current *current)
 {
-	g_autofree char *path = g_build_filename(mountpoint, ".sievefs", NULL), *report = NULL;
+	g_autofree char *path = g_build_filename(mountpoint, CONTROL_NAME, NULL), *report = NULL;
 
 	options_init(&current->options);
 	if (!is_mount_root(mountpoint) || !g_file_get_contents(path, &report, NULL, NULL) ||
@@ -148,20 +150,10 @@ static int read_current(const char *mountpoint, struct current *current)
 /* Options that the daemon has from its start. */
 static int refuse_changes(const struct options *asked, const struct options *now)
 {
-	const struct option_table *table = options_table();
-	g_autofree char *source = realpath(asked->source, NULL);
+	g_autofree char *source = realpath(asked->source, NULL), *error = NULL;
 
-	for (size_t i = 0; i < table->row_count; i++) {
-		g_autoptr(GString) before = g_string_new(NULL), after = g_string_new(NULL);
-
-		if (!(asked->given & 1ull << i))
-			continue;
-		option_format(&table->rows[i], now, before);
-		option_format(&table->rows[i], asked, after);
-		if (strcmp(before->str, after->str) == 0)
-			continue;
-		log_error("remount: %s=%s: it is mounted with %s, which takes a new mount to change",
-			table->rows[i].name, after->str, *before->str ? before->str : "none");
+	if (options_check_change(asked, now, &error) < 0) {
+		log_error("remount: %s", error);
 		return -EINVAL;
 	}
 	if (source && strcmp(asked->source, asked->mountpoint) != 0 && strcmp(source, now->source) != 0) {
@@ -169,6 +161,45 @@ static int refuse_changes(const struct options *asked, const struct options *now
 		return -EINVAL;
 	}
 	return 0;
+}
+
+/* Has the daemon take over the options of @list, all or none, as sievectl set does. */
+static int set_options(const char *mountpoint, const char *list)
+{
+	g_autofree char *path = g_build_filename(mountpoint, CONTROL_NAME, NULL);
+	g_autofree char *word = g_shell_quote(list), *request = g_strconcat("set ", word, NULL);
+	char reason[512] = "";
+	int control, r = 0;
+
+	if (!*list)
+		return 0;
+	control = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (control < 0 || write(control, request, strlen(request)) < 0) {
+		r = -errno;
+		if (control < 0 || read(control, reason, sizeof(reason) - 1) <= 0)
+			g_strlcpy(reason, strerror(-r), sizeof(reason));
+		reason[strcspn(reason, "\n")] = '\0';
+		log_error("remount: %s", reason);
+	}
+	if (control >= 0)
+		close(control);
+	return r;
+}
+
+/* The flags come last, since only the kernel knows whether it takes them. */
+static int change_mount(const struct options *asked, const struct current *current)
+{
+	const struct options *now = &current->options;
+	g_autofree char *before = options_list_changed(asked, now, now);
+	g_autofree char *after = options_list_changed(asked, now, asked);
+	int r = set_options(asked->mountpoint, after);
+
+	if (r == 0 && mount(NULL, asked->mountpoint, NULL, MS_REMOUNT | current->flags, NULL) < 0) {
+		r = -errno;
+		log_error("remount: MOUNTPOINT %s: %s", asked->mountpoint, strerror(-r));
+		set_options(asked->mountpoint, before);
+	}
+	return r;
 }
 
 static int refuse_word(const char *word)
@@ -204,10 +235,8 @@ int remount(const struct options *asked)
 		r = refuse_changes(asked, &current.options);
 	if (r == 0)
 		r = apply_words(asked, &current.flags);
-	if (r == 0 && mount(NULL, asked->mountpoint, NULL, MS_REMOUNT | current.flags, NULL) < 0) {
-		log_error("remount: MOUNTPOINT %s: %s", asked->mountpoint, strerror(errno));
-		r = -errno;
-	}
+	if (r == 0)
+		r = change_mount(asked, &current);
 	options_deinit(&current.options);
 	return r < 0;
 }

@@ -1,7 +1,8 @@
 /*
- * remount - changes the flags of a mount that is there: mount -o remount,ro.
+ * remount - changes the flags of a mount that is there, and those options that may change:
+ * mount -o remount,ro,log=debug.
  *
- * What the daemon was told at mount stays: options of its own that differ are refused by their names.
+ * Other options of the daemon's that differ are refused by their names. All or nothing.
  */
 #pragma once
 

@@ -162,6 +162,7 @@ int server_start(struct server *server, unsigned descriptors)
 
 	server->start_time = time(NULL);
 	server->started_us = clock_now_us();
+	settings_init(server);
 	server->limits = (struct classify_limits){
 		.small_max = o->small_max,
 		.large_min = o->large_min,

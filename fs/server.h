@@ -13,6 +13,7 @@
 #include "fs/options/options.h"
 #include "fs/relief.h"
 #include "fs/ruling.h"
+#include "fs/settings.h"
 #include "fs/tree/tree.h"
 
 struct fuse_session;
@@ -26,7 +27,10 @@ struct throttle;
 struct trail;
 
 struct server {
-	struct options options;
+	struct options options; /* those that its rows call live: under settings_lock */
+	pthread_mutex_t settings_lock;
+	struct live_options live;     /* the same, for any thread */
+	uint64_t cache_size_at_mount; /* bytes */
 	time_t start_time;
 	int64_t started_us; /* the same on the monotonic clock */
 	struct classify_limits limits;

@@ -19,6 +19,7 @@
 #include "fs/copy.h"
 #include "fs/large.h"
 #include "fs/server.h"
+#include "fs/settings.h"
 
 /* What other modules count. */
 struct status_figures {
@@ -61,12 +62,13 @@ const char *status_store_name(struct server *server)
 	return store_copy_mount_error(cache_store(server->cache)) ? "memfd" : "tmpfs";
 }
 
-/* As of now. The facts are left to the caller. */
-static void read_report(struct server *server, struct report *report)
+/* As of now; options: room for those in force, which the report borrows. The facts are left to the caller. */
+static void read_report(struct server *server, struct options *options, struct report *report)
 {
+	settings_read(server, options);
 	collect(server);
 	*report = (struct report){
-		.options = &server->options,
+		.options = options,
 		.stats = &server->stats,
 		.direct = backend_stats(server->backend),
 		.trail = server->trail ? trail_stats(server->trail) : NULL,
@@ -80,6 +82,7 @@ static void read_report(struct server *server, struct report *report)
 static int answer_stat(void *context, int argc, char *const *argv, GString *reply)
 {
 	struct server *server = context;
+	struct options options;
 	g_autoptr(GString) large_why = large_read_why(server);
 	g_autoptr(GString) write_why = large_write_why(server);
 	const struct report_fact facts[] = {
@@ -99,16 +102,17 @@ static int answer_stat(void *context, int argc, char *const *argv, GString *repl
 	};
 	struct report report;
 
-	read_report(server, &report);
+	read_report(server, &options, &report);
 	report.facts = facts;
 	return report_stat(&report, argc, argv, reply);
 }
 
 static int answer_metrics(void *context, int argc, char *const *argv, GString *reply)
 {
+	struct options options;
 	struct report report;
 
-	read_report(context, &report);
+	read_report(context, &options, &report);
 	return report_metrics(&report, argc, argv, reply);
 }
 
@@ -167,5 +171,7 @@ const struct control_verb status_verbs[] = {
 	{"metrics", false, answer_metrics},
 	{"reload", true, answer_reload},
 	{"flush", true, answer_flush},
+	{"get", false, settings_get},
+	{"set", true, settings_set},
 	{NULL, false, NULL},
 };

@@ -17,8 +17,7 @@ static void relieve_memory(struct server *server)
 	target = relief_tick(&server->relief, figures.bytes);
 	if (target != figures.budget)
 		cache_set_budget(server->cache, target);
-	trail_limit_staying(
-		server->trail, target < server->options.cache_size ? 0 : server->options.large_keep);
+	trail_limit_staying(server->trail, target < server->live.cache_size ? 0 : server->live.large_keep);
 }
 
 /* Calls back once a second until the end. */

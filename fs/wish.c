@@ -61,7 +61,7 @@ static void ask_rules(struct opening *o)
 static void see_each_write(struct opening *o)
 {
 	const struct server *server = o->server;
-	bool through = o->rule.has_write ? o->rule.through : server->options.write == WRITE_THROUGH;
+	bool through = o->rule.has_write ? o->rule.through : server->live.write == WRITE_THROUGH;
 	bool sees = through || server->options.generic_flags & GENERIC_SYNC;
 
 	o->handle->through = through && o->writes;

@@ -44,6 +44,14 @@ void pressure_lost(struct pressure *p, const struct pressure_limits *limits)
 	p->calm = 0;
 }
 
+void pressure_limit(
+	struct pressure *p, const struct pressure_limits *before, const struct pressure_limits *limits)
+{
+	uint64_t target = p->target >= before->cache_size ? limits->cache_size : p->target;
+
+	p->target = least(most(target, limits->cache_min), limits->cache_size);
+}
+
 uint64_t pressure_measured(
 	struct pressure *p, const struct pressure_limits *limits, uint64_t available, uint64_t cache_used)
 {

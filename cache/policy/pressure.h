@@ -38,6 +38,10 @@ void pressure_init(struct pressure *p, const struct pressure_limits *limits);
  * shortage, whether there is a floor or not. */
 void pressure_lost(struct pressure *p, const struct pressure_limits *limits);
 
+/* Other limits from now on. A cache that had all of its old cache_size gets all of the new one. */
+void pressure_limit(
+	struct pressure *p, const struct pressure_limits *before, const struct pressure_limits *limits);
+
 /*
  * One measurement: available memory of the machine, and what the cache uses. Returns the new target, which is
  * also p->target. Limits may change between calls.

@@ -36,6 +36,7 @@ struct option_row {
 	const char *word;  /* OPTION_SIZE, OPTION_DURATION: accepted too, and stands for OPTION_WORD */
 	const char *const *choices;         /* OPTION_CHOICE: the names, then NULL … */
 	const char *(*choice_at)(size_t i); /* … or a catalogue: the name at @i, NULL behind the last */
+	bool live; /* may change while the mount is in use (options_change.h); not with OPTION_PATH */
 	const char *help;
 };
 

@@ -141,6 +141,13 @@ static int set_option_list(struct parse *parse, const char *list)
 	}
 }
 
+int options_read_list(struct options *options, const char *list, uint64_t memory, char **error)
+{
+	struct parse parse = {.options = options, .memory = memory, .error = error};
+
+	return set_option_list(&parse, list);
+}
+
 static bool is_mount_helper(const char *program)
 {
 	const char *slash = strrchr(program, '/');
@@ -247,6 +254,8 @@ int options_read(struct options *options, int argc, char **argv, uint64_t memory
 		options->log = LOG_LEVEL_DEBUG;
 	}
 	options_fit_defaults(options);
+	if (options->action == OPTIONS_REMOUNT)
+		return 0; /* what is not given is the mount's own and no default */
 	options->warning = option_check_memory(options->cache_size, options->memory_floor, memory);
 	return options_check_together(options, error);
 }

@@ -2,7 +2,8 @@
  * options - what the operator asked for: the command line and the mount options.
  *
  * The rows in options_rows.c are the one place where an option is named; --help, errors and the tests of the
- * man page come from them. The struct is filled once at start and only read after that.
+ * man page come from them. The struct is filled once at start; after that only what its rows call live
+ * changes (options_change.h).
  */
 #pragma once
 
@@ -117,6 +118,10 @@ int options_parse(struct options *options, int argc, char **argv, char **error);
 /* As options_parse(), but looks at no directory or file: paths stay as typed. @memory: bytes, for
  * percentages. */
 int options_read(struct options *options, int argc, char **argv, uint64_t memory, char **error);
+
+/* Reads a list as -o takes it into @options, whose `given` then has its rows; looks at nothing else. @memory
+ * and @error as above. */
+int options_read_list(struct options *options, const char *list, uint64_t memory, char **error);
 
 /* Whether the mount has thresholds of its own for what is dirty. */
 bool options_have_thresholds(const struct options *options);

@@ -89,8 +89,15 @@ try_remount() {
 	has ro nosuid nodev noexec
 	"$sievefs" -o remount,rw "$work/src" "$work/mnt" || fail "$1: without mount(8), rw"
 	has rw nosuid nodev noexec
-	if mount -o remount,ro,cache_size=65M "$work/mnt" 2>"$work/error"; then fail "$1: cache_size changed"; fi
-	grep -q 'cache_size=65M: it is mounted with 64M' "$work/error" || fail "$1: $(cat "$work/error")"
+	if mount -o remount,ro,log=debug,max_read=64K "$work/mnt" 2>"$work/error"; then fail "$1: max_read changed"; fi
+	grep -q 'max_read=64K: it is mounted with 256K' "$work/error" || fail "$1: $(cat "$work/error")"
+	if mount -o remount,ro,log=debug,cache_min=65M "$work/mnt" 2>"$work/error"; then fail "$1: over cache_size"; fi
+	grep -q 'cache_min=65M and cache_size=64M: ' "$work/error" || fail "$1: $(cat "$work/error")"
+	has rw
+	grep -q '^options .*cache_min=0,.*log=info' "$work/mnt/.sievefs" || fail "$1: refused, and changed"
+	mount -o remount,noexec,cache_size=48M,settle=0 "$work/mnt" || fail "$1: options that may change"
+	has rw noexec
+	grep -q '^options *cache_size=48M,.*settle=0s,' "$work/mnt/.sievefs" || fail "$1: not changed"
 	if mount -o remount,sync "$work/mnt" 2>"$work/error"; then fail "$1: sync"; fi
 	grep -q 'sync: takes a new mount' "$work/error" || fail "$1: $(cat "$work/error")"
 	if mount -o remount,dirsync "$work/mnt" 2>"$work/error"; then fail "$1: dirsync"; fi

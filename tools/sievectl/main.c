@@ -11,34 +11,40 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WORDS_MAX 8
+#define WORDS_MAX 64
 
 struct command {
 	const char *name;
 	const char *usage;
 	const char *help;
 	const char *const *flags; /* ended by NULL */
-	/* 0 or -errno, with the reason in sievectl_error(); @request is the command's name and its flags. */
+	/* 0 or -errno, with the reason in sievectl_error(); @request is the command's name, its flags and
+	 * words. */
 	int (*run)(struct sievectl *ctl, const char *const *request);
 	/* Instead of run, by a command that asks no mount; @path is NULL where none was given. 0; 1, an
 	 * answer that is to be the exit status; or -errno, already explained. */
 	int (*run_unmounted)(const char *path, const char *const *request);
+	bool takes_words; /* behind MOUNTPOINT */
 };
 
 static int run_request(struct sievectl *ctl, const char *const *request);
 
-static const char *const stat_flags[] = {"--json", NULL};
+static const char *const json_flags[] = {"--json", NULL};
 static const char *const flush_flags[] = {"--wait", NULL};
 static const char *const no_flags[] = {NULL};
 
 static const struct command commands[] = {
-	{"stat", "stat MOUNTPOINT [--json]", "options in force and counters of the mount", stat_flags,
+	{"stat", "stat MOUNTPOINT [--json]", "options in force and counters of the mount", json_flags,
 		run_request},
 	{"metrics", "metrics MOUNTPOINT", "the counters as OpenMetrics text", no_flags, run_request},
 	{"reload", "reload MOUNTPOINT", "read the rules file again", no_flags, run_request},
 	{"flush", "flush MOUNTPOINT [--wait]", "send to the disk what is dirty", flush_flags, flush_run},
-	{"doctor", "doctor [SOURCE] [--json]", "what this machine has of what sievefs can use", stat_flags,
+	{"doctor", "doctor [SOURCE] [--json]", "what this machine has of what sievefs can use", json_flags,
 		.run_unmounted = doctor_run},
+	{"get", "get MOUNTPOINT [OPTION...] [--json]", "options in force, as mount -o takes them", json_flags,
+		run_request, .takes_words = true},
+	{"set", "set MOUNTPOINT OPT=VALUE...", "change options of the mount while it is in use", no_flags,
+		run_request, .takes_words = true},
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
@@ -67,8 +73,8 @@ static int print_help(void)
 	printf("usage: sievectl COMMAND MOUNTPOINT [ARGUMENT]...\n\n"
 	       "Asks the sievefs mounted at MOUNTPOINT; any path inside the mount will do.\n\n");
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
-		printf("  %-28s %s\n", commands[i].usage, commands[i].help);
-	printf("  %-28s %s\n  %-28s %s\n\nEach command is explained in sievectl(8).\n", "-h, --help",
+		printf("  %-36s %s\n", commands[i].usage, commands[i].help);
+	printf("  %-36s %s\n  %-36s %s\n\nEach command is explained in sievectl(8).\n", "-h, --help",
 		"this text", "-V, --version", "the version");
 	return finish_output();
 }
@@ -91,7 +97,8 @@ static bool has_flag(const struct command *command, const char *word)
 	return false;
 }
 
-/* Sorts the words behind the command into the path and the request's; "--" makes the next one a path. */
+/* Sorts the words behind the command into the path, the first of them, and the request's; "--" makes the next
+ * one a path. */
 static int sort_words(const struct command *command, char **words, const char **request, const char **path)
 {
 	size_t count = 1;
@@ -102,15 +109,19 @@ static int sort_words(const struct command *command, char **words, const char **
 		if (!only_paths && strcmp(*words, "--") == 0) {
 			only_paths = true;
 		} else if (!only_paths && (*words)[0] == '-' && (*words)[1]) {
-			if (!has_flag(command, *words) || count + 1 == WORDS_MAX)
+			if (!has_flag(command, *words))
 				return complain(
 					"%s: unknown flag, usage: sievectl %s", *words, command->usage);
 			request[count++] = *words;
-		} else if (*path) {
-			return complain("%s: one word too many, usage: sievectl %s", *words, command->usage);
-		} else {
+		} else if (!*path) {
 			*path = *words;
+		} else if (command->takes_words) {
+			request[count++] = *words;
+		} else {
+			return complain("%s: one word too many, usage: sievectl %s", *words, command->usage);
 		}
+		if (count == WORDS_MAX)
+			return complain("%s: more than %d words", *words, WORDS_MAX - 2);
 	}
 	request[count] = NULL;
 	if (!*path && !command->run_unmounted)

@@ -1,0 +1,32 @@
+/*
+ * settings - the options of a mount that is in use: the requests "get" and "set".
+ *
+ * What may change is kept twice: in server->options, under settings_lock, as it was asked for; and in
+ * server->live, one atomic for each value, for the threads that serve requests.
+ */
+#pragma once
+
+#include <glib.h>
+#include <pthread.h>
+#include <stdint.h>
+
+struct options;
+struct server;
+
+struct live_options {
+	_Atomic uint64_t cache_size; /* bytes */
+	_Atomic uint64_t large_keep; /* bytes */
+	_Atomic uint64_t settle_ms;
+	_Atomic double attr_timeout_s, entry_timeout_s, negative_timeout_s;
+	_Atomic int write; /* enum option_write */
+};
+
+/* From the options that are in place, before there are other threads. */
+void settings_init(struct server *server);
+
+/* The options of now; their strings are borrowed. */
+void settings_read(struct server *server, struct options *options);
+
+/* Handlers for control.h: "get [OPTION...] [--json]" and "set OPT=VALUE...". @context is the server. */
+int settings_get(void *context, int argc, char *const *argv, GString *reply);
+int settings_set(void *context, int argc, char *const *argv, GString *reply);
