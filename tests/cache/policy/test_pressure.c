@@ -186,6 +186,23 @@ static void what_was_taken_comes_back_slowly_whether_there_is_a_floor_or_not(voi
 	}
 }
 
+static void other_limits_hold_at_once(void **state)
+{
+	const struct pressure_limits small = {.cache_min = 10, .cache_size = 800};
+	const struct pressure_limits large = {.cache_min = 10, .cache_size = 6400};
+	struct pressure p;
+
+	pressure_init(&p, &small);
+	pressure_limit(&p, &small, &large);
+	assert_int_equal(p.target, 6400);
+	pressure_lost(&p, &large);
+	pressure_limit(&p, &large, &small);
+	assert_int_equal(p.target, 800);
+	pressure_lost(&p, &small); /* a cache that was shrunk is not enlarged */
+	pressure_limit(&p, &small, &large);
+	assert_int_equal(p.target, 400);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -203,6 +220,7 @@ int main(void)
 		cmocka_unit_test(it_grows_by_no_more_than_is_spare),
 		cmocka_unit_test(a_cache_of_less_than_lacks_ends_at_its_minimum),
 		cmocka_unit_test(what_was_taken_comes_back_slowly_whether_there_is_a_floor_or_not),
+		cmocka_unit_test(other_limits_hold_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
