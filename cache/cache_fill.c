@@ -1,4 +1,5 @@
 /* How an object enters and leaves. */
+#include "cache/base/clock.h"
 #include "cache/base/lock_order.h"
 #include "cache/cache_impl.h"
 
@@ -134,6 +135,7 @@ int cache_publish(struct cache *cache, struct object *object)
 	bool over;
 	int r;
 
+	object->cached_at_s = (uint32_t)(clock_coarse_ms() / 1000);
 	lock_take(&cache->lock, LOCK_CACHE);
 	r = evict_insert(cache->evict, &object->entry);
 	if (r == 0) {

@@ -64,6 +64,7 @@ void cache_set_priority(struct cache *cache, struct object *object, int priority
 
 void cache_used(struct cache *cache, struct object *object)
 {
+	atomic_fetch_add_explicit(&object->uses, 1, memory_order_relaxed);
 	if (!cache->eager) {
 		evict_hit(&object->entry);
 		return;

@@ -24,6 +24,8 @@ struct object {
 	_Atomic uint32_t holds;   /* how many use it, and HOLD_* */
 	union store_place place;
 	uint32_t atime_seen_ms;
+	_Atomic uint32_t uses; /* since it was cached; for who asks, no policy goes by it */
+	uint32_t cached_at_s;  /* when that was, by the monotonic clock */
 	uint64_t kept_charge;  /* the owner's: kept by a rule, and so much is counted for that; 0: not kept */
 	uint32_t content;      /* the owner's: of the version's size and mtime alone */
 	uint32_t growth_pages; /* charged beyond what was admitted, while it was open; under the cache's lock

@@ -11,6 +11,7 @@
 #include "fs/bind.h"
 #include "fs/cached.h"
 #include "fs/copy.h"
+#include "fs/fill.h"
 #include "fs/large.h"
 #include "fs/pinned.h"
 #include "fs/wish.h"
@@ -105,14 +106,13 @@ static enum explain_cache missing(const struct opening *o, struct evict_outlook 
 		return EXPLAIN_OUTGROWN;
 	if (server->pins && tree_is_mounted_below(inode) && !ruled)
 		return EXPLAIN_MOUNTED_BELOW;
-	if (inode->filling)
+	if (fill_is_under_way(inode))
 		return EXPLAIN_FILLING;
 	if (!server->pins && inode->object && copy_is_fresh(server, inode, &o->stx))
 		return EXPLAIN_BOUND;
 	if (!server->pins && inode->writer_count)
 		return EXPLAIN_WRITTEN;
-	*outlook = cache_peek(
-		server->cache, server->pins ? pinned_id(inode) : copy_id(inode, &o->stx), o->stx.stx_size);
+	*outlook = cache_peek(server->cache, fill_id(o), o->stx.stx_size);
 	if (outlook->answer == EVICT_NEVER)
 		return EXPLAIN_OVER_BUDGET;
 	if (outlook->was_cached)
@@ -138,6 +138,9 @@ int explain_open(struct server *server, struct inode *inode, struct explanation 
 	out->cache = hit ? EXPLAIN_HIT : missing(&o, &out->outlook);
 	tree_unlock_inode(server->tree, inode);
 	out->why = why_of(&o, out->lane);
+	if (server->options.rules)
+		ruling_section(&server->ruling, server->tree, server->options.source, inode, &o.stx,
+			out->section, sizeof(out->section));
 	return 0;
 }
 
@@ -155,6 +158,8 @@ void explain_to_text(const struct server *server, const struct explanation *e, G
 		g_string_append_printf(out, "; opens=%u; wanted=%u", e->outlook.opens, e->outlook.wanted);
 	if (e->cache == EXPLAIN_OVER_BUDGET)
 		g_string_append_printf(out, "; cache_size=%" PRIu64, server->live.cache_size);
+	if (e->section[0]) /* a name may have any bytes: the last one */
+		g_string_append_printf(out, "; section=%s", e->section);
 }
 
 /* The copy's bytes are of another file, whose pages are not to be counted again. */

@@ -42,6 +42,7 @@ struct explanation {
 	enum explain_cache cache;
 	struct evict_outlook outlook; /* of the answers over-budget, evicted, seldom and next */
 	uint64_t size;
+	char section[64]; /* of the rules, that decided; "": none */
 };
 
 /* Of a regular file. 0 or -errno. */

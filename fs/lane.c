@@ -14,12 +14,12 @@
 #include "fs/bind.h"
 #include "fs/cached.h"
 #include "fs/copy.h"
+#include "fs/fill.h"
 #include "fs/flush.h"
 #include "fs/handle.h"
 #include "fs/large.h"
 #include "fs/lock.h"
 #include "fs/pinned.h"
-#include "fs/threads.h"
 #include "fs/users/creds.h"
 #include "fs/users/space.h"
 #include "fs/wish.h"
@@ -59,42 +59,6 @@ static void follow_rules(struct server *server, const struct opening *o)
 		copy_exclude(server, o->handle->inode);
 	else if (o->pinned || o->handle->object)
 		cached_follow_rule(server, o->handle->inode, o->rule.pin, o->rule.priority);
-}
-
-/* A file was opened that may be cached and is not: is it time to bring it in? */
-static void consider_filling(struct server *server, struct opening *o)
-{
-	struct inode *inode = o->handle->inode;
-	bool start = false;
-	uint64_t id;
-
-	if (o->handle->object || o->pinned || !opening_may_be_cached(o))
-		return;
-	stats_count(&server->stats.mount.misses, 1);
-	if (server->options.admit == 0 || inode->outgrown)
-		return;
-	/* a file system below is to stay one that can be unmounted */
-	if (server->pins && tree_is_mounted_below(inode) && !o->rule.pin && !o->rule.has_lane)
-		return;
-	id = server->pins ? pinned_id(inode) : copy_id(inode, &o->stx);
-	if (!cache_ask(server->cache, id, o->stx.stx_size) && !o->rule.pin)
-		return;
-	tree_lock_inode(server->tree, inode);
-	inode->keep = o->rule.pin;
-	inode->priority = (int8_t)o->rule.priority;
-	inode->oversize = o->stx.stx_size > server->limits.small_max;
-	if (server->pins) {
-		if (!inode->object)
-			pinned_later(server, inode);
-	} else if (!inode->filling && !inode->object && !inode->writer_count) {
-		inode->filling = true;
-		start = true;
-	}
-	tree_unlock_inode(server->tree, inode);
-	if (!start)
-		return;
-	tree_hold(server->tree, inode);
-	pool_push(server->fillers, inode);
 }
 
 /*
@@ -152,7 +116,7 @@ int lane_open(struct server *server, struct inode *inode, const struct fuse_ctx 
 		return r;
 	}
 	follow_rules(server, &o);
-	consider_filling(server, &o);
+	fill_consider(&o);
 	if (o.refreshed)
 		cache_shed(server->cache);
 	if ((handle->object || o.pinned) && !o.writes)

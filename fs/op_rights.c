@@ -1,7 +1,10 @@
 #include "fs/op_rights.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "fs/users/caller.h"
 
@@ -29,6 +32,39 @@ void op_bits(fuse_req_t req, struct inode *inode, int kill, struct creds_bits *b
 	/* gives nobody the group's rights: where the caller can't be seen it stays, as FUSE itself has it */
 	bits->member = op_caller_is_in_group(req, stx.stx_gid, true);
 	bits->stranger = !bits->member && stx.stx_gid == 0;
+}
+
+#define GROUPS_MAX 1024 /* further ones give no rights here */
+
+/* By the mode's last digit, which is what a stranger may: the daemon of a user's mount can't become others.
+ */
+static int access_of_stranger(int fd, int mode)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	return (st.st_mode & S_IRWXO & mode) == (unsigned)mode ? 0 : -EACCES;
+}
+
+int op_access(fuse_req_t req, int fd, int mode)
+{
+	const struct fuse_ctx *ctx = fuse_req_ctx(req);
+	gid_t groups[GROUPS_MAX];
+	int r;
+
+	if (ctx->uid == 0 || (!creds_privileged() && ctx->uid == geteuid()))
+		return 0;
+	if (!creds_privileged())
+		return access_of_stranger(fd, mode);
+	r = creds_caller_begin(
+		ctx->uid, ctx->gid, groups, caller_groups(ctx->pid, groups, G_N_ELEMENTS(groups)));
+	if (r < 0)
+		return r;
+	if (syscall(SYS_faccessat2, fd, "", mode, AT_EACCESS | AT_EMPTY_PATH) < 0)
+		r = -errno;
+	creds_caller_end();
+	return r;
 }
 
 int op_as_owner(fuse_req_t req, const struct op_owned *what)

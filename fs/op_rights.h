@@ -14,6 +14,11 @@ void op_bits(fuse_req_t req, struct inode *inode, int kill, struct creds_bits *b
 /* unseen: what to say of a caller whose supplementary groups can't be known. */
 bool op_caller_is_in_group(fuse_req_t req, gid_t gid, bool unseen);
 /*
+ * Whether the caller may do with the file behind fd, in any mode, what access(2) calls mode: 0, -EACCES or
+ * another -errno. For requests that the kernel knows nothing of.
+ */
+int op_access(fuse_req_t req, int fd, int mode);
+/*
  * For a change that only the file's owner may make, or who has the capability. The kernel compared the caller
  * with the owner that it was told of last; somebody may have given the file away behind the mount since. So
  * change() is made as the caller (a group of gid allowed), and by the daemon only for one with the

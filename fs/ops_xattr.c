@@ -10,6 +10,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "fs/control/file_request.h"
 #include "fs/copy.h"
 #include "fs/dir.h"
 #include "fs/durable.h"
@@ -18,6 +19,7 @@
 #include "fs/op_rights.h"
 #include "fs/op_work.h"
 #include "fs/ops.h"
+#include "fs/ops_steer.h"
 #include "fs/users/creds.h"
 #include "fs/users/space.h"
 
@@ -326,12 +328,17 @@ static void file_flags_run(struct op_work *op)
 void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned cmd, void *arg, struct fuse_file_info *info,
 	unsigned flags, const void *in, size_t in_size, size_t out_size)
 {
-	struct inode *inode = op_inode(req, ino);
 	struct flags_request *request;
 	bool sets = sets_flags(cmd);
 	size_t size = ioctl_size(cmd);
+	struct inode *inode;
 	int fd;
 
+	if (cmd == FILE_REQUEST_IOCTL) {
+		op_steer(req, ino, info, in, in_size, out_size);
+		return;
+	}
+	inode = op_inode(req, ino);
 	if (!inode)
 		return;
 	if (!size || (sets ? in_size : out_size) < size) {

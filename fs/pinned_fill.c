@@ -3,11 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/sendfile.h>
 #include <unistd.h>
 
 #include "backends/resident.h"
 #include "cache/base/clock.h"
+#include "cache/base/page_cache.h"
 #include "cache/store/charged.h"
 #include "fs/backing_id.h"
 #include "fs/cached.h"
@@ -16,31 +16,6 @@
 #include "fs/users/creds.h"
 
 #define NAP_US 5000
-
-/*
- * Brings what is missing into the page cache, on this process's account, so that no keeper waits for a disk
- * that hangs. sendfile(2) to /dev/null copies nothing, and a mapping of our own would end in a flush of the
- * TLB on every processor that runs one of our threads. 0 or -errno.
- */
-static int bring_in(int fd, uint64_t size)
-{
-	static __thread int sink = -1;
-	off_t done = 0;
-
-	if (sink < 0)
-		sink = open("/dev/null", O_WRONLY | O_CLOEXEC);
-	if (sink < 0)
-		return -errno;
-	while ((uint64_t)done < size) {
-		ssize_t n = sendfile(sink, fd, &done, size - (uint64_t)done);
-
-		if (n == 0)
-			return -EFAULT; /* it became shorter meanwhile */
-		if (n < 0)
-			return -errno;
-	}
-	return 0;
-}
 
 /* Who may pay for pinned pages (see keepers_pin()). Pages of a file system in memory are the file itself, and
  * can't be dropped. */
@@ -64,7 +39,7 @@ static int make_ready(struct server *server, int fd, uint64_t size, bool again)
 	}
 	if (!is_known && resident_pages(fd, 0, size))
 		return -EBUSY;
-	return bring_in(fd, size);
+	return page_cache_bring_in(fd, size);
 }
 
 /* The file's, for the inode to keep; 0 where it is bound already, or none can be had: then the next open
@@ -249,6 +224,7 @@ static void begin(struct server *server, struct inode *inode, struct filling *fi
 	filling->fd = filling->error = cached_open_source(server, inode);
 	tree_lock_inode(server->tree, inode);
 	inode->filling = false; /* from here on a change is one that was not seen */
+	inode->fillers++;
 	tree_unlock_inode(server->tree, inode);
 	if (filling->fd >= 0)
 		filling->error = look_over(server, filling);
@@ -262,6 +238,9 @@ static void end(struct server *server, struct filling *filling)
 		stats_count(&server->stats.mount.foreign, 1);
 	if (filling->error < 0 && !is_passing(filling->error))
 		cached_note_failure(server, filling->inode, filling->error);
+	tree_lock_inode(server->tree, filling->inode);
+	filling->inode->fillers--;
+	tree_unlock_inode(server->tree, filling->inode);
 	tree_put(server->tree, filling->inode, 1);
 }
 

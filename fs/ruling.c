@@ -135,18 +135,25 @@ static void recall(const struct ruling *ruling, const struct inode *inode, struc
 	decision->priority = (int)inode->priority;
 }
 
-void ruling_ask(struct ruling *ruling, struct tree *tree, const char *source, struct inode *inode,
-	const struct statx *stx, bool writes, struct rule_decision *decision)
+/* path: room for the file's, which is known or "". */
+static struct rule_facts facts_of(const struct statx *stx, bool writes, const char *path)
 {
 	time_t now = time(NULL);
-	char path[PATH_MAX];
-	const struct rule_facts facts = {
+
+	return (struct rule_facts){
 		.path = path,
 		.size = stx->stx_size,
 		.age_s = now > stx->stx_mtime.tv_sec ? (uint64_t)(now - stx->stx_mtime.tv_sec) : 0,
 		.owner = stx->stx_uid,
 		.writes = writes,
 	};
+}
+
+void ruling_ask(struct ruling *ruling, struct tree *tree, const char *source, struct inode *inode,
+	const struct statx *stx, bool writes, struct rule_decision *decision)
+{
+	char path[PATH_MAX];
+	const struct rule_facts facts = facts_of(stx, writes, path);
 
 	*decision = (struct rule_decision){0};
 	lock_take_to_read(&ruling->lock, LOCK_RULING);
@@ -162,5 +169,19 @@ void ruling_ask(struct ruling *ruling, struct tree *tree, const char *source, st
 			remember(ruling, inode, decision);
 		tree_unlock_inode(tree, inode);
 	}
+	lock_drop_rw(&ruling->lock, LOCK_RULING);
+}
+
+void ruling_section(struct ruling *ruling, struct tree *tree, const char *source, struct inode *inode,
+	const struct statx *stx, char *section, size_t size)
+{
+	char path[PATH_MAX];
+	const struct rule_facts facts = facts_of(stx, false, path);
+	struct rule_decision decision = {0};
+
+	lock_take_to_read(&ruling->lock, LOCK_RULING);
+	if (ruling->rules && tree_path(tree, source, inode, path))
+		rules_match(ruling->rules, &facts, &decision);
+	g_strlcpy(section, decision.section ? decision.section : "", size);
 	lock_drop_rw(&ruling->lock, LOCK_RULING);
 }

@@ -8,6 +8,7 @@
 #include <glib.h>
 #include <pthread.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/stat.h>
 
 #include "cache/policy/rules.h"
@@ -36,3 +37,7 @@ unsigned ruling_count(struct ruling *ruling);
  */
 void ruling_ask(struct ruling *ruling, struct tree *tree, const char *source, struct inode *inode,
 	const struct statx *stx, bool writes, struct rule_decision *decision);
+
+/* The name of the section that decides when the file is opened for reading, cut to size bytes; "": none. */
+void ruling_section(struct ruling *ruling, struct tree *tree, const char *source, struct inode *inode,
+	const struct statx *stx, char *section, size_t size);

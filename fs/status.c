@@ -166,11 +166,26 @@ static int answer_flush(void *context, int argc, char *const *argv, GString *rep
 	return 0;
 }
 
+/* All that nobody uses and no rule keeps. */
+static int answer_evict(void *context, int argc, char *const *argv, GString *reply)
+{
+	struct server *server = context;
+
+	(void)argv;
+	if (argc != 1) {
+		g_string_append(reply, "evict: takes nothing");
+		return -EINVAL;
+	}
+	g_string_append_printf(reply, "%" PRIu64 " files evicted\n", cache_empty(server->cache));
+	return 0;
+}
+
 const struct control_verb status_verbs[] = {
 	{"stat", false, answer_stat},
 	{"metrics", false, answer_metrics},
 	{"reload", true, answer_reload},
 	{"flush", true, answer_flush},
+	{"evict", true, answer_evict},
 	{"get", false, settings_get},
 	{"set", true, settings_set},
 	{NULL, false, NULL},

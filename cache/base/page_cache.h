@@ -25,5 +25,11 @@ int page_cache_count(int fd, off_t offset, uint64_t size, struct page_cache_coun
 /* Bytes of the file, as far as is known here: a network is not asked, so nothing is waited for. Or -errno. */
 int64_t page_cache_file_size(int fd);
 
+/*
+ * Reads the first size bytes into the page cache where they are not there, on this process's account. 0 or
+ * -errno: -EFAULT if the file is shorter.
+ */
+int page_cache_bring_in(int fd, uint64_t size);
+
 /* Whether this kernel has cachestat(2). */
 bool page_cache_can_be_counted(void);

@@ -287,6 +287,7 @@ void rules_match(const struct rules *rules, const struct rule_facts *facts, stru
 		if (rule->has_lane && !decision->has_lane) {
 			decision->has_lane = true;
 			decision->lane = rule->lane;
+			decision->section = rule->section;
 		}
 		if (rule->has_write && !decision->has_write) {
 			decision->has_write = true;

@@ -59,8 +59,8 @@ struct rule_decision {
 	bool through; /* each write is to be on the disk when it returns */
 	bool pin;
 	enum rule_priority priority;
-	const char *
-		section; /* the first that matched, for the log; NULL: none did. Lives as long as the rules */
+	const char *section; /* that gave the lane, else the first that matched; NULL: none did. Lives as
+				long as the rules */
 };
 
 /* rules may be NULL: nothing is said about any file. */

@@ -23,7 +23,7 @@ static void append_quoted(GString *out, const char *text)
 /* A comma is due unless this is the first member: what stands before it then is nothing or an opening. */
 static void append_key(GString *out, const char *key)
 {
-	if (out->len > 0 && out->str[out->len - 1] != '{')
+	if (out->len > 0 && out->str[out->len - 1] != '{' && out->str[out->len - 1] != '[')
 		g_string_append_c(out, ',');
 	if (key) {
 		append_quoted(out, key);
@@ -40,6 +40,17 @@ void json_begin_object(GString *out, const char *key)
 void json_end_object(GString *out)
 {
 	g_string_append_c(out, '}');
+}
+
+void json_begin_array(GString *out, const char *key)
+{
+	append_key(out, key);
+	g_string_append_c(out, '[');
+}
+
+void json_end_array(GString *out)
+{
+	g_string_append_c(out, ']');
 }
 
 void json_uint(GString *out, const char *key, uint64_t value)

@@ -54,7 +54,8 @@ struct inode {
 	uint8_t keep : 1;       /* a rule pins its object */
 	uint8_t oversize : 1;   /* a rule lets it be cached though it is not small */
 	uint8_t binding : 2;    /* enum binding */
-	uint8_t filling : 1;    /* a fill is queued or running */
+	uint8_t filling : 1;    /* a fill is queued, or running and sees what changes */
+	uint8_t fillers : 2;    /* how many are pinning it or mending its pin */
 	uint8_t suspect : 1;    /* was open for writing since the copy was last proved fresh */
 	uint8_t mappable : 1;   /* was open read-write: a shared mapping may write it unseen */
 	uint8_t random : 1;     /* was read out of order: under large=stream it gets the plain lane */

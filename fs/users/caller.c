@@ -98,33 +98,57 @@ bool caller_is_killed(pid_t pid)
 	return found;
 }
 
-static bool line_has_group(const char *line, gid_t gid)
+/* The line of /proc/PID/status that lists them, without its name, freed by the caller; NULL where the thread
+ * can't be seen. There are up to 65536 groups. */
+static char *read_groups(pid_t pid)
+{
+	FILE *status = caller_is_visible(pid) ? open_of(pid, "status") : NULL;
+	char *line = NULL;
+	size_t size = 0;
+	bool found = false;
+
+	while (status && !found && getline(&line, &size, status) > 0)
+		found = strncmp(line, GROUPS, strlen(GROUPS)) == 0;
+	if (status)
+		fclose(status);
+	if (found)
+		memmove(line, line + strlen(GROUPS), strlen(line + strlen(GROUPS)) + 1);
+	else
+		free(line);
+	return found ? line : NULL;
+}
+
+/* Takes the first group off the list. */
+static bool next_group(char **list, gid_t *group)
 {
 	char *end;
 
-	for (unsigned long group = strtoul(line, &end, 10); end != line; group = strtoul(line, &end, 10)) {
-		if (group == gid)
-			return true;
-		line = end;
-	}
-	return false;
+	*group = (gid_t)strtoul(*list, &end, 10);
+	if (end == *list)
+		return false;
+	*list = end;
+	return true;
+}
+
+size_t caller_groups(pid_t pid, gid_t *groups, size_t size)
+{
+	char *line = read_groups(pid), *rest = line;
+	size_t count = 0;
+
+	while (line && count < size && next_group(&rest, &groups[count]))
+		count++;
+	free(line);
+	return count;
 }
 
 bool caller_has_group(pid_t pid, gid_t gid, bool unseen)
 {
-	FILE *status = caller_is_visible(pid) ? open_of(pid, "status") : NULL;
-	size_t size = 0;
-	char *line = NULL; /* up to 65536 groups */
-	bool found = unseen;
+	char *line = read_groups(pid), *rest = line;
+	bool found = !line && unseen;
+	gid_t group;
 
-	while (status && getline(&line, &size, status) > 0) {
-		if (strncmp(line, GROUPS, strlen(GROUPS)) != 0)
-			continue;
-		found = line_has_group(line + strlen(GROUPS), gid);
-		break;
-	}
+	while (line && !found && next_group(&rest, &group))
+		found = group == gid;
 	free(line);
-	if (status)
-		fclose(status);
 	return found;
 }

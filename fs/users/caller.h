@@ -7,6 +7,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 /* Whether the thread can be seen: not from within a PID namespace that it is outside of, nor where /proc is
@@ -19,6 +20,9 @@ bool caller_is_capable(pid_t pid, int capability, uid_t uid, gid_t gid);
 
 /* Whether SIGKILL is pending: sent, or made by the kernel of another fatal signal. */
 bool caller_is_killed(pid_t pid);
+
+/* The supplementary groups of the thread, at most size of them; how many. 0 where it can't be seen. */
+size_t caller_groups(pid_t pid, gid_t *groups, size_t size);
 
 /* Whether gid is one of the supplementary groups of the thread; unseen where it can't be seen. */
 bool caller_has_group(pid_t pid, gid_t gid, bool unseen);

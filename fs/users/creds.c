@@ -132,6 +132,24 @@ void creds_user_end(void)
 	caps_set(caps_base);
 }
 
+int creds_caller_begin(uid_t uid, gid_t gid, const gid_t *groups, size_t count)
+{
+	/* of this thread alone, unlike setgroups(3) */
+	if (!privileged || syscall(SYS_setgroups, count, groups) < 0)
+		return -EPERM;
+	setfsgid(gid);
+	setfsuid(uid); /* with it go the capabilities over files */
+	return 0;
+}
+
+void creds_caller_end(void)
+{
+	setfsuid(0);
+	setfsgid(0);
+	syscall(SYS_setgroups, (size_t)0, NULL);
+	caps_set(caps_base);
+}
+
 void creds_owner_begin(uid_t uid, gid_t gid)
 {
 	if (!privileged)

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 /* A user and a group that nobody is, the last number that can be one. */
@@ -42,6 +43,13 @@ void creds_bits_end(const struct creds_bits *bits);
 void creds_user_begin(uid_t uid);
 void creds_nobody_begin(void);
 void creds_user_end(void);
+
+/*
+ * Makes this thread the caller, with his groups and without the daemon's rights, so that faccessat2(2) with
+ * AT_EACCESS answers as it would to him. -EPERM without privileges; else 0, and the second call ends it.
+ */
+int creds_caller_begin(uid_t uid, gid_t gid, const gid_t *groups, size_t count);
+void creds_caller_end(void);
 
 /*
  * Makes this thread a user without rights over the files of others, for what only a file's owner may do: the

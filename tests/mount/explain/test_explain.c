@@ -139,8 +139,8 @@ static void a_rule_is_named_as_what_decided(void **state)
 	make(&mount, "a.raw", 4096);
 	make(&mount, "a.keep", 4096);
 	assert_says(&mount, "a.raw", has_passthrough(&mount) ? "direct" : "served",
-		has_passthrough(&mount) ? "rule; fwd=rule; size=4096"
-					: "no-passthrough; fwd=rule; size=4096");
+		has_passthrough(&mount) ? "rule; fwd=rule; size=4096; section=raw"
+					: "no-passthrough; fwd=rule; size=4096; section=raw");
 	assert_true(says(&mount, "a.keep", "fwd=next"));
 	mount_stop(&mount, MOUNT_END_UMOUNT);
 }
