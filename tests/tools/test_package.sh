@@ -11,7 +11,7 @@ command -v dpkg-shlibdeps >/dev/null || skip "needs dpkg-dev"
 work=$(mktemp -d /tmp/sievefs-package-XXXXXX)
 trap 'rm -rf "$work"' EXIT
 "$1" --build="$2" "$work" >"$work/log" 2>&1 || { cat "$work/log"; fail "tools/package"; }
-for name in sievefs libsievectl-dev; do
+for name in sievefs libsievefs0 libsievefs-dev; do
 	dpkg-deb -x "$work/$name"_*.deb "$work/$name" || fail "$name cannot be unpacked"
 done
 
@@ -23,8 +23,9 @@ dpkg-deb -f "$work"/sievefs_*.deb Depends | grep -q libglib || fail "the package
 for name in bin/sievectl sbin/mount.fuse.sievefs share/man/man8/sievefs.8.gz share/bash-completion/completions/sievectl; do
 	find "$work/sievefs" -path "*/$name" | grep -q . || fail "sievefs lacks $name"
 done
-for name in include/sievectl/client.h libsievectl.a; do
-	find "$work/libsievectl-dev" -path "*/$name" | grep -q . || fail "libsievectl-dev lacks $name"
+find "$work/libsievefs0" -name libsievefs.so.0 | grep -q . || fail "libsievefs0 lacks the library"
+for name in include/sievefs.h libsievefs.a libsievefs.so pkgconfig/libsievefs.pc; do
+	find "$work/libsievefs-dev" -path "*/$name" | grep -q . || fail "libsievefs-dev lacks $name"
 	find "$work/sievefs" -path "*/$name" | grep -q . && fail "sievefs has $name, too"
 done
 exit 0

@@ -1,8 +1,11 @@
 /* sievectl - the command that asks a mounted sievefs. */
 #include "cache/base/standard_fds.h"
-#include "tools/sievectl/client.h"
+#include "tools/libsievefs/sievefs.h"
 #include "tools/sievectl/doctor.h"
+#include "tools/sievectl/evict.h"
+#include "tools/sievectl/explain.h"
 #include "tools/sievectl/flush.h"
+#include "tools/sievectl/warm.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -11,26 +14,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WORDS_MAX 64
-
 struct command {
 	const char *name;
 	const char *usage;
 	const char *help;
 	const char *const *flags; /* ended by NULL */
-	/* 0 or -errno, with the reason in sievectl_error(); @request is the command's name, its flags and
-	 * words. */
-	int (*run)(struct sievectl *ctl, const char *const *request);
+	/* 0 or -errno, with the reason in sievefs_mount_error(); @request is the command's name, its flags
+	 * and words. */
+	int (*run)(struct sievefs_mount *mount, const char *const *request);
 	/* Instead of run, by a command that asks no mount; @path is NULL where none was given. 0; 1, an
 	 * answer that is to be the exit status; or -errno, already explained. */
 	int (*run_unmounted)(const char *path, const char *const *request);
+	/* Instead of run, by a command about files, one or more: @files and @flags are ended by NULL. The
+	 * exit status; what was wrong is said already. */
+	int (*run_files)(const char *const *files, const char *const *flags);
 	bool takes_words; /* behind MOUNTPOINT */
 };
 
-static int run_request(struct sievectl *ctl, const char *const *request);
+static int run_request(struct sievefs_mount *mount, const char *const *request);
 
 static const char *const json_flags[] = {"--json", NULL};
 static const char *const flush_flags[] = {"--wait", NULL};
+static const char *const evict_flags[] = {"--all", NULL};
 static const char *const no_flags[] = {NULL};
 
 static const struct command commands[] = {
@@ -38,7 +43,14 @@ static const struct command commands[] = {
 		run_request},
 	{"metrics", "metrics MOUNTPOINT", "the counters as OpenMetrics text", no_flags, run_request},
 	{"reload", "reload MOUNTPOINT", "read the rules file again", no_flags, run_request},
-	{"flush", "flush MOUNTPOINT [--wait]", "send to the disk what is dirty", flush_flags, flush_run},
+	{"flush", "flush PATH... [--wait]", "send to the disk what is dirty", flush_flags,
+		.run_files = flush_run},
+	{"explain", "explain FILE... [--json]", "how files would be read, and why they are cached or not",
+		json_flags, .run_files = explain_run},
+	{"warm", "warm PATH...", "bring files into the cache, and wait for that", no_flags,
+		.run_files = warm_run},
+	{"evict", "evict PATH... [--all]", "take files out of the cache and the page cache", evict_flags,
+		.run_files = evict_run},
 	{"doctor", "doctor [SOURCE] [--json]", "what this machine has of what sievefs can use", json_flags,
 		.run_unmounted = doctor_run},
 	{"get", "get MOUNTPOINT [OPTION...] [--json]", "options in force, as mount -o takes them", json_flags,
@@ -97,44 +109,50 @@ static bool has_flag(const struct command *command, const char *word)
 	return false;
 }
 
-/* Sorts the words behind the command into the path, the first of them, and the request's; "--" makes the next
- * one a path. */
-static int sort_words(const struct command *command, char **words, const char **request, const char **path)
-{
-	size_t count = 1;
-	bool only_paths = false;
+/* What was typed behind the command, in arrays ended by NULL that have room for all of it. */
+struct words {
+	const char **request; /* the command, its flags, and the words that it takes */
+	const char **files;   /* the path or paths */
+	size_t request_count, file_count;
+};
 
-	request[0] = command->name;
-	for (; *words; words++) {
-		if (!only_paths && strcmp(*words, "--") == 0) {
-			only_paths = true;
-		} else if (!only_paths && (*words)[0] == '-' && (*words)[1]) {
-			if (!has_flag(command, *words))
-				return complain(
-					"%s: unknown flag, usage: sievectl %s", *words, command->usage);
-			request[count++] = *words;
-		} else if (!*path) {
-			*path = *words;
-		} else if (command->takes_words) {
-			request[count++] = *words;
-		} else {
-			return complain("%s: one word too many, usage: sievectl %s", *words, command->usage);
-		}
-		if (count == WORDS_MAX)
-			return complain("%s: more than %d words", *words, WORDS_MAX - 2);
+static bool takes_path(const struct command *command, const struct words *words)
+{
+	return command->run_files || words->file_count == 0;
+}
+
+/* "--" makes all that follow paths or words. */
+static int sort_words(const struct command *command, char **typed, struct words *words)
+{
+	bool no_flags_follow = false;
+
+	words->request[words->request_count++] = command->name;
+	for (; *typed; typed++) {
+		bool is_flag = !no_flags_follow && (*typed)[0] == '-' && (*typed)[1];
+
+		if (is_flag && strcmp(*typed, "--") == 0)
+			no_flags_follow = true;
+		else if (is_flag && !has_flag(command, *typed))
+			return complain("%s: unknown flag, usage: sievectl %s", *typed, command->usage);
+		else if (!is_flag && takes_path(command, words))
+			words->files[words->file_count++] = *typed;
+		else if (is_flag || command->takes_words)
+			words->request[words->request_count++] = *typed;
+		else
+			return complain("%s: one word too many, usage: sievectl %s", *typed, command->usage);
 	}
-	request[count] = NULL;
-	if (!*path && !command->run_unmounted)
-		return complain("MOUNTPOINT is missing, usage: sievectl %s", command->usage);
+	if (words->file_count == 0 && !command->run_unmounted)
+		return complain("%s is missing, usage: sievectl %s",
+			command->run_files ? "PATH" : "MOUNTPOINT", command->usage);
 	return EXIT_SUCCESS;
 }
 
 /* The mount answers with what is to be printed. */
-static int run_request(struct sievectl *ctl, const char *const *request)
+static int run_request(struct sievefs_mount *mount, const char *const *request)
 {
 	char *reply = NULL;
 	size_t length = 0;
-	int r = sievectl_request(ctl, request, &reply, &length);
+	int r = sievefs_mount_request(mount, request, &reply, &length);
 
 	if (r == 0) {
 		fwrite(reply, 1, length, stdout);
@@ -147,16 +165,17 @@ static int run_request(struct sievectl *ctl, const char *const *request)
 
 static int ask(const struct command *command, const char *path, const char *const *request)
 {
-	struct sievectl *ctl;
-	int r = sievectl_open(path, &ctl);
+	struct sievefs_mount *mount;
+	int r = sievefs_mount_open(path, &mount);
 
 	if (r == 0)
-		r = command->run(ctl, request);
+		r = command->run(mount, request);
 	if (r < 0)
-		complain("%s", ctl && *sievectl_error(ctl) ? sievectl_error(ctl) : strerror(-r));
+		complain("%s",
+			mount && *sievefs_mount_error(mount) ? sievefs_mount_error(mount) : strerror(-r));
 	else
 		r = finish_output();
-	sievectl_close(ctl);
+	sievefs_mount_close(mount);
 	return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
@@ -167,10 +186,37 @@ static int answer_unmounted(const struct command *command, const char *path, con
 	return r < 0 || finish_output() != EXIT_SUCCESS ? EXIT_FAILURE : r;
 }
 
+static int run(const struct command *command, const struct words *words)
+{
+	int r;
+
+	if (command->run_unmounted)
+		return answer_unmounted(command, words->files[0], words->request);
+	if (!command->run_files)
+		return ask(command, words->files[0], words->request);
+	r = command->run_files(words->files, words->request + 1);
+	return finish_output() == EXIT_SUCCESS ? r : EXIT_FAILURE;
+}
+
+static int obey(const struct command *command, int count, char **typed)
+{
+	struct words words = {
+		.request = calloc((size_t)count + 2, sizeof(*words.request)),
+		.files = calloc((size_t)count + 1, sizeof(*words.files)),
+	};
+	int r = EXIT_FAILURE;
+
+	if (!words.request || !words.files)
+		complain("%s", strerror(ENOMEM));
+	else if (sort_words(command, typed, &words) == EXIT_SUCCESS)
+		r = run(command, &words);
+	free(words.request);
+	free(words.files);
+	return r;
+}
+
 int main(int argc, char **argv)
 {
-	const char *request[WORDS_MAX] = {NULL};
-	const char *path = NULL;
 	const struct command *command;
 
 	standard_fds_take();
@@ -185,9 +231,5 @@ int main(int argc, char **argv)
 	command = find_command(argv[1]);
 	if (!command)
 		return complain("%s: unknown command, sievectl -h lists them", argv[1]);
-	if (sort_words(command, argv + 2, request, &path) != EXIT_SUCCESS)
-		return EXIT_FAILURE;
-	if (command->run_unmounted)
-		return answer_unmounted(command, path, request);
-	return ask(command, path, request);
+	return obey(command, argc - 2, argv + 2);
 }

@@ -259,15 +259,18 @@ static void what_is_flushed_is_on_the_disk_when_waited_for(void **state)
 	end();
 }
 
-static void without_thresholds_there_is_nothing_to_flush(void **state)
+static void without_thresholds_files_are_flushed_one_by_one(void **state)
 {
-	struct mount mount;
 	char output[512];
 
-	mount_start(&mount, "unknown", NULL);
-	assert_int_equal(shell(output, sizeof(output), "%s flush %s", getenv("SIEVECTL"), mount.point), 1);
-	assert_non_null(strstr(output, "mounted without dirty_expire"));
-	mount_stop(&mount, MOUNT_END_UMOUNT);
+	start("one_by_one", RATE, NULL);
+	if (suite_fork() == 0)
+		write_files(0);
+	wait(NULL);
+	assert_int_equal(
+		shell(output, sizeof(output), "%s flush --wait %s", getenv("SIEVECTL"), mount_slow.point), 0);
+	assert_int_equal(all_dirty(), 0);
+	end();
 }
 
 /* --- a disk that hangs ------------------------------------------------------------------------ */
@@ -376,7 +379,7 @@ static void nothing_is_older_than_it_may_be(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(what_is_flushed_is_on_the_disk_when_waited_for),
-	cmocka_unit_test(without_thresholds_there_is_nothing_to_flush),
+	cmocka_unit_test(without_thresholds_files_are_flushed_one_by_one),
 	cmocka_unit_test(a_disk_that_hangs_holds_up_its_own_files),
 	cmocka_unit_test(nothing_is_older_than_it_may_be),
 	cmocka_unit_test(writers_are_slowed_and_none_fails),

@@ -1,4 +1,4 @@
-#include "tools/sievectl/client.h"
+#include "tools/libsievefs/sievefs.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,19 +18,19 @@
 #define REPLY_STEP 65536
 #define ERROR_MAX (PATH_MAX + 512)
 
-struct sievectl {
+struct sievefs_mount {
 	char *given; /* the path that was asked for */
 	char *root;  /* of its mount, absolute */
 	char error[ERROR_MAX];
 };
 
 __attribute__((format(printf, 3, 4))) static int fail(
-	struct sievectl *ctl, int error, const char *format, ...)
+	struct sievefs_mount *mount, int error, const char *format, ...)
 {
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(ctl->error, sizeof(ctl->error), format, args);
+	vsnprintf(mount->error, sizeof(mount->error), format, args);
 	va_end(args);
 	return error;
 }
@@ -41,13 +41,13 @@ static bool is_gone(int error)
 	return error == ENOTCONN || error == ECONNABORTED || error == ECANCELED || error == ENODEV;
 }
 
-static int fail_path(struct sievectl *ctl, const char *path)
+static int fail_path(struct sievefs_mount *mount, const char *path)
 {
 	int error = errno;
 
 	if (is_gone(error))
-		return fail(ctl, -ENOTCONN, "%s: the daemon of this mount is gone; umount it", path);
-	return fail(ctl, -error, "%s: %s", path, strerror(error));
+		return fail(mount, -ENOTCONN, "%s: the daemon of this mount is gone; umount it", path);
+	return fail(mount, -error, "%s: %s", path, strerror(error));
 }
 
 /* The text ends with a slash only where it is "/"; cutting "/a" leaves "/". */
@@ -59,83 +59,83 @@ static void cut_last_name(char *path)
 }
 
 /* Cuts @path, an absolute path without symbolic links, to the root of the mount that it lies in. */
-static int cut_to_mount_root(struct sievectl *ctl, char *path)
+static int cut_to_mount_root(struct sievefs_mount *mount, char *path)
 {
 	for (;;) {
 		struct statx status;
 
 		if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_TYPE, &status) < 0)
-			return fail_path(ctl, path);
+			return fail_path(mount, path);
 		if (status.stx_attributes & STATX_ATTR_MOUNT_ROOT || strcmp(path, "/") == 0)
 			return 0;
 		cut_last_name(path);
 	}
 }
 
-static int fail_foreign(struct sievectl *ctl)
+static int fail_foreign(struct sievefs_mount *mount)
 {
-	return fail(ctl, -ENOTTY, "%s: not a mount point of sievefs", ctl->given);
+	return fail(mount, -ENOTTY, "%s: not a mount point of sievefs", mount->given);
 }
 
 /* A descriptor for one request, or -errno. Another file system may have a file of that name: only FUSE is
  * asked. */
-static int open_control(struct sievectl *ctl)
+static int open_control(struct sievefs_mount *mount)
 {
 	struct statfs fs;
 	char *path;
 	int control;
 
-	if (statfs(ctl->root, &fs) < 0)
-		return fail_path(ctl, ctl->root);
+	if (statfs(mount->root, &fs) < 0)
+		return fail_path(mount, mount->root);
 	if (fs.f_type != FUSE_SUPER_MAGIC)
-		return fail_foreign(ctl);
-	if (asprintf(&path, "%s/" CONTROL_NAME, ctl->root) < 0)
-		return fail(ctl, -ENOMEM, "%s: %s", ctl->root, strerror(ENOMEM));
+		return fail_foreign(mount);
+	if (asprintf(&path, "%s/" CONTROL_NAME, mount->root) < 0)
+		return fail(mount, -ENOMEM, "%s: %s", mount->root, strerror(ENOMEM));
 	control = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	if (control < 0)
-		control = errno == ENOENT ? fail_foreign(ctl) : fail_path(ctl, ctl->root);
+		control = errno == ENOENT ? fail_foreign(mount) : fail_path(mount, mount->root);
 	free(path);
 	return control;
 }
 
-static int find_mount(struct sievectl *ctl, const char *path)
+static int find_mount(struct sievefs_mount *mount, const char *path)
 {
 	int control, r;
 
-	ctl->given = strdup(path);
-	if (!ctl->given)
-		return fail(ctl, -ENOMEM, "%s: %s", path, strerror(ENOMEM));
-	ctl->root = realpath(path, NULL);
-	if (!ctl->root)
-		return fail_path(ctl, path);
-	r = cut_to_mount_root(ctl, ctl->root);
+	mount->given = strdup(path);
+	if (!mount->given)
+		return fail(mount, -ENOMEM, "%s: %s", path, strerror(ENOMEM));
+	mount->root = realpath(path, NULL);
+	if (!mount->root)
+		return fail_path(mount, path);
+	r = cut_to_mount_root(mount, mount->root);
 	if (r < 0)
 		return r;
-	control = open_control(ctl);
+	control = open_control(mount);
 	if (control < 0)
 		return control;
 	close(control);
 	return 0;
 }
 
-int sievectl_open(const char *path, struct sievectl **result)
+int sievefs_mount_open(const char *path, struct sievefs_mount **result)
 {
 	*result = calloc(1, sizeof(**result));
 	return *result ? find_mount(*result, path) : -ENOMEM;
 }
 
-void sievectl_close(struct sievectl *ctl)
+void sievefs_mount_close(struct sievefs_mount *mount)
 {
-	if (!ctl)
+	if (!mount)
 		return;
-	free(ctl->given);
-	free(ctl->root);
-	free(ctl);
+	free(mount->given);
+	free(mount->root);
+	free(mount);
 }
 
-const char *sievectl_error(const struct sievectl *ctl)
+const char *sievefs_mount_error(const struct sievefs_mount *mount)
 {
-	return ctl->error;
+	return mount->error;
 }
 
 /* Appends @word in single quotes, as the daemon's shell-like reading takes it; -1 where the line would be too
@@ -160,17 +160,17 @@ static int append_quoted(char *line, size_t *used, const char *word)
 	return at + 8 > REQUEST_MAX ? -1 : 0;
 }
 
-static int join_request(struct sievectl *ctl, const char *const *argv, char *line, size_t *length)
+static int join_request(struct sievefs_mount *mount, const char *const *argv, char *line, size_t *length)
 {
 	*length = 0;
 	for (; *argv; argv++) {
 		if (append_quoted(line, length, *argv) < 0)
-			return fail(ctl, -EMSGSIZE, "the request is longer than %d bytes", REQUEST_MAX);
+			return fail(mount, -EMSGSIZE, "the request is longer than %d bytes", REQUEST_MAX);
 	}
 	return 0;
 }
 
-static int read_reply(struct sievectl *ctl, int control, char **reply, size_t *length)
+static int read_reply(struct sievefs_mount *mount, int control, char **reply, size_t *length)
 {
 	char *text = NULL, *grown;
 	size_t used = 0, room = 0;
@@ -199,43 +199,48 @@ static int read_reply(struct sievectl *ctl, int control, char **reply, size_t *l
 		}
 	}
 	free(text);
-	return fail_path(ctl, ctl->root);
+	return fail_path(mount, mount->root);
 }
 
 /* The daemon's own line says more than the errno of the write. */
-static int refused(struct sievectl *ctl, int control, int error)
+static int refused(struct sievefs_mount *mount, int control, int error)
 {
 	char *reason = NULL;
 	size_t length = 0;
 
-	if (is_gone(error) || read_reply(ctl, control, &reason, &length) < 0 || length == 0) {
+	if (is_gone(error) || read_reply(mount, control, &reason, &length) < 0 || length == 0) {
 		errno = error;
-		error = -fail_path(ctl, ctl->root);
+		error = -fail_path(mount, mount->root);
 	} else {
 		reason[strcspn(reason, "\n")] = '\0';
-		fail(ctl, -error, "%s", reason);
+		fail(mount, -error, "%s", reason);
 	}
 	free(reason);
 	return -error;
 }
 
-int sievectl_request(struct sievectl *ctl, const char *const *argv, char **reply, size_t *length)
+int sievefs_mount_request(struct sievefs_mount *mount, const char *const *argv, char **reply, size_t *length)
 {
 	char line[REQUEST_MAX];
 	size_t size, ignored;
 	int control, r;
 
-	ctl->error[0] = '\0';
-	r = join_request(ctl, argv, line, &size);
+	mount->error[0] = '\0';
+	r = join_request(mount, argv, line, &size);
 	if (r < 0)
 		return r;
-	control = open_control(ctl);
+	control = open_control(mount);
 	if (control < 0)
 		return control;
 	if (write(control, line, size) < 0)
-		r = refused(ctl, control, errno);
+		r = refused(mount, control, errno);
 	else
-		r = read_reply(ctl, control, reply, length ? length : &ignored);
+		r = read_reply(mount, control, reply, length ? length : &ignored);
 	close(control);
 	return r;
+}
+
+const char *sievefs_mount_root(const struct sievefs_mount *mount)
+{
+	return mount->root;
 }

@@ -1,0 +1,5 @@
+/* evict - sievectl evict: files, or all, leave the cache. */
+#pragma once
+
+/* For the table of commands, see main.c. @flags: "--all" or nothing. */
+int evict_run(const char *const *files, const char *const *flags);
