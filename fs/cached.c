@@ -63,14 +63,14 @@ static bool count_kept(struct server *server, struct object *object)
 		return true;
 	}
 	server->kept_bytes -= charge;
-	log_once(LOG_LEVEL_WARNING, "rules: the pinned files take half of cache_size; further ones "
+	log_once(LOG_LEVEL_WARNING, "the pinned files take half of cache_size; further ones "
 				    "are cached without being pinned");
 	return false;
 }
 
 void cached_keep(struct server *server, struct inode *inode, struct object *object)
 {
-	if (!inode->keep || object->kept_charge || !object_hold(object))
+	if (!(inode->keep || inode->pinned) || object->kept_charge || !object_hold(object))
 		return;
 	if (!count_kept(server, object))
 		cache_release(server->cache, object);
@@ -117,7 +117,7 @@ static void unkeep_one(struct inode *inode, void *ctx)
 	struct server *server = ctx;
 
 	tree_lock_inode(server->tree, inode);
-	if (inode->object)
+	if (inode->object && !inode->pinned)
 		cached_unkeep(server, inode->object);
 	tree_unlock_inode(server->tree, inode);
 }

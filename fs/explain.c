@@ -86,6 +86,8 @@ static const char *why_of(const struct opening *o, enum lane lane)
 		return "no-passthrough";
 	if (!as_wished)
 		return "bound";
+	if (o->handle->inode->pinned)
+		return "pinned";
 	return o->rule.has_lane ? "rule" : class_names[o->class];
 }
 
@@ -100,7 +102,7 @@ static enum explain_cache missing(const struct opening *o, struct evict_outlook 
 
 	if (!opening_may_be_cached(o))
 		return o->rule.has_lane ? EXPLAIN_RULE : EXPLAIN_TOO_LARGE;
-	if (server->options.admit == 0 || server->live.cache_size == 0)
+	if ((server->options.admit == 0 && !inode->pinned) || server->live.cache_size == 0)
 		return EXPLAIN_OFF;
 	if (inode->outgrown)
 		return EXPLAIN_OUTGROWN;

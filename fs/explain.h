@@ -38,7 +38,7 @@ extern const char *const explain_cache_words[EXPLAIN_COUNT];
 
 struct explanation {
 	enum lane lane;
-	const char *why; /* of the lane: a word of class_names, "rule", "bound", "no-passthrough"; static */
+	const char *why; /* of the lane: a word of class_names, "pinned", "rule", "bound", "no-passthrough"; static */
 	enum explain_cache cache;
 	struct evict_outlook outlook; /* of the answers over-budget, evicted, seldom and next */
 	uint64_t size;

@@ -1,9 +1,13 @@
 #include "fs/fill.h"
 
+#include <fcntl.h>
+
 #include "fs/bind.h"
+#include "fs/cached.h"
 #include "fs/copy.h"
 #include "fs/pinned.h"
 #include "fs/threads.h"
+#include "fs/wish.h"
 
 uint64_t fill_id(const struct opening *o)
 {
@@ -49,11 +53,56 @@ void fill_consider(struct opening *o)
 	if (o->handle->object || o->pinned || !opening_may_be_cached(o))
 		return;
 	stats_count(&server->stats.mount.misses, 1);
-	if (server->options.admit == 0 || inode->outgrown)
+	if ((server->options.admit == 0 && !inode->pinned) || inode->outgrown)
 		return;
 	/* a file system below is to stay one that can be unmounted */
 	if (server->pins && tree_is_mounted_below(inode) && !o->rule.pin && !o->rule.has_lane)
 		return;
 	if (cache_ask(server->cache, fill_id(o), o->stx.stx_size) || o->rule.pin)
 		fill_later(o);
+}
+
+static int look(struct opening *o)
+{
+	int r = tree_statx(o->server->tree, o->handle->inode, &o->stx);
+
+	if (r == 0)
+		wish_make(o, O_RDONLY, false);
+	return r;
+}
+
+int fill_unasked(struct server *server, struct inode *inode)
+{
+	struct handle handle = {.inode = inode, .fd = -1};
+	struct opening o = {.server = server, .handle = &handle};
+	int r = look(&o);
+
+	if (r < 0)
+		return r;
+	tree_lock_inode(server->tree, inode);
+	inode->outgrown = false;
+	tree_unlock_inode(server->tree, inode);
+	if (inode->object)
+		cached_follow_rule(server, inode, o.rule.pin, o.rule.priority);
+	else
+		fill_later(&o);
+	return 0;
+}
+
+int fill_reconsider(struct server *server, struct inode *inode)
+{
+	struct handle handle = {.inode = inode, .fd = -1};
+	struct opening o = {.server = server, .handle = &handle};
+	int r = look(&o);
+
+	if (r < 0)
+		return r;
+	cached_follow_rule(server, inode, o.rule.pin, o.rule.priority);
+	if (opening_may_be_cached(&o))
+		return 0;
+	if (server->pins)
+		pinned_dismiss(server, inode);
+	else
+		copy_exclude(server, inode);
+	return 0;
 }

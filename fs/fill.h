@@ -20,3 +20,9 @@ bool fill_is_under_way(const struct inode *inode);
 
 /* (not locked) Has a filler bring the file in, whatever the policy says, unless it is there or on its way. */
 void fill_later(struct opening *o);
+/* The same for who has no opening. 0 or -errno. */
+int fill_unasked(struct server *server, struct inode *inode);
+
+/* (not locked) What is wished for the file has changed: one that is cached is kept by that, or leaves. 0 or
+ * -errno. */
+int fill_reconsider(struct server *server, struct inode *inode);

@@ -51,7 +51,7 @@ static bool is_trailed(const struct opening *o)
 /* The rules may have changed since the object was made. */
 static void follow_rules(struct server *server, const struct opening *o)
 {
-	if (!server->options.rules || o->writes)
+	if ((!server->options.rules && !o->handle->inode->pinned) || o->writes)
 		return;
 	if (!opening_may_be_cached(o) && server->pins)
 		pinned_dismiss(server, o->handle->inode);

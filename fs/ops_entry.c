@@ -101,6 +101,8 @@ static void remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, int
 		r = unlinkat(fd, name, flags) < 0 ? -errno : 0;
 		tree_fd_put(server->tree, dir);
 	}
+	if (r == 0)
+		pin_list_left(server, &leaving, NULL, NULL);
 	if (r == 0 && leaving.last)
 		pinned_dismiss(server, leaving.inode);
 	if (r == 0)
@@ -157,12 +159,15 @@ void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t n
 	if (!(flags & (RENAME_NOREPLACE | RENAME_EXCHANGE)))
 		tree_before_unlink(server->tree, new_dir, new_name, &leaving);
 	r = rename_at(req, dir, name, new_dir, new_name, flags);
-	if (r == 0 && leaving.inode)
+	if (r == 0 && leaving.inode) {
+		pin_list_left(server, &leaving, new_dir, new_name);
 		pinned_replaced(server, &leaving, new_dir, new_name);
+	}
 	if (r == 0)
 		stop_steering(server, &leaving);
 	tree_after_unlink(server->tree, &leaving, r == 0);
 	if (r == 0) {
+		pin_list_renamed(server);
 		tree_note_name(server->tree, new_dir, new_name);
 		if (flags & RENAME_EXCHANGE)
 			tree_note_name(server->tree, dir, name);

@@ -8,6 +8,7 @@
 
 #include "fs/op_rights.h"
 #include "fs/op_work.h"
+#include "fs/pin_list.h"
 #include "fs/steer.h"
 
 struct steer_work {
@@ -66,17 +67,19 @@ static int find(struct steer_work *work)
 
 /* --- who may ----------------------------------------------------------------------------------- */
 
-/* The mount's owner, root, and the file's owner. */
+/* The mount's owner and root; and the file's owner, but for what others would have to give memory for. */
 static int check_owner(const struct steer_work *work)
 {
 	fuse_req_t req = work->work.req;
 	struct server *server = server_of(req);
 	uid_t uid = fuse_req_ctx(req)->uid;
 	struct statx stx;
-	int r = 0;
+	int r;
 
 	if (uid == 0 || uid == server->control.owner)
 		return 0;
+	if (work->request.verb != FILE_EVICT)
+		return -EPERM;
 	r = tree_statx(server->tree, work->inode, &stx);
 	if (r < 0)
 		return r;
@@ -87,7 +90,16 @@ static int check_rights(const struct steer_work *work)
 {
 	int r = work->is_readable ? 0 : access_to(work->work.req, work->inode, R_OK);
 
-	return r == 0 && work->request.verb == FILE_EVICT ? check_owner(work) : r;
+	if (r < 0)
+		return r;
+	switch (work->request.verb) {
+	case FILE_EVICT:
+	case FILE_PIN:
+	case FILE_UNPIN:
+		return check_owner(work);
+	default:
+		return 0;
+	}
 }
 
 /* --- what -------------------------------------------------------------------------------------- */
@@ -103,6 +115,10 @@ static int obey(struct server *server, struct steer_work *work)
 		return steer_evict(server, work->inode);
 	case FILE_FLUSH:
 		return steer_flush(server, work->inode);
+	case FILE_PIN:
+		return pin_list_add(server, work->inode);
+	case FILE_UNPIN:
+		return pin_list_remove(server, work->inode);
 	default:
 		return -EPROTO;
 	}

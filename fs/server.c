@@ -183,6 +183,8 @@ int server_start(struct server *server, unsigned descriptors)
 	if (r == 0)
 		r = start_cache(server, descriptors);
 	if (r == 0)
+		r = pin_list_start(server);
+	if (r == 0)
 		r = start_backend(server);
 	if (r == 0)
 		r = start_locks(server);
@@ -226,6 +228,7 @@ void server_stop(struct server *server)
 	if (server->tree && server->cache) {
 		lane_release_all(server);
 		dir_free_all();
+		pin_list_stop(server);
 		copy_drop_all(server);
 	}
 	trail_free(server->trail);

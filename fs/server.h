@@ -11,6 +11,7 @@
 #include "fs/control/stats.h"
 #include "fs/handle.h"
 #include "fs/options/options.h"
+#include "fs/pin_list.h"
 #include "fs/relief.h"
 #include "fs/ruling.h"
 #include "fs/settings.h"
@@ -65,6 +66,7 @@ struct server {
 	struct control control;
 	struct handle_list handles;
 	struct ruling ruling;
+	struct pin_list pin_list;
 	pthread_mutex_t ways_lock;
 	struct ways ways;       /* of large files that are read, with large=stream; under ways_lock */
 	struct ways write_ways; /* and of those that are written, with large_write=measured; likewise */

@@ -64,6 +64,7 @@ static void *wait_until_it_answers(void *data)
 		session->ready();
 		tell_service_manager(session, "READY=1");
 		kernel_say_what_was_chosen(&session->server);
+		pin_list_look_up(&session->server);
 	}
 	return NULL;
 }

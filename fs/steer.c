@@ -13,7 +13,6 @@
 #include "fs/explain.h"
 #include "fs/fill.h"
 #include "fs/pinned.h"
-#include "fs/wish.h"
 
 /* --- state ------------------------------------------------------------------------------------ */
 
@@ -31,6 +30,7 @@ static void describe_inode(struct server *server, struct inode *inode, struct fi
 	answer->flags |= fill_is_under_way(inode) ? FILE_FILLING : 0;
 	answer->flags |= inode->open_count ? FILE_OPEN : 0;
 	answer->flags |= inode->writer_count ? FILE_WRITTEN : 0;
+	answer->flags |= inode->pinned ? FILE_PINNED : 0;
 	if (inode->object)
 		describe_object(inode->object, answer);
 	tree_unlock_inode(server->tree, inode);
@@ -80,20 +80,6 @@ int steer_state(struct server *server, struct inode *inode, struct file_answer *
 }
 
 /* --- warm ------------------------------------------------------------------------------------- */
-
-static int fill_unasked(struct server *server, struct inode *inode)
-{
-	struct handle handle = {.inode = inode, .fd = -1};
-	struct opening o = {.server = server, .handle = &handle};
-	int r = tree_statx(server->tree, inode, &o.stx);
-
-	if (r < 0)
-		return r;
-	wish_make(&o, O_RDONLY, false);
-	inode->outgrown = false;
-	fill_later(&o);
-	return 0;
-}
 
 static int read_in(struct server *server, struct inode *inode, uint64_t size)
 {
@@ -168,6 +154,8 @@ int steer_evict(struct server *server, struct inode *inode)
 	bool were_pinned = server->pins && is_kept(server, inode);
 	int fd, r;
 
+	if (inode->pinned)
+		return -EBUSY;
 	if (server->pins)
 		pinned_dismiss(server, inode);
 	else

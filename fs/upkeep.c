@@ -44,6 +44,7 @@ static void look_after_the_cache(struct upkeep *upkeep)
 	else
 		cache_tick(upkeep->server->cache);
 	trail_tick(upkeep->server->trail);
+	pin_list_save(upkeep->server);
 }
 
 static void *tick(void *upkeep)

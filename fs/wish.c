@@ -56,6 +56,17 @@ static void ask_rules(struct opening *o)
 		o->wish = LANE_PLAIN;
 }
 
+/* Pinned by name: whatever the rules and its size say. */
+static void follow_pin(struct opening *o)
+{
+	if (!o->handle->inode->pinned || (o->writes && o->handle->privileged_bits))
+		return;
+	o->rule.pin = true;
+	o->rule.has_lane = true;
+	o->rule.lane = LANE_CACHED;
+	o->wish = o->writes ? LANE_PLAIN : LANE_CACHED;
+}
+
 /* With write=through and the option sync each write is to be on the disk. The kernel tells the daemon of the
  * latter, but looks only at how the file was opened where it passes a write on. */
 static void see_each_write(struct opening *o)
@@ -74,5 +85,6 @@ void wish_make(struct opening *o, int flags, bool is_probe)
 	o->handle->privileged_bits = (o->stx.stx_mode & (S_ISUID | S_ISGID)) != 0;
 	ask_policy(o, flags, o->handle->inode->random && !is_probe);
 	ask_rules(o);
+	follow_pin(o);
 	see_each_write(o);
 }

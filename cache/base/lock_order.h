@@ -19,6 +19,7 @@
 enum lock_rank {
 	/* fs/ */
 	LOCK_CONTROL,   /* an open control file; its command runs under this lock */
+	LOCK_PIN_LIST,  /* which files were pinned by name */
 	LOCK_SETTINGS,  /* options that change while the mount is in use */
 	LOCK_DIRECTORY, /* an open directory; its entries are looked up under this lock */
 	LOCK_RULING,    /* the rules */

@@ -19,6 +19,8 @@ enum file_verb {
 	FILE_WARM,  /* bring it in; the answer tells whether it is on its way, or why not */
 	FILE_EVICT, /* -EBUSY: it is pinned or mapped */
 	FILE_FLUSH, /* start its writeback */
+	FILE_PIN,   /* cached from now on, until it is unpinned; -EFBIG: too large for that */
+	FILE_UNPIN, /* -ENOENT: it was not pinned */
 	FILE_VERB_COUNT,
 };
 
@@ -29,6 +31,7 @@ enum file_flag {
 	FILE_WRITTEN = 1 << 3, /* open for writing */
 	FILE_COUNTED = 1 << 4, /* the page cache could be asked: the three *_bytes are known */
 	FILE_KEPT = 1 << 5,    /* cached, and stays until it is told to leave */
+	FILE_PINNED = 1 << 6,  /* it was told to stay */
 };
 
 /* Words are those of the attributes user.sievefs.*, see sievefs(8). */

@@ -74,6 +74,27 @@ int option_check_rules(char **path, const char *mountpoint, char **error)
 	return r;
 }
 
+int option_check_pins(char **path, const char *mountpoint, char **error)
+{
+	g_autofree char *inside = g_strconcat(mountpoint, "/", NULL);
+	g_autofree char *folder = NULL;
+	struct stat status;
+	char *real;
+	int r = 0;
+
+	make_absolute(path);
+	folder = g_path_get_dirname(*path);
+	real = realpath(folder, NULL);
+	if (!real || access(real, W_OK | X_OK) < 0)
+		r = fail(error, "pins=%s: %s: %s", *path, folder, strerror(errno));
+	else if (stat(*path, &status) == 0 && !S_ISREG(status.st_mode))
+		r = fail(error, "pins=%s: takes a regular file", *path);
+	else if (g_str_has_prefix(real, inside) || strcmp(real, mountpoint) == 0)
+		r = fail(error, "pins=%s: takes a file outside MOUNTPOINT %s", *path, mountpoint);
+	free(real);
+	return r;
+}
+
 static void append_size(GString *line, const char *before, uint64_t bytes)
 {
 	g_string_append(line, before);

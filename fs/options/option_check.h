@@ -14,6 +14,8 @@ int option_check_directory(const char *operand, char **path, int mode, char **er
 /* The rules file of a mount at @mountpoint, a real path. It becomes absolute; symbolic links stay in it, so
  * that a reload follows one that was switched. */
 int option_check_rules(char **path, const char *mountpoint, char **error);
+/* The same for the file of pins, which need not be there yet but must be one that can be written anew. */
+int option_check_pins(char **path, const char *mountpoint, char **error);
 
 /* Sizes that leave nothing to anything else, in bytes; @memory 0: not known. A line that says so, freed by
  * the caller, or NULL. */

@@ -272,7 +272,9 @@ int options_parse(struct options *options, int argc, char **argv, char **error)
 	if (r < 0)
 		return r;
 	r = option_check_directory("MOUNTPOINT", &options->mountpoint, F_OK, error);
-	if (r < 0 || !options->rules)
-		return r;
-	return option_check_rules(&options->rules, options->mountpoint, error);
+	if (r == 0 && options->rules)
+		r = option_check_rules(&options->rules, options->mountpoint, error);
+	if (r == 0 && options->pins)
+		r = option_check_pins(&options->pins, options->mountpoint, error);
+	return r;
 }

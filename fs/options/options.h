@@ -66,6 +66,7 @@ struct options {
 	uint64_t small_max;    /* bytes; files up to here may be cached */
 	uint64_t large_min;    /* bytes; files from here on are large */
 	char *rules;           /* the rules file, absolute once options_parse() has read it; NULL: none */
+	char *pins;            /* the file that names what is pinned, likewise; NULL: none */
 	unsigned int admit;    /* opens within the ghost's horizon; 0: never */
 	enum option_store store;
 	uint64_t settle_ms;

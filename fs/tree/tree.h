@@ -52,6 +52,7 @@ struct inode {
 
 	int8_t priority : 2;    /* -1, 0, 1: what a rule says for the policy */
 	uint8_t keep : 1;       /* a rule pins its object */
+	uint8_t pinned : 1;     /* by name, see fs/pin_list.h */
 	uint8_t oversize : 1;   /* a rule lets it be cached though it is not small */
 	uint8_t binding : 2;    /* enum binding */
 	uint8_t filling : 1;    /* a fill is queued, or running and sees what changes */

@@ -46,6 +46,8 @@ static void help_and_version_succeed(void **state)
 		{"--help", "  explain FILE... [--json] "},
 		{"--help", "  warm PATH... "},
 		{"--help", "  evict PATH... [--all] "},
+		{"--help", "  pin PATH... "},
+		{"--help", "  unpin PATH... "},
 		{"--help", "  doctor [SOURCE] [--json] "},
 		{"--help", "  get MOUNTPOINT [OPTION...] [--json] "},
 		{"--help", "  set MOUNTPOINT OPT=VALUE... "},

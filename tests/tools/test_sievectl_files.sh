@@ -176,7 +176,7 @@ user explain secret 2>"$work/error" && fail "a file that he may not read"
 grep -q "secret: Permission denied" "$work/error" || fail "secret says: $(cat "$work/error")"
 user explain hidden/file 2>"$work/error" && fail "a directory that he may not search"
 user evict small/deep/3 2>"$work/error" && fail "a user evicts the file of another"
-grep -q "only root, the owner of the mount and the owner of the file" "$work/error" || fail "says: $(cat "$work/error")"
+grep -q "only root and the owner of the mount may do this" "$work/error" || fail "says: $(cat "$work/error")"
 is small/deep/3 cache hit
 user evict own >/dev/null || fail "a user evicts his own file"
 is own cache seldom

@@ -16,7 +16,8 @@
 
 _Static_assert((int)SIEVEFS_CACHED == FILE_CACHED && (int)SIEVEFS_FILLING == FILE_FILLING &&
 		       (int)SIEVEFS_OPEN == FILE_OPEN && (int)SIEVEFS_WRITTEN == FILE_WRITTEN &&
-		       (int)SIEVEFS_COUNTED == FILE_COUNTED && (int)SIEVEFS_KEPT == FILE_KEPT,
+		       (int)SIEVEFS_COUNTED == FILE_COUNTED && (int)SIEVEFS_KEPT == FILE_KEPT &&
+		       (int)SIEVEFS_PINNED == FILE_PINNED,
 	"the library's flags are those of the request");
 _Static_assert(SIEVEFS_WORD_SIZE == FILE_WORD_SIZE, "and so are its words");
 
@@ -175,6 +176,8 @@ FUNCTIONS(state, FILE_STATE)
 FUNCTIONS(warm, FILE_WARM)
 FUNCTIONS(evict, FILE_EVICT)
 FUNCTIONS(flush, FILE_FLUSH)
+FUNCTIONS(pin, FILE_PIN)
+FUNCTIONS(unpin, FILE_UNPIN)
 
 const char *sievefs_file_error(int error)
 {
@@ -186,7 +189,9 @@ const char *sievefs_file_error(int error)
 	case -EBUSY:
 		return "it is pinned, on its way into the cache, or a program has its copy open";
 	case -EPERM:
-		return "only root, the owner of the mount and the owner of the file may do this";
+		return "only root and the owner of the mount may do this, and evict it only its owner, too";
+	case -EFBIG:
+		return "it is larger than an eighth of cache_size";
 	case -EAGAIN:
 		return "somebody has a lease on it in SOURCE";
 	case -ENOTCONN:

@@ -85,6 +85,18 @@ SIEVEFS_PUBLIC int sievefs_warm_at(int dirfd, const char *path, struct sievefs_f
 SIEVEFS_PUBLIC int sievefs_evict(int fd, struct sievefs_file *file);
 SIEVEFS_PUBLIC int sievefs_evict_at(int dirfd, const char *path, struct sievefs_file *file);
 
+/*
+ * Cached from now on, whatever the policy says, until it is unpinned or removed; brings it in as
+ * sievefs_warm() does. Who takes its name over, by rename(2), takes over the pin. Pins outlast the mount
+ * where it has the option pins=. -EFBIG: the file is larger than its part of cache_size, an eighth; where the
+ * pinned files take half of it already, the file is cached, and SIEVEFS_KEPT is missing. -EPERM: only root
+ * and the owner of the mount may do this. The second pair: -ENOENT: it was not pinned.
+ */
+SIEVEFS_PUBLIC int sievefs_pin(int fd, struct sievefs_file *file);
+SIEVEFS_PUBLIC int sievefs_pin_at(int dirfd, const char *path, struct sievefs_file *file);
+SIEVEFS_PUBLIC int sievefs_unpin(int fd, struct sievefs_file *file);
+SIEVEFS_PUBLIC int sievefs_unpin_at(int dirfd, const char *path, struct sievefs_file *file);
+
 /* Starts writeback of what is dirty, as sync_file_range(2) does, and returns at once. It is done when
  * dirty_bytes and writeback_bytes are 0. Errors of the disk are left to fsync(2) of whoever wrote. */
 SIEVEFS_PUBLIC int sievefs_flush(int fd, struct sievefs_file *file);

@@ -23,6 +23,7 @@ static const struct sentence {
 		{"large", "large_min or more"},
 		{"random", "large, and was read out of order, as databases do"},
 		{"rule", "a rule names the lane"},
+		{"pinned", "it was pinned by name"},
 		{"bound", "it is open, and all who open it meanwhile get the same lane"},
 		{"no-passthrough", "the daemon serves all files of this mount"},
 },

@@ -5,6 +5,7 @@
 #include "tools/sievectl/evict.h"
 #include "tools/sievectl/explain.h"
 #include "tools/sievectl/flush.h"
+#include "tools/sievectl/pin.h"
 #include "tools/sievectl/warm.h"
 
 #include <errno.h>
@@ -49,6 +50,8 @@ static const struct command commands[] = {
 		json_flags, .run_files = explain_run},
 	{"warm", "warm PATH...", "bring files into the cache, and wait for that", no_flags,
 		.run_files = warm_run},
+	{"pin", "pin PATH...", "keep files in the cache", no_flags, .run_files = pin_run},
+	{"unpin", "unpin PATH...", "let pinned files leave again", no_flags, .run_files = unpin_run},
 	{"evict", "evict PATH... [--all]", "take files out of the cache and the page cache", evict_flags,
 		.run_files = evict_run},
 	{"doctor", "doctor [SOURCE] [--json]", "what this machine has of what sievefs can use", json_flags,

@@ -34,6 +34,7 @@ static const struct error_case bad_lists[] = {
 	{"memory_floor=", "memory_floor=: takes bytes with K, M, G or T, or % of memory"},
 	{"rules=", "rules=: takes a path"},
 	{"rules", "rules: takes a path"},
+	{"pins=", "pins=: takes a path"},
 	{"small_max=5%", "small_max=5%: takes bytes with K, M, G or T"},
 	{"small_max=0", "small_max=0: takes bytes with K, M, G or T, 1 or more"},
 	{"large_min=big", "large_min=big: takes bytes with K, M, G or T"},

@@ -1,0 +1,100 @@
+#include "tools/sievectl/pin.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "tools/libsievefs/sievefs.h"
+#include "tools/sievectl/walk.h"
+
+#define LOOK_US 1000
+#define LOOKS_MAX 5000 /* a file that takes longer is told of as not there yet */
+
+struct pinning {
+	uint64_t files;
+	uint64_t absent;   /* not brought in */
+	uint64_t not_kept; /* cached, but half of the cache is pinned already */
+	int status;
+};
+
+static void note_failure(void *context, const char *path, int error)
+{
+	struct pinning *pinning = context;
+
+	walk_complain(path, error);
+	pinning->status = EXIT_FAILURE;
+}
+
+/* Until a filler has had its turn. */
+static int await(int dirfd, const char *name, struct sievefs_file *file)
+{
+	int r = 0;
+
+	for (unsigned looks = 0; r == 0 && file->flags & SIEVEFS_FILLING && looks < LOOKS_MAX; looks++) {
+		usleep(LOOK_US);
+		r = sievefs_state_at(dirfd, name, file);
+	}
+	return r;
+}
+
+static bool pin_file(void *context, int dirfd, const char *name, const char *path)
+{
+	struct pinning *pinning = context;
+	struct sievefs_file file;
+	int r = sievefs_pin_at(dirfd, name, &file);
+
+	if (r == 0)
+		r = await(dirfd, name, &file);
+	if (r < 0) {
+		note_failure(pinning, path, r);
+		return true;
+	}
+	pinning->files++;
+	pinning->absent += !(file.flags & SIEVEFS_CACHED);
+	pinning->not_kept += file.flags & SIEVEFS_CACHED && !(file.flags & SIEVEFS_KEPT);
+	return true;
+}
+
+int pin_run(const char *const *paths, const char *const *flags)
+{
+	struct pinning pinning = {0};
+	const struct walk walk = {pin_file, note_failure, &pinning};
+
+	(void)flags;
+	walk_paths(&walk, paths);
+	printf("%" PRIu64 " files pinned\n", pinning.files);
+	if (pinning.absent)
+		printf("%" PRIu64 " of them are not cached now: sievectl explain says why\n", pinning.absent);
+	if (pinning.not_kept)
+		printf("%" PRIu64 " of them may leave: the pinned files take half of cache_size\n",
+			pinning.not_kept);
+	return pinning.status;
+}
+
+/* Those that are not pinned are none of its concern: it is told how many were. */
+static bool unpin_file(void *context, int dirfd, const char *name, const char *path)
+{
+	struct pinning *pinning = context;
+	int r = sievefs_unpin_at(dirfd, name, NULL);
+
+	if (r == 0)
+		pinning->files++;
+	else if (r != -ENOENT)
+		note_failure(pinning, path, r);
+	return true;
+}
+
+int unpin_run(const char *const *paths, const char *const *flags)
+{
+	struct pinning pinning = {0};
+	const struct walk walk = {unpin_file, note_failure, &pinning};
+
+	(void)flags;
+	walk_paths(&walk, paths);
+	printf("%" PRIu64 " files unpinned\n", pinning.files);
+	return pinning.status;
+}
