@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -166,6 +168,46 @@ static int answer_flush(void *context, int argc, char *const *argv, GString *rep
 	return 0;
 }
 
+struct names {
+	struct server *server;
+	GString *lines;
+	uint64_t nameless;
+};
+
+static void append_name(struct inode *inode, void *context)
+{
+	struct names *names = context;
+	struct server *server = names->server;
+	g_autofree char *escaped = NULL;
+	char path[PATH_MAX];
+
+	if (!tree_path(server->tree, server->options.source, inode, path)) {
+		names->nameless++;
+		return;
+	}
+	escaped = g_strescape(path, NULL);
+	g_string_append_printf(names->lines, "%s\n", escaped);
+}
+
+/* "PARTS NAMELESS" and the paths of the cached files in one part: there may be a million in all, and this is
+ * done in a queue's thread. */
+static int answer_ls(void *context, int argc, char *const *argv, GString *reply)
+{
+	struct names names = {.server = context, .lines = g_string_new(NULL)};
+	char *end = NULL;
+	unsigned long part = argc == 2 ? strtoul(argv[1], &end, 10) : TREE_SLICES;
+
+	if (part >= TREE_SLICES || *end) {
+		g_string_free(names.lines, TRUE);
+		g_string_append_printf(reply, "ls: takes the number of a part, 0 to %d", TREE_SLICES - 1);
+		return -EINVAL;
+	}
+	tree_each_slice(names.server->tree, (unsigned)part, append_name, &names);
+	g_string_append_printf(reply, "%d %" PRIu64 "\n%s", TREE_SLICES, names.nameless, names.lines->str);
+	g_string_free(names.lines, TRUE);
+	return 0;
+}
+
 /* All that nobody uses and no rule keeps. */
 static int answer_evict(void *context, int argc, char *const *argv, GString *reply)
 {
@@ -186,6 +228,7 @@ const struct control_verb status_verbs[] = {
 	{"reload", true, answer_reload},
 	{"flush", true, answer_flush},
 	{"evict", true, answer_evict},
+	{"ls", true, answer_ls},
 	{"get", false, settings_get},
 	{"set", true, settings_set},
 	{NULL, false, NULL},

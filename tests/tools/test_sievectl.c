@@ -46,6 +46,7 @@ static void help_and_version_succeed(void **state)
 		{"--help", "  explain FILE... [--json] "},
 		{"--help", "  warm PATH... "},
 		{"--help", "  evict PATH... [--all] "},
+		{"--help", "  ls MOUNTPOINT [--json] "},
 		{"--help", "  pin PATH... "},
 		{"--help", "  unpin PATH... "},
 		{"--help", "  doctor [SOURCE] [--json] "},

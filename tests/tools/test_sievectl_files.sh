@@ -131,6 +131,19 @@ grep -q "^44 files, 0.2 MiB cached" "$work/out" || fail "warm says: $(cat "$work
 cat small/deep/40 >/dev/null
 is small/deep/40 uses 1
 
+# Listing
+"$sievectl" ls . >"$work/out" || fail "ls"
+[ "$(grep -c /small/deep/ "$work/out")" = 40 ] || fail "ls says: $(cat "$work/out")"
+[ "$(sed -n '2s/.* //p' "$work/out")" = /small/deep/40 ] || fail "the file that was opened is not the first: $(cat "$work/out")"
+grep -q "mid\|excluded\|large" "$work/out" && fail "ls shows files that are not cached"
+"$sievectl" ls . --json | python3 -c '
+import json, sys
+files = {file["file"]: file for file in json.load(sys.stdin)["files"]}
+assert files["/small/deep/40"]["uses"] == 1 and files["/small/deep/40"]["cached"] == 1, files
+' || fail "ls --json"
+user ls . 2>"$work/error" && fail "a user lists the files of others"
+grep -q "only root and the owner of the mount" "$work/error" || fail "says: $(cat "$work/error")"
+
 # Evicting
 "$sievectl" evict small/deep/1 mid >"$work/out" || fail "evict: $(cat "$work/out")"
 grep -q "^2 files evicted" "$work/out" || fail "evict says: $(cat "$work/out")"

@@ -10,6 +10,7 @@
 
 #include "fs/control/json.h"
 #include "tools/libsievefs/sievefs.h"
+#include "tools/sievectl/file_json.h"
 #include "tools/sievectl/walk.h"
 
 /* --- sentences for words, which are those of sievefs(8), ATTRIBUTES ----------------------------- */
@@ -62,8 +63,6 @@ static bool is_word(const char *word, const char *expected)
 
 /* --- text --------------------------------------------------------------------------------------- */
 
-static const char *const flag_names[] = {"cached", "filling", "open", "written", "counted", "kept", "pinned"};
-
 static void print_lane(const struct sievefs_file *file)
 {
 	printf("  lane   %s: %s (%s)", file->lane, SAY(lane_sentences, file->why), file->why);
@@ -110,34 +109,6 @@ static void print_text(const char *path, const struct sievefs_file *file)
 	print_bytes(file);
 }
 
-/* --- JSON --------------------------------------------------------------------------------------- */
-
-static void append_json(GString *out, const char *path, const struct sievefs_file *file)
-{
-	json_begin_object(out, NULL);
-	json_string(out, "file", path);
-	json_string(out, "lane", file->lane);
-	json_string(out, "why", file->why);
-	json_string(out, "cache", file->cache);
-	json_string(out, "section", file->section);
-	json_uint(out, "size", file->size);
-	if (file->flags & SIEVEFS_COUNTED) {
-		json_uint(out, "cached_bytes", file->cached_bytes);
-		json_uint(out, "dirty_bytes", file->dirty_bytes);
-		json_uint(out, "writeback_bytes", file->writeback_bytes);
-	}
-	json_uint(out, "opens", file->opens);
-	json_uint(out, "wanted", file->wanted);
-	json_uint(out, "uses", file->uses);
-	json_uint(out, "age_s", file->age_s);
-	json_uint(out, "small_max", file->small_max);
-	json_uint(out, "large_min", file->large_min);
-	json_uint(out, "cache_size", file->cache_size);
-	for (size_t i = 0; i < G_N_ELEMENTS(flag_names); i++)
-		json_uint(out, flag_names[i], file->flags >> i & 1);
-	json_end_object(out);
-}
-
 int explain_run(const char *const *files, const char *const *flags)
 {
 	g_autoptr(GString) out = g_string_new(NULL);
@@ -154,7 +125,7 @@ int explain_run(const char *const *files, const char *const *flags)
 			walk_complain(*files, r);
 			status = EXIT_FAILURE;
 		} else if (json) {
-			append_json(out, *files, &file);
+			file_json_append(out, *files, &file);
 		} else {
 			print_text(*files, &file);
 		}

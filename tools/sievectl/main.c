@@ -5,6 +5,7 @@
 #include "tools/sievectl/evict.h"
 #include "tools/sievectl/explain.h"
 #include "tools/sievectl/flush.h"
+#include "tools/sievectl/ls.h"
 #include "tools/sievectl/pin.h"
 #include "tools/sievectl/warm.h"
 
@@ -44,6 +45,8 @@ static const struct command commands[] = {
 		run_request},
 	{"metrics", "metrics MOUNTPOINT", "the counters as OpenMetrics text", no_flags, run_request},
 	{"reload", "reload MOUNTPOINT", "read the rules file again", no_flags, run_request},
+	{"ls", "ls MOUNTPOINT [--json]", "the files that are cached, those that were opened most first",
+		json_flags, ls_run},
 	{"flush", "flush PATH... [--wait]", "send to the disk what is dirty", flush_flags,
 		.run_files = flush_run},
 	{"explain", "explain FILE... [--json]", "how files would be read, and why they are cached or not",
