@@ -9,6 +9,7 @@
 #include "fs/op_rights.h"
 #include "fs/op_work.h"
 #include "fs/pin_list.h"
+#include "fs/status.h"
 #include "fs/steer.h"
 
 struct steer_work {
@@ -185,4 +186,21 @@ void op_steer(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, const
 		return;
 	}
 	op_work_run(&work->work);
+}
+
+void op_sum_up(fuse_req_t req, const void *in, size_t in_size, size_t out_size)
+{
+	struct mount_request request;
+
+	if (in_size != sizeof(request) || out_size != in_size) {
+		op_reply(req, -EPROTO);
+		return;
+	}
+	memcpy(&request, in, sizeof(request));
+	if (request.version != FILE_REQUEST_VERSION) {
+		op_reply(req, -EPROTO);
+		return;
+	}
+	status_sum_up(server_of(req), &request.answer);
+	fuse_reply_ioctl(req, 0, &request, sizeof(request));
 }

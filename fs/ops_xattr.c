@@ -338,6 +338,10 @@ void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned cmd, void *arg, struct fu
 		op_steer(req, ino, info, in, in_size, out_size);
 		return;
 	}
+	if (cmd == MOUNT_REQUEST_IOCTL) {
+		op_sum_up(req, in, in_size, out_size);
+		return;
+	}
 	inode = op_inode(req, ino);
 	if (!inode)
 		return;

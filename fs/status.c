@@ -57,6 +57,38 @@ static void collect(struct server *server)
 #undef FIGURE
 }
 
+static void sum_up_dirty(const struct flusher_stats *stats, struct mount_answer *answer)
+{
+	answer->knows_dirty = 1;
+	answer->dirty_files = stats->files;
+	answer->dirty_bytes = stats->dirty_bytes;
+	answer->writeback_bytes = stats->writeback_bytes;
+	answer->oldest_ms = stats->oldest_ms;
+	answer->failures = stats->failures;
+}
+
+void status_sum_up(struct server *server, struct mount_answer *answer)
+{
+	const struct stats_mount *stats = &server->stats.mount;
+
+	collect(server);
+	*answer = (struct mount_answer){
+		.start_time = (uint64_t)server->start_time,
+		.hits = stats_counted(&stats->hits),
+		.misses = stats_counted(&stats->misses),
+		.fills = stats_counted(&stats->fills),
+		.evictions = stats_counted(&stats->evictions),
+		.cached_files = stats_counted(&stats->objects),
+		.cached_bytes = stats_counted(&stats->object_bytes),
+		.budget_bytes = stats_counted(&stats->budget_bytes),
+		.pinned_bytes = stats_counted(&stats->pinned_bytes),
+	};
+	for (enum lane lane = 0; lane < LANE_COUNT; lane++)
+		answer->opens += stats_counted(&server->stats.lanes[lane].of.opens);
+	if (server->flusher)
+		sum_up_dirty(flusher_stats(server->flusher), answer);
+}
+
 const char *status_store_name(struct server *server)
 {
 	if (server->pins)

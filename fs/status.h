@@ -1,6 +1,8 @@
 /* status - the requests that a running mount answers; see fs/control.h. */
 #pragma once
 
+#include "fs/control/file_request.h"
+
 #include "fs/control/control.h"
 
 /* Ended by a row without a name; the context is the struct server. */
@@ -13,3 +15,6 @@ int status_reload(struct server *server, GString *reply);
 
 /* What holds the cached files. */
 const char *status_store_name(struct server *server);
+
+/* The sums that programs may ask for. */
+void status_sum_up(struct server *server, struct mount_answer *answer);

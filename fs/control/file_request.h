@@ -1,5 +1,5 @@
 /*
- * file_request - requests about one file, by ioctl(2) on any open file or directory of a mount.
+ * file_request - requests about one file, or the mount, by ioctl(2) on any open file or directory of a mount.
  *
  * The kernel copies the struct in and, unless the call fails, out again. A file is named by a descriptor that
  * is open on it, or by its directory's and its name there: so that asking is no open, and the file need not
@@ -56,3 +56,20 @@ struct file_request {
 };
 
 #define FILE_REQUEST_IOCTL _IOWR('s', 0xf5, struct file_request)
+
+/* Sums are from the start of the daemon on, levels of this moment. */
+struct mount_answer {
+	uint64_t start_time; /* seconds since 1970 */
+	uint64_t hits, misses, fills, evictions, opens;
+	uint64_t cached_files, cached_bytes, budget_bytes, pinned_bytes; /* levels */
+	uint64_t knows_dirty;                                            /* 0: of the next, nothing */
+	uint64_t dirty_files, dirty_bytes, writeback_bytes, oldest_ms,
+		failures; /* levels, but for the last */
+};
+
+struct mount_request {
+	uint32_t version, reserved;
+	struct mount_answer answer;
+};
+
+#define MOUNT_REQUEST_IOCTL _IOWR('s', 0xf6, struct mount_request)

@@ -13,6 +13,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "fs/control/file_request.h"
+
 #define CONTROL_NAME ".sievefs"
 #define REQUEST_MAX 8192
 #define REPLY_STEP 65536
@@ -243,4 +245,43 @@ int sievefs_mount_request(struct sievefs_mount *mount, const char *const *argv, 
 const char *sievefs_mount_root(const struct sievefs_mount *mount)
 {
 	return mount->root;
+}
+
+static void copy_answer(const struct mount_answer *answer, struct sievefs_sums *sums)
+{
+	*sums = (struct sievefs_sums){
+		.version = SIEVEFS_API_VERSION,
+		.flags = answer->knows_dirty ? SIEVEFS_SUMS_DIRTY : 0,
+		.start_time = (int64_t)answer->start_time,
+		.opens = answer->opens,
+		.hits = answer->hits,
+		.misses = answer->misses,
+		.fills = answer->fills,
+		.evictions = answer->evictions,
+		.writeback_failures = answer->failures,
+		.cached_files = answer->cached_files,
+		.cached_bytes = answer->cached_bytes,
+		.budget_bytes = answer->budget_bytes,
+		.pinned_bytes = answer->pinned_bytes,
+		.dirty_files = answer->dirty_files,
+		.dirty_bytes = answer->dirty_bytes,
+		.writeback_bytes = answer->writeback_bytes,
+		.oldest_ms = answer->oldest_ms,
+	};
+}
+
+int sievefs_mount_sums(struct sievefs_mount *mount, struct sievefs_sums *sums)
+{
+	struct mount_request request = {.version = FILE_REQUEST_VERSION};
+	int fd = open(mount->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
+
+	mount->error[0] = '\0';
+	if (fd < 0)
+		return fail_path(mount, mount->root);
+	if (ioctl(fd, MOUNT_REQUEST_IOCTL, &request) < 0)
+		r = fail_path(mount, mount->root);
+	else
+		copy_answer(&request.answer, sums);
+	close(fd);
+	return r;
 }

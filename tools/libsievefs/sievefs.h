@@ -128,6 +128,33 @@ SIEVEFS_PUBLIC const char *sievefs_mount_root(const struct sievefs_mount *mount)
 SIEVEFS_PUBLIC int sievefs_mount_request(
 	struct sievefs_mount *mount, const char *const *argv, char **reply, size_t *length);
 
+/* What the mount did and has. */
+struct sievefs_sums {
+	uint32_t version;   /* SIEVEFS_API_VERSION of the library: members that are newer are 0 */
+	uint32_t flags;     /* SIEVEFS_SUMS_* */
+	int64_t start_time; /* of the daemon, seconds since 1970; another one: the sums began anew */
+	/* Sums since then. */
+	uint64_t opens;              /* of files, in all lanes */
+	uint64_t hits;               /* of files that may be cached, and were */
+	uint64_t misses;             /* and were not */
+	uint64_t fills;              /* files brought into the cache */
+	uint64_t evictions;          /* files that left for others */
+	uint64_t writeback_failures; /* times that writeback could not be started */
+	/* Levels of this moment. */
+	uint64_t cached_files, cached_bytes;
+	uint64_t budget_bytes;                              /* that they may take */
+	uint64_t pinned_bytes;                              /* of files that stay */
+	uint64_t dirty_files, dirty_bytes, writeback_bytes; /* with SIEVEFS_SUMS_DIRTY, as last counted */
+	uint64_t oldest_ms; /* since the oldest of them may have been written */
+	uint64_t reserved[8];
+};
+
+/* The mount has one of the options dirty_*, and knows what is dirty. */
+#define SIEVEFS_SUMS_DIRTY 0x1u
+
+/* Whoever may open the mount's root for reading may ask. 0 or -errno, as of sievefs_state(). */
+SIEVEFS_PUBLIC int sievefs_mount_sums(struct sievefs_mount *mount, struct sievefs_sums *sums);
+
 /* Why the last call failed, one line that names the path; "" when it did not. Valid until the next call. */
 SIEVEFS_PUBLIC const char *sievefs_mount_error(const struct sievefs_mount *mount);
 
