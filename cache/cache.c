@@ -70,7 +70,8 @@ int cache_new(struct cache **ret, const struct cache_options *options, const str
 	cache->owner = *owner;
 	cache->growth = options->growth;
 	cache->evict = evict_new(&evict, &host);
-	r = cache->evict ? 0 : -ENOMEM;
+	cache->departures = calloc(DEPARTURES, sizeof(*cache->departures));
+	r = cache->evict && cache->departures ? 0 : -ENOMEM;
 	if (r == 0 && !cache->store)
 		r = store_copy_new(
 			&cache->store, options->budget + 2 * options->growth, options->descriptors);
@@ -93,6 +94,7 @@ void cache_free(struct cache *cache)
 	evict_free(cache->evict);
 	store_free(cache->store);
 	free(cache->watched);
+	free(cache->departures);
 	pthread_mutex_destroy(&cache->lock);
 	free(cache);
 }

@@ -59,6 +59,16 @@ bool cache_ask(struct cache *cache, uint64_t id, uint64_t size);
 /* What it would say, and why; changes nothing. */
 struct evict_outlook cache_peek(struct cache *cache, uint64_t id, uint64_t size);
 
+/* Why a file left, of the last few thousand. */
+struct cache_departure {
+	uint64_t by;    /* the name, of its store_source, that it made room for; 0: the budget shrank, or the
+			   cache was emptied */
+	uint32_t ago_s; /* seconds since then */
+};
+
+/* False: it is not remembered, or never left. */
+bool cache_find_departure(struct cache *cache, uint64_t id, struct cache_departure *departure);
+
 /*
  * Keeps size bytes of the source in a new object, after making room. The object is claimed and unknown to
  * the policy until cache_publish(). -ENOSPC: nothing can leave, which is counted; -ENOMEM: there is no memory

@@ -1,4 +1,5 @@
 /* How objects leave, so that the budget holds. */
+#include "cache/base/clock.h"
 #include "cache/base/lock_order.h"
 #include "cache/cache_impl.h"
 
@@ -40,7 +41,33 @@ void cache_release_unwanted(struct cache *cache, struct object *object)
 	let_go(cache, object);
 }
 
-int cache_make_room(struct cache *cache, uint64_t incoming)
+/* (locked) */
+static void note_departure(struct cache *cache, uint64_t id, uint64_t by)
+{
+	cache->departures[cache->departure_count++ % DEPARTURES] =
+		(struct departure){.id = id, .by = by, .at_s = (uint32_t)(clock_coarse_ms() / 1000)};
+}
+
+bool cache_find_departure(struct cache *cache, uint64_t id, struct cache_departure *departure)
+{
+	const struct departure *found = NULL;
+	uint32_t now_s = (uint32_t)(clock_coarse_ms() / 1000), known;
+
+	lock_take(&cache->lock, LOCK_CACHE);
+	known = MIN(cache->departure_count, DEPARTURES);
+	for (uint32_t i = 1; i <= known && !found; i++) {
+		const struct departure *one = &cache->departures[(cache->departure_count - i) % DEPARTURES];
+
+		if (one->id == id)
+			found = one;
+	}
+	if (found)
+		*departure = (struct cache_departure){.by = found->by, .ago_s = now_s - found->at_s};
+	lock_drop(&cache->lock, LOCK_CACHE);
+	return found;
+}
+
+int cache_make_room(struct cache *cache, uint64_t incoming, uint64_t by)
 {
 	struct evict_entry *victim;
 	unsigned refusals = 0;
@@ -59,6 +86,7 @@ int cache_make_room(struct cache *cache, uint64_t incoming)
 		}
 		object = object_of(victim);
 		object->settled = false;
+		note_departure(cache, victim->id, by);
 		lock_drop(&cache->lock, LOCK_CACHE);
 		refusals += !let_go(cache, object);
 		lock_take(&cache->lock, LOCK_CACHE);
@@ -86,7 +114,7 @@ void cache_shed(struct cache *cache)
 	over = evict_must_shed(cache->evict, cache->reserved);
 	lock_drop(&cache->lock, LOCK_CACHE);
 	if (over)
-		cache_make_room(cache, 0);
+		cache_make_room(cache, 0, 0);
 }
 
 static uint64_t evict_some(struct cache *cache, uint64_t most)
@@ -99,8 +127,10 @@ static uint64_t evict_some(struct cache *cache, uint64_t most)
 
 		lock_take(&cache->lock, LOCK_CACHE);
 		victim = evict_pick(cache->evict);
-		if (victim)
+		if (victim) {
 			object_of(victim)->settled = false;
+			note_departure(cache, victim->id, 0);
+		}
 		lock_drop(&cache->lock, LOCK_CACHE);
 		if (!victim)
 			break;

@@ -38,13 +38,14 @@ static void unreserve(struct cache *cache, uint64_t bytes)
 }
 
 /* Room for it, and an object without bytes. */
-static int begin_fill(struct cache *cache, uint64_t id, uint64_t size, struct object **ret)
+static int begin_fill(struct cache *cache, const struct store_source *source, uint64_t id, uint64_t size,
+	struct object **ret)
 {
 	uint64_t charge = charge_of(size);
 	struct object *object;
 	int r;
 
-	r = cache_make_room(cache, charge);
+	r = cache_make_room(cache, charge, source->name);
 	if (r < 0) {
 		cache->no_room++;
 		return r;
@@ -81,7 +82,7 @@ static int end_fill(struct cache *cache, struct object *object, int64_t n)
 int cache_fill(struct cache *cache, const struct store_source *source, uint64_t id, uint64_t size,
 	struct object **ret)
 {
-	int r = begin_fill(cache, id, size, ret);
+	int r = begin_fill(cache, source, id, size, ret);
 
 	return r < 0 ? r : end_fill(cache, *ret, store_fill(cache->store, &(*ret)->place, source, size));
 }
@@ -94,7 +95,8 @@ void cache_fill_many(struct cache *cache, struct cache_filling *fillings, unsign
 	for (unsigned i = 0; i < count; i++) {
 		struct cache_filling *filling = &fillings[i];
 
-		filling->error = begin_fill(cache, filling->id, filling->size, &filling->object);
+		filling->error =
+			begin_fill(cache, &filling->source, filling->id, filling->size, &filling->object);
 		if (filling->error == 0)
 			fills[begun++] = (struct store_fill){.place = &filling->object->place,
 				.source = filling->source,
@@ -111,7 +113,7 @@ int cache_mend(struct cache *cache, struct object *object, const struct store_so
 {
 	uint64_t charge = charge_of(size), old = object->entry.charge;
 	uint64_t more = charge > old ? charge - old : 0;
-	int r = more ? cache_make_room(cache, more) : 0;
+	int r = more ? cache_make_room(cache, more, source->name) : 0;
 
 	if (r < 0) {
 		cache->no_room++;

@@ -9,6 +9,14 @@
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define PAGE ((uint64_t)CHARGE_PAGE)
 
+/* A power of two; each takes 24 bytes. */
+#define DEPARTURES 4096
+
+struct departure {
+	uint64_t id, by;
+	uint32_t at_s; /* by the monotonic clock */
+};
+
 struct cache {
 	pthread_mutex_t lock;
 	struct evict *evict;
@@ -20,8 +28,10 @@ struct cache {
 	bool eager;
 	struct object **watched; /* mapped objects; first those that may be stored into */
 	unsigned watched_count, watched_size;
-	unsigned written_count; /* how many those are */
-	unsigned watched_next;  /* where the next tick goes on among the others */
+	unsigned written_count;       /* how many those are */
+	unsigned watched_next;        /* where the next tick goes on among the others */
+	struct departure *departures; /* a ring */
+	uint32_t departure_count;     /* ever: where the next one goes, modulo DEPARTURES */
 	_Atomic uint64_t fills, fill_bytes, no_room, frozen, grown_bytes;
 };
 
@@ -36,8 +46,9 @@ uint32_t cache_atime_ms(struct cache *cache, struct object *object);
 
 /* Frees what left the policy, the watch list and its file. */
 void cache_free_object(struct cache *cache, struct object *object);
-/* Evicts until incoming more bytes fit, and reserves them. -ENOSPC: nothing more can leave. */
-int cache_make_room(struct cache *cache, uint64_t incoming);
+/* Evicts until incoming more bytes fit, and reserves them. by: for whom, see struct cache_departure.
+ * -ENOSPC: nothing more can leave. */
+int cache_make_room(struct cache *cache, uint64_t incoming, uint64_t by);
 
 /* cache_watch.c; under the lock. */
 void cache_set_written(struct cache *cache, struct object *object, bool written);

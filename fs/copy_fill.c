@@ -145,6 +145,7 @@ static int fill(struct server *server, struct inode *inode, int fd)
 	r = reading_begin(server, &reading, fd);
 	if (r < 0)
 		return r;
+	reading.source.name = inode->nodeid;
 	r = cache_fill(server->cache, &reading.source, copy_id(inode, &before), before.stx_size, &object);
 	reading_end(&reading);
 	if (r < 0)

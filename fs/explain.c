@@ -139,6 +139,8 @@ int explain_open(struct server *server, struct inode *inode, struct explanation 
 	out->lane = lane_of(&o, hit);
 	out->cache = hit ? EXPLAIN_HIT : missing(&o, &out->outlook);
 	tree_unlock_inode(server->tree, inode);
+	if (out->cache == EXPLAIN_EVICTED)
+		out->departed = cache_find_departure(server->cache, fill_id(&o), &out->departure);
 	out->why = why_of(&o, out->lane);
 	if (server->options.rules)
 		ruling_section(&server->ruling, server->tree, server->options.source, inode, &o.stx,

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cache/cache.h"
 #include "cache/policy/classify.h"
 #include "cache/policy/evict.h"
 
@@ -38,10 +39,13 @@ extern const char *const explain_cache_words[EXPLAIN_COUNT];
 
 struct explanation {
 	enum lane lane;
-	const char *why; /* of the lane: a word of class_names, "pinned", "rule", "bound", "no-passthrough"; static */
+	const char *why; /* of the lane: a word of class_names, "pinned", "rule", "bound", "no-passthrough";
+			    static */
 	enum explain_cache cache;
 	struct evict_outlook outlook; /* of the answers over-budget, evicted, seldom and next */
 	uint64_t size;
+	bool departed; /* of the answer evicted: it is known for whom */
+	struct cache_departure departure;
 	char section[64]; /* of the rules, that decided; "": none */
 };
 

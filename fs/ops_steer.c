@@ -68,23 +68,29 @@ static int find(struct steer_work *work)
 
 /* --- who may ----------------------------------------------------------------------------------- */
 
+static bool is_owner_of_mount(fuse_req_t req)
+{
+	uid_t uid = fuse_req_ctx(req)->uid;
+
+	return uid == 0 || uid == server_of(req)->control.owner;
+}
+
 /* The mount's owner and root; and the file's owner, but for what others would have to give memory for. */
 static int check_owner(const struct steer_work *work)
 {
 	fuse_req_t req = work->work.req;
 	struct server *server = server_of(req);
-	uid_t uid = fuse_req_ctx(req)->uid;
 	struct statx stx;
 	int r;
 
-	if (uid == 0 || uid == server->control.owner)
+	if (is_owner_of_mount(req))
 		return 0;
 	if (work->request.verb != FILE_EVICT)
 		return -EPERM;
 	r = tree_statx(server->tree, work->inode, &stx);
 	if (r < 0)
 		return r;
-	return stx.stx_uid == uid ? 0 : -EPERM;
+	return stx.stx_uid == fuse_req_ctx(req)->uid ? 0 : -EPERM;
 }
 
 static int check_rights(const struct steer_work *work)
@@ -138,7 +144,8 @@ static int steer(struct steer_work *work)
 	if (r == 0)
 		r = obey(server, work);
 	if (r == 0)
-		r = steer_state(server, work->inode, &work->request.answer);
+		r = steer_state(
+			server, work->inode, is_owner_of_mount(work->work.req), &work->request.answer);
 	return r;
 }
 

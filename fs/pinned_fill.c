@@ -109,7 +109,8 @@ struct filling {
 
 static struct cache_filling cache_filling_of(const struct server *server, const struct filling *filling)
 {
-	return (struct cache_filling){.source = {.fd = filling->fd, .group = paying_group(server)},
+	return (struct cache_filling){
+		.source = {.fd = filling->fd, .group = paying_group(server), .name = filling->inode->nodeid},
 		.id = pinned_id(filling->inode),
 		.size = filling->stx.stx_size};
 }
@@ -153,7 +154,7 @@ static void pin_all(struct server *server, struct filling *fillings, unsigned co
 
 static int mend(struct server *server, struct inode *inode, int fd, const struct statx *stx)
 {
-	const struct store_source source = {.fd = fd, .group = paying_group(server)};
+	const struct store_source source = {.fd = fd, .group = paying_group(server), .name = inode->nodeid};
 	struct object *object = pinned_hold(server, inode);
 	int r = -EBUSY;
 

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -54,7 +55,31 @@ static void count_pages(struct server *server, struct inode *inode, struct file_
 	close(fd);
 }
 
-int steer_state(struct server *server, struct inode *inode, struct file_answer *answer)
+static void name_file(struct server *server, uint64_t nodeid, char name[FILE_PATH_SIZE])
+{
+	struct inode *inode;
+	struct statx stx;
+	char path[PATH_MAX];
+
+	if (tree_lookup_nodeid(server->tree, nodeid, &inode, &stx) < 0)
+		return;
+	if (tree_path(server->tree, server->options.source, inode, path))
+		g_strlcpy(name, path, FILE_PATH_SIZE);
+	tree_put(server->tree, inode, 1);
+}
+
+static void describe_departure(
+	struct server *server, const struct explanation *e, bool names, struct file_answer *answer)
+{
+	if (!e->departed)
+		return;
+	answer->flags |= FILE_LEFT;
+	answer->left_s = e->departure.ago_s;
+	if (names && e->departure.by)
+		name_file(server, e->departure.by, answer->left_for);
+}
+
+int steer_state(struct server *server, struct inode *inode, bool names, struct file_answer *answer)
 {
 	struct explanation e;
 	int r = explain_open(server, inode, &e);
@@ -74,6 +99,7 @@ int steer_state(struct server *server, struct inode *inode, struct file_answer *
 	g_strlcpy(answer->why, e.why, sizeof(answer->why));
 	g_strlcpy(answer->cache, explain_cache_words[e.cache], sizeof(answer->cache));
 	g_strlcpy(answer->section, e.section, sizeof(answer->section));
+	describe_departure(server, &e, names, answer);
 	describe_inode(server, inode, answer);
 	count_pages(server, inode, answer);
 	return 0;

@@ -5,12 +5,15 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "fs/control/file_request.h"
 
 struct inode;
 struct server;
 
-int steer_state(struct server *server, struct inode *inode, struct file_answer *answer);
+/* names: the names of other files may be told. */
+int steer_state(struct server *server, struct inode *inode, bool names, struct file_answer *answer);
 
 /*
  * Brings the file in, whatever the policy says of how often it was opened; one between small_max and

@@ -32,6 +32,7 @@ struct store_source {
 	void *ctx;
 	int fd;
 	uint64_t group;
+	uint64_t name; /* the owner's, 0: none; what is said of files that leave for it, see cache.h */
 };
 
 void store_free(struct store *store);

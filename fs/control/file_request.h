@@ -32,10 +32,12 @@ enum file_flag {
 	FILE_COUNTED = 1 << 4, /* the page cache could be asked: the three *_bytes are known */
 	FILE_KEPT = 1 << 5,    /* cached, and stays until it is told to leave */
 	FILE_PINNED = 1 << 6,  /* it was told to stay */
+	FILE_LEFT = 1 << 7,    /* it is known when it left, and for whom */
 };
 
 /* Words are those of the attributes user.sievefs.*, see sievefs(8). */
 #define FILE_WORD_SIZE 32
+#define FILE_PATH_SIZE 512
 
 struct file_answer {
 	uint64_t size, cached_bytes, dirty_bytes, writeback_bytes;
@@ -47,6 +49,11 @@ struct file_answer {
 	uint32_t reserved;
 	char lane[FILE_WORD_SIZE], why[FILE_WORD_SIZE], cache[FILE_WORD_SIZE];
 	char section[FILE_WORD_SIZE * 2]; /* of the rules, which decided; cut where it is longer */
+	/* Of a file that left for others, where it is known: how long ago, and for whom: the path from the
+	 * mount's root, which only the mount's owner is told, cut where it is longer; "": for no file, or one
+	 * that is not known any more. */
+	uint32_t left_s, reserved2;
+	char left_for[FILE_PATH_SIZE];
 };
 
 struct file_request {

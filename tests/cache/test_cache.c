@@ -325,6 +325,34 @@ static void files_make_way_for_what_is_remembered_of_others(void **state)
 	stop(&f);
 }
 
+/* add() gives the files no name; what they leave for otherwise is the name. */
+static void it_is_remembered_for_whom_a_file_left(void **state)
+{
+	struct store_source source = {.read = read_fd, .name = 77};
+	struct cache_departure departure;
+	struct object *object;
+	struct fixture f;
+	int fd = file_of("x", 1);
+	uint64_t last = 1;
+
+	start_with(&f, BUDGET, 0);
+	assert_non_null(add(&f, 1, 1));
+	assert_false(cache_find_departure(f.cache, 1, &departure));
+	source.ctx = (void *)(intptr_t)fd;
+	while (f.let_go_count == 0) {
+		assert_int_equal(cache_fill(f.cache, &source, ++last, 1, &object), 0);
+		assert_int_equal(cache_publish(f.cache, object), 0);
+	}
+	assert_true(cache_find_departure(f.cache, 1, &departure));
+	assert_int_equal(departure.by, 77);
+	assert_in_range(departure.ago_s, 0, 60);
+	cache_empty(f.cache);
+	assert_true(cache_find_departure(f.cache, last, &departure));
+	assert_int_equal(departure.by, 0);
+	close(fd);
+	stop(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -344,6 +372,7 @@ int main(void)
 		cmocka_unit_test(what_is_being_copied_leaves_no_room_to_grow_into),
 		cmocka_unit_test(every_fill_is_counted_as_it_ended),
 		cmocka_unit_test(files_make_way_for_what_is_remembered_of_others),
+		cmocka_unit_test(it_is_remembered_for_whom_a_file_left),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

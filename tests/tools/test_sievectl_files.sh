@@ -156,6 +156,8 @@ is small/deep/40 cache seldom
 "$sievectl" warm small >/dev/null
 "$sievectl" evict --all . >"$work/out" || fail "evict --all"
 is small/deep/40 cache evicted
+is small/deep/40 left 1
+is small/deep/40 left_for ""
 grep -q "files evicted" "$work/out" || fail "evict --all says: $(cat "$work/out")"
 
 # Flushing
@@ -178,6 +180,17 @@ for i in $(seq 100); do head -c 1000000 /dev/zero >"$work/src/many/$i"; done
 cached=$(sed -n 's/^\([0-9]*\) files, .* MiB cached$/\1/p' "$work/out")
 [ "$cached" -gt 30 ] && [ "$cached" -lt 67 ] || fail "of 100 MB $cached MB are said to be cached in 64 MiB"
 grep -q "left for others again\|not cached: no-room" "$work/out" || fail "warm says: $(cat "$work/out")"
+
+found=
+for i in $(seq 100); do
+	[ "$(value many/$i left)" = 1 ] || continue
+	found=$i
+	value many/$i left_for | grep -q "^/many/[0-9]*$" || fail "many/$i left for $(value many/$i left_for)"
+	"$sievectl" explain many/$i | grep -q "; left [0-9]* s ago for /many/" || fail "many/$i: $("$sievectl" explain many/$i)"
+	user explain many/$i | grep -q "many/.*many/" && fail "a user is told for whom a file left"
+	break
+done
+[ -n "$found" ] || fail "none is known to have left"
 
 # Other users
 user explain own --json >"$work/out" || fail "a user's own file"

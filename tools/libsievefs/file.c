@@ -17,9 +17,10 @@
 _Static_assert((int)SIEVEFS_CACHED == FILE_CACHED && (int)SIEVEFS_FILLING == FILE_FILLING &&
 		       (int)SIEVEFS_OPEN == FILE_OPEN && (int)SIEVEFS_WRITTEN == FILE_WRITTEN &&
 		       (int)SIEVEFS_COUNTED == FILE_COUNTED && (int)SIEVEFS_KEPT == FILE_KEPT &&
-		       (int)SIEVEFS_PINNED == FILE_PINNED,
+		       (int)SIEVEFS_PINNED == FILE_PINNED && (int)SIEVEFS_LEFT == FILE_LEFT,
 	"the library's flags are those of the request");
-_Static_assert(SIEVEFS_WORD_SIZE == FILE_WORD_SIZE, "and so are its words");
+_Static_assert(
+	SIEVEFS_WORD_SIZE == FILE_WORD_SIZE && SIEVEFS_PATH_SIZE == FILE_PATH_SIZE, "and so are its texts");
 
 static void copy_answer(const struct file_answer *answer, struct sievefs_file *file)
 {
@@ -41,6 +42,8 @@ static void copy_answer(const struct file_answer *answer, struct sievefs_file *f
 	memcpy(file->lane, answer->lane, sizeof(file->lane));
 	memcpy(file->why, answer->why, sizeof(file->why));
 	memcpy(file->cache, answer->cache, sizeof(file->cache));
+	file->left_s = answer->left_s;
+	memcpy(file->left_for, answer->left_for, sizeof(file->left_for));
 	memcpy(file->section, answer->section, sizeof(file->section));
 }
 

@@ -36,7 +36,10 @@ extern "C" {
 #define SIEVEFS_KEPT 0x20u    /* cached, and stays until it is told to leave */
 #define SIEVEFS_PINNED 0x40u  /* it was told to stay, by sievefs_pin() or the option pins= */
 
+#define SIEVEFS_LEFT 0x80u /* it left the cache for others, and is remembered: left_s, left_for */
+
 #define SIEVEFS_WORD_SIZE 32
+#define SIEVEFS_PATH_SIZE 512
 
 /* What the mount does with a file, as it was when the mount was asked. */
 struct sievefs_file {
@@ -56,6 +59,11 @@ struct sievefs_file {
 	char why[SIEVEFS_WORD_SIZE];         /* what decided that */
 	char cache[SIEVEFS_WORD_SIZE];       /* "hit", or why not */
 	char section[SIEVEFS_WORD_SIZE * 2]; /* of the rules that decided, cut where it is longer; "": none */
+	/* With SIEVEFS_LEFT: how many seconds ago it left the cache, and for which file: its path from the
+	 * mount's root, which only root and the owner of the mount are told; "": for none, since the cache
+	 * shrank or was emptied, or for one that is not known any more. Cut where it is longer. */
+	uint32_t left_s;
+	char left_for[SIEVEFS_PATH_SIZE];
 	uint64_t reserved[8];
 };
 

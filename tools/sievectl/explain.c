@@ -82,6 +82,8 @@ static void print_cache(const struct sievefs_file *file)
 		printf("; cache_size=%" PRIu64, file->cache_size);
 	if (is_word(file->cache, "seldom"))
 		printf("; %u of %u opens", file->opens, file->wanted);
+	if (file->flags & SIEVEFS_LEFT)
+		printf("; left %u s ago%s%s", file->left_s, *file->left_for ? " for " : "", file->left_for);
 	if (file->flags & SIEVEFS_CACHED)
 		printf("; since %u s, %u opens", file->age_s, file->uses);
 	putchar('\n');

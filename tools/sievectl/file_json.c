@@ -3,7 +3,8 @@
 #include "fs/control/json.h"
 
 /* By the bits of flags. */
-static const char *const flag_names[] = {"cached", "filling", "open", "written", "counted", "kept", "pinned"};
+static const char *const flag_names[] = {
+	"cached", "filling", "open", "written", "counted", "kept", "pinned", "left"};
 
 void file_json_append(GString *out, const char *path, const struct sievefs_file *file)
 {
@@ -26,6 +27,10 @@ void file_json_append(GString *out, const char *path, const struct sievefs_file 
 	json_uint(out, "small_max", file->small_max);
 	json_uint(out, "large_min", file->large_min);
 	json_uint(out, "cache_size", file->cache_size);
+	if (file->flags & SIEVEFS_LEFT) {
+		json_uint(out, "left_s", file->left_s);
+		json_string(out, "left_for", file->left_for);
+	}
 	for (size_t i = 0; i < G_N_ELEMENTS(flag_names); i++)
 		json_uint(out, flag_names[i], file->flags >> i & 1);
 	json_end_object(out);
