@@ -58,7 +58,7 @@ cd "$work/mnt"
 
 # value FILE NAME: of the JSON that explain gives
 value() {
-	"$sievectl" explain "$1" --json | python3 -c 'import json, sys; print(json.load(sys.stdin)[0][sys.argv[1]])' "$2"
+	"$sievectl" explain "$1" --json | sed -n "s/.*\"$2\":\"\{0,1\}\([^\",}]*\).*/\1/p"
 }
 is() {
 	got=$(value "$1" "$2")
