@@ -15,6 +15,7 @@
 #include "cache/store/charged.h"
 #include "cache/store/store_copy.h"
 #include "cache/trail/trail.h"
+#include "fs/control/exporter.h"
 #include "fs/copy.h"
 #include "fs/dir.h"
 #include "fs/flush.h"
@@ -217,8 +218,30 @@ int server_start_pools(struct server *server)
 	return r;
 }
 
+static void render_metrics(void *server, GString *out)
+{
+	status_metrics(server, out);
+}
+
+int server_start_exporter(struct server *server)
+{
+	const struct exporter_settings settings = {
+		.address = server->options.metrics,
+		.idle_s = EXPORTER_IDLE_S,
+		.render = render_metrics,
+		.context = server,
+	};
+	g_autofree char *error = NULL;
+	int r = settings.address ? exporter_new(&settings, &server->exporter, &error) : 0;
+
+	if (r < 0)
+		log_error("%s", error);
+	return r;
+}
+
 void server_stop(struct server *server)
 {
+	exporter_free(server->exporter);
 	throttle_free(server->throttle);
 	pool_free(server->fillers);
 	pool_free(server->workers);

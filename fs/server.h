@@ -20,6 +20,7 @@
 struct fuse_session;
 struct backend;
 struct charged;
+struct exporter;
 struct flusher;
 struct lock_table;
 struct lock_waiting;
@@ -64,6 +65,7 @@ struct server {
 	char *store_why;             /* pinned or copied: why; owned */
 	char *transport_why;         /* and why, or why not; owned */
 	struct control control;
+	struct exporter *exporter; /* serves the metrics over HTTP; NULL: nobody asked for that */
 	struct handle_list handles;
 	struct ruling ruling;
 	struct pin_list pin_list;
@@ -84,4 +86,6 @@ struct server {
 int server_start(struct server *server, unsigned descriptors);
 /* The threads behind it. 0 or -errno. */
 int server_start_pools(struct server *server);
+/* Serves the metrics, where that was asked for; the last before the mount. 0 or -errno, which was said. */
+int server_start_exporter(struct server *server);
 void server_stop(struct server *server);

@@ -211,6 +211,8 @@ static int run_threads_and_mount(struct session *session)
 	sem_init(&session->mounted, 0, 0);
 	r = start_threads(session);
 	if (r == 0)
+		r = server_start_exporter(&session->server);
+	if (r == 0)
 		r = mount_and_serve(session);
 	session->server.failed = session->server.failed || r < 0;
 	stop_threads(session);

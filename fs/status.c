@@ -141,6 +141,15 @@ static int answer_stat(void *context, int argc, char *const *argv, GString *repl
 	return report_stat(&report, argc, argv, reply);
 }
 
+void status_metrics(struct server *server, GString *out)
+{
+	struct options options;
+	struct report report;
+
+	read_report(server, &options, &report);
+	report_to_openmetrics(&report, out);
+}
+
 static int answer_metrics(void *context, int argc, char *const *argv, GString *reply)
 {
 	struct options options;

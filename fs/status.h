@@ -13,6 +13,9 @@ struct server;
 /* Reads the rules again, of a mount that has some: 0 and how many, or -errno and what is wrong, in *reply. */
 int status_reload(struct server *server, GString *reply);
 
+/* Appends the metrics, as OpenMetrics text. Any thread may ask. */
+void status_metrics(struct server *server, GString *out);
+
 /* What holds the cached files. */
 const char *status_store_name(struct server *server);
 

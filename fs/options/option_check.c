@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fs/options/metrics_address.h"
 #include "fs/options/option_value.h"
 
 __attribute__((format(printf, 2, 3))) static int fail(char **error, const char *format, ...)
@@ -93,6 +94,54 @@ int option_check_pins(char **path, const char *mountpoint, char **error)
 		r = fail(error, "pins=%s: takes a file outside MOUNTPOINT %s", *path, mountpoint);
 	free(real);
 	return r;
+}
+
+/* The socket is made by the daemon, in a directory that is there already. */
+static int check_socket_path(const char *path, const char *mountpoint, char **error)
+{
+	g_autofree char *folder = g_path_get_dirname(path), *inside = g_strconcat(mountpoint, "/", NULL);
+	char *real = realpath(folder, NULL);
+	int r = 0;
+
+	if (!real)
+		r = fail(error, "metrics=unix:%s: %s", path, strerror(errno));
+	else if (strcmp(real, mountpoint) == 0 ||
+		 g_str_has_prefix(real, inside)) /* the mount would hide it */
+		r = fail(error, "metrics=unix:%s: takes a path outside MOUNTPOINT %s", path, mountpoint);
+	free(real);
+	return r;
+}
+
+int option_check_metrics(char **address, const char *mountpoint, char **error)
+{
+	const char *path = metrics_address_path(*address);
+	g_autofree char *absolute = NULL, *full = NULL;
+	struct metrics_address parsed;
+
+	if (path && *path) {
+		absolute = g_strdup(path);
+		make_absolute(&absolute);
+		full = g_strconcat("unix:", absolute, NULL);
+	}
+	switch (metrics_address_parse(full ? full : *address, &parsed)) {
+	case 0:
+		break;
+	case -ENAMETOOLONG:
+		return fail(error, "metrics=%s: takes a path of at most %zu bytes", *address,
+			sizeof(parsed.socket.un.sun_path) - 1);
+	case -EPERM:
+		return fail(error,
+			"metrics=%s: takes a loopback address, since whoever reaches it may read them",
+			*address);
+	default:
+		return fail(error, "metrics=%s: takes " METRICS_ADDRESS_FORMS, *address);
+	}
+	if (!full)
+		return 0;
+	if (check_socket_path(absolute, mountpoint, error) < 0)
+		return -EINVAL;
+	replace(address, g_steal_pointer(&full));
+	return 0;
 }
 
 static void append_size(GString *line, const char *before, uint64_t bytes)

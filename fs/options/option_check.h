@@ -17,6 +17,11 @@ int option_check_rules(char **path, const char *mountpoint, char **error);
 /* The same for the file of pins, which need not be there yet but must be one that can be written anew. */
 int option_check_pins(char **path, const char *mountpoint, char **error);
 
+/* Where the metrics of a mount at @mountpoint, a real path, are served; the path of a socket becomes
+ * absolute.
+ */
+int option_check_metrics(char **address, const char *mountpoint, char **error);
+
 /* Sizes that leave nothing to anything else, in bytes; @memory 0: not known. A line that says so, freed by
  * the caller, or NULL. */
 char *option_check_memory(uint64_t cache_size, uint64_t memory_floor, uint64_t memory);

@@ -1,5 +1,6 @@
 #include "fs/options/option_table.h"
 
+#include "fs/options/metrics_address.h"
 #include "fs/options/option_value.h"
 
 #include <errno.h>
@@ -63,6 +64,9 @@ static void append_takes(const struct option_row *row, GString *out)
 		break;
 	case OPTION_PATH:
 		g_string_append(out, "takes a path");
+		break;
+	case OPTION_ADDRESS:
+		g_string_append(out, "takes " METRICS_ADDRESS_FORMS);
 		break;
 	}
 	if (row->word)
@@ -169,7 +173,7 @@ static int set_choice(const struct option_row *row, int *field, const char *text
 	return -EINVAL;
 }
 
-static int set_path(char **field, const char *text)
+static int set_string(char **field, const char *text)
 {
 	if (!*text)
 		return -EINVAL;
@@ -190,7 +194,8 @@ static int set_field(const struct option_row *row, void *field, const char *text
 	case OPTION_CHOICE:
 		return set_choice(row, field, text);
 	case OPTION_PATH:
-		return set_path(field, text);
+	case OPTION_ADDRESS:
+		return set_string(field, text);
 	}
 	return -EINVAL;
 }
@@ -228,7 +233,7 @@ void option_table_set_fallbacks(const struct option_table *table, void *base, ui
 void option_table_clear(const struct option_table *table, void *base)
 {
 	for (size_t i = 0; i < table->row_count; i++) {
-		if (table->rows[i].type == OPTION_PATH)
+		if (table->rows[i].type == OPTION_PATH || table->rows[i].type == OPTION_ADDRESS)
 			g_clear_pointer((char **)((char *)base + table->rows[i].offset), g_free);
 	}
 }
@@ -263,6 +268,7 @@ void option_format(const struct option_row *row, const void *base, GString *out)
 		g_string_append(out, option_choice(row, *(const int *)field));
 		break;
 	case OPTION_PATH:
+	case OPTION_ADDRESS:
 		g_string_append(out, *(char *const *)field ? *(char *const *)field : "");
 		break;
 	}
@@ -276,6 +282,7 @@ static void append_placeholder(const struct option_row *row, GString *out)
 		[OPTION_DURATION] = "TIME",
 		[OPTION_SECONDS] = "SECONDS",
 		[OPTION_PATH] = "PATH",
+		[OPTION_ADDRESS] = "ADDRESS",
 	};
 
 	if (row->type == OPTION_CHOICE)

@@ -20,6 +20,7 @@ enum option_type {
 	OPTION_SECONDS,  /* double, seconds */
 	OPTION_CHOICE,   /* int or an enum: the index of the choice */
 	OPTION_PATH,     /* char *, g_free()d by option_table_clear() */
+	OPTION_ADDRESS,  /* the same; see metrics_address.h */
 };
 
 /* What the row's word stands for: a value that no number is. */
@@ -36,7 +37,7 @@ struct option_row {
 	const char *word;  /* OPTION_SIZE, OPTION_DURATION: accepted too, and stands for OPTION_WORD */
 	const char *const *choices;         /* OPTION_CHOICE: the names, then NULL … */
 	const char *(*choice_at)(size_t i); /* … or a catalogue: the name at @i, NULL behind the last */
-	bool live; /* may change while the mount is in use (options_change.h); not with OPTION_PATH */
+	bool live; /* may change while the mount is in use (options_change.h); only numbers and choices */
 	const char *help;
 };
 

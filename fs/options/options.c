@@ -276,5 +276,7 @@ int options_parse(struct options *options, int argc, char **argv, char **error)
 		r = option_check_rules(&options->rules, options->mountpoint, error);
 	if (r == 0 && options->pins)
 		r = option_check_pins(&options->pins, options->mountpoint, error);
+	if (r == 0 && options->metrics)
+		r = option_check_metrics(&options->metrics, options->mountpoint, error);
 	return r;
 }

@@ -102,6 +102,7 @@ struct options {
 	uint64_t max_read;        /* bytes, whole pages are used */
 	enum option_passthrough passthrough;
 	enum log_level log;
+	char *metrics; /* where they are served (metrics_address.h), a path absolute; NULL: nowhere */
 };
 
 /* Idle until options_parse(); deinit is legal after either, and after a failed parse. */

@@ -117,6 +117,7 @@ static const struct option_row rows[] = {
 		.help = "let the kernel move the bytes"),
 	OPTION("log", CHOICE, log, .choices = log_names, .fallback = "info", .live = true,
 		.help = "least urgent message that is logged"),
+	OPTION("metrics", ADDRESS, metrics, .help = "serve metrics over HTTP at unix:PATH or 127.0.0.1:PORT"),
 };
 /* clang-format on */
 

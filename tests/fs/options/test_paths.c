@@ -143,6 +143,73 @@ static void rules_become_an_absolute_path(void **state)
 	g_rmdir(dir);
 }
 
+static char *parse_metrics(struct options *options, const char *mountpoint, const char *address)
+{
+	g_autofree char *list = g_strconcat("metrics=", address, NULL);
+	const char *const words[] = {"sievefs", "-o", list, "/", mountpoint, NULL};
+
+	return parse_words(options, words);
+}
+
+static void metrics_are_served_to_this_machine_only(void **state)
+{
+	static const char *const taken[] = {"127.0.0.1:9100", "127.9.8.7:1", "[::1]:65535"};
+	static const char *const none[] = {"", "9100", ":9100", "localhost:9100", "127.0.0.1",
+		"127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:+1", "127.1:9100", "::1:9100",
+		"[::1]", "[::1:9100", "unix:", "unix", "/run/metrics"};
+	static const char *const foreign[] = {
+		"0.0.0.0:9100", "[::]:9100", "10.0.0.1:9100", "[2001:db8::1]:80"};
+	g_autofree char *dir = g_dir_make_tmp("sievefs-options-XXXXXX", NULL);
+	struct options options;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(taken); i++) {
+		assert_null(parse_metrics(&options, dir, taken[i]));
+		assert_string_equal(options.metrics, taken[i]);
+		options_deinit(&options);
+	}
+	for (size_t i = 0; i < G_N_ELEMENTS(none); i++)
+		assert_line(&options, parse_metrics(&options, dir, none[i]),
+			g_strdup_printf(
+				"metrics=%s: takes unix:PATH, 127.0.0.1:PORT or [::1]:PORT", none[i]));
+	for (size_t i = 0; i < G_N_ELEMENTS(foreign); i++)
+		assert_line(&options, parse_metrics(&options, dir, foreign[i]),
+			g_strdup_printf("metrics=%s: takes a loopback address, since whoever reaches it may "
+					"read them",
+				foreign[i]));
+	g_rmdir(dir);
+}
+
+static void a_socket_for_metrics_gets_an_absolute_path_outside_the_mount(void **state)
+{
+	g_autofree char *dir = g_dir_make_tmp("sievefs-options-XXXXXX", NULL);
+	g_autofree char *mountpoint = g_build_filename(dir, "mnt", NULL);
+	g_autofree char *beside = g_strdup_printf("unix:%s/mnt.sock", dir);
+	g_autofree char *inside = g_strdup_printf("unix:%s/sock", mountpoint);
+	g_autofree char *nowhere = g_strdup_printf("unix:%s/none/sock", dir);
+	g_autofree char *longest = g_strnfill(107 - strlen(dir) - 1, 'x');
+	g_autofree char *fits = g_strdup_printf("unix:%s/%s", dir, longest);
+	g_autofree char *too_long = g_strconcat(fits, "x", NULL);
+	g_autofree char *old = g_get_current_dir();
+	struct options options;
+
+	assert_int_equal(g_mkdir(mountpoint, 0700), 0);
+	assert_int_equal(chdir(dir), 0);
+	assert_null(parse_metrics(&options, mountpoint, "unix:mnt.sock"));
+	assert_string_equal(options.metrics, beside);
+	options_deinit(&options);
+	assert_null(parse_metrics(&options, mountpoint, fits));
+	options_deinit(&options);
+	assert_line(&options, parse_metrics(&options, mountpoint, too_long),
+		g_strdup_printf("metrics=%s: takes a path of at most 107 bytes", too_long));
+	assert_line(&options, parse_metrics(&options, mountpoint, inside),
+		g_strdup_printf("metrics=%s: takes a path outside MOUNTPOINT %s", inside, mountpoint));
+	assert_line(&options, parse_metrics(&options, mountpoint, nowhere),
+		g_strdup_printf("metrics=%s: No such file or directory", nowhere));
+	assert_int_equal(chdir(old), 0);
+	g_rmdir(mountpoint);
+	g_rmdir(dir);
+}
+
 /* root may enter any directory: so another user tries. */
 static void a_source_that_may_not_be_entered_is_refused(void **state)
 {
@@ -174,6 +241,8 @@ int main(void)
 		cmocka_unit_test(rules_must_be_a_file_outside_the_mount),
 		cmocka_unit_test(rules_may_lie_beside_a_mount_point_of_a_like_name),
 		cmocka_unit_test(rules_become_an_absolute_path),
+		cmocka_unit_test(metrics_are_served_to_this_machine_only),
+		cmocka_unit_test(a_socket_for_metrics_gets_an_absolute_path_outside_the_mount),
 		cmocka_unit_test(a_source_that_may_not_be_entered_is_refused),
 	};
 

@@ -33,6 +33,7 @@ static const struct error_case bad_lists[] = {
 	{"memory_floor=101%", "memory_floor=101%: takes bytes with K, M, G or T, or % of memory"},
 	{"memory_floor=", "memory_floor=: takes bytes with K, M, G or T, or % of memory"},
 	{"rules=", "rules=: takes a path"},
+	{"metrics=", "metrics=: takes unix:PATH, 127.0.0.1:PORT or [::1]:PORT"},
 	{"rules", "rules: takes a path"},
 	{"pins=", "pins=: takes a path"},
 	{"small_max=5%", "small_max=5%: takes bytes with K, M, G or T"},
