@@ -40,7 +40,7 @@ static void help_and_version_succeed(void **state)
 {
 	static const char *const calls[][2] = {
 		{"-h", "usage: sievectl COMMAND MOUNTPOINT [ARGUMENT]...\n"},
-		{"--help", "  stat MOUNTPOINT [--json] "},
+		{"--help", "  stat MOUNTPOINT [--json | -i SECONDS [-c COUNT]] "},
 		{"--help", "  reload MOUNTPOINT "},
 		{"--help", "  flush PATH... [--wait] "},
 		{"--help", "  explain FILE... [--json] "},
@@ -70,12 +70,25 @@ static void bad_calls_get_one_line_and_status_1(void **state)
 {
 	static const char *const calls[][2] = {
 		{"stta /", "sievectl: stta: unknown command, sievectl -h lists them\n"},
-		{"stat", "sievectl: MOUNTPOINT is missing, usage: sievectl stat MOUNTPOINT [--json]\n"},
-		{"stat --json",
-			"sievectl: MOUNTPOINT is missing, usage: sievectl stat MOUNTPOINT [--json]\n"},
-		{"stat / --xml", "sievectl: --xml: unknown flag, usage: sievectl stat MOUNTPOINT [--json]\n"},
-		{"stat / /usr",
-			"sievectl: /usr: one word too many, usage: sievectl stat MOUNTPOINT [--json]\n"},
+		{"stat", "sievectl: MOUNTPOINT is missing, usage: sievectl stat MOUNTPOINT [--json | -i "
+			 "SECONDS [-c COUNT]]\n"},
+		{"stat --json", "sievectl: MOUNTPOINT is missing, usage: sievectl stat MOUNTPOINT [--json | "
+				"-i SECONDS [-c COUNT]]\n"},
+		{"stat / --xml", "sievectl: --xml: unknown flag, usage: sievectl stat MOUNTPOINT [--json | "
+				 "-i SECONDS [-c COUNT]]\n"},
+		{"stat / /usr", "sievectl: /usr: one word too many, usage: sievectl stat MOUNTPOINT [--json "
+				"| -i SECONDS [-c COUNT]]\n"},
+		{"stat / -i",
+			"sievectl: -i: takes a value, usage: sievectl stat MOUNTPOINT [--json | -i SECONDS "
+			"[-c COUNT]]\n"},
+		{"stat /proc -i 1 -c -1", "sievectl: /proc: not a mount point of sievefs\n"},
+		{"stat /proc -i=1", "sievectl: /proc: not a mount point of sievefs\n"},
+		{"stat / --json=1",
+			"sievectl: --json=1: unknown flag, usage: sievectl stat MOUNTPOINT [--json | -i "
+			"SECONDS [-c COUNT]]\n"},
+		{"stat / --i 1",
+			"sievectl: --i: unknown flag, usage: sievectl stat MOUNTPOINT [--json | -i SECONDS "
+			"[-c COUNT]]\n"},
 		{"reload", "sievectl: MOUNTPOINT is missing, usage: sievectl reload MOUNTPOINT\n"},
 		{"reload / --json", "sievectl: --json: unknown flag, usage: sievectl reload MOUNTPOINT\n"},
 		{"reload / rules", "sievectl: rules: one word too many, usage: sievectl reload MOUNTPOINT\n"},

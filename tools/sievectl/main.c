@@ -7,6 +7,8 @@
 #include "tools/sievectl/flush.h"
 #include "tools/sievectl/ls.h"
 #include "tools/sievectl/pin.h"
+#include "tools/sievectl/print.h"
+#include "tools/sievectl/stat.h"
 #include "tools/sievectl/warm.h"
 
 #include <errno.h>
@@ -20,9 +22,9 @@ struct command {
 	const char *name;
 	const char *usage;
 	const char *help;
-	const char *const *flags; /* ended by NULL */
-	/* 0 or -errno, with the reason in sievefs_mount_error(); @request is the command's name, its flags
-	 * and words. */
+	const char *const *flags; /* ended by NULL; one that ends with "=" takes a value */
+	/* 0; 1: it failed, as it has said; or -errno, with the reason in sievefs_mount_error(). @request is
+	 * the command's name, its flags, each with its value behind it, and its words. */
 	int (*run)(struct sievefs_mount *mount, const char *const *request);
 	/* Instead of run, by a command that asks no mount; @path is NULL where none was given. 0; 1, an
 	 * answer that is to be the exit status; or -errno, already explained. */
@@ -33,18 +35,17 @@ struct command {
 	bool takes_words; /* behind MOUNTPOINT */
 };
 
-static int run_request(struct sievefs_mount *mount, const char *const *request);
-
 static const char *const json_flags[] = {"--json", NULL};
 static const char *const flush_flags[] = {"--wait", NULL};
 static const char *const evict_flags[] = {"--all", NULL};
+static const char *const stat_flags[] = {"--json", "-i=", "-c=", NULL};
 static const char *const no_flags[] = {NULL};
 
 static const struct command commands[] = {
-	{"stat", "stat MOUNTPOINT [--json]", "options in force and counters of the mount", json_flags,
-		run_request},
-	{"metrics", "metrics MOUNTPOINT", "the counters as OpenMetrics text", no_flags, run_request},
-	{"reload", "reload MOUNTPOINT", "read the rules file again", no_flags, run_request},
+	{"stat", "stat MOUNTPOINT [--json | -i SECONDS [-c COUNT]]",
+		"options in force and counters of the mount", stat_flags, stat_run},
+	{"metrics", "metrics MOUNTPOINT", "the counters as OpenMetrics text", no_flags, print_reply},
+	{"reload", "reload MOUNTPOINT", "read the rules file again", no_flags, print_reply},
 	{"ls", "ls MOUNTPOINT [--json]", "the files that are cached, those that were opened most first",
 		json_flags, ls_run},
 	{"flush", "flush PATH... [--wait]", "send to the disk what is dirty", flush_flags,
@@ -60,9 +61,9 @@ static const struct command commands[] = {
 	{"doctor", "doctor [SOURCE] [--json]", "what this machine has of what sievefs can use", json_flags,
 		.run_unmounted = doctor_run},
 	{"get", "get MOUNTPOINT [OPTION...] [--json]", "options in force, as mount -o takes them", json_flags,
-		run_request, .takes_words = true},
+		print_reply, .takes_words = true},
 	{"set", "set MOUNTPOINT OPT=VALUE...", "change options of the mount while it is in use", no_flags,
-		run_request, .takes_words = true},
+		print_reply, .takes_words = true},
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
@@ -106,13 +107,17 @@ static const struct command *find_command(const char *name)
 	return NULL;
 }
 
-static bool has_flag(const struct command *command, const char *word)
+/* As the table has it; NULL where the command has no such flag. */
+static const char *find_flag(const struct command *command, const char *word)
 {
+	size_t length = strcspn(word, "=");
+
 	for (const char *const *flag = command->flags; *flag; flag++) {
-		if (strcmp(*flag, word) == 0)
-			return true;
+		if (strcspn(*flag, "=") == length && strncmp(*flag, word, length) == 0 &&
+			(!word[length] || (*flag)[length]))
+			return *flag;
 	}
-	return false;
+	return NULL;
 }
 
 /* What was typed behind the command, in arrays ended by NULL that have room for all of it. */
@@ -127,6 +132,27 @@ static bool takes_path(const struct command *command, const struct words *words)
 	return command->run_files || words->file_count == 0;
 }
 
+/* A value stands behind "=", or is the next word: *@typed is then that one. */
+static int take_flag(const struct command *command, char ***typed, struct words *words)
+{
+	char *word = **typed, *value = strchr(word, '=');
+	const char *flag = find_flag(command, word);
+
+	if (!flag)
+		return complain("%s: unknown flag, usage: sievectl %s", word, command->usage);
+	words->request[words->request_count++] = word;
+	if (!strchr(flag, '='))
+		return EXIT_SUCCESS;
+	if (value)
+		*value++ = '\0';
+	else
+		value = *++*typed;
+	if (!value)
+		return complain("%s: takes a value, usage: sievectl %s", word, command->usage);
+	words->request[words->request_count++] = value;
+	return EXIT_SUCCESS;
+}
+
 /* "--" makes all that follow paths or words. */
 static int sort_words(const struct command *command, char **typed, struct words *words)
 {
@@ -138,11 +164,13 @@ static int sort_words(const struct command *command, char **typed, struct words 
 
 		if (is_flag && strcmp(*typed, "--") == 0)
 			no_flags_follow = true;
-		else if (is_flag && !has_flag(command, *typed))
-			return complain("%s: unknown flag, usage: sievectl %s", *typed, command->usage);
-		else if (!is_flag && takes_path(command, words))
+		else if (is_flag && take_flag(command, &typed, words) != EXIT_SUCCESS)
+			return EXIT_FAILURE;
+		else if (is_flag)
+			continue;
+		else if (takes_path(command, words))
 			words->files[words->file_count++] = *typed;
-		else if (is_flag || command->takes_words)
+		else if (command->takes_words)
 			words->request[words->request_count++] = *typed;
 		else
 			return complain("%s: one word too many, usage: sievectl %s", *typed, command->usage);
@@ -151,22 +179,6 @@ static int sort_words(const struct command *command, char **typed, struct words 
 		return complain("%s is missing, usage: sievectl %s",
 			command->run_files ? "PATH" : "MOUNTPOINT", command->usage);
 	return EXIT_SUCCESS;
-}
-
-/* The mount answers with what is to be printed. */
-static int run_request(struct sievefs_mount *mount, const char *const *request)
-{
-	char *reply = NULL;
-	size_t length = 0;
-	int r = sievefs_mount_request(mount, request, &reply, &length);
-
-	if (r == 0) {
-		fwrite(reply, 1, length, stdout);
-		if (length > 0 && reply[length - 1] != '\n')
-			putchar('\n');
-	}
-	free(reply);
-	return r;
 }
 
 static int ask(const struct command *command, const char *path, const char *const *request)
@@ -179,8 +191,8 @@ static int ask(const struct command *command, const char *path, const char *cons
 	if (r < 0)
 		complain("%s",
 			mount && *sievefs_mount_error(mount) ? sievefs_mount_error(mount) : strerror(-r));
-	else
-		r = finish_output();
+	else if (finish_output() != EXIT_SUCCESS)
+		r = 1;
 	sievefs_mount_close(mount);
 	return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
@@ -207,7 +219,7 @@ static int run(const struct command *command, const struct words *words)
 static int obey(const struct command *command, int count, char **typed)
 {
 	struct words words = {
-		.request = calloc((size_t)count + 2, sizeof(*words.request)),
+		.request = calloc(2 * (size_t)count + 2, sizeof(*words.request)),
 		.files = calloc((size_t)count + 1, sizeof(*words.files)),
 	};
 	int r = EXIT_FAILURE;
