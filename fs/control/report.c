@@ -9,6 +9,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#define MIB (1024.0 * 1024.0)
+
 static const struct report_fact no_facts[] = {{NULL}};
 
 static const struct report_fact *first_fact(const struct report *report)
@@ -36,11 +38,52 @@ static void format_time(time_t time, char text[32])
 		text[0] = '\0';
 }
 
+static void dirty_to_text(const struct flusher_stats *flusher, GString *out)
+{
+	uint64_t dirty, writeback;
+
+	g_string_append_printf(out, "%-14s ", "dirty");
+	if (!flusher) {
+		g_string_append(
+			out, "not known: mounted without dirty_expire, dirty_background and dirty_max\n");
+		return;
+	}
+	dirty = atomic_load(&flusher->dirty_bytes);
+	writeback = atomic_load(&flusher->writeback_bytes);
+	g_string_append_printf(out, "%.1f MiB", (double)dirty / MIB);
+	if (dirty)
+		g_string_append_printf(
+			out, ", the oldest for %.1f s", (double)atomic_load(&flusher->oldest_ms) / 1000);
+	if (writeback)
+		g_string_append_printf(out, "; %.1f MiB on their way to the disk", (double)writeback / MIB);
+	g_string_append_c(out, '\n');
+}
+
+/* What is asked for most often. */
+static void headline_to_text(const struct report *report, GString *out)
+{
+	const struct stats_mount *mount = &report->stats->mount;
+	uint64_t hits = stats_counted(&mount->hits), lookups = hits + stats_counted(&mount->misses);
+
+	dirty_to_text(report->flusher, out);
+	g_string_append_printf(out, "%-14s ", "hit_ratio");
+	if (lookups)
+		g_string_append_printf(out, "%.1f %%, %" PRIu64 " of %" PRIu64,
+			100.0 * (double)hits / (double)lookups, hits, lookups);
+	else
+		g_string_append(out, "none, 0 of 0");
+	g_string_append(out, " opens of files that may be cached\n");
+	g_string_append_printf(out, "%-14s %.1f of %.1f MiB, %" PRIu64 " files\n\n", "budget",
+		(double)stats_counted(&mount->object_bytes) / MIB,
+		(double)stats_counted(&mount->budget_bytes) / MIB, stats_counted(&mount->objects));
+}
+
 void report_to_text(const struct report *report, GString *out)
 {
 	g_autofree char *options = options_to_string(report->options);
 	char start_time[32];
 
+	headline_to_text(report, out);
 	format_time(report->start_time, start_time);
 	g_string_append_printf(out, "%-14s %s\n", "version", SIEVEFS_VERSION);
 	g_string_append_printf(out, "%-14s %d\n", "pid", (int)report->pid);

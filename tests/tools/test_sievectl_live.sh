@@ -40,9 +40,16 @@ grep -q "^source  *$work/src\$" "$work/report" || fail "the report does not name
 grep -q '^options .*cache_size=64M,' "$work/report" || fail "the report does not show the options"
 "$sievectl" stat "$work/mnt/a/b/file" >/dev/null || fail "stat of a file inside"
 (cd "$work/mnt/a" && "$sievectl" stat .) >/dev/null || fail "stat of a relative path"
-head -n 3 "$control" | grep -q '^version ' || fail "reading without a request"
+grep -q '^version ' "$control" || fail "reading without a request"
 cat "$work/mnt/a/b/file" >/dev/null
 "$sievectl" stat "$work/mnt" --json >"$work/json" || fail "stat --json"
+"$sievectl" stat "$work/mnt" | head -n 3 >"$work/first" || fail "stat again"
+grep -qx 'dirty  *not known: mounted without dirty_expire, dirty_background and dirty_max' "$work/first" ||
+	fail "the report does not begin with what is dirty: $(cat "$work/first")"
+grep -qx 'hit_ratio  *0.0 %, 0 of 1 opens of files that may be cached' "$work/first" ||
+	fail "the report does not begin with hits: $(cat "$work/first")"
+grep -qx 'budget  *[0-9.]* of 64.0 MiB, [01] files' "$work/first" ||
+	fail "the report does not begin with the budget: $(cat "$work/first")"
 grep -q '"cache_size":67108864,' "$work/json" || fail "--json lacks an option"
 grep -q '"misses":1,' "$work/json" || fail "--json does not count the file that was read"
 if command -v python3 >/dev/null; then

@@ -1,4 +1,5 @@
 /* The control file's protocol, and the report that is its first reply. */
+#include "cache/flush/flusher.h"
 #include "fs/control/control.h"
 #include "fs/control/report.h"
 
@@ -159,6 +160,36 @@ static void a_report_shows_facts_options_and_counters(void **state)
 	options_deinit(&options);
 }
 
+static void a_report_begins_with_what_is_asked_most(void **state)
+{
+	struct options options;
+	struct stats stats = {0};
+	struct flusher_stats flusher = {0};
+	struct report report = {.options = &options, .stats = &stats, .flusher = &flusher};
+	g_autoptr(GString) idle = g_string_new(NULL), busy = g_string_new(NULL);
+
+	options_init(&options);
+	report_to_text(&report, idle);
+	assert_true(
+		g_str_has_prefix(idle->str, "dirty          0.0 MiB\n"
+					    "hit_ratio      none, 0 of 0 opens of files that may be cached\n"
+					    "budget         0.0 of 0.0 MiB, 0 files\n\n"));
+	stats_count(&stats.mount.hits, 3);
+	stats_count(&stats.mount.misses, 1);
+	stats_set(&stats.mount.objects, 2);
+	stats_set(&stats.mount.object_bytes, 3 << 19);
+	stats_set(&stats.mount.budget_bytes, 64 << 20);
+	atomic_store(&flusher.dirty_bytes, 5 << 20);
+	atomic_store(&flusher.writeback_bytes, 1 << 20);
+	atomic_store(&flusher.oldest_ms, 3210);
+	report_to_text(&report, busy);
+	assert_true(g_str_has_prefix(busy->str,
+		"dirty          5.0 MiB, the oldest for 3.2 s; 1.0 MiB on their way to the disk\n"
+		"hit_ratio      75.0 %, 3 of 4 opens of files that may be cached\n"
+		"budget         1.5 of 64.0 MiB, 2 files\n\n"));
+	options_deinit(&options);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -169,6 +200,7 @@ int main(void)
 		cmocka_unit_test(only_root_and_the_owner_may_change_something),
 		cmocka_unit_test(reading_without_a_request_gives_the_first_verb),
 		cmocka_unit_test(one_open_takes_one_request_of_bounded_length),
+		cmocka_unit_test(a_report_begins_with_what_is_asked_most),
 		cmocka_unit_test(a_report_shows_facts_options_and_counters),
 	};
 
