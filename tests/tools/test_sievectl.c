@@ -41,6 +41,7 @@ static void help_and_version_succeed(void **state)
 	static const char *const calls[][2] = {
 		{"-h", "usage: sievectl COMMAND MOUNTPOINT [ARGUMENT]...\n"},
 		{"--help", "  stat MOUNTPOINT [--json | -i SECONDS [-c COUNT]] "},
+		{"--help", "  top MOUNTPOINT [-i SECONDS] "},
 		{"--help", "  reload MOUNTPOINT "},
 		{"--help", "  flush PATH... [--wait] "},
 		{"--help", "  explain FILE... [--json] "},
@@ -89,6 +90,8 @@ static void bad_calls_get_one_line_and_status_1(void **state)
 		{"stat / --i 1",
 			"sievectl: --i: unknown flag, usage: sievectl stat MOUNTPOINT [--json | -i SECONDS "
 			"[-c COUNT]]\n"},
+		{"top", "sievectl: MOUNTPOINT is missing, usage: sievectl top MOUNTPOINT [-i SECONDS]\n"},
+		{"top /proc", "sievectl: /proc: not a mount point of sievefs\n"},
 		{"reload", "sievectl: MOUNTPOINT is missing, usage: sievectl reload MOUNTPOINT\n"},
 		{"reload / --json", "sievectl: --json: unknown flag, usage: sievectl reload MOUNTPOINT\n"},
 		{"reload / rules", "sievectl: rules: one word too many, usage: sievectl reload MOUNTPOINT\n"},

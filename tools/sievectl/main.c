@@ -9,6 +9,7 @@
 #include "tools/sievectl/pin.h"
 #include "tools/sievectl/print.h"
 #include "tools/sievectl/stat.h"
+#include "tools/sievectl/top.h"
 #include "tools/sievectl/warm.h"
 
 #include <errno.h>
@@ -39,11 +40,14 @@ static const char *const json_flags[] = {"--json", NULL};
 static const char *const flush_flags[] = {"--wait", NULL};
 static const char *const evict_flags[] = {"--all", NULL};
 static const char *const stat_flags[] = {"--json", "-i=", "-c=", NULL};
+static const char *const top_flags[] = {"-i=", NULL};
 static const char *const no_flags[] = {NULL};
 
 static const struct command commands[] = {
 	{"stat", "stat MOUNTPOINT [--json | -i SECONDS [-c COUNT]]",
 		"options in force and counters of the mount", stat_flags, stat_run},
+	{"top", "top MOUNTPOINT [-i SECONDS]", "what the mount does, on a terminal, as it does it", top_flags,
+		top_run},
 	{"metrics", "metrics MOUNTPOINT", "the counters as OpenMetrics text", no_flags, print_reply},
 	{"reload", "reload MOUNTPOINT", "read the rules file again", no_flags, print_reply},
 	{"ls", "ls MOUNTPOINT [--json]", "the files that are cached, those that were opened most first",

@@ -50,12 +50,12 @@ static double decimal(JsonObject *object, const char *name)
 	return node ? json_node_get_double(node) : 0;
 }
 
-static void copy_string(JsonObject *object, const char *name, char text[SAMPLE_NAME])
+static void copy_string(JsonObject *object, const char *name, char *text, size_t size)
 {
 	JsonNode *node = member_value(object, name);
 	const char *string = node ? json_node_get_string(node) : NULL;
 
-	g_strlcpy(text, string ? string : "", SAMPLE_NAME);
+	g_strlcpy(text, string ? string : "", size);
 }
 
 static void read_lanes(JsonObject *lanes, struct sample *sample)
@@ -101,8 +101,9 @@ static void read_report(JsonObject *report, struct sample *sample)
 	JsonObject *direct = member_object(report, "direct");
 	JsonObject *operations = member_object(report, "operations");
 
-	copy_string(report, "start_time", sample->start_time);
-	copy_string(report, "version", sample->version);
+	copy_string(report, "start_time", sample->start_time, sizeof(sample->start_time));
+	copy_string(report, "version", sample->version, sizeof(sample->version));
+	copy_string(report, "mountpoint", sample->mountpoint, sizeof(sample->mountpoint));
 	sample->pid = number(report, "pid");
 	sample->uptime_s = number(report, "uptime");
 	read_lanes(member_object(report, "lanes"), sample);

@@ -26,6 +26,7 @@ bool sample_lane_has_bytes(enum sample_lane lane);
 
 #define SAMPLE_OPERATIONS 48 /* further ones are left out */
 #define SAMPLE_NAME 32
+#define SAMPLE_PATH 256
 
 struct sample_operation {
 	char name[SAMPLE_NAME];
@@ -36,6 +37,7 @@ struct sample_operation {
 struct sample {
 	double taken_s; /* by whatever clock the caller has */
 	char start_time[SAMPLE_NAME], version[SAMPLE_NAME];
+	char mountpoint[SAMPLE_PATH]; /* cut where it is longer */
 	uint64_t pid, uptime_s;
 	struct {
 		uint64_t opens, bytes; /* read and written */

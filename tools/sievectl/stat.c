@@ -13,8 +13,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define INTERVAL_MIN_S 0.1
-#define INTERVAL_MAX_S 86400.0
 #define ROWS_ELSEWHERE 25 /* where the output is no terminal */
 
 /* --- lines ------------------------------------------------------------------------------------ */
@@ -99,16 +97,6 @@ static int refuse(const char *flag, const char *value, const char *takes)
 	return 1;
 }
 
-static int parse_interval(const char *text, double *interval_s)
-{
-	char *end = NULL;
-
-	*interval_s = strspn(text, "0123456789.") == strlen(text) ? strtod(text, &end) : 0;
-	if (end && *end == '\0' && *interval_s >= INTERVAL_MIN_S && *interval_s <= INTERVAL_MAX_S)
-		return 0;
-	return refuse("-i", text, "seconds, 0.1 to 86400");
-}
-
 static int parse_count(const char *text, unsigned long *count)
 {
 	errno = 0;
@@ -125,7 +113,7 @@ int stat_run(struct sievefs_mount *mount, const char *const *request)
 
 	for (const char *const *word = request + 1; r == 0 && *word; word++) {
 		if (strcmp(*word, "-i") == 0)
-			r = parse_interval(*++word, &interval_s);
+			r = watch_parse_interval(*++word, &interval_s);
 		else if (strcmp(*word, "-c") == 0)
 			r = parse_count(*++word, &count);
 		else

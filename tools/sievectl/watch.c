@@ -1,7 +1,12 @@
 #include "tools/sievectl/watch.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
+
+#define INTERVAL_MIN_S 0.1
+#define INTERVAL_MAX_S 86400.0
 
 double watch_clock(void)
 {
@@ -42,4 +47,15 @@ int watch_next(struct watch *watch)
 	watch->now = sample;
 	rates_between(&watch->before, &watch->now, &watch->rates);
 	return 0;
+}
+
+int watch_parse_interval(const char *text, double *interval_s)
+{
+	char *end = NULL;
+
+	*interval_s = strspn(text, "0123456789.") == strlen(text) ? strtod(text, &end) : 0;
+	if (end && *end == '\0' && *interval_s >= INTERVAL_MIN_S && *interval_s <= INTERVAL_MAX_S)
+		return 0;
+	fprintf(stderr, "sievectl: -i %s: takes seconds, 0.1 to 86400\n", text);
+	return 1;
 }

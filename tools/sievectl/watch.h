@@ -17,5 +17,8 @@ int watch_begin(struct watch *watch, struct sievefs_mount *mount);
 /* Takes the next one: likewise. */
 int watch_next(struct watch *watch);
 
+/* Reads the value of -i, seconds. 0; 1: it is none, as was said. */
+int watch_parse_interval(const char *text, double *interval_s);
+
 /* Seconds, of a clock that does not jump. */
 double watch_clock(void);

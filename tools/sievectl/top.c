@@ -1,0 +1,176 @@
+#include "tools/sievectl/top.h"
+
+#include "tools/sievectl/sampler.h"
+#include "tools/sievectl/screen.h"
+#include "tools/sievectl/stat.h"
+
+#include <curses.h>
+#include <errno.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LOOK_MS 100      /* how often for a new sample, where no key is pressed */
+#define LOST_S 2.5       /* intervals without an answer that are told */
+#define HANG_UPS_MAX 100 /* keys that could not be waited for, one after the other */
+
+struct top {
+	struct sampler *sampler;
+	double interval_s;
+	struct watch watch; /* the last sample */
+	unsigned long count;
+	struct view live, frozen; /* frozen: what was there when it was paused */
+	struct screen_state state;
+};
+
+static void draw(struct top *top)
+{
+	struct screen_line *lines;
+	int rows, columns;
+	time_t now = time(NULL);
+
+	getmaxyx(stdscr, rows, columns);
+	if (!top->state.paused)
+		localtime_r(&now, &top->state.now);
+	lines = screen_make(top->state.paused ? &top->frozen : &top->live, &top->state, rows, columns);
+	erase();
+	for (int row = 0; row < rows; row++) {
+		static const attr_t attributes[] = {
+			[STYLE_PLAIN] = A_NORMAL, [STYLE_TITLE] = A_BOLD, [STYLE_BAR] = A_REVERSE};
+
+		attrset(attributes[lines[row].style]);
+		if (lines[row].text)
+			mvaddstr(row, 0, lines[row].text);
+	}
+	screen_free(lines, rows);
+	move(rows - 1, 0);
+	refresh();
+}
+
+/* 1: there is something new; 0; or -errno. */
+static int take_sample(struct top *top)
+{
+	unsigned long before = top->count;
+	double silent_s;
+	int r = sampler_read(top->sampler, &top->watch, &top->count);
+
+	if (r < 0)
+		return r;
+	if (top->count != before)
+		view_add(&top->live, &top->watch.now, &top->watch.rates);
+	silent_s = watch_clock() - top->watch.now.taken_s;
+	silent_s = silent_s > LOST_S * top->interval_s && silent_s > 1 ? silent_s : 0;
+	r = top->count != before || (int)silent_s != (int)top->state.silent_s;
+	top->state.silent_s = silent_s;
+	return r;
+}
+
+/* False: the end is wanted. */
+static bool take_key(struct top *top, int key)
+{
+	switch (key) {
+	case 'q':
+	case 'Q':
+		return false;
+	case 's':
+		top->state.sort = (top->state.sort + 1) % SORT_COUNT;
+		break;
+	case 'p':
+	case ' ':
+		top->state.paused = !top->state.paused;
+		top->frozen = top->live;
+		break;
+	default: /* KEY_RESIZE: it is drawn anew after any key */
+		break;
+	}
+	return true;
+}
+
+static int watch_keys(struct top *top)
+{
+	int hang_ups = 0, r = 0;
+
+	draw(top);
+	while (r >= 0 && hang_ups < HANG_UPS_MAX) {
+		double asked_s = watch_clock();
+		int key = getch();
+
+		/* a terminal that is gone is not waited for */
+		hang_ups = key == ERR && watch_clock() - asked_s < LOOK_MS / 2000.0 ? hang_ups + 1 : 0;
+		if (key != ERR && !take_key(top, key))
+			return 0;
+		r = take_sample(top);
+		if (key != ERR || (r > 0 && !top->state.paused))
+			draw(top);
+	}
+	return r < 0 ? r : -EIO;
+}
+
+static void prepare_screen(void)
+{
+	cbreak();
+	noecho();
+	keypad(stdscr, TRUE);
+	curs_set(0);
+	timeout(LOOK_MS);
+}
+
+static int show(struct top *top)
+{
+	const char *type = getenv("TERM");
+	SCREEN *screen;
+	int r;
+
+	setlocale(LC_CTYPE, "");
+	top->state.utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+	screen = newterm(NULL, stdout, stdin);
+	if (!screen) {
+		fprintf(stderr,
+			"sievectl: top: the terminal type %s is not known; sievectl stat -i 1 prints lines\n",
+			type && *type ? type : "(none, in $TERM)");
+		return 1;
+	}
+	prepare_screen();
+	r = watch_keys(top);
+	endwin();
+	delscreen(screen);
+	return r;
+}
+
+static int run(struct sievefs_mount *mount, struct top *top)
+{
+	int r = sampler_new(mount, top->interval_s, &top->sampler);
+
+	if (r < 0)
+		return r;
+	top->count = ~0ul; /* no sample of it was read */
+	r = sampler_read(top->sampler, &top->watch, &top->count);
+	top->live.sample = top->watch.now;
+	if (r == 0)
+		r = show(top);
+	/* its thread may never come back, and has the mount's handle */
+	if (!sampler_free(top->sampler))
+		_exit(r == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+	return r;
+}
+
+int top_run(struct sievefs_mount *mount, const char *const *request)
+{
+	double interval_s = 1;
+	struct top *top;
+	int r;
+
+	if (request[1] && watch_parse_interval(request[2], &interval_s) != 0)
+		return 1;
+	if (!isatty(STDOUT_FILENO) || !isatty(STDIN_FILENO))
+		return stat_watch(mount, interval_s, 0);
+	top = calloc(1, sizeof(*top));
+	if (!top)
+		return -ENOMEM;
+	top->interval_s = interval_s;
+	r = run(mount, top);
+	free(top);
+	return r;
+}
