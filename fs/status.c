@@ -19,6 +19,7 @@
 #include "fs/control/openmetrics.h"
 #include "fs/control/report.h"
 #include "fs/copy.h"
+#include "fs/hottest.h"
 #include "fs/large.h"
 #include "fs/server.h"
 #include "fs/settings.h"
@@ -270,6 +271,7 @@ const struct control_verb status_verbs[] = {
 	{"flush", true, answer_flush},
 	{"evict", true, answer_evict},
 	{"ls", true, answer_ls},
+	{"hottest", true, hottest_answer},
 	{"get", false, settings_get},
 	{"set", true, settings_set},
 	{NULL, false, NULL},

@@ -56,6 +56,44 @@ if command -v python3 >/dev/null; then
 	python3 -c 'import json, sys; json.load(open(sys.argv[1]))' "$work/json" || fail "--json is no JSON"
 fi
 
+# The hottest files: those that were opened most since they were cached
+ask() { # REQUEST, by the control file alone
+	exec 3<>"$control"
+	if printf '%s' "$1" 2>/dev/null >&3; then cat <&3; else cat <&3; exec 3>&-; return 1; fi
+	exec 3>&-
+}
+echo other >"$work/src/a/oth er"
+for _ in 1 2 3 4 5 6 7 8 9; do
+	cat "$work/mnt/a/b/file" >/dev/null
+	sleep 0.05
+done
+cat "$work/mnt/a/oth er" >/dev/null
+for _ in $(seq 50); do # until it is cached, too
+	cat "$work/mnt/a/oth er" >/dev/null
+	[ "$(ask 'hottest 0 5' | wc -l)" = 3 ] && break
+	sleep 0.1
+done
+for _ in $(seq 60); do
+	cat "$work/mnt/a/oth er" >/dev/null
+done
+ask 'hottest 0 5' >"$work/hottest" || fail "hottest: $(cat "$work/hottest")"
+[ "$(head -n 1 "$work/hottest")" = end ] || fail "the hottest of few files take several requests"
+[ "$(sed 1d "$work/hottest" | cut -d ' ' -f 2-)" = "6 /a/oth er
+6 /a/b/file" ] || fail "the hottest files are: $(cat "$work/hottest")"
+[ "$(ask 'hottest 0 1' | sed 1d | cut -d ' ' -f 2-)" = "6 /a/oth er" ] || fail "the hottest file is: $(ask 'hottest 0 1')"
+for wrong in hottest 'hottest 0' 'hottest 64 1' 'hottest 0 0' 'hottest 0 257' 'hottest -1 1' 'hottest 0 1x'; do
+	if ask "$wrong" >"$work/hottest"; then fail "$wrong is taken"; fi
+	grep -qx 'hottest: takes the number of a part, 0 to 63, and how many files, 1 to 256' "$work/hottest" ||
+		fail "$wrong: $(cat "$work/hottest")"
+done
+if command -v setpriv >/dev/null; then
+	# shellcheck disable=SC2016 # the other shell expands it
+	if setpriv --reuid 65534 --regid 65534 --clear-groups sh -c 'printf "hottest 0 1" >"$1"' sh "$control" 2>/dev/null; then
+		fail "another user may ask for names"
+	fi
+fi
+rm "$work/src/a/oth er"
+
 # What it is to other programs
 [ -f "$control" ] && [ "$(stat -c '%a %u' "$control")" = "666 0" ] || fail "stat(1) says: $(stat "$control")"
 ls -A "$work/mnt" | grep -qx a || fail "the directory lists nothing"
