@@ -98,6 +98,8 @@ expect '^dirty +0, oldest    -, '
 expect '^lane +open/s share +bytes/s$'
 expect '^cached +[0-9.]+ +100% +[▁▂▃▄▅▆▇█ ]*[▁▂▃▄▅▆▇█] +-$'
 expect '^served +0 '
+expect '^ opens  bytes hottest files$'
+expect '^ +[0-9.K]+ +6 /file$' # opens of a file of 6 bytes
 : >"$work/enough"
 wait "$reader"
 

@@ -44,6 +44,7 @@ static void *run(void *data)
 	while (r == 0 && sleep_until(sampler, next_s)) {
 		sampler->asking = true;
 		pthread_mutex_unlock(&sampler->lock);
+		watch_hottest(&watch);
 		r = watch_next(&watch);
 		next_s = fmax(next_s + sampler->interval_s, watch_clock());
 		pthread_mutex_lock(&sampler->lock);

@@ -10,6 +10,7 @@
 #define LABEL 11           /* columns of what a line of the summary begins with */
 #define LANE_COLUMNS 36    /* of a lane's line, besides its two graphs */
 #define GRAPH_MIN 6        /* narrower ones say nothing */
+#define OPERATIONS_HEAD 2  /* rows of that panel besides those of operations */
 #define ROWS_FOR_BLANKS 20 /* from here on panels stand apart */
 
 static const char *const sort_names[SORT_COUNT] = {"lane", "opens", "bytes"};
@@ -294,6 +295,7 @@ static void add_operations(struct layout *layout)
 {
 	const struct view *view = layout->view;
 	unsigned count = view->sample.operation_count;
+	unsigned left = (unsigned)MAX(layout->room - layout->used, 0);
 	struct timed timed[SAMPLE_OPERATIONS];
 
 	if (count == 0)
@@ -303,14 +305,51 @@ static void add_operations(struct layout *layout)
 	qsort(timed, count, sizeof(*timed), compare_timed);
 	stand_apart(layout);
 	add_format(layout, STYLE_TITLE, "%-16s %6s %6s %6s %6s", "operation", "/s", "p50", "p99", "max");
+	/* the rest is for the files */
+	if (view->hottest.count)
+		count = MIN(count, left / 2 - MIN(left / 2, OPERATIONS_HEAD));
 	for (unsigned i = 0; i < count; i++)
 		add_operation(layout, &timed[i]);
 }
 
+/* --- files ------------------------------------------------------------------------------------ */
+
+/* Of a path that is too long its end is shown. */
+static void add_file(struct layout *layout, unsigned i)
+{
+	const struct hottest *hottest = &layout->view->hottest;
+	GString *text = g_string_new(NULL), *path = g_string_new(hottest->files[i].path);
+	char opens[SHORT_NUMBER], bytes[SHORT_NUMBER];
+	int room, excess;
+
+	short_count(opens, (double)hottest->files[i].opens);
+	short_bytes(bytes, (double)hottest->files[i].bytes);
+	g_string_append_printf(text, "%6s %6s ", opens, bytes);
+	make_printable(path, layout->state->utf8);
+	room = MAX(layout->columns - columns_of(text), 0);
+	excess = columns_of(path) - room;
+	if (excess > 0)
+		g_string_erase(path, 0, g_utf8_offset_to_pointer(path->str, excess) - path->str);
+	g_string_append(text, path->str);
+	g_string_free(path, TRUE);
+	add(layout, STYLE_PLAIN, text);
+}
+
+static void add_hottest(struct layout *layout)
+{
+	if (layout->view->hottest.count == 0)
+		return;
+	stand_apart(layout);
+	add_format(layout, STYLE_TITLE, "%6s %6s hottest files", "opens", "bytes");
+	for (unsigned i = 0; i < layout->view->hottest.count; i++)
+		add_file(layout, i);
+}
+
 /* --- all of it -------------------------------------------------------------------------------- */
 
-/* The most important first. The hottest files are the next one, once a mount lists its files. */
-static void (*const panels[])(struct layout *layout) = {add_bar, add_summary, add_lanes, add_operations};
+/* The most important first. */
+static void (*const panels[])(struct layout *layout) = {
+	add_bar, add_summary, add_lanes, add_operations, add_hottest};
 
 static void add_keys(struct layout *layout)
 {
@@ -345,10 +384,12 @@ void screen_free(struct screen_line *lines, int rows)
 	g_free(lines);
 }
 
-void view_add(struct view *view, const struct sample *sample, const struct rates *rates)
+void view_add(struct view *view, const struct sample *sample, const struct rates *rates,
+	const struct hottest *hottest)
 {
 	view->sample = *sample;
 	view->rates = *rates;
+	view->hottest = *hottest;
 	view->has_rates = true;
 	series_add(&view->hits, rates->hit_share);
 	series_add(&view->dirty, sample->has_dirty ? (double)sample->dirty_bytes : -1);

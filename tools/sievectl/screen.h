@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "tools/sievectl/hottest.h"
 #include "tools/sievectl/sample.h"
 #include "tools/sievectl/series.h"
 
@@ -18,11 +19,13 @@ struct view {
 	struct sample sample;
 	struct rates rates;
 	bool has_rates; /* not before the second sample */
+	struct hottest hottest;
 	struct series hits, dirty, opens[SAMPLE_LANES], bytes[SAMPLE_LANES];
 };
 
 /* Takes over what happened in another interval. */
-void view_add(struct view *view, const struct sample *sample, const struct rates *rates);
+void view_add(struct view *view, const struct sample *sample, const struct rates *rates,
+	const struct hottest *hottest);
 
 struct screen_state {
 	enum screen_sort sort;

@@ -59,7 +59,7 @@ static int take_sample(struct top *top)
 	if (r < 0)
 		return r;
 	if (top->count != before)
-		view_add(&top->live, &top->watch.now, &top->watch.rates);
+		view_add(&top->live, &top->watch.now, &top->watch.rates, &top->watch.hottest);
 	silent_s = watch_clock() - top->watch.now.taken_s;
 	silent_s = silent_s > LOST_S * top->interval_s && silent_s > 1 ? silent_s : 0;
 	r = top->count != before || (int)silent_s != (int)top->state.silent_s;

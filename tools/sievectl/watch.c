@@ -5,6 +5,8 @@
 #include <string.h>
 #include <time.h>
 
+#define PAUSE_S 5.0       /* between two looks at all cached files */
+#define PAUSE_FACTOR 50.0 /* or so many times what one took: a fiftieth of a processor */
 #define INTERVAL_MIN_S 0.1
 #define INTERVAL_MAX_S 86400.0
 
@@ -32,7 +34,7 @@ static int take(struct sievefs_mount *mount, struct sample *sample)
 
 int watch_begin(struct watch *watch, struct sievefs_mount *mount)
 {
-	*watch = (struct watch){.mount = mount};
+	*watch = (struct watch){.mount = mount, .may_list = true};
 	return take(mount, &watch->now);
 }
 
@@ -47,6 +49,20 @@ int watch_next(struct watch *watch)
 	watch->now = sample;
 	rates_between(&watch->before, &watch->now, &watch->rates);
 	return 0;
+}
+
+void watch_hottest(struct watch *watch)
+{
+	double began_s = watch_clock(), took_s;
+
+	if (!watch->may_list || began_s < watch->hottest_s)
+		return;
+	if (hottest_read(watch->mount, &watch->hottest) < 0) {
+		watch->may_list = false;
+		watch->hottest.count = 0;
+	}
+	took_s = watch_clock() - began_s;
+	watch->hottest_s = began_s + (took_s * PAUSE_FACTOR > PAUSE_S ? took_s * PAUSE_FACTOR : PAUSE_S);
 }
 
 int watch_parse_interval(const char *text, double *interval_s)

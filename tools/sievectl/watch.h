@@ -2,12 +2,16 @@
 #pragma once
 
 #include "tools/libsievefs/sievefs.h"
+#include "tools/sievectl/hottest.h"
 #include "tools/sievectl/sample.h"
 
 struct watch {
 	struct sievefs_mount *mount;
 	struct sample before, now;
-	struct rates rates; /* between them */
+	struct rates rates;     /* between them */
+	struct hottest hottest; /* not read with each sample; see watch_hottest() */
+	double hottest_s;       /* when that is to be read again */
+	bool may_list;          /* the mount lets us ask for it, and can tell */
 };
 
 /* Takes the first sample. 0 or -errno, with the reason in sievefs_mount_error() but for -EPROTO and -ENOMEM.
@@ -16,6 +20,10 @@ int watch_begin(struct watch *watch, struct sievefs_mount *mount);
 
 /* Takes the next one: likewise. */
 int watch_next(struct watch *watch);
+
+/* Reads the hottest files again, if it is time: every five seconds, and less often where that takes long. A
+ * mount that does not tell them has none. */
+void watch_hottest(struct watch *watch);
 
 /* Reads the value of -i, seconds. 0; 1: it is none, as was said. */
 int watch_parse_interval(const char *text, double *interval_s);
