@@ -29,6 +29,10 @@ void log_set_level(enum log_level level);
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void log_vwrite(enum log_level level, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
 
+/* An error that a signal handler writes: to stderr or to syslog, whichever the sink is; to no other sink.
+ * Async-signal-safe, and cut after some 200 bytes. */
+void log_from_signal(const char *text);
+
 #define log_error(...) log_write(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warning(...) log_write(LOG_LEVEL_WARNING, __VA_ARGS__)
 #define log_info(...) log_write(LOG_LEVEL_INFO, __VA_ARGS__)

@@ -86,6 +86,27 @@ static void stderr_gets_the_programs_name_first(void **state)
 	close(saved);
 }
 
+static void a_signal_handler_s_line_is_whole_or_cut(void **state)
+{
+	g_autofree char *long_text = g_strnfill(1000, 'x');
+	char text[1024] = "";
+	int saved = dup(STDERR_FILENO);
+	int file = memfd_create("stderr", MFD_CLOEXEC);
+
+	assert_true(saved >= 0 && file >= 0);
+	log_set_sink(log_to_stderr);
+	dup2(file, STDERR_FILENO);
+	log_from_signal("refused");
+	log_from_signal(long_text);
+	dup2(saved, STDERR_FILENO);
+	assert_true(pread(file, text, sizeof(text) - 1, 0) > 0);
+	assert_true(g_str_has_prefix(text, "sievefs: refused\nsievefs: xxx"));
+	assert_true(g_str_has_suffix(text, "xxx\n"));
+	assert_in_range(strlen(text), 200, 300);
+	close(file);
+	close(saved);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -93,6 +114,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_change_of_state_is_said_once_for_each_place, start, stop),
 		cmocka_unit_test_setup_teardown(lines_end_once_and_long_ones_are_cut, start, stop),
 		cmocka_unit_test_setup_teardown(stderr_gets_the_programs_name_first, start, stop),
+		cmocka_unit_test_setup_teardown(a_signal_handler_s_line_is_whole_or_cut, start, stop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
