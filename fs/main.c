@@ -80,7 +80,7 @@ int main(int argc, char **argv)
 	int status = 0;
 
 	if (strcmp(argv[0], KEEPER_NAME) == 0)
-		keeper_main(KEEPER_SOCKET);
+		keeper_main(KEEPER_SOCKET, argv);
 	standard_fds_take();
 	options_init(&options);
 	if (options_parse(&options, argc, argv, &error) < 0) {

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "cache/store/charged.h"
+#include "cache/sandbox/sandbox.h"
 
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ 22
@@ -233,7 +234,7 @@ static void close_all_but(int socket)
 		close(fd);
 }
 
-_Noreturn void keeper_main(int socket)
+_Noreturn void keeper_main(int socket, char **argv)
 {
 	struct charged *charged = NULL;
 	struct message message;
@@ -246,6 +247,8 @@ _Noreturn void keeper_main(int socket)
 	close_all_but(socket);
 	charged_new(&charged); /* only root may; NULL: it is not known whose a page is */
 	drop_privileges();
+	if (argv[1] && strcmp(argv[1], KEEPER_IN_SANDBOX) == 0)
+		sandbox_keeper(socket); /* a kernel that has no filters is the daemon's to complain of */
 	while (goes_on && (n = receive(socket, &message)) > 0)
 		goes_on = obey(charged, &message, socket);
 	_exit(n < 0 ? 1 : 0); /* its owner may be killing it already: it has nothing to tidy up */

@@ -9,9 +9,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static int spawn(const char *program, int socket, pid_t *pid)
+#include "cache/base/log.h"
+#include "cache/sandbox/sandbox.h"
+
+static int spawn(const char *program, bool sandboxed, int socket, pid_t *pid)
 {
-	char name[] = KEEPER_NAME, *argv[] = {name, NULL};
+	char name[] = KEEPER_NAME, sandbox[] = KEEPER_IN_SANDBOX;
+	char *argv[] = {name, sandboxed ? sandbox : NULL, NULL};
 	posix_spawn_file_actions_t actions;
 	int r = posix_spawn_file_actions_init(&actions);
 
@@ -25,13 +29,13 @@ static int spawn(const char *program, int socket, pid_t *pid)
 	return -r;
 }
 
-int keeper_process_start(struct keeper_process *process, const char *program)
+int keeper_process_start(struct keeper_process *process, const char *program, bool sandboxed)
 {
 	int ends[2], r;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
 		return -errno;
-	r = spawn(program, ends[1], &process->pid);
+	r = spawn(program, sandboxed, ends[1], &process->pid);
 	close(ends[1]);
 	if (r < 0) {
 		close(ends[0]);
@@ -44,10 +48,14 @@ int keeper_process_start(struct keeper_process *process, const char *program)
 
 void keeper_process_end(struct keeper_process *process)
 {
+	int status = 0;
+
 	close(process->socket);
 	kill(process->pid, SIGKILL); /* or a socket that broke would leave it behind */
-	while (waitpid(process->pid, NULL, 0) < 0 && errno == EINTR)
+	while (waitpid(process->pid, &status, 0) < 0 && errno == EINTR)
 		;
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
+		log_error("sandbox: refused a keeper a system call at its start, which ended it");
 	process->pid = 0;
 }
 
@@ -78,24 +86,40 @@ int keeper_process_tell(const struct keeper_process *process, const struct keepe
 	return n < 0 ? -errno : 0;
 }
 
+/* Returns a message's size, as recv(2); what its sandbox refused is logged on the way. */
+static ssize_t receive(const struct keeper_process *process, void *message, size_t size, int flags)
+{
+	struct sandbox_refused refused;
+	ssize_t n;
+
+	for (;;) {
+		n = recv(process->socket, message, size, flags);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n != sizeof(refused))
+			return n;
+		memcpy(&refused, message, sizeof(refused));
+		if (flags & MSG_PEEK)
+			recv(process->socket, &refused, sizeof(refused), 0);
+		sandbox_log_refused("a keeper", refused.number);
+	}
+}
+
 int keeper_process_ask(const struct keeper_process *process, const struct keeper_request *requests,
 	const int *fds, struct keeper_reply *replies, unsigned count)
 {
 	size_t size = count * sizeof(*replies);
 	ssize_t n = keeper_process_tell(process, requests, fds, count);
 
-	if (n == 0) {
-		do
-			n = recv(process->socket, replies, size, 0);
-		while (n < 0 && errno == EINTR);
-	}
+	if (n == 0)
+		n = receive(process, replies, size, 0);
 	return n == (ssize_t)size ? 0 : -EOWNERDEAD;
 }
 
 bool keeper_process_is_dead(const struct keeper_process *process)
 {
-	char byte;
-	ssize_t n = recv(process->socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+	char bytes[sizeof(struct keeper_reply)];
+	ssize_t n = receive(process, bytes, sizeof(bytes), MSG_PEEK | MSG_DONTWAIT);
 
-	return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
+	return n == 0 || (n < 0 && errno != EAGAIN);
 }

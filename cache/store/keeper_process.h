@@ -16,8 +16,8 @@ struct keeper_process {
 	int socket;
 };
 
-/* program: what is executed, with KEEPER_NAME as its argv[0]. */
-int keeper_process_start(struct keeper_process *process, const char *program);
+/* program: what is executed, with KEEPER_NAME as its argv[0]. sandboxed: its system calls are filtered. */
+int keeper_process_start(struct keeper_process *process, const char *program, bool sandboxed);
 /* Kills it, if it is alive, and reaps it. */
 void keeper_process_end(struct keeper_process *process);
 
@@ -27,4 +27,5 @@ int keeper_process_tell(const struct keeper_process *process, const struct keepe
 /* The same, and waits for as many replies. -EOWNERDEAD: it died, and is to be ended. */
 int keeper_process_ask(const struct keeper_process *process, const struct keeper_request *requests,
 	const int *fds, struct keeper_reply *replies, unsigned count);
+/* Also logs what its sandbox refused. */
 bool keeper_process_is_dead(const struct keeper_process *process);

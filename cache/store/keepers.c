@@ -24,6 +24,7 @@ struct keeper {
 
 struct keepers {
 	const char *program;
+	bool sandboxed;
 	unsigned mappings_max, retry_ms;
 	pthread_mutex_t lock;          /* starting; taken before a keeper's */
 	_Atomic unsigned count;        /* places ever used; grows */
@@ -80,7 +81,7 @@ static struct keeper *find_room(struct keepers *keepers, int *error)
 	if (!unused)
 		return NULL;
 	lock_take(&unused->lock, LOCK_KEEPER);
-	*error = keeper_process_start(&unused->process, keepers->program);
+	*error = keeper_process_start(&unused->process, keepers->program, keepers->sandboxed);
 	if (*error == 0)
 		return unused;
 	lock_drop(&unused->lock, LOCK_KEEPER);
@@ -314,12 +315,14 @@ int keepers_new(struct keepers **ret, const struct keepers_options *options)
 	if (!keepers)
 		return -ENOMEM;
 	keepers->program = options->program;
+	keepers->sandboxed = options->sandboxed;
 	keepers->mappings_max = options->mappings_max ? options->mappings_max : MAPPINGS_MAX;
 	keepers->retry_ms = options->retry_ms ? options->retry_ms : RETRY_MS;
 	pthread_mutex_init(&keepers->lock, NULL);
 	for (unsigned i = 0; i < KEEPERS_MAX; i++)
 		pthread_mutex_init(&keepers->places[i].lock, NULL);
-	r = keeper_process_start(&keepers->places[keepers->count++].process, options->program);
+	r = keeper_process_start(
+		&keepers->places[keepers->count++].process, options->program, options->sandboxed);
 	if (r < 0) {
 		keepers_free(keepers);
 		return r;

@@ -20,6 +20,7 @@ struct keepers;
 
 struct keepers_options {
 	const char *program;   /* what is executed, with KEEPER_NAME as its argv[0]: it calls keeper_main() */
+	bool sandboxed;        /* their system calls are filtered */
 	unsigned mappings_max; /* of one keeper; 0: the default */
 	unsigned retry_ms;     /* after a death: nothing new is pinned for so long; 0: the default */
 };

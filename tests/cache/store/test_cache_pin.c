@@ -252,6 +252,6 @@ int main(int argc, char **argv)
 	};
 
 	if (strcmp(argv[0], KEEPER_NAME) == 0)
-		keeper_main(KEEPER_SOCKET);
+		keeper_main(KEEPER_SOCKET, argv);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -149,7 +149,7 @@ int main(int argc, char **argv)
 	int r;
 
 	if (strcmp(argv[0], KEEPER_NAME) == 0)
-		keeper_main(KEEPER_SOCKET);
+		keeper_main(KEEPER_SOCKET, argv);
 	if (!mkdtemp(directory))
 		return skip_all("a directory", errno);
 	r = charged_new(&charged);
