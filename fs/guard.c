@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "cache/base/log.h"
+#include "cache/sandbox/sandbox.h"
 
 #ifndef STATX_MNT_ID_UNIQUE
 #define STATX_MNT_ID_UNIQUE 0x4000 /* Linux 6.8: numbers of mounts that are not used again */
@@ -89,36 +90,42 @@ static void read_fully(int fd, void *buf, size_t size, size_t *got)
 	}
 }
 
-__attribute__((noreturn)) static void watch_over(const char *mountpoint, int pipe)
+/* A byte: the daemon wants it unmounted. The end: the daemon is gone. */
+__attribute__((noreturn)) static void watch_over(
+	const char *mountpoint, int pipe, const struct guard_wishes *wishes)
 {
 	struct guard_mark mark;
 	size_t got;
 	char end;
 
 	leave_everything(pipe);
+	if (wishes->sandboxed)
+		sandbox_guard();
 	read_fully(pipe, &mark, sizeof(mark), &got);
 	if (got == sizeof(mark)) {
 		read_fully(pipe, &end, 1, &got);
-		if (unmount_mark(mountpoint, &mark))
+		if (got == 1)
+			unmount_mark(mountpoint, &mark);
+		else if (wishes->auto_unmount && unmount_mark(mountpoint, &mark))
 			log_warning("%s: the daemon of this mount is gone; unmounted", mountpoint);
 	}
 	_exit(0);
 }
 
-int guard_begin(struct guard *guard, const char *mountpoint, bool watch)
+int guard_begin(struct guard *guard, const char *mountpoint, const struct guard_wishes *wishes)
 {
 	int ends[2];
 	pid_t child;
 
 	*guard = (struct guard){.mountpoint = mountpoint, .pipe = -1};
-	if (!watch)
+	if (!wishes->auto_unmount && !wishes->by_helper)
 		return 0;
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return -errno;
 	child = fork();
 	if (child == 0) {
 		close(ends[1]);
-		watch_over(mountpoint, ends[0]);
+		watch_over(mountpoint, ends[0], wishes);
 	}
 	close(ends[0]);
 	if (child < 0) {
@@ -126,6 +133,8 @@ int guard_begin(struct guard *guard, const char *mountpoint, bool watch)
 		return -EAGAIN;
 	}
 	guard->pipe = ends[1];
+	if (wishes->by_helper)
+		guard->helper = child;
 	return 0;
 }
 
@@ -133,12 +142,26 @@ void guard_mounted(struct guard *guard)
 {
 	if (read_mark(guard->mountpoint, &guard->mark) == 0 && guard->pipe >= 0 &&
 		write(guard->pipe, &guard->mark, sizeof(guard->mark)) < 0)
-		log_warning("auto_unmount: the watching process is gone");
+		log_warning("the process that unmounts is gone");
 }
 
-void guard_unmount(const struct guard *guard)
+bool guard_knows_mount(const struct guard *guard)
 {
-	unmount_mark(guard->mountpoint, &guard->mark);
+	return guard->mark.mount_id != 0;
+}
+
+void guard_unmount(struct guard *guard)
+{
+	if (!guard->helper) {
+		unmount_mark(guard->mountpoint, &guard->mark);
+		return;
+	}
+	if (write(guard->pipe, "u", 1) == 1)
+		waitpid(guard->helper, NULL, 0);
+	else
+		log_warning("%s: the process that unmounts is gone: fusermount3 -u -z does it",
+			guard->mountpoint);
+	guard->helper = 0;
 }
 
 void guard_end(struct guard *guard)

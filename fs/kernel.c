@@ -97,7 +97,8 @@ int kernel_choose_passthrough(struct server *server)
 /* The keepers' program is this one: see main(). */
 int kernel_choose_store(struct server *server, struct store **store)
 {
-	const struct keepers_options keepers = {.program = "/proc/self/exe"};
+	const struct keepers_options keepers = {
+		.program = "/proc/self/exe", .sandboxed = server->options.sandbox == SANDBOX_ON};
 	struct store_facts facts = {.wish = server->options.store, .may_lock = has_capability(CAP_IPC_LOCK)};
 	struct statfs fs;
 	int r;

@@ -1,11 +1,13 @@
 #include "fs/session.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <semaphore.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/statvfs.h>
 #include <sys/sysinfo.h>
+#include <unistd.h>
 
 #define FUSE_USE_VERSION FUSE_MAKE_VERSION(3, 18)
 #include <fuse_lowlevel.h>
@@ -23,6 +25,7 @@
 #include "fs/threads.h"
 #include "fs/upkeep.h"
 #include "fs/users/creds.h"
+#include "cache/sandbox/sandbox.h"
 
 #define WORKER_THREADS 64 /* over /dev/fuse each has a buffer for the largest write */
 #define WORKER_THREADS_MIN 8
@@ -171,6 +174,34 @@ static int mount_on(struct server *server, const char *mountpoint)
 	return r;
 }
 
+static bool is_sandboxed(const struct server *server)
+{
+	return server->options.sandbox == SANDBOX_ON;
+}
+
+/* As libfuse does: lazily, and with the connection closed, since nobody answers any more. */
+static void close_connection(struct fuse_session *session)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null < 0)
+		return;
+	dup3(null, fuse_session_fd(session), O_CLOEXEC); /* libfuse closes that number at its end */
+	close(null);
+}
+
+/* libfuse executes fusermount3(1) or umount(8), which can't do their work in a sandbox. */
+static void unmount(struct session *session)
+{
+	struct server *server = &session->server;
+
+	if (is_sandboxed(server) && guard_knows_mount(&session->guard))
+		close_connection(server->session);
+	else
+		fuse_session_unmount(server->session);
+	guard_unmount(&session->guard); /* libfuse may have failed to run umount(8) */
+}
+
 static int mount_and_serve(struct session *session)
 {
 	struct server *server = &session->server;
@@ -182,15 +213,15 @@ static int mount_and_serve(struct session *session)
 	if (r < 0)
 		return r;
 	guard_mounted(&session->guard);
+	if (is_sandboxed(server))
+		sandbox_close();
 	kernel_say_what_is_missing(server);
 	r = serve(session);
 	session->server.failed = session->server.failed || r < 0;
 	tell_service_manager(session, "STOPPING=1");
 	/* else it is unmounted already: what lies at that path by now is not ours to unmount */
-	if (session->server.failed || session->ended_by) {
-		fuse_session_unmount(server->session);
-		guard_unmount(&session->guard); /* libfuse may have failed to run umount(8) */
-	}
+	if (session->server.failed || session->ended_by)
+		unmount(session);
 	return session->server.failed ? -EIO : 0;
 }
 
@@ -223,15 +254,21 @@ int session_run(struct options *options, void (*ready)(void))
 {
 	struct session session = {.server.options = *options, .ready = ready};
 	unsigned descriptors = rlimits_raise_descriptors();
+	bool sandboxed = is_sandboxed(&session.server);
+	const struct guard_wishes wishes = {.auto_unmount = options->auto_unmount,
+		.by_helper = sandboxed && sandbox_forbids_fusermount(),
+		.sandboxed = sandboxed};
 	int r;
 
 	rlimits_lift_file_size();
 	signals_ignore_others();
-	r = guard_begin(&session.guard, options->mountpoint, options->auto_unmount);
+	r = guard_begin(&session.guard, options->mountpoint, &wishes);
 	if (r < 0) {
-		log_error("auto_unmount: the process that watches cannot be started: %s", strerror(-r));
+		log_error("the process that unmounts cannot be started: %s", strerror(-r));
 		return 1;
 	}
+	if (sandboxed)
+		sandbox_begin();
 	r = creds_init();
 	if (r < 0)
 		log_error("capabilities: %s", strerror(-r));

@@ -283,14 +283,40 @@ static int stop_mount(void **state)
 	return 0;
 }
 
+/* Every daemon of this run appends what its sandbox refuses. */
+static void listen_to_sandboxes(char path[PATH_MAX])
+{
+	snprintf(path, PATH_MAX, "%.3000s/sandbox.log", config.base);
+	setenv("SIEVEFS_SANDBOX_LOG", path, 1);
+}
+
+static bool sandbox_refused_something(const char *path)
+{
+	FILE *log = fopen(path, "re");
+	char line[256];
+	bool any = false;
+
+	while (log && fgets(line, sizeof(line), log)) {
+		print_message("%s", line);
+		any = true;
+	}
+	if (log)
+		fclose(log);
+	return any;
+}
+
 static int run_all(void)
 {
-	int failed = _cmocka_run_group_tests(
+	char refused[PATH_MAX];
+	int failed;
+
+	listen_to_sandboxes(refused);
+	failed = _cmocka_run_group_tests(
 		current->name, current->tests, current->test_count, start_mount, stop_mount);
 
 	if (failed || !ended_cleanly)
 		mount_show_reports(&mounted, true);
-	return failed || !ended_cleanly;
+	return failed || !ended_cleanly || sandbox_refused_something(refused);
 }
 
 static void pass_on(int signal)

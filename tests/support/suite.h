@@ -4,7 +4,7 @@
  * The tests run in a child. Its parent waits, and afterwards kills every process and unmounts every mount
  * that the child left behind, and removes the base directory: also when the child crashed, hung or was
  * interrupted. As root, all mounts live in a mount namespace of their own, so nothing can stay behind on the
- * machine.
+ * machine. What the sandbox of any of their daemons refuses fails the run.
  *
  * Arguments of every such program, in any order:
  *   lane=plain|cached|copied|direct|trailed|written|mixed|served  transport=dev|uring  passthrough=on|off
