@@ -31,8 +31,7 @@ uint64_t copy_id(const struct inode *inode, const struct statx *stx)
  */
 bool copy_is_quiet(const struct server *server, const struct statx *stx)
 {
-	return clock_wall_ns() - ns_of(stx->stx_ctime) >=
-	       (int64_t)server->live.settle_ms * CLOCK_NS_PER_MS;
+	return clock_wall_ns() - ns_of(stx->stx_ctime) >= (int64_t)server->live.settle_ms * CLOCK_NS_PER_MS;
 }
 
 bool copy_stamp_is_unique(const struct server *server, const struct inode *inode, const struct statx *stx)

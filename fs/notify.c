@@ -31,3 +31,15 @@ int notify_send(const char *state)
 	close(fd);
 	return r;
 }
+
+uint64_t notify_watchdog_us(void)
+{
+	const char *period = getenv("WATCHDOG_USEC"), *pid = getenv("WATCHDOG_PID");
+	char *end;
+	unsigned long long us;
+
+	if (!period || !getenv("NOTIFY_SOCKET") || (pid && strtol(pid, NULL, 10) != getpid()))
+		return 0;
+	us = strtoull(period, &end, 10);
+	return *end == '\0' && us <= INT64_MAX ? us : 0;
+}

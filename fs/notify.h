@@ -4,5 +4,10 @@
  */
 #pragma once
 
-/* Sends @state, "READY=1" or "STOPPING=1". 0, also where nobody asked to be told, or -errno. */
+#include <stdint.h>
+
+/* Sends @state, "READY=1", "STOPPING=1" or "WATCHDOG=1". 0, also where nobody asked to be told, or -errno. */
 int notify_send(const char *state);
+
+/* How often the manager wants to hear WATCHDOG=1 of this process at least, in microseconds; 0: not at all. */
+uint64_t notify_watchdog_us(void);

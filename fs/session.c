@@ -25,6 +25,7 @@
 #include "fs/threads.h"
 #include "fs/upkeep.h"
 #include "fs/users/creds.h"
+#include "fs/watchdog.h"
 #include "cache/sandbox/sandbox.h"
 
 #define WORKER_THREADS 64 /* over /dev/fuse each has a buffer for the largest write */
@@ -34,6 +35,7 @@ struct session {
 	struct server server;
 	void (*ready)(void);
 	struct upkeep upkeep;
+	struct watchdog watchdog;
 	struct signals signals;
 	struct guard guard;
 	struct thread_room *room;  /* for libfuse's own threads */
@@ -66,6 +68,7 @@ static void *wait_until_it_answers(void *data)
 		!session->server.failed) {
 		session->ready();
 		tell_service_manager(session, "READY=1");
+		watchdog_mounted(&session->watchdog);
 		kernel_say_what_was_chosen(&session->server);
 		pin_list_look_up(&session->server);
 	}
@@ -106,7 +109,10 @@ static int start_threads(struct session *session)
 	int r = server_start_pools(server);
 
 	if (r == 0)
-		r = upkeep_start(&session->upkeep, server);
+		r = watchdog_start(
+			&session->watchdog, server->options.mountpoint, server->options.foreground);
+	if (r == 0)
+		r = upkeep_start(&session->upkeep, server, &session->watchdog);
 	if (r == 0)
 		r = signals_start(&session->signals);
 	if (r == 0)
@@ -133,6 +139,7 @@ static void stop_threads(struct session *session)
 		pthread_join(session->starter, NULL);
 	}
 	upkeep_end(&session->upkeep);
+	watchdog_end(&session->watchdog);
 	signals_stop(&session->signals);
 }
 

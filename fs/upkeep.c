@@ -5,6 +5,7 @@
 #include "fs/pinned.h"
 #include "fs/server.h"
 #include "fs/threads.h"
+#include "fs/watchdog.h"
 
 /* Gives memory back while the machine is short of it, and takes it again later. Large files that are read
  * again are the first to go. */
@@ -45,6 +46,7 @@ static void look_after_the_cache(struct upkeep *upkeep)
 		cache_tick(upkeep->server->cache);
 	trail_tick(upkeep->server->trail);
 	pin_list_save(upkeep->server);
+	watchdog_ticked(upkeep->watchdog);
 }
 
 static void *tick(void *upkeep)
@@ -65,11 +67,11 @@ static void *rescue(void *upkeep)
 	return NULL;
 }
 
-int upkeep_start(struct upkeep *upkeep, struct server *server)
+int upkeep_start(struct upkeep *upkeep, struct server *server, struct watchdog *watchdog)
 {
 	int r;
 
-	*upkeep = (struct upkeep){.server = server};
+	*upkeep = (struct upkeep){.server = server, .watchdog = watchdog};
 	r = thread_start(&upkeep->threads[0], "sieve-tick", tick, upkeep);
 	upkeep->thread_count += r == 0;
 	if (r == 0) {

@@ -6,9 +6,11 @@
 #include <stdbool.h>
 
 struct server;
+struct watchdog;
 
 struct upkeep {
 	struct server *server;
+	struct watchdog *watchdog; /* hears of each round */
 	pthread_t threads[2];
 	unsigned thread_count;
 	GMutex lock; /* for ending */
@@ -17,5 +19,5 @@ struct upkeep {
 };
 
 /* 0 or -errno; upkeep_end() is legal after either. */
-int upkeep_start(struct upkeep *upkeep, struct server *server);
+int upkeep_start(struct upkeep *upkeep, struct server *server, struct watchdog *watchdog);
 void upkeep_end(struct upkeep *upkeep);
