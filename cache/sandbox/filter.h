@@ -31,8 +31,8 @@ typedef void filter_refused(int number, const char *name);
 
 /*
  * Sets no_new_privs and the filter for all threads of the process; both stay, for programs that are executed
- * too. refused() is called by the thread that made the call. -EOPNOTSUPP: built without libseccomp; other
- * -errno: the kernel refuses.
+ * too. refused() is called by the thread that made the call. -EOPNOTSUPP: built without libseccomp, and only
+ * this thread and those that it starts have no_new_privs; other -errno: the kernel refuses.
  */
 int filter_load(const struct filter_list *list, filter_refused *refused);
 

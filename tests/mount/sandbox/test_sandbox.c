@@ -9,36 +9,53 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/capability.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #define FILTERED 2 /* of /proc/PID/status: Seccomp */
 
-static unsigned long long number_of(const char *task, const char *name, int base)
+/* /proc/…/status; false: the thread is gone. */
+static bool read_status(const char *task, char text[4096])
 {
-	char path[PATH_MAX], line[256];
-	size_t length = strlen(name);
+	char path[PATH_MAX];
 	FILE *status;
-	unsigned long long number = 0;
-	bool found = false;
+	size_t size;
 
 	snprintf(path, sizeof(path), "%.3000s/status", task);
 	status = fopen(path, "re");
-	assert_non_null(status);
-	while (!found && fgets(line, sizeof(line), status))
-		if (strncmp(line, name, length) == 0 && line[length] == ':') {
-			number = strtoull(line + length + 1, NULL, base);
-			found = true;
-		}
+	if (!status)
+		return false;
+	size = fread(text, 1, 4095, status);
+	text[size] = '\0';
 	fclose(status);
-	if (!found)
-		fail_msg("%s has no %s", path, name);
-	return number;
+	return size > 0;
+}
+
+static unsigned long long number_in(const char *status, const char *name, int base)
+{
+	char line[64];
+	const char *at;
+
+	snprintf(line, sizeof(line), "\n%s:", name);
+	at = strstr(status, line);
+	if (!at)
+		fail_msg("no %s in %s", name, status);
+	return strtoull(at + strlen(line), NULL, base);
+}
+
+static unsigned long long number_of(pid_t pid, const char *name, int base)
+{
+	char task[64], status[4096];
+
+	snprintf(task, sizeof(task), "/proc/%d", (int)pid);
+	assert_true(read_status(task, status));
+	return number_in(status, name, base);
 }
 
 /* For each thread of the process. */
-static void for_each_thread(pid_t pid, void (*look)(const char *task))
+static void for_each_thread(pid_t pid, void (*look)(const char *status))
 {
-	char path[64], task[PATH_MAX];
+	char path[64], task[PATH_MAX], status[4096];
 	struct dirent *entry;
 	unsigned count = 0;
 	DIR *tasks;
@@ -47,10 +64,10 @@ static void for_each_thread(pid_t pid, void (*look)(const char *task))
 	tasks = opendir(path);
 	assert_non_null(tasks);
 	while ((entry = readdir(tasks))) {
-		if (entry->d_name[0] == '.')
-			continue;
 		snprintf(task, sizeof(task), "%s/%.200s", path, entry->d_name);
-		look(task);
+		if (entry->d_name[0] == '.' || !read_status(task, status))
+			continue;
+		look(status);
 		count++;
 	}
 	closedir(tasks);
@@ -95,26 +112,26 @@ static unsigned long long documented(void)
 /* Kept where /proc hides processes, and with sanitizers. */
 #define SOMETIMES (1ull << CAP_SYS_PTRACE)
 
-static void look_at_root_s(const char *task)
+static void look_at_root_s(const char *status)
 {
-	assert_int_equal(number_of(task, "NoNewPrivs", 10), 1);
-	assert_int_equal(number_of(task, "Seccomp", 10), FILTERED);
-	assert_int_equal(number_of(task, "CapBnd", 16) | SOMETIMES, documented());
-	assert_int_equal(number_of(task, "CapPrm", 16) | SOMETIMES, documented());
-	assert_int_equal(number_of(task, "CapInh", 16), 0);
+	assert_int_equal(number_in(status, "NoNewPrivs", 10), 1);
+	assert_int_equal(number_in(status, "Seccomp", 10), FILTERED);
+	assert_int_equal(number_in(status, "CapBnd", 16) | SOMETIMES, documented());
+	assert_int_equal(number_in(status, "CapPrm", 16) | SOMETIMES, documented());
+	assert_int_equal(number_in(status, "CapInh", 16), 0);
 }
 
-static void look_at_a_user_s(const char *task)
+static void look_at_a_user_s(const char *status)
 {
-	assert_int_equal(number_of(task, "NoNewPrivs", 10), 1);
-	assert_int_equal(number_of(task, "Seccomp", 10), FILTERED);
-	assert_int_equal(number_of(task, "CapPrm", 16), 0);
+	assert_int_equal(number_in(status, "NoNewPrivs", 10), 1);
+	assert_int_equal(number_in(status, "Seccomp", 10), FILTERED);
+	assert_int_equal(number_in(status, "CapPrm", 16), 0);
 }
 
-static void look_at_a_free_one(const char *task)
+static void look_at_a_free_one(const char *status)
 {
-	assert_int_equal(number_of(task, "NoNewPrivs", 10), 0);
-	assert_int_equal(number_of(task, "Seccomp", 10), 0);
+	assert_int_equal(number_in(status, "NoNewPrivs", 10), 0);
+	assert_int_equal(number_in(status, "Seccomp", 10), 0);
 }
 
 static void every_thread_has_what_the_manual_says_and_no_more(void **state)
@@ -128,21 +145,44 @@ static void every_thread_has_what_the_manual_says_and_no_more(void **state)
 
 static void a_keeper_may_lock_memory_and_nothing_else(void **state)
 {
-	char task[64];
 	struct mount mount;
 	pid_t keeper;
 
 	mount_start(&mount, "keeper", "cache_size=16M");
 	keeper = keeper_of(mount.daemon);
 	if (keeper) {
-		snprintf(task, sizeof(task), "/proc/%d", (int)keeper);
-		assert_int_equal(number_of(task, "NoNewPrivs", 10), 1);
-		assert_int_equal(number_of(task, "Seccomp", 10), FILTERED);
-		assert_int_equal(number_of(task, "CapPrm", 16), 1ull << CAP_IPC_LOCK);
+		assert_int_equal(number_of(keeper, "NoNewPrivs", 10), 1);
+		assert_int_equal(number_of(keeper, "Seccomp", 10), FILTERED);
+		assert_int_equal(number_of(keeper, "CapPrm", 16), 1ull << CAP_IPC_LOCK);
 	}
 	mount_stop(&mount, MOUNT_END_SIGTERM);
 	if (!keeper)
 		skip();
+}
+
+static bool sees_hidden_processes(const char *name)
+{
+	struct mount mount;
+	bool sees;
+
+	mount_start(&mount, name, "cache_size=16M");
+	sees = number_of(mount.daemon, "CapPrm", 16) & SOMETIMES;
+	mount_stop(&mount, MOUNT_END_SIGTERM);
+	return sees;
+}
+
+static void callers_are_seen_where_proc_hides_them(void **state)
+{
+	bool hidden_already = shell(NULL, 0, "grep -q ' - proc .*hidepid=' /proc/self/mountinfo") == 0;
+
+	if (geteuid())
+		skip();
+	if (!hidden_already && !SUITE_IS_SANITIZED)
+		assert_false(sees_hidden_processes("shown"));
+	/* in this test's mount namespace */
+	assert_int_equal(mount("proc", "/proc", "proc", 0, "hidepid=2"), 0);
+	assert_true(sees_hidden_processes("hidden"));
+	assert_int_equal(umount2("/proc", MNT_DETACH), 0);
 }
 
 static void sandbox_off_gives_up_nothing(void **state)
@@ -203,6 +243,7 @@ static void a_mount_is_ended_by_signal_while_it_is_busy(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(every_thread_has_what_the_manual_says_and_no_more),
 	cmocka_unit_test(a_keeper_may_lock_memory_and_nothing_else),
+	cmocka_unit_test(callers_are_seen_where_proc_hides_them),
 	cmocka_unit_test(sandbox_off_gives_up_nothing),
 	cmocka_unit_test(a_call_outside_of_the_list_is_logged_by_name_and_loses_nothing),
 	cmocka_unit_test(a_mount_is_ended_by_signal_while_it_is_busy),
