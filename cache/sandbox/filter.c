@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <ucontext.h>
 
-#define CALLS_MAX 1024
+#define CALLS_MAX 512
 
 #ifndef SYS_SECCOMP
 #define SYS_SECCOMP 1
