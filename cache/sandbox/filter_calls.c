@@ -23,7 +23,7 @@ static const struct filter_call daemon_calls[] = {
 	/* first: libseccomp keeps what comes first, a call without conditions or one with them */
 	{"mprotect"}, {"mmap"}, {"prctl"}, {"clone"}, {"ptrace"}, {"personality"}, {"getrusage"}, {"tkill"},
 	{"pipe"}, {"fork"}, {"vfork"}, {"sigaltstack"}, {"nanosleep"}, {"open"}, {"stat"}, {"lstat"},
-	{"setitimer"}, {"process_vm_readv"}, {"mlock"}, {"munlock"}, {"unlink"}, {"rt_tgsigqueueinfo"},
+	{"setitimer"}, {"process_vm_readv"}, {"mlock"}, {"munlock"}, {"rt_tgsigqueueinfo"},
 	{"rt_sigpending"}, {"mkdir"}, {"getcwd"},
 	{"getppid"}, {"getdents"},
 #endif
@@ -32,7 +32,7 @@ static const struct filter_call daemon_calls[] = {
 	{"access"}, {"faccessat"}, {"faccessat2"}, {"openat"}, {"name_to_handle_at"}, {"open_by_handle_at"},
 	{"close"}, {"close_range"}, {"dup"}, {"dup2"}, {"dup3"}, {"fcntl"}, {"flock"}, {"fstat"}, {"newfstatat"},
 	{"statx"}, {"statfs"}, {"fstatfs"}, {"getdents64"}, {"readlink"}, {"readlinkat"}, {"linkat"},
-	{"mkdirat"}, {"mknodat"}, {"renameat"}, {"renameat2"}, {"symlinkat"}, {"unlinkat"}, {"fchmodat"},
+	{"mkdirat"}, {"mknodat"}, {"rename"}, {"renameat"}, {"unlink"}, {"renameat2"}, {"symlinkat"}, {"unlinkat"}, {"fchmodat"},
 	{"fchmodat2", .number = 452}, {"fchownat"}, {"utimensat"}, {"getxattr"}, {"fgetxattr"}, {"listxattr"},
 	{"setxattr"}, {"fsetxattr"}, {"removexattr"}, {"ioctl"},
 

@@ -90,6 +90,8 @@ static void each_row_takes_its_values(void **state)
 		{"passthrough=auto"},
 		{"passthrough=on"},
 		{"passthrough=off"},
+		{"sandbox=on"},
+		{"sandbox=off"},
 		{"log=error"},
 		{"log=warning"},
 		{"log=info"},
@@ -161,7 +163,7 @@ static void defaults_are_the_documented_ones(void **state)
 		"256K,"
 		"passthrough="
 		"auto,"
-		"log=info",
+		"sandbox=on,log=info",
 		evict_policy_name(evict_catalogue[0]));
 	g_autofree char *error = NULL, *shown = NULL;
 	struct options options;
