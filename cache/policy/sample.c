@@ -1,0 +1,279 @@
+#include "cache/policy/sample.h"
+
+#include <string.h>
+
+/* A packed file: 41 bits of the hash, of which shift are 0; 6 of the version; by_rule; 16 of the size. */
+enum { NAME_BITS = 41, VERSION_BITS = 6, SIZE_BITS = 16, MANTISSA_BITS = 11 };
+
+#define BITS(n) ((1ULL << (n)) - 1)
+#define OPENS_END(s) ((const uint16_t *)((s)->room + SAMPLE_ROOM / 8))
+
+/* What those that wait may take. */
+#define ROOM_FOR_WAITING (SAMPLE_WAITING * (sizeof(uint64_t) + sizeof(uint16_t)))
+
+/*
+ * Fewer files in the sample, or in the part of it that the cache would hold, say little: see docs/policies.md
+ * for what was measured.
+ */
+enum { FILES_MIN = 8192, CACHED_FILES_MIN = 512 };
+
+/* As a floating-point number: below 2^11 it is itself. */
+static uint64_t pack_size(uint64_t size)
+{
+	unsigned exponent = 0;
+
+	while (size >> exponent >= 2 << MANTISSA_BITS)
+		exponent++;
+	if (size >> exponent < 1 << MANTISSA_BITS)
+		return size;
+	if (exponent > BITS(SIZE_BITS - MANTISSA_BITS) - 1)
+		return BITS(SIZE_BITS);
+	return (uint64_t)(exponent + 1) << MANTISSA_BITS | (size >> exponent & BITS(MANTISSA_BITS));
+}
+
+static uint64_t unpack_size(uint64_t code)
+{
+	uint64_t exponent = code >> MANTISSA_BITS, mantissa = code & BITS(MANTISSA_BITS);
+
+	return exponent == 0 ? mantissa : (1ULL << MANTISSA_BITS | mantissa) << (exponent - 1);
+}
+
+uint64_t sample_pack(uint64_t hash, uint64_t size, unsigned version, bool by_rule)
+{
+	return (hash & BITS(NAME_BITS)) << (64 - NAME_BITS) |
+	       (version & BITS(VERSION_BITS)) << (SIZE_BITS + 1) | (uint64_t)by_rule << SIZE_BITS |
+	       pack_size(size);
+}
+
+struct sample_file sample_unpack(uint64_t packed)
+{
+	return (struct sample_file){
+		.name = packed >> (64 - NAME_BITS),
+		.version = packed >> (SIZE_BITS + 1) & BITS(VERSION_BITS),
+		.by_rule = packed >> SIZE_BITS & 1,
+		.size = unpack_size(packed & BITS(SIZE_BITS)),
+	};
+}
+
+void sample_init(struct sample *s, uint64_t size_max)
+{
+	s->size_max = size_max;
+}
+
+static struct sample_seen seen_now(const struct sample *s)
+{
+	return (struct sample_seen){
+		.opens = atomic_load_explicit(&s->seen_opens, memory_order_relaxed),
+		.bytes = atomic_load_explicit(&s->seen_bytes, memory_order_relaxed),
+	};
+}
+
+static uint64_t mask_of(const struct sample *s)
+{
+	return atomic_load_explicit(&s->mask, memory_order_relaxed);
+}
+
+static unsigned shift_of(const struct sample *s)
+{
+	return (unsigned)__builtin_popcountll(mask_of(s));
+}
+
+static uint16_t *open_at(struct sample *s, uint32_t i)
+{
+	return (uint16_t *)OPENS_END(s) - 1 - i;
+}
+
+static size_t room_taken(const struct sample *s)
+{
+	return s->file_count * sizeof(uint64_t) + s->open_count * sizeof(uint16_t);
+}
+
+/* --- files by their names --------------------------------------------------------------------- */
+
+static uint64_t name_of(uint64_t packed)
+{
+	return packed >> (64 - NAME_BITS);
+}
+
+/* Where the file is in the index, or is to be. The lower bits of a name are those that are 0. */
+static uint16_t *find(struct sample *s, uint64_t name)
+{
+	uint16_t at = (uint16_t)(name >> SAMPLE_SHIFT_MAX);
+
+	while (s->index[at] && name_of(s->room[s->index[at] - 1]) != name)
+		at++;
+	return &s->index[at];
+}
+
+static void rebuild_index(struct sample *s)
+{
+	memset(s->index, 0, sizeof(s->index));
+	for (uint32_t i = 0; i < s->file_count; i++)
+		*find(s, name_of(s->room[i])) = (uint16_t)(i + 1);
+}
+
+static void append(struct sample *s, uint64_t packed)
+{
+	uint16_t *number = find(s, name_of(packed));
+
+	if (*number == 0 || s->room[*number - 1] != packed) {
+		s->room[s->file_count++] = packed;
+		*number = (uint16_t)s->file_count;
+	}
+	*open_at(s, s->open_count++) = *number - 1;
+}
+
+/* --- making room ------------------------------------------------------------------------------ */
+
+#define GONE UINT16_MAX
+
+/* index has for each number the new one, or GONE; opens from first on stay if their files do. */
+static void renumber(struct sample *s, uint32_t first)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = first; i < s->open_count; i++) {
+		uint16_t number = s->index[*open_at(s, i)];
+
+		if (number != GONE)
+			*open_at(s, kept++) = number;
+	}
+	s->open_count = kept;
+	rebuild_index(s);
+}
+
+/* Half of the files go. */
+static void thin(struct sample *s)
+{
+	uint64_t mask = mask_of(s) << 1 | 1;
+	uint32_t kept = 0;
+
+	atomic_store_explicit(&s->mask, mask, memory_order_relaxed);
+	for (uint32_t i = 0; i < s->file_count; i++) {
+		bool stays = !(name_of(s->room[i]) & mask);
+
+		s->index[i] = stays ? (uint16_t)kept : GONE;
+		if (stays)
+			s->room[kept++] = s->room[i];
+	}
+	s->file_count = kept;
+	renumber(s, 0);
+}
+
+static struct sample_seen half_way(struct sample_seen a, struct sample_seen b)
+{
+	return (struct sample_seen){a.opens + (b.opens - a.opens) / 2, a.bytes + (b.bytes - a.bytes) / 2};
+}
+
+/* The opens before the middle go. */
+static void cut(struct sample *s)
+{
+	uint32_t first = s->middle ? s->middle : s->open_count / 2, kept = 0;
+
+	for (uint32_t i = 0; i < s->file_count; i++)
+		s->index[i] = GONE;
+	for (uint32_t i = first; i < s->open_count; i++)
+		s->index[*open_at(s, i)] = 0;
+	for (uint32_t i = 0; i < s->file_count; i++) {
+		if (s->index[i] == GONE)
+			continue;
+		s->room[kept] = s->room[i];
+		s->index[i] = (uint16_t)kept++;
+	}
+	s->file_count = kept;
+	if (s->middle == 0)
+		s->at_middle = half_way(s->at_begin, seen_now(s));
+	s->at_begin = s->at_middle;
+	s->is_cut = true;
+	renumber(s, first);
+}
+
+static bool is_to_be_thinned(const struct sample *s, uint64_t cache_size)
+{
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < s->file_count; i++)
+		bytes += sample_unpack(s->room[i]).size;
+	return s->file_count >= FILES_MIN && shift_of(s) < SAMPLE_SHIFT_MAX &&
+	       (cache_size >> shift_of(s)) / 2 >= bytes / s->file_count * CACHED_FILES_MIN;
+}
+
+static bool is_full(const struct sample *s)
+{
+	return room_taken(s) + ROOM_FOR_WAITING > SAMPLE_ROOM ||
+	       s->file_count + SAMPLE_WAITING > SAMPLE_FILES;
+}
+
+static bool is_half_full(const struct sample *s)
+{
+	return room_taken(s) > SAMPLE_ROOM / 2 || s->file_count > SAMPLE_FILES / 2;
+}
+
+static void make_room(struct sample *s, uint64_t cache_size)
+{
+	while (is_full(s)) {
+		if (is_to_be_thinned(s, cache_size))
+			thin(s);
+		else
+			cut(s);
+		s->middle = 0;
+		s->generation++;
+	}
+}
+
+void sample_take_in(struct sample *s, uint64_t cache_size)
+{
+	uint32_t count = atomic_exchange_explicit(&s->waiting_count, SAMPLE_WAITING, memory_order_relaxed);
+	uint64_t lost = count > SAMPLE_WAITING ? count - SAMPLE_WAITING : 0;
+	uint64_t mask = mask_of(s);
+
+	for (uint32_t i = 0; i < count && i < SAMPLE_WAITING; i++) {
+		uint64_t packed = atomic_load_explicit(&s->waiting[i], memory_order_relaxed);
+
+		if (!(name_of(packed) & mask)) /* it may have come while the sample was thinned */
+			append(s, packed);
+	}
+	make_room(s, cache_size);
+	if (s->middle == 0 && is_half_full(s)) {
+		s->middle = s->open_count;
+		s->at_middle = seen_now(s);
+	}
+	count = atomic_exchange_explicit(&s->waiting_count, 0, memory_order_relaxed);
+	lost += count - SAMPLE_WAITING;
+	s->at_begin.opens += lost << shift_of(s); /* as if they had not been */
+}
+
+/* --- reading ---------------------------------------------------------------------------------- */
+
+void sample_read_extent(const struct sample *s, struct sample_extent *extent)
+{
+	struct sample_seen now = seen_now(s);
+
+	*extent = (struct sample_extent){
+		.file_count = s->file_count,
+		.open_count = s->open_count,
+		.generation = s->generation,
+		.shift = shift_of(s),
+		.is_cut = s->is_cut,
+		.seen = {now.opens - s->at_begin.opens, now.bytes - s->at_begin.bytes},
+	};
+}
+
+uint32_t sample_read_files(const struct sample *s, uint32_t first, uint64_t *files, uint32_t count)
+{
+	uint32_t there = first < s->file_count ? s->file_count - first : 0;
+
+	count = count < there ? count : there;
+	memcpy(files, s->room + first, count * sizeof(*files));
+	return count;
+}
+
+uint32_t sample_read_opens(const struct sample *s, uint32_t first, uint16_t *opens, uint32_t count)
+{
+	uint32_t there = first < s->open_count ? s->open_count - first : 0;
+
+	count = count < there ? count : there;
+	for (uint32_t i = 0; i < count; i++)
+		opens[i] = OPENS_END(s)[-1 - (ptrdiff_t)(first + i)];
+	return count;
+}

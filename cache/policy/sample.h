@@ -1,0 +1,118 @@
+/*
+ * sample - the opens of some of the files of a mount, of which a simulation (advise.h) can say what caches of
+ * other sizes and policies would have done with all of them.
+ *
+ * Files are chosen by a hash (spatial sampling: Waldspurger et al., "Efficient MRC Construction with SHARDS",
+ * FAST 2015): each open of a chosen file is kept, in order, and none of another one. One in 2^shift files is
+ * chosen. The memory is sizeof(struct sample) and never more: when the room is used up, shift grows by one
+ * and the opens of half of the files go, or the older half of all opens goes.
+ *
+ * An open takes two bytes, a file eight, and eight more with each new size or version of it.
+ *
+ * Pure: no I/O, no clock. sample_open() takes no lock and may be called by any number of threads; the caller
+ * serialises all else by a lock of its own.
+ */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SAMPLE_WAITING 4096     /* opens until they are taken in */
+#define SAMPLE_FILES 57344      /* numbers of files fit 16 bits, and the index has free places */
+#define SAMPLE_PIECE (32 << 10) /* bytes that are copied at a time for somebody who asks */
+#define SAMPLE_SHIFT_MAX 20
+
+/* With two pieces in flight all is below 1 MiB. */
+#define SAMPLE_ROOM ((1 << 20) - 8 * SAMPLE_WAITING - 2 * (1 << 16) - 4 * SAMPLE_PIECE - 512)
+
+/* Opens of all files, and their bytes. */
+struct sample_seen {
+	uint64_t opens, bytes;
+};
+
+struct sample {
+	_Alignas(64) _Atomic uint64_t mask; /* bits that are 0 in the hash of a chosen file */
+	uint64_t size_max;
+	_Alignas(64) _Atomic uint64_t seen_opens; /* so far */
+	_Atomic uint64_t seen_bytes;
+	_Atomic uint32_t waiting_count; /* SAMPLE_WAITING and more: the others were lost */
+	_Atomic uint64_t waiting[SAMPLE_WAITING];
+
+	/* Under the caller's lock. */
+	uint32_t file_count, open_count;
+	uint32_t generation; /* grows when what is kept changes otherwise than at its end */
+	bool is_cut;         /* older opens are gone */
+	uint32_t middle;     /* where the newer opens begin; 0: it is not half full yet */
+	struct sample_seen at_begin, at_middle;
+	uint16_t index[1 << 16];        /* by hash: 1 + the newest number of the file, or 0 */
+	uint64_t room[SAMPLE_ROOM / 8]; /* files from its begin on, opens (16 bits) from its end down */
+};
+
+/* A file as it was found by an open; 64 bits, packed. */
+struct sample_file {
+	uint64_t name; /* tells it from the other files of the sample */
+	uint64_t size; /* bytes, rounded down by up to 1/2048 */
+	unsigned version;
+	bool by_rule;
+};
+
+struct sample_file sample_unpack(uint64_t packed);
+uint64_t sample_pack(uint64_t hash, uint64_t size, unsigned version, bool by_rule);
+
+/* s: zeroed memory. size_max: opens of larger files are no part of it, nor counted. */
+void sample_init(struct sample *s, uint64_t size_max);
+
+/* Spreads the number by which a file is known. */
+static inline uint64_t sample_hash(uint64_t id)
+{
+	id = (id ^ id >> 30) * 0xbf58476d1ce4e5b9ULL;
+	id = (id ^ id >> 27) * 0x94d049bb133111ebULL;
+	return id ^ id >> 31;
+}
+
+/*
+ * A file of size bytes was opened. version: six bits of a number that changes when what the cache would keep
+ * of it becomes stale; by_rule: it may be cached whatever its size. True: opens of chosen files are lost
+ * until sample_take_in() is called.
+ */
+static inline bool sample_open(struct sample *s, uint64_t hash, uint64_t size, unsigned version, bool by_rule)
+{
+	uint32_t place;
+
+	if (size > s->size_max)
+		return false;
+	atomic_fetch_add_explicit(&s->seen_opens, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&s->seen_bytes, size, memory_order_relaxed);
+	if (hash & atomic_load_explicit(&s->mask, memory_order_relaxed))
+		return false;
+	place = atomic_fetch_add_explicit(&s->waiting_count, 1, memory_order_relaxed);
+	if (place >= SAMPLE_WAITING)
+		return true;
+	atomic_store_explicit(
+		&s->waiting[place], sample_pack(hash, size, version, by_rule), memory_order_relaxed);
+	return place == SAMPLE_WAITING - 1;
+}
+
+/*
+ * Takes in what waits; now and then makes room. cache_size: bytes of the cache that the sample is to speak
+ * of. The sample is thinned to reach back as far as it can while the chosen files are enough for such a
+ * cache, and cut off at its older end from then on.
+ */
+void sample_take_in(struct sample *s, uint64_t cache_size);
+
+/* What is kept at one moment, for who asks. */
+struct sample_extent {
+	uint32_t file_count, open_count, generation;
+	unsigned shift;          /* one in 2^shift files was chosen */
+	bool is_cut;             /* there were older opens */
+	struct sample_seen seen; /* since the oldest that is kept */
+};
+
+void sample_read_extent(const struct sample *s, struct sample_extent *extent);
+
+/* Copies of what is kept, from the number first on; return how many, up to count and to what there is. They
+ * belong to an extent as long as the generation is the same. */
+uint32_t sample_read_files(const struct sample *s, uint32_t first, uint64_t *files, uint32_t count);
+uint32_t sample_read_opens(const struct sample *s, uint32_t first, uint16_t *opens, uint32_t count);
