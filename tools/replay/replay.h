@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "cache/policy/advise.h"
 #include "cache/policy/evict.h"
 #include "tools/replay/trace.h"
 
@@ -25,6 +26,7 @@ struct replay_result {
 	uint64_t fill_count;
 	int64_t elapsed_ns;
 	struct evict_stats stats;
+	struct advise_result advised; /* of replay_advise() */
 };
 
 /* -ENOMEM, or 0. */

@@ -56,11 +56,38 @@ static void print_row(
 	printf(" %.1f | %" PRIu64 " |\n", ns, most_examined);
 }
 
-void report_table(const struct settings *s, const struct trace *trace, const struct replay_result *results)
+static void print_advised_row(const struct settings *s, const char *policy, const struct replay_result *row)
+{
+	printf("| %s, advised |", policy);
+	for (unsigned i = 0; i < s->size_count; i++)
+		printf(" %.4f |", 1 - row[i].advised.hit_ratio);
+	for (unsigned i = 0; i < s->size_count; i++)
+		printf(" %.4f |", 1 - row[i].advised.byte_hit_ratio);
+	printf(" | |\n");
+}
+
+static void print_extent(const struct advised *advised)
+{
+	unsigned one_in;
+	uint32_t files, opens;
+
+	advised_extent(advised, &one_in, &files, &opens);
+	printf("\nadvised: from %u opens of %u files, one in %u\n", opens, files, one_in);
+}
+
+void report_table(const struct settings *s, const struct trace *trace, const struct advised *advised,
+	const struct replay_result *results)
 {
 	print_heading(s, trace);
-	for (unsigned i = 0; s->policies[i]; i++)
-		print_row(s, trace, evict_policy_name(s->policies[i]), &results[i * s->size_count]);
+	for (unsigned i = 0; s->policies[i]; i++) {
+		const struct replay_result *row = &results[i * s->size_count];
+
+		print_row(s, trace, evict_policy_name(s->policies[i]), row);
+		if (advised)
+			print_advised_row(s, evict_policy_name(s->policies[i]), row);
+	}
+	if (advised)
+		print_extent(advised);
 	putchar('\n');
 }
 
@@ -95,6 +122,9 @@ static void print_element(const struct settings *s, const struct trace *t, const
 		r->stats.most_examined);
 	printf(", \"examined\": %" PRIu64 ", \"evictions\": %" PRIu64 ", \"forced\": %" PRIu64,
 		r->stats.examined, r->stats.evictions, r->stats.forced);
+	if (s->advise)
+		printf(", \"advised_object_miss_ratio\": %.6f, \"advised_byte_miss_ratio\": %.6f",
+			1 - r->advised.hit_ratio, 1 - r->advised.byte_hit_ratio);
 	printf(", \"fills\": %" PRIu64 ", \"policy_bytes\": %" PRIu64 "}", r->fill_count, r->stats.memory);
 }
 

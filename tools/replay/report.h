@@ -3,11 +3,12 @@
  */
 #pragma once
 
+#include "tools/replay/advised.h"
 #include "tools/replay/settings.h"
 
-/* results[policy * size_count + size] */
-void report_table(
-	const struct settings *settings, const struct trace *trace, const struct replay_result *results);
+/* results[policy * size_count + size]; advised: NULL without --advise */
+void report_table(const struct settings *settings, const struct trace *trace, const struct advised *advised,
+	const struct replay_result *results);
 
 /* Elements of the array only; is_first: of the whole array. */
 void report_json(const struct settings *settings, const struct trace *trace,

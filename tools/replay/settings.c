@@ -11,7 +11,7 @@
 struct given {
 	char *evict, *sizes, *charge, *largest, *s0, *small, *writes;
 	int admit;
-	gboolean bit_only, json, version;
+	gboolean advise, bit_only, json, version;
 	gint64 seed;
 	char **traces;
 };
@@ -154,6 +154,7 @@ static void settle(struct settings *s, struct given *given)
 	s->replay.evict.bit_only = given->bit_only;
 	s->seed = given->seed;
 	s->json = given->json;
+	s->advise = given->advise;
 	s->traces = given->traces;
 }
 
@@ -192,6 +193,8 @@ void settings_parse(struct settings *settings, int argc, char **argv)
 			"BYTES"},
 		{"small", 0, 0, G_OPTION_ARG_STRING, &given.small,
 			"s3gd, s3fifo: share of the newcomers' queue", "PERCENT"},
+		{"advise", 0, 0, G_OPTION_ARG_NONE, &given.advise,
+			"also print what `sievectl advise` would say of the same cache, from a sample", NULL},
 		{"json", 0, 0, G_OPTION_ARG_NONE, &given.json, "print an array of results instead of tables",
 			NULL},
 		{"version", 'V', 0, G_OPTION_ARG_NONE, &given.version, "print the version", NULL},

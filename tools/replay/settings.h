@@ -20,7 +20,7 @@ struct settings {
 	struct replay_options replay;
 	double write_probability;
 	uint64_t seed;
-	bool json;
+	bool json, advise;
 };
 
 /* Ends the program with a line on stderr (or the help, or the version) where it cannot go on. */
