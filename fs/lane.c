@@ -10,6 +10,7 @@
 
 #include "backends/backend.h"
 #include "cache/base/lock_order.h"
+#include "fs/advice.h"
 #include "fs/backing_id.h"
 #include "fs/bind.h"
 #include "fs/cached.h"
@@ -117,6 +118,7 @@ int lane_open(struct server *server, struct inode *inode, const struct fuse_ctx 
 	}
 	follow_rules(server, &o);
 	fill_consider(&o);
+	advice_opened(&o);
 	if (o.refreshed)
 		cache_shed(server->cache);
 	if ((handle->object || o.pinned) && !o.writes)

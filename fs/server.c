@@ -15,6 +15,7 @@
 #include "cache/store/charged.h"
 #include "cache/store/store_copy.h"
 #include "cache/trail/trail.h"
+#include "fs/advice.h"
 #include "fs/control/exporter.h"
 #include "fs/copy.h"
 #include "fs/dir.h"
@@ -91,7 +92,9 @@ static int start_cache(struct server *server, unsigned descriptors)
 	if (server->pins)
 		owner.let_go = pinned_let_go;
 	r = cache_new(&server->cache, &options, &owner);
-
+	server->advice = r == 0 ? advice_new(server) : NULL;
+	if (r == 0 && !server->advice)
+		r = -ENOMEM;
 	if (r < 0)
 		log_error("the cache: %s", strerror(-r));
 	else if (!server->pins && server->passthrough && store_copy_mount_error(cache_store(server->cache)))
@@ -258,6 +261,7 @@ void server_stop(struct server *server)
 	flusher_free(server->flusher);
 	lock_table_free(server->locks);
 	cache_free(server->cache);
+	advice_free(server->advice);
 	tree_free(server->tree);
 	ruling_deinit(&server->ruling);
 	backend_free(server->backend);

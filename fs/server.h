@@ -18,6 +18,7 @@
 #include "fs/tree/tree.h"
 
 struct fuse_session;
+struct advice;
 struct backend;
 struct charged;
 struct exporter;
@@ -38,6 +39,7 @@ struct server {
 	struct classify_limits limits;
 	struct tree *tree;
 	struct cache *cache;
+	struct advice *advice;     /* a sample of the opens */
 	struct backend *backend;   /* bytes that travel through the daemon */
 	struct trail *trail;       /* large files in the page cache; NULL: none is followed */
 	struct flusher *flusher;   /* what is dirty; NULL: the kernel's thresholds act alone */

@@ -15,6 +15,7 @@
 #include "cache/store/store_copy.h"
 #include "cache/store/store_pin.h"
 #include "cache/trail/trail.h"
+#include "fs/advice.h"
 #include "fs/cached.h"
 #include "fs/control/openmetrics.h"
 #include "fs/control/report.h"
@@ -274,5 +275,6 @@ const struct control_verb status_verbs[] = {
 	{"hottest", true, hottest_answer},
 	{"get", false, settings_get},
 	{"set", true, settings_set},
+	{"sample", true, advice_sample},
 	{NULL, false, NULL},
 };

@@ -1,6 +1,7 @@
 #include "fs/upkeep.h"
 
 #include "cache/trail/trail.h"
+#include "fs/advice.h"
 #include "fs/io.h"
 #include "fs/pinned.h"
 #include "fs/server.h"
@@ -45,6 +46,7 @@ static void look_after_the_cache(struct upkeep *upkeep)
 	else
 		cache_tick(upkeep->server->cache);
 	trail_tick(upkeep->server->trail);
+	advice_tick(upkeep->server);
 	pin_list_save(upkeep->server);
 	watchdog_ticked(upkeep->watchdog);
 }

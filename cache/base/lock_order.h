@@ -46,6 +46,7 @@ enum lock_rank {
 	LOCK_FDS,    /* the set of O_PATH descriptors */
 	/* fs/: leaves, except that LOCK_PAYLOAD is taken under LOCK_IO */
 	LOCK_RELIEF,
+	LOCK_ADVICE,      /* the sample of opens */
 	LOCK_WAYS,        /* how large files are read, by volume */
 	LOCK_WAITERS,     /* requests that wait for locks */
 	LOCK_POOL,        /* a queue of jobs */

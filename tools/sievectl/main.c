@@ -1,6 +1,7 @@
 /* sievectl - the command that asks a mounted sievefs. */
 #include "cache/base/standard_fds.h"
 #include "tools/libsievefs/sievefs.h"
+#include "tools/sievectl/advise.h"
 #include "tools/sievectl/doctor.h"
 #include "tools/sievectl/evict.h"
 #include "tools/sievectl/explain.h"
@@ -36,6 +37,7 @@ struct command {
 	bool takes_words; /* behind MOUNTPOINT */
 };
 
+static const char *const advise_flags[] = {"--json", "--svg=", NULL};
 static const char *const json_flags[] = {"--json", NULL};
 static const char *const flush_flags[] = {"--wait", NULL};
 static const char *const evict_flags[] = {"--all", NULL};
@@ -62,6 +64,8 @@ static const struct command commands[] = {
 	{"unpin", "unpin PATH...", "let pinned files leave again", no_flags, .run_files = unpin_run},
 	{"evict", "evict PATH... [--all]", "take files out of the cache and the page cache", evict_flags,
 		.run_files = evict_run},
+	{"advise", "advise MOUNTPOINT [--json] [--svg FILE]", "hit ratios that other caches would have",
+		advise_flags, advise_run},
 	{"doctor", "doctor [SOURCE] [--json]", "what this machine has of what sievefs can use", json_flags,
 		.run_unmounted = doctor_run},
 	{"get", "get MOUNTPOINT [OPTION...] [--json]", "options in force, as mount -o takes them", json_flags,
