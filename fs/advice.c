@@ -87,6 +87,7 @@ static void describe(struct server *server, const struct sample_extent *extent, 
 	append_number(reply, "generation", extent->generation);
 	append_number(reply, "files", extent->file_count);
 	append_number(reply, "opens", extent->open_count);
+	append_number(reply, "tokens", extent->token_count);
 	append_number(reply, "shift", extent->shift);
 	append_number(reply, "is_cut", extent->is_cut);
 	append_number(reply, "seen_opens", extent->seen.opens);
@@ -110,7 +111,7 @@ static void append_piece(const struct sample *sample, bool files, uint32_t first
 			sample_read_files(sample, first, piece, SAMPLE_PIECE / sizeof(uint64_t));
 	else
 		bytes = sizeof(uint16_t) *
-			sample_read_opens(sample, first, piece, SAMPLE_PIECE / sizeof(uint16_t));
+			sample_read_tokens(sample, first, piece, SAMPLE_PIECE / sizeof(uint16_t));
 	g_string_append_printf(reply, "%" PRIu32 "\n", sample->generation);
 	g_string_append_len(reply, piece, (gssize)bytes);
 }
@@ -121,9 +122,9 @@ static int answer_piece(struct advice *advice, const char *what, const char *num
 	g_autofree void *piece = NULL;
 	guint64 first;
 
-	if ((!files && strcmp(what, "opens") != 0) ||
+	if ((!files && strcmp(what, "tokens") != 0) ||
 		!g_ascii_string_to_unsigned(number, 10, 0, UINT32_MAX, &first, NULL)) {
-		g_string_append(reply, "sample: takes files NUMBER, opens NUMBER, or nothing");
+		g_string_append(reply, "sample: takes files NUMBER, tokens NUMBER, or nothing");
 		return -EINVAL;
 	}
 	piece = g_malloc(SAMPLE_PIECE);
@@ -142,7 +143,7 @@ int advice_sample(void *context, int argc, char *const *argv, GString *reply)
 	if (argc == 3)
 		return answer_piece(advice, argv[1], argv[2], reply);
 	if (argc != 1) {
-		g_string_append(reply, "sample: takes files NUMBER, opens NUMBER, or nothing");
+		g_string_append(reply, "sample: takes files NUMBER, tokens NUMBER, or nothing");
 		return -EINVAL;
 	}
 	lock_take(&advice->lock, LOCK_ADVICE);

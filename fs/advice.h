@@ -23,7 +23,7 @@ void advice_tick(struct server *server);
 
 /*
  * Handler for control.h, @context is the server: "sample" gives lines of a name and a value, "sample files N"
- * and "sample opens N" what there is from number N on: a line with the generation, and up to SAMPLE_PIECE
+ * and "sample tokens N" what there is from number N on: a line with the generation, and up to SAMPLE_PIECE
  * bytes in the machine's byte order.
  */
 int advice_sample(void *context, int argc, char *const *argv, GString *reply);

@@ -49,32 +49,44 @@ static int number_files(struct advise *a, const struct advise_sample *sample)
 	return 0;
 }
 
-static bool is_sound(const struct advise_sample *sample)
+static int read_opens(struct advise *a, const struct advise_sample *sample)
 {
-	if (sample->extent.file_count > UINT16_MAX || sample->extent.shift > SAMPLE_SHIFT_MAX)
-		return false;
-	for (uint32_t i = 0; i < sample->extent.open_count; i++)
-		if (sample->opens[i] >= sample->extent.file_count)
-			return false;
-	return true;
+	const struct sample_extent *extent = &sample->extent;
+	struct open_code *code = calloc(1, sizeof(*code));
+	uint32_t count = 0;
+
+	if (!code)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < extent->token_count; i++) {
+		/* the newest token may stand for opens that came after the extent was told */
+		for (uint32_t n = open_code_count(sample->tokens[i]); n && count < extent->open_count; n--) {
+			uint16_t number = open_code_next(code, sample->tokens[i]);
+
+			if (number >= extent->file_count)
+				break;
+			a->opens[count++] = number;
+		}
+	}
+	free(code);
+	return count == extent->open_count ? 0 : -EINVAL;
 }
 
 static int copy(struct advise *a, const struct advise_sample *sample)
 {
 	const struct sample_extent *extent = &sample->extent;
+	int r;
 
 	a->states = calloc(extent->file_count + 1, sizeof(*a->states));
-	a->opens = calloc(extent->open_count + 1, sizeof(*a->opens));
+	a->opens = calloc((size_t)extent->open_count + 1, sizeof(*a->opens));
 	if (!a->states || !a->opens)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < extent->open_count; i++)
-		a->opens[i] = sample->opens[i];
 	a->open_count = extent->open_count;
 	a->state_count = extent->file_count;
 	a->warm_up = extent->is_cut ? extent->open_count / 2 : 0;
 	a->shift = extent->shift;
 	a->seen = extent->seen;
-	return number_files(a, sample);
+	r = read_opens(a, sample);
+	return r < 0 ? r : number_files(a, sample);
 }
 
 int advise_new(struct advise **ret, const struct advise_sample *sample)
@@ -82,7 +94,7 @@ int advise_new(struct advise **ret, const struct advise_sample *sample)
 	int r;
 
 	*ret = NULL;
-	if (!is_sound(sample))
+	if (sample->extent.file_count > SAMPLE_FILES || sample->extent.shift > SAMPLE_SHIFT_MAX)
 		return -EINVAL;
 	*ret = calloc(1, sizeof(**ret));
 	if (!*ret)

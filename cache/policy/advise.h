@@ -15,11 +15,11 @@
 
 struct advise; /* a sample, made ready */
 
-/* What sample_read_files() and sample_read_opens() gave for one extent; borrowed. */
+/* What sample_read_files() and sample_read_tokens() gave for one extent; borrowed. */
 struct advise_sample {
 	struct sample_extent extent;
 	const uint64_t *files;
-	const uint16_t *opens;
+	const uint16_t *tokens;
 };
 
 struct advise_cache {

@@ -6,7 +6,7 @@
 enum { NAME_BITS = 41, VERSION_BITS = 6, SIZE_BITS = 16, MANTISSA_BITS = 11 };
 
 #define BITS(n) ((1ULL << (n)) - 1)
-#define OPENS_END(s) ((const uint16_t *)((s)->room + SAMPLE_ROOM / 8))
+#define TOKENS_END(s) ((const uint16_t *)((s)->room + SAMPLE_ROOM / 8))
 
 /* What those that wait may take. */
 #define ROOM_FOR_WAITING (SAMPLE_WAITING * (sizeof(uint64_t) + sizeof(uint16_t)))
@@ -15,7 +15,7 @@ enum { NAME_BITS = 41, VERSION_BITS = 6, SIZE_BITS = 16, MANTISSA_BITS = 11 };
  * Fewer files in the sample, or in the part of it that the cache would hold, say little: see docs/policies.md
  * for what was measured.
  */
-enum { FILES_MIN = 8192, CACHED_FILES_MIN = 512 };
+enum { FILES_MIN = 8192, CACHED_FILES_MIN = 256 };
 
 /* As a floating-point number: below 2^11 it is itself. */
 static uint64_t pack_size(uint64_t size)
@@ -78,14 +78,23 @@ static unsigned shift_of(const struct sample *s)
 	return (unsigned)__builtin_popcountll(mask_of(s));
 }
 
-static uint16_t *open_at(struct sample *s, uint32_t i)
+static uint16_t *token_at(struct sample *s, uint32_t i)
 {
-	return (uint16_t *)OPENS_END(s) - 1 - i;
+	return (uint16_t *)TOKENS_END(s) - 1 - i;
 }
 
 static size_t room_taken(const struct sample *s)
 {
-	return s->file_count * sizeof(uint64_t) + s->open_count * sizeof(uint16_t);
+	return s->file_count * sizeof(uint64_t) + s->token_count * sizeof(uint16_t);
+}
+
+static void append_open(struct sample *s, uint16_t number)
+{
+	uint16_t *newest = s->token_count ? token_at(s, s->token_count - 1) : NULL, token;
+
+	s->open_count++;
+	if (open_code_add(&s->code, number, newest, &token))
+		*token_at(s, s->token_count++) = token;
 }
 
 /* --- files by their names --------------------------------------------------------------------- */
@@ -120,25 +129,120 @@ static void append(struct sample *s, uint64_t packed)
 		s->room[s->file_count++] = packed;
 		*number = (uint16_t)s->file_count;
 	}
-	*open_at(s, s->open_count++) = *number - 1;
+	append_open(s, (uint16_t)(*number - 1));
 }
 
 /* --- making room ------------------------------------------------------------------------------ */
 
-#define GONE UINT16_MAX
+/* Which files stay, and how many of them come before each 64th. */
+struct staying {
+	uint64_t bits[SAMPLE_FILES / 64];
+	uint16_t before[SAMPLE_FILES / 64];
+};
 
-/* index has for each number the new one, or GONE; opens from first on stay if their files do. */
-static void renumber(struct sample *s, uint32_t first)
+static void stays(struct staying *staying, uint32_t number)
+{
+	staying->bits[number / 64] |= 1ULL << number % 64;
+}
+
+static bool is_staying(const struct staying *staying, uint32_t number)
+{
+	return staying->bits[number / 64] >> number % 64 & 1;
+}
+
+static uint16_t number_of(const struct staying *staying, uint32_t number)
+{
+	uint64_t below = staying->bits[number / 64] & BITS(number % 64);
+
+	return (uint16_t)(staying->before[number / 64] + __builtin_popcountll(below));
+}
+
+static void keep_files(struct sample *s, struct staying *staying)
 {
 	uint32_t kept = 0;
 
-	for (uint32_t i = first; i < s->open_count; i++) {
-		uint16_t number = s->index[*open_at(s, i)];
-
-		if (number != GONE)
-			*open_at(s, kept++) = number;
+	for (uint32_t i = 0; i < s->file_count; i++) {
+		if (i % 64 == 0)
+			staying->before[i / 64] = (uint16_t)kept;
+		if (is_staying(staying, i))
+			s->room[kept++] = s->room[i];
 	}
-	s->open_count = kept;
+	s->file_count = kept;
+}
+
+/* The tokens from their oldest on, which lie below top. */
+struct reading {
+	const uint16_t *top;
+	uint32_t count, next; /* tokens */
+	uint32_t left;        /* opens of the one before next */
+	uint16_t token;
+};
+
+static bool read_open(struct sample *s, struct reading *reading, uint16_t *number)
+{
+	if (reading->left == 0) {
+		if (reading->next == reading->count)
+			return false;
+		reading->token = *(reading->top - 1 - reading->next++);
+		reading->left = open_code_count(reading->token);
+	}
+	reading->left--;
+	*number = open_code_next(&s->decoder, reading->token);
+	return true;
+}
+
+static struct reading start_reading(struct sample *s, const uint16_t *top)
+{
+	memset(&s->decoder, 0, sizeof(s->decoder));
+	return (struct reading){.top = top, .count = s->token_count};
+}
+
+static void forget_opens(struct sample *s)
+{
+	memset(&s->code, 0, sizeof(s->code));
+	s->open_count = 0;
+	s->token_count = 0;
+}
+
+static uint64_t part_way(uint64_t a, uint64_t b, double part)
+{
+	return a + (uint64_t)((double)(b - a) * part);
+}
+
+/* The sample begins with what came after so many of its opens. */
+static void begin_at(struct sample *s, uint32_t open, uint32_t open_count)
+{
+	struct sample_seen now = seen_now(s);
+	double part = (double)open / open_count;
+
+	s->at_begin.opens = part_way(s->at_begin.opens, now.opens, part);
+	s->at_begin.bytes = part_way(s->at_begin.bytes, now.bytes, part);
+	s->is_cut = true;
+}
+
+/*
+ * Writes the opens anew, from the first on, of the files that stay. What is written takes the place of what
+ * was read, below which the files that left have made a gap; should it ever grow beyond that, since less of
+ * it is as expected than before, the oldest opens go.
+ */
+static void rewrite_opens(struct sample *s, uint32_t first, const struct staying *staying)
+{
+	uint16_t *bottom = (uint16_t *)(s->room + s->file_count), number;
+	uint32_t open_count = s->open_count;
+	struct reading reading;
+
+	memmove(bottom, TOKENS_END(s) - s->token_count, s->token_count * sizeof(*bottom));
+	reading = start_reading(s, bottom + s->token_count);
+	forget_opens(s);
+	for (uint32_t i = 0; read_open(s, &reading, &number); i++) {
+		if (i < first || !is_staying(staying, number))
+			continue;
+		if (token_at(s, s->token_count) < reading.top - reading.next) {
+			forget_opens(s);
+			begin_at(s, i, open_count);
+		}
+		append_open(s, number_of(staying, number));
+	}
 	rebuild_index(s);
 }
 
@@ -146,46 +250,32 @@ static void renumber(struct sample *s, uint32_t first)
 static void thin(struct sample *s)
 {
 	uint64_t mask = mask_of(s) << 1 | 1;
-	uint32_t kept = 0;
+	struct staying staying = {0};
 
 	atomic_store_explicit(&s->mask, mask, memory_order_relaxed);
-	for (uint32_t i = 0; i < s->file_count; i++) {
-		bool stays = !(name_of(s->room[i]) & mask);
-
-		s->index[i] = stays ? (uint16_t)kept : GONE;
-		if (stays)
-			s->room[kept++] = s->room[i];
-	}
-	s->file_count = kept;
-	renumber(s, 0);
-}
-
-static struct sample_seen half_way(struct sample_seen a, struct sample_seen b)
-{
-	return (struct sample_seen){a.opens + (b.opens - a.opens) / 2, a.bytes + (b.bytes - a.bytes) / 2};
+	for (uint32_t i = 0; i < s->file_count; i++)
+		if (!(name_of(s->room[i]) & mask))
+			stays(&staying, i);
+	keep_files(s, &staying);
+	rewrite_opens(s, 0, &staying);
 }
 
 /* The opens before the middle go. */
 static void cut(struct sample *s)
 {
-	uint32_t first = s->middle ? s->middle : s->open_count / 2, kept = 0;
+	uint32_t first = s->middle ? s->middle : s->open_count / 2;
+	struct reading reading = start_reading(s, TOKENS_END(s));
+	struct staying staying = {0};
+	uint16_t number;
 
-	for (uint32_t i = 0; i < s->file_count; i++)
-		s->index[i] = GONE;
-	for (uint32_t i = first; i < s->open_count; i++)
-		s->index[*open_at(s, i)] = 0;
-	for (uint32_t i = 0; i < s->file_count; i++) {
-		if (s->index[i] == GONE)
-			continue;
-		s->room[kept] = s->room[i];
-		s->index[i] = (uint16_t)kept++;
-	}
-	s->file_count = kept;
-	if (s->middle == 0)
-		s->at_middle = half_way(s->at_begin, seen_now(s));
-	s->at_begin = s->at_middle;
-	s->is_cut = true;
-	renumber(s, first);
+	for (uint32_t i = 0; read_open(s, &reading, &number); i++)
+		if (i >= first)
+			stays(&staying, number);
+	begin_at(s, first, s->open_count);
+	if (s->middle)
+		s->at_begin = s->at_middle;
+	keep_files(s, &staying);
+	rewrite_opens(s, first, &staying);
 }
 
 static bool is_to_be_thinned(const struct sample *s, uint64_t cache_size)
@@ -252,6 +342,7 @@ void sample_read_extent(const struct sample *s, struct sample_extent *extent)
 	*extent = (struct sample_extent){
 		.file_count = s->file_count,
 		.open_count = s->open_count,
+		.token_count = s->token_count,
 		.generation = s->generation,
 		.shift = shift_of(s),
 		.is_cut = s->is_cut,
@@ -268,12 +359,12 @@ uint32_t sample_read_files(const struct sample *s, uint32_t first, uint64_t *fil
 	return count;
 }
 
-uint32_t sample_read_opens(const struct sample *s, uint32_t first, uint16_t *opens, uint32_t count)
+uint32_t sample_read_tokens(const struct sample *s, uint32_t first, uint16_t *tokens, uint32_t count)
 {
-	uint32_t there = first < s->open_count ? s->open_count - first : 0;
+	uint32_t there = first < s->token_count ? s->token_count - first : 0;
 
 	count = count < there ? count : there;
 	for (uint32_t i = 0; i < count; i++)
-		opens[i] = OPENS_END(s)[-1 - (ptrdiff_t)(first + i)];
+		tokens[i] = TOKENS_END(s)[-1 - (ptrdiff_t)(first + i)];
 	return count;
 }

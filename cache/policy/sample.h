@@ -7,7 +7,8 @@
  * chosen. The memory is sizeof(struct sample) and never more: when the room is used up, shift grows by one
  * and the opens of half of the files go, or the older half of all opens goes.
  *
- * An open takes two bytes, a file eight, and eight more with each new size or version of it.
+ * A file takes eight bytes, and eight more with each new size or version of it; an open two, or next to none
+ * where it follows the same files as before (open_code.h).
  *
  * Pure: no I/O, no clock. sample_open() takes no lock and may be called by any number of threads; the caller
  * serialises all else by a lock of its own.
@@ -19,13 +20,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SAMPLE_WAITING 4096     /* opens until they are taken in */
-#define SAMPLE_FILES 57344      /* numbers of files fit 16 bits, and the index has free places */
-#define SAMPLE_PIECE (32 << 10) /* bytes that are copied at a time for somebody who asks */
+#include "cache/policy/open_code.h"
+
+#define SAMPLE_WAITING 4096          /* opens until they are taken in */
+#define SAMPLE_FILES OPEN_CODE_FILES /* the index has free places, too */
+#define SAMPLE_PIECE (32 << 10)      /* bytes that are copied at a time for somebody who asks */
 #define SAMPLE_SHIFT_MAX 20
 
 /* With two pieces in flight all is below 1 MiB. */
-#define SAMPLE_ROOM ((1 << 20) - 8 * SAMPLE_WAITING - 2 * (1 << 16) - 4 * SAMPLE_PIECE - 512)
+#define SAMPLE_ROOM \
+	((1 << 20) - 8 * SAMPLE_WAITING - 2 * (1 << 16) - 2 * OPEN_CODE_CONTEXTS - 4 * SAMPLE_PIECE - 512)
 
 /* Opens of all files, and their bytes. */
 struct sample_seen {
@@ -41,13 +45,17 @@ struct sample {
 	_Atomic uint64_t waiting[SAMPLE_WAITING];
 
 	/* Under the caller's lock. */
-	uint32_t file_count, open_count;
+	uint32_t file_count, open_count, token_count;
 	uint32_t generation; /* grows when what is kept changes otherwise than at its end */
 	bool is_cut;         /* older opens are gone */
 	uint32_t middle;     /* where the newer opens begin; 0: it is not half full yet */
 	struct sample_seen at_begin, at_middle;
-	uint16_t index[1 << 16];        /* by hash: 1 + the newest number of the file, or 0 */
-	uint64_t room[SAMPLE_ROOM / 8]; /* files from its begin on, opens (16 bits) from its end down */
+	struct open_code code;
+	union {
+		uint16_t index[1 << 16];  /* by hash: 1 + the newest number of the file, or 0 */
+		struct open_code decoder; /* while room is made */
+	};
+	uint64_t room[SAMPLE_ROOM / 8]; /* files from its begin on, tokens of opens from its end down */
 };
 
 /* A file as it was found by an open; 64 bits, packed. */
@@ -104,7 +112,7 @@ void sample_take_in(struct sample *s, uint64_t cache_size);
 
 /* What is kept at one moment, for who asks. */
 struct sample_extent {
-	uint32_t file_count, open_count, generation;
+	uint32_t file_count, open_count, token_count, generation;
 	unsigned shift;          /* one in 2^shift files was chosen */
 	bool is_cut;             /* there were older opens */
 	struct sample_seen seen; /* since the oldest that is kept */
@@ -115,4 +123,4 @@ void sample_read_extent(const struct sample *s, struct sample_extent *extent);
 /* Copies of what is kept, from the number first on; return how many, up to count and to what there is. They
  * belong to an extent as long as the generation is the same. */
 uint32_t sample_read_files(const struct sample *s, uint32_t first, uint64_t *files, uint32_t count);
-uint32_t sample_read_opens(const struct sample *s, uint32_t first, uint16_t *opens, uint32_t count);
+uint32_t sample_read_tokens(const struct sample *s, uint32_t first, uint16_t *tokens, uint32_t count);

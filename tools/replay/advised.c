@@ -9,7 +9,7 @@ struct advised {
 	struct sample_extent extent;
 	struct advise *advise;
 	uint64_t files[SAMPLE_FILES];
-	uint16_t opens[SAMPLE_ROOM / 2];
+	uint16_t tokens[SAMPLE_ROOM / 2];
 };
 
 struct known {
@@ -42,7 +42,7 @@ static void feed(const struct trace *trace, struct known *files, uint64_t cache_
 static int take_sample(struct advised *advised, const struct trace *trace, uint64_t cache_size)
 {
 	struct known *files = calloc(trace->file_count, sizeof(*files));
-	struct advise_sample copy = {.files = advised->files, .opens = advised->opens};
+	struct advise_sample copy = {.files = advised->files, .tokens = advised->tokens};
 
 	if (!files)
 		return -ENOMEM;
@@ -53,7 +53,7 @@ static int take_sample(struct advised *advised, const struct trace *trace, uint6
 	free(files);
 	sample_read_extent(&advised->sample, &copy.extent);
 	sample_read_files(&advised->sample, 0, advised->files, SAMPLE_FILES);
-	sample_read_opens(&advised->sample, 0, advised->opens, SAMPLE_ROOM / 2);
+	sample_read_tokens(&advised->sample, 0, advised->tokens, SAMPLE_ROOM / 2);
 	advised->extent = copy.extent;
 	return advise_new(&advised->advise, &copy);
 }

@@ -34,10 +34,11 @@ static int read_description(char *const *lines, struct advise_mount *mount)
 {
 	struct sample_extent *extent = &mount->extent;
 	const char *evict = find_line(lines, "evict");
-	uint64_t generation, files, opens, shift, cut;
+	uint64_t generation, files, opens, tokens, shift, cut;
 	bool sound = read_number(lines, "generation", UINT32_MAX, &generation) &&
 		     read_number(lines, "files", SAMPLE_FILES, &files) &&
 		     read_number(lines, "opens", UINT32_MAX, &opens) &&
+		     read_number(lines, "tokens", SAMPLE_ROOM / 2, &tokens) &&
 		     read_number(lines, "shift", SAMPLE_SHIFT_MAX, &shift) &&
 		     read_number(lines, "is_cut", 1, &cut) &&
 		     read_number(lines, "seen_opens", UINT64_MAX, &extent->seen.opens) &&
@@ -54,6 +55,7 @@ static int read_description(char *const *lines, struct advise_mount *mount)
 	extent->generation = (uint32_t)generation;
 	extent->file_count = (uint32_t)files;
 	extent->open_count = (uint32_t)opens;
+	extent->token_count = (uint32_t)tokens;
 	extent->shift = (unsigned)shift;
 	extent->is_cut = cut;
 	return 0;
@@ -113,14 +115,15 @@ static int fetch_all(
 	return 0;
 }
 
-static int fetch_sample(struct sievefs_mount *ctl, struct advise_mount *mount, uint64_t *files, uint16_t *opens)
+static int fetch_sample(struct sievefs_mount *ctl, struct advise_mount *mount, uint64_t *files, uint16_t *tokens)
 {
 	const struct sample_extent *extent = &mount->extent;
-	const struct advise_sample sample = {*extent, files, opens};
+	const struct advise_sample sample = {*extent, files, tokens};
 	int r = fetch_all(ctl, "files", extent->generation, files, extent->file_count, sizeof(*files));
 
 	if (r == 0)
-		r = fetch_all(ctl, "opens", extent->generation, opens, extent->open_count, sizeof(*opens));
+		r = fetch_all(
+			ctl, "tokens", extent->generation, tokens, extent->token_count, sizeof(*tokens));
 	if (r == 0)
 		r = advise_new(&mount->advise, &sample);
 	return r == -EINVAL ? -EPROTO : r;
@@ -130,12 +133,12 @@ static int fetch(struct sievefs_mount *ctl, struct advise_mount *mount)
 {
 	int r = describe(ctl, mount);
 	uint64_t *files = calloc((size_t)mount->extent.file_count + 1, sizeof(*files));
-	uint16_t *opens = calloc((size_t)mount->extent.open_count + 1, sizeof(*opens));
+	uint16_t *tokens = calloc((size_t)mount->extent.token_count + 1, sizeof(*tokens));
 
 	if (r == 0)
-		r = files && opens ? fetch_sample(ctl, mount, files, opens) : -ENOMEM;
+		r = files && tokens ? fetch_sample(ctl, mount, files, tokens) : -ENOMEM;
 	free(files);
-	free(opens);
+	free(tokens);
 	return r;
 }
 

@@ -14,7 +14,7 @@
 #define ROUNDS 50
 
 static uint64_t files[FILES];
-static uint16_t opens[FILES * ROUNDS];
+static uint16_t tokens[FILES * ROUNDS];
 
 /* One file after the other, again and again. */
 static struct advise_sample loop(void)
@@ -22,13 +22,14 @@ static struct advise_sample loop(void)
 	for (unsigned i = 0; i < FILES; i++)
 		files[i] = sample_pack(sample_hash(i), SIZE, 0, false);
 	for (unsigned i = 0; i < FILES * ROUNDS; i++)
-		opens[i] = i % FILES;
+		tokens[i] = i % FILES;
 	return (struct advise_sample){
 		.extent = {.file_count = FILES,
 			.open_count = FILES * ROUNDS,
+			.token_count = FILES * ROUNDS,
 			.seen = {FILES * ROUNDS, FILES * ROUNDS * SIZE}},
 		.files = files,
-		.opens = opens,
+		.tokens = tokens,
 	};
 }
 
@@ -151,7 +152,7 @@ static void a_sample_that_contradicts_itself_is_refused(void **state)
 	struct advise_sample sample = loop();
 	struct advise *a;
 
-	opens[7] = FILES;
+	tokens[7] = FILES;
 	assert_int_equal(advise_new(&a, &sample), -EINVAL);
 	assert_null(a);
 	sample = loop();

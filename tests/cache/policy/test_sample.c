@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -12,7 +13,7 @@
 #define GIB (1ULL << 30)
 
 static uint64_t files[SAMPLE_FILES];
-static uint16_t opens[SAMPLE_ROOM / 2];
+static uint16_t tokens[SAMPLE_ROOM / 2], opens[1 << 20];
 
 static struct sample *new_sample(uint64_t size_max)
 {
@@ -30,6 +31,19 @@ static void open_file(struct sample *s, uint64_t id, uint64_t size, uint64_t cac
 		sample_take_in(s, cache_size);
 }
 
+static void decode(const struct sample_extent *extent)
+{
+	static struct open_code code;
+	uint32_t count = 0;
+
+	assert_true(extent->open_count <= sizeof(opens) / sizeof(*opens));
+	memset(&code, 0, sizeof(code));
+	for (uint32_t i = 0; i < extent->token_count; i++)
+		for (uint32_t n = open_code_count(tokens[i]); n; n--)
+			opens[count++] = open_code_next(&code, tokens[i]);
+	assert_int_equal(count, extent->open_count);
+}
+
 /* Takes in what waits and copies all; opens and files are those of the extent. */
 static struct sample_extent read_all(struct sample *s)
 {
@@ -38,7 +52,8 @@ static struct sample_extent read_all(struct sample *s)
 	sample_take_in(s, GIB);
 	sample_read_extent(s, &extent);
 	assert_int_equal(sample_read_files(s, 0, files, SAMPLE_FILES), extent.file_count);
-	assert_int_equal(sample_read_opens(s, 0, opens, SAMPLE_ROOM / 2), extent.open_count);
+	assert_int_equal(sample_read_tokens(s, 0, tokens, SAMPLE_ROOM / 2), extent.token_count);
+	decode(&extent);
 	return extent;
 }
 
@@ -140,14 +155,14 @@ static void files_beyond_the_room_thin_the_sample(void **state)
 	free(s);
 }
 
-/* The cache holds nine hundred files: half of them say too little of it, so the older opens go. */
+/* The cache holds some four hundred files: half of them say too little of it, so the older opens go. */
 static void a_small_cache_keeps_all_files_and_a_shorter_time(void **state)
 {
 	struct sample *s = new_sample(KIB);
 	struct sample_extent extent;
 
 	for (uint64_t i = 0; i < 1000000; i++)
-		open_file(s, i % 30000, 1000, 900 * KIB);
+		open_file(s, i % 30000, 1000, 450 * KIB);
 	extent = read_all(s);
 	assert_true(extent.is_cut);
 	assert_int_equal(extent.shift, 0);
@@ -163,12 +178,88 @@ static void few_files_are_not_thinned_however_large_the_cache_is(void **state)
 	struct sample_extent extent;
 
 	for (uint64_t i = 0; i < 2000000; i++)
-		open_file(s, i * i % 5000, 100, GIB);
+		open_file(s, sample_hash(i) % 5000, 100, GIB);
 	extent = read_all(s);
 	assert_true(extent.is_cut);
 	assert_int_equal(extent.shift, 0);
-	assert_true(extent.open_count > 100000);
+	assert_in_range(extent.open_count, 100000, SAMPLE_ROOM / 2);
 	assert_int_equal(extent.seen.opens, extent.open_count);
+	free(s);
+}
+
+/* Whatever was thinned and cut: what is kept are the newest opens of the chosen files, all of them. */
+static void is_the_end_of(const struct sample_extent *extent, const uint32_t *ids, uint32_t count)
+{
+	uint32_t at = extent->open_count;
+
+	while (count-- && at) {
+		if (sample_hash(ids[count]) & ((1ULL << extent->shift) - 1))
+			continue;
+		assert_true(is_of(opens[--at], ids[count]));
+	}
+	assert_int_equal(at, 0);
+}
+
+static void the_newest_opens_of_the_chosen_files_are_kept(void **state)
+{
+	enum { COUNT = 1500000 };
+	static uint32_t ids[COUNT];
+
+	for (unsigned round = 0; round < 6; round++) {
+		struct sample *s = new_sample(KIB);
+		struct sample_extent extent;
+		uint32_t run = 0;
+
+		/* runs of old and of new files, and some at random */
+		srandom(round);
+		for (uint32_t i = 0; i < COUNT; i++) {
+			if (run-- == 0)
+				run = (uint32_t)random() % 300;
+			if (run == 0)
+				ids[i] = (uint32_t)random() % (10000U << round);
+			else
+				ids[i] = i ? ids[i - 1] + 1 : 0;
+			open_file(s, ids[i], 500, (1 + round % 3) * 2000 * KIB);
+		}
+		extent = read_all(s);
+		assert_true(extent.open_count > 50000);
+		is_the_end_of(&extent, ids, COUNT);
+		free(s);
+	}
+}
+
+/* Each open of a file that stays is told by those before it of files that leave. */
+static void what_grows_by_thinning_loses_its_oldest_opens(void **state)
+{
+	enum { LOOP = 9000, ROUNDS = 100, OTHERS = 50000, COUNT = 2 * LOOP * ROUNDS + OTHERS };
+	static uint32_t ids[COUNT], staying[4], leaving[LOOP], others[LOOP];
+	struct sample *s = new_sample(KIB);
+	struct sample_extent extent;
+	uint32_t stay = 0, leave = 0, n = 0;
+
+	for (uint32_t id = 1; stay < 4 || leave < LOOP; id++) {
+		if (sample_hash(id) & 1 && leave < LOOP)
+			leaving[leave++] = id;
+		else if (!(sample_hash(id) & 1) && stay < 4)
+			staying[stay++] = id;
+	}
+	srandom(1);
+	for (uint32_t i = 0; i < LOOP; i++)
+		others[i] = staying[random() % 4];
+	for (uint32_t i = 0; i < LOOP * ROUNDS; i++) {
+		ids[n++] = leaving[i % LOOP];
+		ids[n++] = others[i % LOOP];
+	}
+	for (; n < COUNT; n++)
+		ids[n] = 1000000 + n;
+	for (n = 0; n < COUNT; n++)
+		open_file(s, ids[n], 100, GIB);
+	extent = read_all(s);
+	assert_int_equal(extent.shift, 1);
+	assert_true(extent.is_cut);
+	assert_true(extent.open_count > 100000);
+	assert_true(extent.seen.opens < COUNT && extent.seen.opens > extent.open_count);
+	is_the_end_of(&extent, ids, COUNT);
 	free(s);
 }
 
@@ -219,6 +310,8 @@ int main(void)
 		cmocka_unit_test(files_beyond_the_room_thin_the_sample),
 		cmocka_unit_test(a_small_cache_keeps_all_files_and_a_shorter_time),
 		cmocka_unit_test(few_files_are_not_thinned_however_large_the_cache_is),
+		cmocka_unit_test(the_newest_opens_of_the_chosen_files_are_kept),
+		cmocka_unit_test(what_grows_by_thinning_loses_its_oldest_opens),
 		cmocka_unit_test(opens_that_were_lost_do_not_count_as_seen),
 		cmocka_unit_test(the_generation_tells_what_changed_besides_the_end),
 	};

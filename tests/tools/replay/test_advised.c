@@ -92,6 +92,9 @@ static char *directory;
 static const struct point recorded[] = {
 	{"cloudPhysicsIO", "s3gd", 0.03},
 	{"cloudPhysicsIO", "lru", 0.10},
+	{"devday", "s3gd", 0.01},
+	{"devday", "sieve", 0.03},
+	{"devday", "lru", 0.10},
 	{"sprite_unit", "s3gd", 0.03},
 	{"sprite_unit", "lru", 0.10},
 	{"tencent1326", "s3gd", 0.03},
