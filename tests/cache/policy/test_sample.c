@@ -1,3 +1,4 @@
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -299,6 +300,57 @@ static void the_generation_tells_what_changed_besides_the_end(void **state)
 	free(s);
 }
 
+enum { THREADS = 4, OPENS_EACH = 400000 };
+
+struct opener {
+	pthread_t thread;
+	struct sample *sample;
+	pthread_mutex_t *lock;
+	uint64_t number;
+};
+
+static void *open_many(void *argument)
+{
+	const struct opener *o = argument;
+
+	for (uint64_t i = 0; i < OPENS_EACH; i++) {
+		uint64_t hash = sample_hash(o->number << 32 | (i * i % 40000));
+
+		if (sample_open(o->sample, hash, 100, 0, false) && pthread_mutex_trylock(o->lock) == 0) {
+			sample_take_in(o->sample, GIB);
+			pthread_mutex_unlock(o->lock);
+		}
+	}
+	return NULL;
+}
+
+/* As in a mount: opens by many, of whom one takes in what waits, and somebody who asks. */
+static void opens_of_many_threads_meet_in_one_sample(void **state)
+{
+	struct sample *s = new_sample(KIB);
+	pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	struct opener openers[THREADS];
+	struct sample_extent extent;
+	uint64_t expected;
+
+	for (unsigned i = 0; i < THREADS; i++) {
+		openers[i] = (struct opener){.sample = s, .lock = &lock, .number = i};
+		assert_int_equal(pthread_create(&openers[i].thread, NULL, open_many, &openers[i]), 0);
+	}
+	for (unsigned i = 0; i < 100; i++) {
+		pthread_mutex_lock(&lock);
+		read_all(s);
+		pthread_mutex_unlock(&lock);
+	}
+	for (unsigned i = 0; i < THREADS; i++)
+		pthread_join(openers[i].thread, NULL);
+	extent = read_all(s);
+	assert_true(extent.seen.opens <= THREADS * OPENS_EACH);
+	expected = extent.seen.opens >> extent.shift;
+	assert_in_range(extent.open_count, expected * 9 / 10, expected * 11 / 10);
+	free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -313,6 +365,7 @@ int main(void)
 		cmocka_unit_test(the_newest_opens_of_the_chosen_files_are_kept),
 		cmocka_unit_test(what_grows_by_thinning_loses_its_oldest_opens),
 		cmocka_unit_test(opens_that_were_lost_do_not_count_as_seen),
+		cmocka_unit_test(opens_of_many_threads_meet_in_one_sample),
 		cmocka_unit_test(the_generation_tells_what_changed_besides_the_end),
 	};
 
