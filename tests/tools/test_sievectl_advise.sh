@@ -58,11 +58,11 @@ if "$sievectl" advise "$mnt" >"$work/out" 2>"$work/error"; then fail "12 opens a
 grep -qx 'sievectl: the sample is too small: 12 opens of [0-9]* files so far, and advise takes 1000 opens' \
 	"$work/error" || fail "12 opens give: $(cat "$work/error")"
 
-# Enough (one that comes while the others are taken in is lost); a file above small_max is asked about, one above four times that is not
+# Enough (those that come while others are taken in are lost); a file above small_max is asked about, one above four times that is not
 python3 "$work/opens.py" "$mnt" 20000
 for _ in $(seq 100); do cat "$mnt/large" "$mnt/larger" >/dev/null; done
 "$sievectl" advise "$mnt" >"$work/out" || fail "advise"
-grep -q '^sample: 201\(0[0-9]\|1[0-2]\) opens of \(59[0-9]\|60[01]\) files, one file in 1, out of 201' "$work/out" ||
+grep -Eq '^sample: (19[5-9]|20[01])[0-9]{2} opens of (59[0-9]|60[01]) files, one file in 1, out of ' "$work/out" ||
 	fail "the sample is not of all opens: $(head -n 1 "$work/out")"
 [ "$(grep -c '^\*.*|#' "$work/out")" = 4 ] || fail "not four rows of the mount as it is: $(cat "$work/out")"
 for row in '0.25x 512K' ' 0.5x 1M' '   1x 2M' '   8x 16M' evict=s3gd evict=lru admit=1 admit=4 small_max=32K small_max=512K; do
