@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fs/answer.h"
 #include "fs/users/caller.h"
 
 #define IO_BUFFER OPTIONS_MAX_READ
@@ -282,7 +283,7 @@ static void rescue(struct io_pool *pool, pid_t pid)
 		pool->begun_count += req != NULL; /* its read may land meanwhile */
 		lock_drop(&pool->lock, LOCK_IO);
 		if (req) {
-			fuse_reply_err(req, EINTR);
+			answer_err(req, EINTR);
 			work_ends(pool);
 		}
 	} while (req);

@@ -4,6 +4,7 @@
 
 #include "cache/base/log.h"
 #include "fs/lock_wait.h"
+#include "fs/observe.h"
 #include "fs/ops.h"
 #include "fs/ops_control.h"
 #include "fs/options/option_value.h"
@@ -174,6 +175,7 @@ struct fuse_session *libfuse_session_new(struct server *server)
 	if (!server->locks)
 		leave_locks_to_the_kernel(&ops);
 	control_route(&ops);
+	observe_operations(&ops);
 	session = fuse_session_new(&args, &ops, sizeof(ops), server);
 	fuse_opt_free_args(&args);
 	g_string_free(list, TRUE);

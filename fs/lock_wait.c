@@ -10,6 +10,7 @@
 #include "cache/base/list.h"
 #include "cache/base/lock_order.h"
 #include "cache/base/log.h"
+#include "fs/answer.h"
 #include "fs/io.h"
 #include "fs/server.h"
 #include "fs/threads.h"
@@ -145,7 +146,7 @@ static int start_thread(struct waiter *waiter)
 static void answer(struct waiter *waiter)
 {
 	fuse_req_interrupt_func(waiter->req, NULL, NULL);
-	fuse_reply_err(waiter->req, -waiter->result);
+	answer_err(waiter->req, -waiter->result);
 	atomic_fetch_sub(waiter->count, 1);
 	io_work_ends();
 	free(waiter);
@@ -242,7 +243,7 @@ static void refuse(fuse_req_t req)
 		"locks: more programs wait for locks than can; further ones get ENOLCK (transport=dev lets "
 		"%d wait)",
 		WAITERS_MAX);
-	fuse_reply_err(req, ENOLCK);
+	answer_err(req, ENOLCK);
 }
 
 void lock_wait(struct lock_waiting *waiting, fuse_req_t req, const struct lock_wish *wish, bool patient)

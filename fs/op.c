@@ -11,13 +11,13 @@ struct inode *op_inode(fuse_req_t req, fuse_ino_t ino)
 	struct inode *inode = tree_find(server_of(req)->tree, ino);
 
 	if (!inode)
-		fuse_reply_err(req, ESTALE);
+		answer_err(req, ESTALE);
 	return inode;
 }
 
 void op_reply(fuse_req_t req, int r)
 {
-	fuse_reply_err(req, r < 0 ? -r : 0);
+	answer_err(req, r < 0 ? -r : 0);
 }
 
 void op_fill_entry(struct server *server, const struct inode *dir, struct inode *inode,
@@ -40,7 +40,7 @@ void op_reply_entry(fuse_req_t req, const struct inode *dir, struct inode *inode
 	struct fuse_entry_param entry;
 
 	op_fill_entry(server, dir, inode, stx, &entry);
-	if (fuse_reply_entry(req, &entry) < 0)
+	if (answer_entry(req, &entry) < 0)
 		tree_put(server->tree, inode, 1);
 }
 

@@ -4,6 +4,7 @@
 #define FUSE_USE_VERSION FUSE_MAKE_VERSION(3, 18)
 #include <fuse_lowlevel.h>
 
+#include "fs/answer.h"
 #include "fs/handle.h"
 #include "fs/server.h"
 

@@ -31,7 +31,7 @@ static void reply_attr(fuse_req_t req, struct inode *inode)
 		return;
 	}
 	attributes_to_stat(&attributes.stx, &st);
-	fuse_reply_attr(req, &st, attributes.timeout_s);
+	answer_attr(req, &st, attributes.timeout_s);
 }
 
 void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
@@ -54,7 +54,7 @@ void op_statx(fuse_req_t req, fuse_ino_t ino, int flags, int mask, struct fuse_f
 	if (r < 0)
 		op_reply(req, r);
 	else
-		fuse_reply_statx(req, 0, &attributes.stx, attributes.timeout_s);
+		answer_statx(req, 0, &attributes.stx, attributes.timeout_s);
 }
 
 /* A change of attributes. */
@@ -316,5 +316,5 @@ void op_statfs(fuse_req_t req, fuse_ino_t ino)
 	if (r < 0)
 		op_reply(req, r);
 	else
-		fuse_reply_statfs(req, &fs);
+		answer_statfs(req, &fs);
 }

@@ -11,7 +11,6 @@
 #include "fs/ops.h"
 #include "fs/status.h"
 
-#define CONTROL_NODEID UINT64_MAX
 #define CONTROL_READ_MAX (64 * 1024)
 
 static bool is_control_name(fuse_req_t req, fuse_ino_t parent, const char *name)
@@ -57,7 +56,7 @@ static void route_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 
 	if (is_control_name(req, parent, name)) {
 		fill_stat(&entry.attr);
-		fuse_reply_entry(req, &entry);
+		answer_entry(req, &entry);
 	} else if (parent == CONTROL_NODEID) {
 		op_reply(req, strcmp(name, ".") == 0 ? -ESTALE : -ENOTDIR);
 	} else {
@@ -74,7 +73,7 @@ static void route_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info 
 		return;
 	}
 	fill_stat(&st);
-	fuse_reply_attr(req, &st, control_timeout_s);
+	answer_attr(req, &st, control_timeout_s);
 }
 
 /* The kernel turns to this one where it may, also to check permissions. */
@@ -87,7 +86,7 @@ static void route_statx(fuse_req_t req, fuse_ino_t ino, int flags, int mask, str
 		return;
 	}
 	fill_statx(&stx);
-	fuse_reply_statx(req, 0, &stx, control_timeout_s);
+	answer_statx(req, 0, &stx, control_timeout_s);
 }
 
 static void route_setattr(
@@ -118,7 +117,7 @@ static void route_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *in
 	}
 	info->fh = (uintptr_t)session;
 	info->direct_io = 1;
-	if (fuse_reply_open(req, info) < 0)
+	if (answer_open(req, info) < 0)
 		control_close(session);
 }
 
@@ -135,7 +134,7 @@ static void route_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset
 	if (n < 0)
 		op_reply(req, (int)n);
 	else
-		fuse_reply_buf(req, buf, (size_t)n);
+		answer_buf(req, buf, (size_t)n);
 }
 
 static void route_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t offset,
@@ -151,7 +150,7 @@ static void route_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t 
 	if (n < 0)
 		op_reply(req, (int)n);
 	else
-		fuse_reply_write(req, (size_t)n);
+		answer_write(req, (size_t)n);
 }
 
 static void route_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
@@ -250,9 +249,9 @@ static void route_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 	if (ino != CONTROL_NODEID)
 		op_listxattr(req, ino, size);
 	else if (size == 0)
-		fuse_reply_xattr(req, 0);
+		answer_xattr(req, 0);
 	else
-		fuse_reply_buf(req, NULL, 0);
+		answer_buf(req, NULL, 0);
 }
 
 static void route_setxattr(

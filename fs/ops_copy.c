@@ -148,7 +148,7 @@ static void copy_range_run(struct op_work *op)
 	if (n < 0)
 		op_reply(op->req, (int)n);
 	else
-		fuse_reply_write(op->req, (size_t)n);
+		answer_write(op->req, (size_t)n);
 	free(copy);
 }
 

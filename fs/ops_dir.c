@@ -35,7 +35,7 @@ void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 		return;
 	}
 	info->fh = (uintptr_t)dir;
-	if (fuse_reply_open(req, info) < 0)
+	if (answer_open(req, info) < 0)
 		dir_free(dir);
 }
 
@@ -173,7 +173,7 @@ static void list(
 	lock_drop(&dir->lock, LOCK_DIRECTORY);
 	if (r < 0)
 		op_reply(req, r);
-	else if (fuse_reply_buf(req, l.out, l.used) < 0)
+	else if (answer_buf(req, l.out, l.used) < 0)
 		put_entries(&l);
 	free(l.out);
 }

@@ -20,9 +20,9 @@ static void reply_negative(fuse_req_t req, const struct inode *dir)
 	struct fuse_entry_param entry = {.entry_timeout = server->live.negative_timeout_s};
 
 	if (entry.entry_timeout > 0 && !(dir && dir->locks_inside))
-		fuse_reply_entry(req, &entry);
+		answer_entry(req, &entry);
 	else
-		fuse_reply_err(req, ENOENT);
+		answer_err(req, ENOENT);
 }
 
 void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
@@ -193,5 +193,5 @@ void op_readlink(fuse_req_t req, fuse_ino_t ino)
 		return;
 	}
 	target[n] = '\0';
-	fuse_reply_readlink(req, target);
+	answer_readlink(req, target);
 }

@@ -210,7 +210,7 @@ static void reply_lseek(fuse_req_t req, off_t offset)
 	if (offset < 0)
 		op_reply(req, (int)offset);
 	else
-		fuse_reply_lseek(req, offset);
+		answer_lseek(req, offset);
 }
 
 static void lseek_run(struct op_work *op)

@@ -33,7 +33,7 @@ static void reply_read(struct io *io, char *buf, ssize_t n)
 		return;
 	}
 	stats_read(&io->server->stats, io->lane, (uint64_t)n);
-	fuse_reply_buf(io->req, io->payload.buf ? io->payload.buf : buf, (size_t)n);
+	answer_buf(io->req, io->payload.buf ? io->payload.buf : buf, (size_t)n);
 }
 
 static void read_done(struct backend_request *request, ssize_t result)
@@ -212,7 +212,7 @@ static void answer_late(struct throttled *throttled)
 {
 	struct late_answer *late = (struct late_answer *)throttled;
 
-	fuse_reply_write(throttled->req, late->size);
+	answer_write(throttled->req, late->size);
 	free(late);
 }
 
@@ -237,7 +237,7 @@ static void reply_written(fuse_req_t req, struct handle *handle, ssize_t n)
 	stats_wrote(&server->stats, handle->lane, (uint64_t)n);
 	late = is_throttled(server, handle, (size_t)n) ? malloc(sizeof(*late)) : NULL;
 	if (!late) {
-		fuse_reply_write(req, (size_t)n);
+		answer_write(req, (size_t)n);
 		return;
 	}
 	*late = (struct late_answer){

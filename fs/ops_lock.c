@@ -45,7 +45,7 @@ void op_getlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, struc
 	if (r < 0)
 		op_reply(req, r);
 	else
-		fuse_reply_lock(req, lock);
+		answer_lock(req, lock);
 }
 
 void op_setlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, struct flock *lock, int sleep)

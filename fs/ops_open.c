@@ -93,7 +93,7 @@ struct opened {
 
 static void answer_now(struct server *server, const struct opened *opened)
 {
-	if (fuse_reply_open(opened->req, &opened->info) < 0)
+	if (answer_open(opened->req, &opened->info) < 0)
 		lane_release(server, handle_of(&opened->info));
 }
 
@@ -264,7 +264,7 @@ static void reply_create(
 
 	info->fh = (uintptr_t)made->handle;
 	op_fill_entry(server, dir, made->inode, &made->stx, &entry);
-	if (fuse_reply_create(req, &entry, info) < 0) {
+	if (answer_create(req, &entry, info) < 0) {
 		lane_release(server, made->handle);
 		tree_put(server->tree, made->inode, 1);
 	}

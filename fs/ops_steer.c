@@ -160,7 +160,7 @@ static void run(struct op_work *op)
 	if (r < 0)
 		op_reply(req, r);
 	else
-		fuse_reply_ioctl(req, 0, &work->request, sizeof(work->request));
+		answer_ioctl(req, 0, &work->request, sizeof(work->request));
 	free(work);
 }
 
@@ -209,5 +209,5 @@ void op_sum_up(fuse_req_t req, const void *in, size_t in_size, size_t out_size)
 		return;
 	}
 	status_sum_up(server_of(req), &request.answer);
-	fuse_reply_ioctl(req, 0, &request, sizeof(request));
+	answer_ioctl(req, 0, &request, sizeof(request));
 }

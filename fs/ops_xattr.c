@@ -142,9 +142,9 @@ static void reply_read(fuse_req_t req, char *buf, size_t size, ssize_t n)
 	if (n < 0)
 		op_reply(req, (int)n);
 	else if (size == 0)
-		fuse_reply_xattr(req, (size_t)n);
+		answer_xattr(req, (size_t)n);
 	else
-		fuse_reply_buf(req, buf, (size_t)n);
+		answer_buf(req, buf, (size_t)n);
 	free(buf);
 }
 
@@ -156,11 +156,11 @@ static void reply_explanation(fuse_req_t req, struct inode *inode, const char *n
 	if (r < 0)
 		op_reply(req, r);
 	else if (size == 0)
-		fuse_reply_xattr(req, text->len);
+		answer_xattr(req, text->len);
 	else if (size < text->len)
 		op_reply(req, -ERANGE);
 	else
-		fuse_reply_buf(req, text->str, text->len);
+		answer_buf(req, text->str, text->len);
 }
 
 void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
@@ -310,7 +310,7 @@ static void reply_flags(struct flags_request *request, int r)
 	if (r < 0)
 		op_reply(request->work.req, r);
 	else
-		fuse_reply_ioctl(request->work.req, 0, sets ? NULL : request->data, sets ? 0 : request->size);
+		answer_ioctl(request->work.req, 0, sets ? NULL : request->data, sets ? 0 : request->size);
 	free(request);
 }
 

@@ -26,6 +26,7 @@
 #include "fs/large.h"
 #include "fs/lock.h"
 #include "fs/lock_wait.h"
+#include "fs/observe.h"
 #include "fs/op_work.h"
 #include "fs/options/generic_options.h"
 #include "fs/options/memory.h"
@@ -177,7 +178,8 @@ int server_start(struct server *server, unsigned descriptors)
 	io_limit_idle(o->memory);
 	server->privileged = creds_privileged();
 	server->control = (struct control){.verbs = status_verbs, .context = server, .owner = geteuid()};
-	r = start_rules(server);
+	server->observer = observe_new(server);
+	r = server->observer ? start_rules(server) : -ENOMEM;
 	if (r == 0)
 		r = kernel_choose_transport(server);
 	if (r == 0)
@@ -268,6 +270,7 @@ void server_stop(struct server *server)
 	g_free(server->transport_why);
 	g_free(server->store_why);
 	charged_free(server->charged);
+	observe_free(server->observer);
 	io_drain();
 	payload_forget_all();
 }

@@ -25,6 +25,7 @@ struct exporter;
 struct flusher;
 struct lock_table;
 struct lock_waiting;
+struct observer;
 struct pool;
 struct throttle;
 struct trail;
@@ -44,6 +45,7 @@ struct server {
 	struct trail *trail;       /* large files in the page cache; NULL: none is followed */
 	struct flusher *flusher;   /* what is dirty; NULL: the kernel's thresholds act alone */
 	struct throttle *throttle; /* who writes waits for the disk; NULL: never */
+	struct observer *observer; /* of what happens to requests */
 	struct fuse_session *session;
 	_Atomic bool failed;  /* no mount came about, or it broke */
 	struct pool *fillers; /* bring files into the cache */

@@ -22,6 +22,7 @@
 #include "fs/copy.h"
 #include "fs/hottest.h"
 #include "fs/large.h"
+#include "fs/observe.h"
 #include "fs/server.h"
 #include "fs/settings.h"
 
@@ -109,6 +110,7 @@ static void read_report(struct server *server, struct options *options, struct r
 		.direct = backend_stats(server->backend),
 		.trail = server->trail ? trail_stats(server->trail) : NULL,
 		.flusher = server->flusher ? flusher_stats(server->flusher) : NULL,
+		.latency = observe_latency(server->observer),
 		.pid = getpid(),
 		.start_time = server->start_time,
 		.uptime_s = (uint64_t)(clock_now_us() - server->started_us) / G_USEC_PER_SEC,

@@ -3,6 +3,7 @@
 #include "backends/backend_stats.h"
 #include "cache/flush/flusher.h"
 #include "cache/trail/trail.h"
+#include "fs/control/latency.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -303,6 +304,8 @@ void report_to_openmetrics(const struct report *report, GString *out)
 	g_string_append_printf(out, PREFIX "start_time_seconds %" PRId64 "\n", (int64_t)report->start_time);
 	collect(samples, report);
 	append_samples(out, samples);
+	if (report->latency)
+		latency_to_openmetrics(report->latency, out);
 	g_string_append(out, "# EOF\n");
 }
 

@@ -4,6 +4,7 @@
 #include "cache/flush/flusher.h"
 #include "cache/trail/trail.h"
 #include "fs/control/json.h"
+#include "fs/control/latency.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -107,6 +108,10 @@ void report_to_text(const struct report *report, GString *out)
 		g_string_append(out, "\nwhat is dirty, by the mount's own thresholds\n");
 		flusher_stats_each(report->flusher, counter_to_text, out);
 	}
+	if (report->latency) {
+		g_string_append_c(out, '\n');
+		latency_to_text(report->latency, out);
+	}
 }
 
 /* Numbers where the unit is plain (bytes, counts, seconds), else the words that -o takes. */
@@ -176,6 +181,8 @@ void report_to_json(const struct report *report, GString *out)
 		flusher_stats_each(report->flusher, counter_to_json, out);
 		json_end_object(out);
 	}
+	if (report->latency)
+		latency_to_json(report->latency, out);
 	json_end_object(out);
 	g_string_append_c(out, '\n');
 }

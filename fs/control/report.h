@@ -10,6 +10,7 @@
 
 struct backend_stats;
 struct flusher_stats;
+struct latency;
 struct trail_stats;
 
 struct report_fact {
@@ -24,6 +25,7 @@ struct report {
 	const struct backend_stats *direct;  /* of the backend; may be NULL */
 	const struct trail_stats *trail;     /* may be NULL */
 	const struct flusher_stats *flusher; /* may be NULL */
+	const struct latency *latency;       /* of the operations; may be NULL */
 	const struct report_fact *facts;     /* ended by a row without a name; may be NULL */
 	pid_t pid;                           /* of the daemon, as it knows itself */
 	time_t start_time;

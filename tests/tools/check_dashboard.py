@@ -36,7 +36,7 @@ def main():
                 wrong.append(f"{where}: there is no {name}")
             elif labels - metrics[name] - ADDED:
                 wrong.append(f"{where}: {name} has no label {labels - metrics[name] - ADDED}")
-            elif name.endswith("_total") != (f"rate({name}" in query):
+            elif name.endswith(("_total", "_bucket", "_count", "_sum")) != (f"rate({name}" in query):
                 wrong.append(f"{where}: {name} is a counter without rate(), or a level with it")
     if count < len(dashboard["panels"]):
         wrong.append("a panel asks for nothing")

@@ -12,8 +12,12 @@ NAME = r"[a-z][a-z0-9_]*"
 ESCAPED = r'"(?:[^"\\\n]|\\["\\n])*"'
 SAMPLE = re.compile(rf"({NAME})(?:\{{({NAME}={ESCAPED}(?:,{NAME}={ESCAPED})*)\}})? (\d+(?:\.\d+)?)")
 LABEL = re.compile(rf"({NAME})=({ESCAPED})")
-SUFFIX = {"counter": "_total", "gauge": "", "info": "_info"}
+SUFFIXES = {"counter": ("_total",), "gauge": ("",), "info": ("_info",), "histogram": ("_bucket", "_count", "_sum")}
 UNITS = ("bytes", "seconds")
+
+
+def names(family, kind):
+    return [family + suffix for suffix in SUFFIXES[kind]]
 
 
 def check(text):
@@ -27,10 +31,10 @@ def check(text):
             if len(words) != 4 or words[1] not in ("TYPE", "UNIT", "HELP"):
                 raise ValueError(f"no descriptor: {line}")
             if words[1] == "TYPE":
-                if family and not any(name == family + SUFFIX[kind] for name, _ in samples):
+                if family and not any(name in names(family, kind) for name, _ in samples):
                     raise ValueError(f"{family} has no sample")
                 family, kind, described = words[2], words[3], []
-                if family in families or kind not in SUFFIX:
+                if family in families or kind not in SUFFIXES:
                     raise ValueError(f"a second time, or of no type: {line}")
                 families.add(family)
             if words[2] != family or words[1] in described:
@@ -45,7 +49,7 @@ def check(text):
         if not match:
             raise ValueError(f"no sample: {line}")
         name, labels = match[1], tuple(sorted(LABEL.findall(match[2] or "")))
-        if family is None or name != family + SUFFIX[kind]:
+        if family is None or name not in names(family, kind):
             raise ValueError(f"not of the family {family}: {line}")
         if "HELP" not in described or ("UNIT" in described) != family.endswith(UNITS):
             raise ValueError(f"{family} lacks HELP or UNIT")
@@ -56,9 +60,26 @@ def check(text):
         if name != "sievefs_build_info" and any("/" in value for _, value in labels):
             raise ValueError(f"a path is a label: {line}")
         samples[name, labels] = float(match[3])
-    if not any(name == family + SUFFIX[kind] for name, _ in samples):
+    if not any(name in names(family, kind) for name, _ in samples):
         raise ValueError(f"{family} has no sample")
     return samples
+
+
+def check_histogram(samples, family):
+    """How often each operation is counted: its buckets rise to that, by their bounds."""
+    counts = {}
+    for (name, labels), value in samples.items():
+        if name == family + "_bucket":
+            bound = float(dict(labels)["le"].strip('"'))
+            counts.setdefault(dict(labels)["operation"].strip('"'), []).append((bound, value))
+    for operation, buckets in counts.items():
+        values = [value for _, value in buckets]
+        labels = (("operation", f'"{operation}"'),)
+        if buckets != sorted(buckets) or values != sorted(values) or buckets[-1][0] != float("inf"):
+            raise ValueError(f"{operation}: its buckets do not rise to +Inf: {buckets}")
+        if samples[family + "_count", labels] != values[-1] or (family + "_sum", labels) not in samples:
+            raise ValueError(f"{operation}: count and sum are not of its buckets")
+    return {operation: buckets[-1][1] for operation, buckets in counts.items()}
 
 
 def compare(samples, report):
@@ -66,8 +87,13 @@ def compare(samples, report):
     lists = list(report["lanes"].values()) + [report[key] for key in ("cache", "direct", "trail", "dirty")
                                               if key in report]
     counters = sum(len(counted) for counted in lists)
-    if len(samples) != counters + 2:
-        raise ValueError(f"{len(samples)} samples, of {counters} counters and two of the daemon")
+    plain = [name for name, _ in samples if not name.startswith("sievefs_operation_seconds_")]
+    if len(plain) != counters + 2:
+        raise ValueError(f"{len(plain)} samples, of {counters} counters and two of the daemon")
+    operations = check_histogram(samples, "sievefs_operation_seconds")
+    for operation, timed in report["operations"].items():
+        if operations.get(operation, 0) < timed["count"]:
+            raise ValueError(f"{operation}: was counted {timed['count']} times before")
     for lane, counted in report["lanes"].items():
         if samples["sievefs_opens_total", (("lane", f'"{lane}"'),)] < counted["opens"]:
             raise ValueError(f"opens of the lane {lane} are fewer than {counted['opens']}")

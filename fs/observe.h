@@ -1,0 +1,33 @@
+/*
+ * observe - what happens between a request's arrival and its reply: how long it took, for all of them.
+ *
+ * observe_begin() is called before an operation, observe_reply() just before its reply is sent, by whatever
+ * thread sends it. What is known of a request meanwhile is kept in a table of fixed size, found by the
+ * request's address: libfuse leaves no room for it in the request. No lock and no allocation.
+ */
+#pragma once
+
+#define FUSE_USE_VERSION FUSE_MAKE_VERSION(3, 18)
+#include <fuse_lowlevel.h>
+#include <sys/types.h>
+
+#include "fs/control/operation.h"
+
+struct latency;
+struct observer;
+struct server;
+
+/* NULL without memory. */
+struct observer *observe_new(struct server *server);
+void observe_free(struct observer *observer); /* NULL is fine */
+
+const struct latency *observe_latency(const struct observer *observer);
+
+void observe_begin(fuse_req_t req, enum operation operation, fuse_ino_t ino, const char *name);
+
+/* result: 0, a number of bytes, or -errno. A request that was not begun (the control file's) is passed over.
+ */
+void observe_reply(fuse_req_t req, ssize_t result);
+
+/* Has each operation in ops begin with observe_begin(). Once per process. */
+void observe_operations(struct fuse_lowlevel_ops *ops);
