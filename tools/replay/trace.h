@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "tools/replay/trace_format.h"
+#include "cache/base/trace_format.h"
 
 #include <stdbool.h>
 #include <stddef.h>

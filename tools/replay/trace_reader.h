@@ -4,7 +4,7 @@
 #pragma once
 
 #include "tools/replay/input.h"
-#include "tools/replay/trace_format.h"
+#include "cache/base/trace_format.h"
 
 struct trace_event_read {
 	uint64_t id, size;

@@ -2,7 +2,7 @@
  * sievefs-tracegen - writes a synthetic trace for sievefs-replay to its standard output.
  */
 #include "cache/base/standard_fds.h"
-#include "tools/replay/trace_format.h"
+#include "cache/base/trace_format.h"
 #include "tools/replay/workload.h"
 
 #include <endian.h>
