@@ -34,6 +34,7 @@ static const char *const names[LOCK_RANKS] = {
 	[LOCK_DIRECTORIES] = "directories",
 	[LOCK_IO] = "io",
 	[LOCK_PAYLOAD] = "payload",
+	[LOCK_TAPS] = "taps",
 	[LOCK_FILE] = "file",
 	[LOCK_BEHIND] = "behind",
 	[LOCK_CHOICE] = "choice",

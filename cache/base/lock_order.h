@@ -54,6 +54,7 @@ enum lock_rank {
 	LOCK_DIRECTORIES, /* the list of open directories */
 	LOCK_IO,          /* a pool of requests in flight */
 	LOCK_PAYLOAD,     /* libfuse's buffers and their second mappings */
+	LOCK_TAPS,        /* who listens to what happens, and what he has not read yet */
 	/* backends/ */
 	LOCK_FILE,   /* the read and write patterns of an open file */
 	LOCK_BEHIND, /* what all streams of writes hold in the page cache */

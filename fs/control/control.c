@@ -1,5 +1,6 @@
 #include "fs/control/control.h"
 #include "cache/base/lock_order.h"
+#include "fs/control/tap.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -12,6 +13,7 @@ struct control_session {
 	pthread_mutex_t lock; /* of the reply, NULL until there is one */
 	GString *reply;
 	size_t position; /* of the next read in it */
+	struct tap *tap; /* the reply goes on with what comes here; NULL: it does not */
 };
 
 struct control_session *control_open(const struct control *control, uid_t caller)
@@ -30,6 +32,7 @@ void control_close(struct control_session *session)
 {
 	if (!session)
 		return;
+	tap_close(session->tap);
 	if (session->reply)
 		g_string_free(session->reply, TRUE);
 	pthread_mutex_destroy(&session->lock);
@@ -53,7 +56,7 @@ static int refuse_verb(const struct control *control, const char *name, GString 
 	return -EINVAL;
 }
 
-static int run_verb(const struct control_session *session, int argc, char *const *argv, GString *reply)
+static int run_verb(struct control_session *session, int argc, char *const *argv, GString *reply)
 {
 	const struct control *control = session->control;
 	const struct control_verb *verb = find_verb(control, argv[0]);
@@ -65,10 +68,16 @@ static int run_verb(const struct control_session *session, int argc, char *const
 			reply, "%s: only root and the owner of the mount may ask for this", verb->name);
 		return -EACCES;
 	}
-	return verb->handle(control->context, argc, argv, reply);
+	if (!verb->listen)
+		return verb->handle(control->context, argc, argv, reply);
+	if (argc > 1) {
+		g_string_append_printf(reply, "%s: takes nothing", verb->name);
+		return -EINVAL;
+	}
+	return verb->listen(control->context, reply, &session->tap);
 }
 
-static int run_request(const struct control_session *session, const char *buffer, size_t size, GString *reply)
+static int run_request(struct control_session *session, const char *buffer, size_t size, GString *reply)
 {
 	g_autofree char *line = NULL;
 	g_auto(GStrv) argv = NULL;
@@ -107,11 +116,11 @@ ssize_t control_write(struct control_session *session, const char *buffer, size_
 	return r < 0 ? r : (ssize_t)size;
 }
 
-ssize_t control_read(struct control_session *session, char *buffer, size_t size)
+/* Under the session's lock. */
+static ssize_t read_reply(struct control_session *session, char *buffer, size_t size)
 {
 	size_t length;
 
-	lock_take(&session->lock, LOCK_CONTROL);
 	if (!session->reply) {
 		char *const argv[] = {(char *)session->control->verbs[0].name, NULL};
 
@@ -121,6 +130,15 @@ ssize_t control_read(struct control_session *session, char *buffer, size_t size)
 	length = MIN(size, session->reply->len - session->position);
 	memcpy(buffer, session->reply->str + session->position, length);
 	session->position += length;
+	return (ssize_t)length;
+}
+
+ssize_t control_read(struct control_session *session, char *buffer, size_t size)
+{
+	ssize_t n;
+
+	lock_take(&session->lock, LOCK_CONTROL);
+	n = session->tap ? tap_read(session->tap, buffer, size) : read_reply(session, buffer, size);
 	lock_drop(&session->lock, LOCK_CONTROL);
-	return length;
+	return n;
 }

@@ -3,8 +3,9 @@
  *
  * The file is opened, one request is written (one write: a verb and its arguments, quoted as for a shell) and
  * the reply is read until its end. Who reads without having written gets the reply of the first verb without
- * arguments. A request that fails makes the write fail with its errno, and the reply is then one line that
- * says why.
+ * arguments. The reply to a verb that listens goes on until somebody ends it: a read gives what has come, or
+ * -EAGAIN where nothing has. A request that fails makes the write fail with its errno, and the reply is then
+ * one line that says why.
  *
  * Knows nothing of FUSE. Calls for different sessions may come from any threads at once, and so may those for
  * one session; handlers must bear that.
@@ -15,6 +16,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
+
+struct tap;
 
 /* The name in the mount's root that lookup knows and readdir does not show. */
 #define CONTROL_NAME ".sievefs"
@@ -28,10 +31,15 @@
  */
 typedef int control_handler(void *context, int argc, char *const *argv, GString *reply);
 
+/* Begins to listen: 0 with a tap, which the session closes at its end, or -errno with the reason in @reply.
+ */
+typedef int control_listener(void *context, GString *reply, struct tap **tap);
+
 struct control_verb {
 	const char *name;
 	bool needs_owner; /* only for root and the user who mounted */
 	control_handler *handle;
+	control_listener *listen; /* instead; takes no arguments */
 };
 
 struct control {
@@ -48,8 +56,8 @@ struct control_session *control_open(const struct control *control, uid_t caller
 /* @size, or -errno: the request's own, -EACCES, -EMSGSIZE for too long a request, -EBUSY for a second one. */
 ssize_t control_write(struct control_session *session, const char *buffer, size_t size);
 
-/* The next bytes of the reply, 0 at its end. A stream: the file's position has moved with the request's
- * bytes. */
+/* The next bytes of the reply, 0 at its end, or -EAGAIN (see above). A stream: the file's position has moved
+ * with the request's bytes. */
 ssize_t control_read(struct control_session *session, char *buffer, size_t size);
 
 /* Accepts NULL. */

@@ -2,6 +2,7 @@
 #include "cache/flush/flusher.h"
 #include "fs/control/control.h"
 #include "fs/control/report.h"
+#include "fs/control/tap.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -29,10 +30,22 @@ static int refuse(void *context, int argc, char *const *argv, GString *reply)
 
 static char greeting[] = "hi";
 
+static struct taps taps;
+
+static int listen_to_lines(void *context, GString *reply, struct tap **tap)
+{
+	int r = tap_open(&taps, TAP_ACCESS, tap);
+
+	if (r < 0)
+		g_string_append(reply, "too many");
+	return r;
+}
+
 static const struct control_verb verbs[] = {
 	{"stat", false, say_words},
 	{"drop", true, say_words},
 	{"fail", false, refuse},
+	{"log", true, .listen = listen_to_lines},
 	{NULL},
 };
 
@@ -63,9 +76,37 @@ static void a_request_reaches_its_verb_with_its_words(void **state)
 	transact(OWNER, "drop 'it'\\''s'", 14, "hi[drop][it's]");
 }
 
+static void a_reply_that_goes_on_ends_with_its_session(void **state)
+{
+	struct control_session *session = control_open(&control, OWNER), *others[8] = {NULL};
+	char text[64];
+
+	taps_init(&taps);
+	transact(OWNER + 1, "log", -EACCES, "log: only root and the owner of the mount may ask for this\n");
+	transact(OWNER, "log all", -EINVAL, "log: takes nothing\n");
+	assert_false(taps_has(&taps, TAP_ACCESS));
+	assert_int_equal(control_write(session, "log", 3), 3);
+	assert_int_equal(control_write(session, "log", 3), -EBUSY);
+	assert_int_equal(control_read(session, text, sizeof(text)), -EAGAIN);
+	taps_push(&taps, TAP_ACCESS, "a line\n", 7);
+	assert_int_equal(control_read(session, text, sizeof(text)), 7);
+	assert_memory_equal(text, "a line\n", 7);
+	assert_int_equal(control_read(session, text, sizeof(text)), -EAGAIN);
+	for (int i = 0; i < 8; i++) {
+		others[i] = control_open(&control, OWNER);
+		assert_int_equal(control_write(others[i], "log", 3), i < 7 ? 3 : -EBUSY);
+	}
+	control_close(session);
+	transact(OWNER, "stat", 4, "hi[stat]");
+	for (int i = 0; i < 8; i++)
+		control_close(others[i]);
+	assert_false(taps_has(&taps, TAP_ACCESS));
+	taps_deinit(&taps);
+}
+
 static void an_unknown_request_is_told_what_there_is(void **state)
 {
-	transact(0, "stta", -EINVAL, "stta: unknown request, takes stat, drop, fail\n");
+	transact(0, "stta", -EINVAL, "stta: unknown request, takes stat, drop, fail, log\n");
 }
 
 static void a_malformed_request_is_refused(void **state)
@@ -194,6 +235,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_request_reaches_its_verb_with_its_words),
+		cmocka_unit_test(a_reply_that_goes_on_ends_with_its_session),
 		cmocka_unit_test(an_unknown_request_is_told_what_there_is),
 		cmocka_unit_test(a_malformed_request_is_refused),
 		cmocka_unit_test(a_handlers_error_is_the_writes_error),
