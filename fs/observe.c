@@ -1,12 +1,16 @@
 #include "fs/observe.h"
 
+#include <endian.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 
 #include "cache/base/clock.h"
 #include "fs/control/latency.h"
+#include "fs/control/tap.h"
+#include "fs/observe_line.h"
 #include "fs/op.h"
 #include "fs/ops_control.h"
 
@@ -20,11 +24,13 @@ struct slot {
 	_Alignas(64) _Atomic(fuse_req_t) req;
 	int64_t began_ns;
 	enum operation operation;
+	char *file; /* while somebody reads the access log: what its line names; owned */
 };
 
 struct observer {
 	struct slot slots[SLOTS];
 	struct latency latency;
+	struct taps taps;
 };
 
 struct observer *observe_new(struct server *server)
@@ -35,17 +41,26 @@ struct observer *observe_new(struct server *server)
 	if (posix_memalign((void **)&observer, 64, sizeof(*observer)) != 0)
 		return NULL;
 	memset(observer, 0, sizeof(*observer));
+	taps_init(&observer->taps);
 	return observer;
 }
 
 void observe_free(struct observer *observer)
 {
+	if (!observer)
+		return;
+	taps_deinit(&observer->taps);
 	free(observer);
 }
 
 const struct latency *observe_latency(const struct observer *observer)
 {
 	return &observer->latency;
+}
+
+struct taps *observe_taps(struct observer *observer)
+{
+	return &observer->taps;
 }
 
 /* --- requests in flight ----------------------------------------------------------------------- */
@@ -87,16 +102,34 @@ static struct slot *find_slot(struct observer *observer, fuse_req_t req)
 
 void observe_begin(fuse_req_t req, enum operation operation, fuse_ino_t ino, const char *name)
 {
+	struct observer *observer = server_of(req)->observer;
 	struct slot *slot;
 
-	(void)name;
 	if (ino == CONTROL_NODEID)
 		return;
-	slot = take_slot(server_of(req)->observer, req);
+	slot = take_slot(observer, req);
 	if (!slot)
 		return;
 	slot->operation = operation;
+	slot->file = taps_has(&observer->taps, TAP_ACCESS) ? observe_file(server_of(req), ino, name) : NULL;
 	slot->began_ns = clock_now_ns();
+}
+
+static void log_access(
+	struct observer *observer, fuse_req_t req, struct slot *slot, int64_t ns, ssize_t result)
+{
+	char line[OBSERVE_LINE_MAX];
+	const struct observe_access access = {
+		.began_ns = clock_wall_ns() - ns,
+		.pid = fuse_req_ctx(req)->pid,
+		.operation = slot->operation,
+		.file = slot->file,
+		.result = result,
+		.ns = ns,
+	};
+
+	taps_push(&observer->taps, TAP_ACCESS, line, observe_line(&access, line));
+	free(slot->file);
 }
 
 void observe_reply(fuse_req_t req, ssize_t result)
@@ -104,9 +137,13 @@ void observe_reply(fuse_req_t req, ssize_t result)
 	struct observer *observer = server_of(req)->observer;
 	struct slot *slot = find_slot(observer, req);
 
-	(void)result;
+	int64_t ns;
+
 	if (!slot)
 		return;
-	latency_count(&observer->latency, slot->operation, (uint64_t)(clock_now_ns() - slot->began_ns));
+	ns = clock_now_ns() - slot->began_ns;
+	latency_count(&observer->latency, slot->operation, (uint64_t)ns);
+	if (slot->file)
+		log_access(observer, req, slot, ns, result);
 	atomic_store_explicit(&slot->req, NULL, memory_order_release);
 }

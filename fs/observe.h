@@ -1,9 +1,11 @@
 /*
- * observe - what happens between a request's arrival and its reply: how long it took, for all of them.
+ * observe - what happens between a request's arrival and its reply: how long it took, for all of them; and
+ * for who listens (taps), a line of the access log.
  *
  * observe_begin() is called before an operation, observe_reply() just before its reply is sent, by whatever
  * thread sends it. What is known of a request meanwhile is kept in a table of fixed size, found by the
- * request's address: libfuse leaves no room for it in the request. No lock and no allocation.
+ * request's address: libfuse leaves no room for it in the request. No lock and no allocation while nobody
+ * listens.
  */
 #pragma once
 
@@ -16,13 +18,16 @@
 struct latency;
 struct observer;
 struct server;
+struct taps;
 
 /* NULL without memory. */
 struct observer *observe_new(struct server *server);
 void observe_free(struct observer *observer); /* NULL is fine */
 
 const struct latency *observe_latency(const struct observer *observer);
+struct taps *observe_taps(struct observer *observer);
 
+/* name: in the directory ino; NULL: the request is about ino itself. */
 void observe_begin(fuse_req_t req, enum operation operation, fuse_ino_t ino, const char *name);
 
 /* result: 0, a number of bytes, or -errno. A request that was not begun (the control file's) is passed over.

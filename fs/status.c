@@ -19,6 +19,7 @@
 #include "fs/cached.h"
 #include "fs/control/openmetrics.h"
 #include "fs/control/report.h"
+#include "fs/control/tap.h"
 #include "fs/copy.h"
 #include "fs/hottest.h"
 #include "fs/large.h"
@@ -267,6 +268,23 @@ static int answer_evict(void *context, int argc, char *const *argv, GString *rep
 	return 0;
 }
 
+static int listen_to(struct server *server, enum tap_kind kind, GString *reply, struct tap **tap)
+{
+	int r = tap_open(observe_taps(server->observer), kind, tap);
+
+	if (r == -EBUSY)
+		g_string_append(reply, kind == TAP_TRACE ? "trace: one is being recorded already"
+							 : "accesslog: as many read it as may");
+	else if (r < 0)
+		g_string_append(reply, strerror(-r));
+	return r;
+}
+
+static int listen_to_accesses(void *context, GString *reply, struct tap **tap)
+{
+	return listen_to(context, TAP_ACCESS, reply, tap);
+}
+
 const struct control_verb status_verbs[] = {
 	{"stat", false, answer_stat},
 	{"metrics", false, answer_metrics},
@@ -278,5 +296,6 @@ const struct control_verb status_verbs[] = {
 	{"get", false, settings_get},
 	{"set", true, settings_set},
 	{"sample", true, advice_sample},
+	{"accesslog", true, .listen = listen_to_accesses},
 	{NULL, false, NULL},
 };

@@ -221,10 +221,10 @@ static int refused(struct sievefs_mount *mount, int control, int error)
 	return -error;
 }
 
-int sievefs_mount_request(struct sievefs_mount *mount, const char *const *argv, char **reply, size_t *length)
+int sievefs_mount_listen(struct sievefs_mount *mount, const char *const *argv)
 {
 	char line[REQUEST_MAX];
-	size_t size, ignored;
+	size_t size;
 	int control, r;
 
 	mount->error[0] = '\0';
@@ -232,12 +232,22 @@ int sievefs_mount_request(struct sievefs_mount *mount, const char *const *argv, 
 	if (r < 0)
 		return r;
 	control = open_control(mount);
+	if (control < 0 || write(control, line, size) >= 0)
+		return control;
+	r = refused(mount, control, errno);
+	close(control);
+	return r;
+}
+
+int sievefs_mount_request(
+	struct sievefs_mount *mount, const char *const *argv, char **reply, size_t *length)
+{
+	int control = sievefs_mount_listen(mount, argv), r;
+	size_t ignored;
+
 	if (control < 0)
 		return control;
-	if (write(control, line, size) < 0)
-		r = refused(mount, control, errno);
-	else
-		r = read_reply(mount, control, reply, length ? length : &ignored);
+	r = read_reply(mount, control, reply, length ? length : &ignored);
 	close(control);
 	return r;
 }

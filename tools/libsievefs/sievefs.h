@@ -136,6 +136,13 @@ SIEVEFS_PUBLIC const char *sievefs_mount_root(const struct sievefs_mount *mount)
 SIEVEFS_PUBLIC int sievefs_mount_request(
 	struct sievefs_mount *mount, const char *const *argv, char **reply, size_t *length);
 
+/*
+ * The same for a request whose reply goes on (accesslog, trace). A descriptor, for the caller to close:
+ * read(2) of it gives what has come, fails with EAGAIN where nothing has, and returns 0 at the end. -EBUSY:
+ * as many listen as may.
+ */
+SIEVEFS_PUBLIC int sievefs_mount_listen(struct sievefs_mount *mount, const char *const *argv);
+
 /* What the mount did and has. */
 struct sievefs_sums {
 	uint32_t version;   /* SIEVEFS_API_VERSION of the library: members that are newer are 0 */

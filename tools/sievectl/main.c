@@ -1,6 +1,7 @@
 /* sievectl - the command that asks a mounted sievefs. */
 #include "cache/base/standard_fds.h"
 #include "tools/libsievefs/sievefs.h"
+#include "tools/sievectl/accesslog.h"
 #include "tools/sievectl/advise.h"
 #include "tools/sievectl/doctor.h"
 #include "tools/sievectl/evict.h"
@@ -72,6 +73,8 @@ static const struct command commands[] = {
 		print_reply, .takes_words = true},
 	{"set", "set MOUNTPOINT OPT=VALUE...", "change options of the mount while it is in use", no_flags,
 		print_reply, .takes_words = true},
+	{"accesslog", "accesslog MOUNTPOINT", "one line an operation, until interrupted", no_flags,
+		accesslog_run},
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))

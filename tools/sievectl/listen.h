@@ -1,0 +1,11 @@
+/* listen - reads a reply that goes on. */
+#pragma once
+
+#include <sys/types.h>
+
+/*
+ * Waits until something has come on @control, a descriptor from sievectl_listen(), and reads up to @size
+ * bytes of it; 0 at the end, which is also the mount's. -EPIPE: nobody reads @output (a descriptor, or -1)
+ * any more; -EINTR: a signal was handled; or another -errno.
+ */
+ssize_t listen_read(int control, int output, char *buffer, size_t size);
