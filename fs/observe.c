@@ -147,3 +147,26 @@ void observe_reply(fuse_req_t req, ssize_t result)
 		log_access(observer, req, slot, ns, result);
 	atomic_store_explicit(&slot->req, NULL, memory_order_release);
 }
+
+/* --- opens ------------------------------------------------------------------------------------ */
+
+/* Inode numbers are small: those of several file systems are kept apart. */
+static uint64_t identity_of(const struct statx *stx)
+{
+	return stx->stx_ino ^ makedev(stx->stx_dev_major, stx->stx_dev_minor) * 0x9e3779b97f4a7c15ull;
+}
+
+/* Whether contents change is not seen: an open for writing stands for it. */
+void observe_opened(struct server *server, const struct handle *handle)
+{
+	struct taps *taps = &server->observer->taps;
+	const enum trace_event event = handle_may_write(handle) ? TRACE_CHANGE : TRACE_OPEN;
+	struct statx stx;
+
+	if (!taps_has(taps, TAP_TRACE) || tree_statx(server->tree, handle->inode, &stx) < 0)
+		return;
+	taps_push_record(taps, (struct trace_record){
+				       .id = htole64(identity_of(&stx)),
+				       .size_and_event = htole64(stx.stx_size << 8 | event),
+			       });
+}

@@ -1,6 +1,6 @@
 /*
  * observe - what happens between a request's arrival and its reply: how long it took, for all of them; and
- * for who listens (taps), a line of the access log.
+ * for who listens (taps), a line of the access log, or a record of an open for a trace.
  *
  * observe_begin() is called before an operation, observe_reply() just before its reply is sent, by whatever
  * thread sends it. What is known of a request meanwhile is kept in a table of fixed size, found by the
@@ -15,6 +15,7 @@
 
 #include "fs/control/operation.h"
 
+struct handle;
 struct latency;
 struct observer;
 struct server;
@@ -33,6 +34,9 @@ void observe_begin(fuse_req_t req, enum operation operation, fuse_ino_t ino, con
 /* result: 0, a number of bytes, or -errno. A request that was not begun (the control file's) is passed over.
  */
 void observe_reply(fuse_req_t req, ssize_t result);
+
+/* A file was opened or made. Called before the reply. */
+void observe_opened(struct server *server, const struct handle *handle);
 
 /* Has each operation in ops begin with observe_begin(). Once per process. */
 void observe_operations(struct fuse_lowlevel_ops *ops);

@@ -93,6 +93,7 @@ struct opened {
 
 static void answer_now(struct server *server, const struct opened *opened)
 {
+	observe_opened(server, handle_of(&opened->info));
 	if (answer_open(opened->req, &opened->info) < 0)
 		lane_release(server, handle_of(&opened->info));
 }
@@ -264,6 +265,7 @@ static void reply_create(
 
 	info->fh = (uintptr_t)made->handle;
 	op_fill_entry(server, dir, made->inode, &made->stx, &entry);
+	observe_opened(server, made->handle);
 	if (answer_create(req, &entry, info) < 0) {
 		lane_release(server, made->handle);
 		tree_put(server->tree, made->inode, 1);

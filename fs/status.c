@@ -285,6 +285,27 @@ static int listen_to_accesses(void *context, GString *reply, struct tap **tap)
 	return listen_to(context, TAP_ACCESS, reply, tap);
 }
 
+static int listen_to_opens(void *context, GString *reply, struct tap **tap)
+{
+	return listen_to(context, TAP_TRACE, reply, tap);
+}
+
+/* "RECORDERS RECORDS LOST": those who have not written all of it yet, what they got, and what they lost. */
+static int answer_trace_stop(void *context, int argc, char *const *argv, GString *reply)
+{
+	struct server *server = context;
+	struct tap_figures figures;
+
+	if (argc != 1) {
+		g_string_append_printf(reply, "%s: takes nothing", argv[0]);
+		return -EINVAL;
+	}
+	taps_end(observe_taps(server->observer), TAP_TRACE, &figures);
+	g_string_append_printf(
+		reply, "%u %" PRIu64 " %" PRIu64 "\n", figures.listeners, figures.pushed, figures.lost);
+	return 0;
+}
+
 const struct control_verb status_verbs[] = {
 	{"stat", false, answer_stat},
 	{"metrics", false, answer_metrics},
@@ -297,5 +318,7 @@ const struct control_verb status_verbs[] = {
 	{"set", true, settings_set},
 	{"sample", true, advice_sample},
 	{"accesslog", true, .listen = listen_to_accesses},
+	{"trace", true, .listen = listen_to_opens},
+	{"trace_stop", true, answer_trace_stop},
 	{NULL, false, NULL},
 };

@@ -4,7 +4,7 @@
 #include <sys/types.h>
 
 /*
- * Waits until something has come on @control, a descriptor from sievectl_listen(), and reads up to @size
+ * Waits until something has come on @control, a descriptor from sievefs_mount_listen(), and reads up to @size
  * bytes of it; 0 at the end, which is also the mount's. -EPIPE: nobody reads @output (a descriptor, or -1)
  * any more; -EINTR: a signal was handled; or another -errno.
  */

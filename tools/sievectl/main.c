@@ -12,6 +12,7 @@
 #include "tools/sievectl/print.h"
 #include "tools/sievectl/stat.h"
 #include "tools/sievectl/top.h"
+#include "tools/sievectl/trace.h"
 #include "tools/sievectl/warm.h"
 
 #include <errno.h>
@@ -75,6 +76,8 @@ static const struct command commands[] = {
 		print_reply, .takes_words = true},
 	{"accesslog", "accesslog MOUNTPOINT", "one line an operation, until interrupted", no_flags,
 		accesslog_run},
+	{"trace", "trace MOUNTPOINT start FILE|stop", "record opens for sievefs-replay", no_flags, trace_run,
+		.takes_words = true},
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))

@@ -1,5 +1,6 @@
 #include "tools/sievectl/print.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -16,4 +17,16 @@ int print_reply(struct sievefs_mount *mount, const char *const *request)
 	}
 	free(reply);
 	return r;
+}
+
+int print_failure(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	fputs("sievectl: ", stderr);
+	vfprintf(stderr, format, args);
+	fputc('\n', stderr);
+	va_end(args);
+	return 1;
 }
