@@ -115,6 +115,9 @@ static void writers_are_slowed_and_none_fails(void **state)
 	assert_in_range(most, MAX_DIRTY / 4, MAX_DIRTY + 2 * WRITERS * SIZE);
 	assert_true(mount_stat(&mount_slow, "dirty/throttled") > 0);
 	assert_true(mount_stat(&mount_slow, "dirty/throttled_ms") > 0);
+	/* all wait at the close, until whose answer FLUSH is timed */
+	assert_true(mount_stat(&mount_slow, "operations/flush/sum_seconds") >=
+		    mount_stat(&mount_slow, "dirty/throttled_ms") / 1000 * 3 / 4);
 	assert_int_equal(mount_stat(&mount_slow, "dirty/failures"), 0);
 	end();
 }
