@@ -175,6 +175,12 @@ umount "$mnt"
 mount_it
 expect 'STARTED ANEW [0-9:]{8}$'
 expect "pid $daemon "
+# stat -i on a terminal: as many columns as fit, and a header each screenful
+start 80 "'$sievectl' stat -i 0.1 -c 50 '$mnt'"
+expect '^status 0$'
+[ "$(grep -c '^    time open/s .* age  wait$' "$work/screen")" -ge 1 ] || fail "no header on a screen"
+[ "$(grep -cE '^[0-9:]{8} .{71}$' "$work/screen")" -ge 20 ] || fail "lines that are not 80 columns wide"
+
 start 120 "TERM=no-such '$sievectl' top '$mnt'"
 expect '^sievectl: top: the terminal type no-such is not known; sievectl stat -i 1 prints lines$'
 expect '^status 1$'
