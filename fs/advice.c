@@ -71,7 +71,7 @@ void advice_tick(struct server *server)
 	struct advice *advice = server->advice;
 
 	lock_take(&advice->lock, LOCK_ADVICE);
-	sample_take_in(&advice->sample, server->live.cache_size);
+	sample_take_in_ahead(&advice->sample, server->live.cache_size);
 	lock_drop(&advice->lock, LOCK_ADVICE);
 }
 

@@ -288,10 +288,10 @@ static bool is_to_be_thinned(const struct sample *s, uint64_t cache_size)
 	       (cache_size >> shift_of(s)) / 2 >= bytes / s->file_count * CACHED_FILES_MIN;
 }
 
-static bool is_full(const struct sample *s)
+static bool is_full(const struct sample *s, unsigned batches)
 {
-	return room_taken(s) + ROOM_FOR_WAITING > SAMPLE_ROOM ||
-	       s->file_count + SAMPLE_WAITING > SAMPLE_FILES;
+	return room_taken(s) + batches * ROOM_FOR_WAITING > SAMPLE_ROOM ||
+	       s->file_count + batches * SAMPLE_WAITING > SAMPLE_FILES;
 }
 
 static bool is_half_full(const struct sample *s)
@@ -299,9 +299,9 @@ static bool is_half_full(const struct sample *s)
 	return room_taken(s) > SAMPLE_ROOM / 2 || s->file_count > SAMPLE_FILES / 2;
 }
 
-static void make_room(struct sample *s, uint64_t cache_size)
+static void make_room(struct sample *s, uint64_t cache_size, unsigned batches)
 {
-	while (is_full(s)) {
+	while (is_full(s, batches)) {
 		if (is_to_be_thinned(s, cache_size))
 			thin(s);
 		else
@@ -311,7 +311,8 @@ static void make_room(struct sample *s, uint64_t cache_size)
 	}
 }
 
-void sample_take_in(struct sample *s, uint64_t cache_size)
+/* batches: how often what waits is to fit in from now on. */
+static void take_in(struct sample *s, uint64_t cache_size, unsigned batches)
 {
 	uint32_t count = atomic_exchange_explicit(&s->waiting_count, SAMPLE_WAITING, memory_order_relaxed);
 	uint64_t lost = count > SAMPLE_WAITING ? count - SAMPLE_WAITING : 0;
@@ -323,7 +324,7 @@ void sample_take_in(struct sample *s, uint64_t cache_size)
 		if (!(name_of(packed) & mask)) /* it may have come while the sample was thinned */
 			append(s, packed);
 	}
-	make_room(s, cache_size);
+	make_room(s, cache_size, batches);
 	if (s->middle == 0 && is_half_full(s)) {
 		s->middle = s->open_count;
 		s->at_middle = seen_now(s);
@@ -331,6 +332,16 @@ void sample_take_in(struct sample *s, uint64_t cache_size)
 	count = atomic_exchange_explicit(&s->waiting_count, 0, memory_order_relaxed);
 	lost += count - SAMPLE_WAITING;
 	s->at_begin.opens += lost << shift_of(s); /* as if they had not been */
+}
+
+void sample_take_in(struct sample *s, uint64_t cache_size)
+{
+	take_in(s, cache_size, 1);
+}
+
+void sample_take_in_ahead(struct sample *s, uint64_t cache_size)
+{
+	take_in(s, cache_size, 2);
 }
 
 /* --- reading ---------------------------------------------------------------------------------- */

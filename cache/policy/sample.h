@@ -104,11 +104,14 @@ static inline bool sample_open(struct sample *s, uint64_t hash, uint64_t size, u
 }
 
 /*
- * Takes in what waits; now and then makes room. cache_size: bytes of the cache that the sample is to speak
- * of. The sample is thinned to reach back as far as it can while the chosen files are enough for such a
- * cache, and cut off at its older end from then on.
+ * Takes in what waits, and makes room for what may wait next, which takes some 20 ms now and then.
+ * cache_size: bytes of the cache that the sample is to speak of. The sample is thinned to reach back as far
+ * as it can while the chosen files are enough for such a cache, and cut off at its older end from then on.
  */
 void sample_take_in(struct sample *s, uint64_t cache_size);
+
+/* The same, and makes room before it is needed: called once a second, it keeps that from sample_take_in(). */
+void sample_take_in_ahead(struct sample *s, uint64_t cache_size);
 
 /* What is kept at one moment, for who asks. */
 struct sample_extent {
