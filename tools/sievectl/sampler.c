@@ -1,131 +1,143 @@
 #include "tools/sievectl/sampler.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
-#include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
 #include <time.h>
+#include <unistd.h>
 
 struct sampler {
-	struct sievefs_mount *mount;
-	double interval_s;
-	pthread_t thread;
-	pthread_mutex_t lock; /* of what follows */
-	pthread_cond_t ends;
-	bool ending, asking;
-	int result;
-	unsigned long count;
-	struct watch latest;
+	pid_t process;
+	int from;    /* a pipe that it writes to */
+	size_t read; /* bytes of the next news that have come */
+	struct sampler_news next;
 };
 
-/* (locked) False at the end. */
-static bool sleep_until(struct sampler *sampler, double when_s)
+static void sleep_until(double when_s)
 {
 	const struct timespec until = {
 		.tv_sec = (time_t)floor(when_s),
 		.tv_nsec = (long)((when_s - floor(when_s)) * 1e9),
 	};
-	int r = 0;
 
-	while (!sampler->ending && r == 0)
-		r = pthread_cond_timedwait(&sampler->ends, &sampler->lock, &until);
-	return !sampler->ending;
+	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
 }
 
-static void *run(void *data)
+/* False once nobody reads any more. */
+static bool tell(int to, const struct sampler_news *news)
 {
-	struct sampler *sampler = data;
-	struct watch watch = sampler->latest;
-	double next_s = watch.now.taken_s + sampler->interval_s;
-	int r = 0;
+	const char *at = (const char *)news, *end = at + sizeof(*news);
 
-	pthread_mutex_lock(&sampler->lock);
-	while (r == 0 && sleep_until(sampler, next_s)) {
-		sampler->asking = true;
-		pthread_mutex_unlock(&sampler->lock);
-		watch_hottest(&watch);
-		r = watch_next(&watch);
-		next_s = fmax(next_s + sampler->interval_s, watch_clock());
-		pthread_mutex_lock(&sampler->lock);
-		sampler->asking = false;
-		sampler->result = r;
-		if (r == 0) {
-			sampler->latest = watch;
-			sampler->count++;
-		}
+	while (at < end) {
+		ssize_t n = write(to, at, (size_t)(end - at));
+
+		if (n < 0 && errno != EINTR)
+			return false;
+		at += n > 0 ? n : 0;
 	}
-	pthread_mutex_unlock(&sampler->lock);
-	return NULL;
+	return true;
 }
 
-/* Signals are for the thread that has the terminal. */
-static int start(struct sampler *sampler)
+static void run(struct sampler_news *news, double interval_s, int to)
 {
-	sigset_t all, before;
-	int r;
+	double next_s = news->watch.now.taken_s;
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	r = pthread_create(&sampler->thread, NULL, run, sampler);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return -r;
+	while (news->result == 0) {
+		next_s = fmax(next_s + interval_s, watch_clock());
+		sleep_until(next_s);
+		watch_hottest(&news->watch);
+		news->result = watch_next(&news->watch);
+		if (news->result < 0)
+			snprintf(news->error, sizeof(news->error), "%s",
+				sievefs_mount_error(news->watch.mount));
+		if (!tell(to, news))
+			break;
+	}
 }
 
-int sampler_new(struct sievefs_mount *mount, double interval_s, struct sampler **out)
+/* It may outlive the terminal, and must not hold that. */
+static void leave_terminal(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	for (int fd = 0; fd <= STDERR_FILENO && null >= 0; fd++)
+		dup2(null, fd);
+}
+
+static int start(struct sampler *sampler, double interval_s)
+{
+	pid_t parent = getpid();
+	int ends[2], r = 0;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -errno;
+	sampler->process = fork();
+	if (sampler->process == 0) {
+		close(ends[0]);
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		leave_terminal();
+		if (getppid() == parent)
+			run(&sampler->next, interval_s, ends[1]);
+		_exit(EXIT_SUCCESS);
+	}
+	if (sampler->process < 0)
+		r = -errno;
+	close(ends[1]);
+	sampler->from = ends[0];
+	fcntl(sampler->from, F_SETFL, O_NONBLOCK);
+	return r;
+}
+
+int sampler_new(const struct watch *watch, double interval_s, struct sampler **out)
 {
 	struct sampler *sampler = calloc(1, sizeof(*sampler));
-	pthread_condattr_t attributes;
 	int r;
 
 	if (!sampler)
 		return -ENOMEM;
-	sampler->mount = mount;
-	sampler->interval_s = interval_s;
-	pthread_mutex_init(&sampler->lock, NULL);
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&sampler->ends, &attributes);
-	pthread_condattr_destroy(&attributes);
-	r = watch_begin(&sampler->latest, mount);
-	if (r == 0)
-		r = start(sampler);
+	sampler->from = -1;
+	sampler->next.watch = *watch;
+	r = start(sampler, interval_s);
 	if (r == 0)
 		*out = sampler;
 	else
-		free(sampler);
+		sampler_free(sampler);
 	return r;
 }
 
-int sampler_read(struct sampler *sampler, struct watch *watch, unsigned long *count)
+bool sampler_read(struct sampler *sampler, struct sampler_news *news)
 {
-	int r;
+	ssize_t n;
 
-	pthread_mutex_lock(&sampler->lock);
-	r = sampler->result;
-	if (*count != sampler->count)
-		*watch = sampler->latest;
-	*count = sampler->count;
-	pthread_mutex_unlock(&sampler->lock);
-	return r;
-}
-
-bool sampler_free(struct sampler *sampler)
-{
-	bool asking;
-
-	if (!sampler)
-		return true;
-	pthread_mutex_lock(&sampler->lock);
-	sampler->ending = true;
-	asking = sampler->asking;
-	pthread_cond_signal(&sampler->ends);
-	pthread_mutex_unlock(&sampler->lock);
-	if (asking)
+	do {
+		n = read(sampler->from, (char *)&sampler->next + sampler->read,
+			sizeof(sampler->next) - sampler->read);
+		sampler->read += n > 0 ? (size_t)n : 0;
+	} while (n > 0 && sampler->read < sizeof(sampler->next));
+	if (n < 0)
 		return false;
-	pthread_join(sampler->thread, NULL);
-	pthread_cond_destroy(&sampler->ends);
-	pthread_mutex_destroy(&sampler->lock);
-	free(sampler);
+	if (n == 0) {
+		news->result = -ECHILD;
+		snprintf(news->error, sizeof(news->error), "the process that takes samples is gone");
+		return true;
+	}
+	*news = sampler->next;
+	sampler->read = 0;
 	return true;
+}
+
+void sampler_free(struct sampler *sampler)
+{
+	if (!sampler)
+		return;
+	if (sampler->process > 0)
+		kill(sampler->process, SIGKILL);
+	if (sampler->from >= 0)
+		close(sampler->from);
+	free(sampler);
 }

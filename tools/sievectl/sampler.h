@@ -1,5 +1,6 @@
 /*
- * sampler - takes samples of a mount in a thread of its own, so that a daemon that hangs holds nobody up.
+ * sampler - takes samples of a mount in a process of its own, so that a daemon that hangs holds nobody up:
+ * whoever waits for an answer of it, or closes a file of it, can't even be killed until it answers.
  */
 #pragma once
 
@@ -7,13 +8,20 @@
 
 struct sampler;
 
-/* The first sample was taken when it returns. 0 or -errno, as watch_begin(). */
-int sampler_new(struct sievefs_mount *mount, double interval_s, struct sampler **out);
+#define SAMPLER_ERROR 1024
 
-/* The last sample that was taken, and how many were. 0, or -errno where the next one could not be: there will
- * be no more. */
-int sampler_read(struct sampler *sampler, struct watch *watch, unsigned long *count);
+/* What the process tells. */
+struct sampler_news {
+	struct watch watch;
+	int result;                /* 0, or -errno: there will be no more */
+	char error[SAMPLER_ERROR]; /* the reason, "" where there is none but that */
+};
 
-/* NULL is fine. False: the mount does not answer; the thread goes on waiting for it and needs the handle of
- * the mount, so that all there is to do is to end the process. */
-bool sampler_free(struct sampler *sampler);
+/* Goes on from a watch that has begun. 0 or -errno. */
+int sampler_new(const struct watch *watch, double interval_s, struct sampler **out);
+
+/* True where there is something new; does not wait. A process that was killed is an error. */
+bool sampler_read(struct sampler *sampler, struct sampler_news *news);
+
+/* Ends the process, and does not wait for its end. NULL is fine. */
+void sampler_free(struct sampler *sampler);

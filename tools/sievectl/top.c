@@ -19,8 +19,7 @@
 struct top {
 	struct sampler *sampler;
 	double interval_s;
-	struct watch watch; /* the last sample */
-	unsigned long count;
+	struct sampler_news news; /* the last sample */
 	struct view live, frozen; /* frozen: what was there when it was paused */
 	struct screen_state state;
 };
@@ -52,19 +51,18 @@ static void draw(struct top *top)
 /* 1: there is something new; 0; or -errno. */
 static int take_sample(struct top *top)
 {
-	unsigned long before = top->count;
+	bool is_new = sampler_read(top->sampler, &top->news);
 	double silent_s;
-	int r = sampler_read(top->sampler, &top->watch, &top->count);
 
-	if (r < 0)
-		return r;
-	if (top->count != before)
-		view_add(&top->live, &top->watch.now, &top->watch.rates, &top->watch.hottest);
-	silent_s = watch_clock() - top->watch.now.taken_s;
+	if (top->news.result < 0)
+		return top->news.result;
+	if (is_new)
+		view_add(&top->live, &top->news.watch.now, &top->news.watch.rates, &top->news.watch.hottest);
+	silent_s = watch_clock() - top->news.watch.now.taken_s;
 	silent_s = silent_s > LOST_S * top->interval_s && silent_s > 1 ? silent_s : 0;
-	r = top->count != before || (int)silent_s != (int)top->state.silent_s;
+	is_new = is_new || (int)silent_s != (int)top->state.silent_s;
 	top->state.silent_s = silent_s;
-	return r;
+	return is_new;
 }
 
 /* False: the end is wanted. */
@@ -141,19 +139,19 @@ static int show(struct top *top)
 
 static int run(struct sievefs_mount *mount, struct top *top)
 {
-	int r = sampler_new(mount, top->interval_s, &top->sampler);
+	int r = watch_begin(&top->news.watch, mount);
 
+	if (r == 0)
+		r = sampler_new(&top->news.watch, top->interval_s, &top->sampler);
 	if (r < 0)
 		return r;
-	top->count = ~0ul; /* no sample of it was read */
-	r = sampler_read(top->sampler, &top->watch, &top->count);
-	top->live.sample = top->watch.now;
-	if (r == 0)
-		r = show(top);
-	/* its thread may never come back, and has the mount's handle */
-	if (!sampler_free(top->sampler))
-		_exit(r == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
-	return r;
+	top->live.sample = top->news.watch.now;
+	r = show(top);
+	sampler_free(top->sampler);
+	if (r >= 0 || !*top->news.error)
+		return r;
+	fprintf(stderr, "sievectl: %s\n", top->news.error);
+	return 1;
 }
 
 int top_run(struct sievefs_mount *mount, const char *const *request)
