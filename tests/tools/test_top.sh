@@ -39,9 +39,10 @@ mount_it() {
 
 # A build without ncurses says so
 mount_it
+touch "$work/lines" "$work/error"
 "$sievectl" top "$mnt" >"$work/lines" 2>"$work/error" </dev/null &
 lines=$!
-for _ in $(seq 50); do
+for _ in $(seq 150); do
 	[ "$(wc -l <"$work/lines")" -lt 3 ] || break
 	! grep -q "built without ncurses" "$work/error" || skip "this sievectl was built without ncurses, and says so"
 	sleep 0.1
