@@ -11,7 +11,7 @@ trap 'rm -rf "$work"' EXIT
 "$1" install -C "$2" --no-rebuild --destdir "$work" >"$work.log" 2>&1 || { cat "$work.log"; fail "meson install"; }
 rm -f "$work.log"
 cd "$work"
-for name in bin/sievefs bin/sievectl include/sievefs.h pkgconfig/libsievefs.pc sbin/mount.fuse.sievefs share/man/man8/sievefs.8 \
+for name in bin/sievefs bin/sievectl include/sievefs.h pkgconfig/libsievefs.pc sbin/mount.fuse.sievefs share/man/man8/sievefs.8 share/man/man1/sievefs-replay.1 \
 	share/bash-completion/completions/sievectl; do
 	find . -path "*/$name" | grep -q . || fail "$name is not installed"
 done
