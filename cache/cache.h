@@ -135,6 +135,8 @@ int cache_mend(struct cache *cache, struct object *object, const struct store_so
 bool cache_holds(struct cache *cache, const struct object *object);
 
 void cache_set_budget(struct cache *cache, uint64_t budget);
+/* Opens until a file is admitted, 0 never: from now on. What is cached stays. */
+void cache_set_admit(struct cache *cache, unsigned admit);
 /* Evicts until the budget holds. */
 void cache_shed(struct cache *cache);
 /* Evicts what nobody uses; returns how many. */

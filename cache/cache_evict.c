@@ -105,6 +105,13 @@ void cache_set_budget(struct cache *cache, uint64_t budget)
 	cache_shed(cache);
 }
 
+void cache_set_admit(struct cache *cache, unsigned admit)
+{
+	lock_take(&cache->lock, LOCK_CACHE);
+	evict_set_admit(cache->evict, admit);
+	lock_drop(&cache->lock, LOCK_CACHE);
+}
+
 void cache_shed(struct cache *cache)
 {
 	bool over;

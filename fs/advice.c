@@ -93,7 +93,7 @@ static void describe(struct server *server, const struct sample_extent *extent, 
 	append_number(reply, "seen_opens", extent->seen.opens);
 	append_number(reply, "seen_bytes", extent->seen.bytes);
 	append_number(reply, "cache_size", server->live.cache_size);
-	append_number(reply, "admit", server->options.admit);
+	append_number(reply, "admit", server->live.admit);
 	append_number(reply, "small_max", server->limits.small_max);
 	append_number(reply, "hits", stats_counted(&server->stats.mount.hits));
 	append_number(reply, "misses", stats_counted(&server->stats.mount.misses));

@@ -102,7 +102,7 @@ static enum explain_cache missing(const struct opening *o, struct evict_outlook 
 
 	if (!opening_may_be_cached(o))
 		return o->rule.has_lane ? EXPLAIN_RULE : EXPLAIN_TOO_LARGE;
-	if ((server->options.admit == 0 && !inode->pinned) || server->live.cache_size == 0)
+	if ((server->live.admit == 0 && !inode->pinned) || server->live.cache_size == 0)
 		return EXPLAIN_OFF;
 	if (inode->outgrown)
 		return EXPLAIN_OUTGROWN;

@@ -53,7 +53,7 @@ void fill_consider(struct opening *o)
 	if (o->handle->object || o->pinned || !opening_may_be_cached(o))
 		return;
 	stats_count(&server->stats.mount.misses, 1);
-	if ((server->options.admit == 0 && !inode->pinned) || inode->outgrown)
+	if ((server->live.admit == 0 && !inode->pinned) || inode->outgrown)
 		return;
 	/* a file system below is to stay one that can be unmounted */
 	if (server->pins && tree_is_mounted_below(inode) && !o->rule.pin && !o->rule.has_lane)

@@ -22,6 +22,7 @@ static void make_live(struct server *server)
 	live->entry_timeout_s = o->entry_timeout_s;
 	live->negative_timeout_s = o->negative_timeout_s;
 	live->write = o->write;
+	live->admit = o->admit;
 }
 
 void settings_init(struct server *server)
@@ -120,6 +121,7 @@ static void apply(struct server *server)
 
 	make_live(server);
 	log_set_level(o->log);
+	cache_set_admit(server->cache, o->admit);
 	cache_set_budget(server->cache, relief_set_limits(&server->relief, &limits));
 }
 

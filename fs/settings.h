@@ -19,6 +19,7 @@ struct live_options {
 	_Atomic uint64_t settle_ms;
 	_Atomic double attr_timeout_s, entry_timeout_s, negative_timeout_s;
 	_Atomic int write; /* enum option_write */
+	_Atomic unsigned admit;
 };
 
 /* From the options that are in place, before there are other threads. */

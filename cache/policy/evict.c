@@ -97,6 +97,11 @@ void evict_set_budget(struct evict *e, uint64_t budget)
 		size_ghost(e);
 }
 
+void evict_set_admit(struct evict *e, unsigned admit)
+{
+	e->options.admit = admit;
+}
+
 static void remember(struct evict *e, uint64_t id, unsigned freq, bool was_cached)
 {
 	if (e->ghost.clock % GHOST_SIZING == 0)

@@ -100,6 +100,9 @@ void evict_free(struct evict *e); /* accepts NULL; entries still inside are simp
 void evict_set_budget(struct evict *e, uint64_t budget);
 uint64_t evict_budget(const struct evict *e);
 
+/* Counts from the next evict_ask() on; opens that are remembered stay so. */
+void evict_set_admit(struct evict *e, unsigned admit);
+
 enum evict_answer {
 	EVICT_NEVER, /* too large for this budget, or admission is off: not remembered */
 	EVICT_LATER, /* not yet: this open is remembered */

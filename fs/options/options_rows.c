@@ -61,7 +61,7 @@ static const struct option_row rows[] = {
 		.help = "from this size on a file is large"),
 	OPTION("rules", PATH, rules, .help = "file with rules for particular files"),
 	OPTION("pins", PATH, pins, .help = "file that names pinned files, kept by sievectl pin"),
-	OPTION("admit", UINT, admit, .max = 15, .fallback = "2", /* the ghost list counts no further */
+	OPTION("admit", UINT, admit, .max = 15, .fallback = "2", .live = true, /* ghosts count no further */
 		.help = "opens before a file is cached; 0 = never"),
 	OPTION("store", CHOICE, store, .choices = store_names, .fallback = "auto",
 		.help = "how cached files are kept: their pages pinned, or copied"),

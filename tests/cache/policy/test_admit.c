@@ -56,6 +56,44 @@ static void admit_0_never_caches(void **state)
 	toy_deinit(&toy);
 }
 
+static void a_changed_admit_counts_the_opens_from_before(void **state)
+{
+	struct toy_host toy;
+
+	toy_init(&toy, "lru", BUDGET, 2, 3, SIZE);
+	toy_open(&toy, 0);
+	evict_set_admit(toy.evict, 3);
+	toy_open(&toy, 0);
+	assert_false(toy.objects[0].cached);
+	toy_open(&toy, 0);
+	assert_true(toy.objects[0].cached);
+
+	evict_set_admit(toy.evict, 0);
+	assert_true(toy_open(&toy, 0));
+	toy_open(&toy, 1);
+	assert_false(toy.objects[1].cached);
+	evict_set_admit(toy.evict, 1);
+	toy_open(&toy, 1);
+	assert_true(toy.objects[1].cached);
+	toy_check(&toy);
+	toy_deinit(&toy);
+}
+
+static void a_ghost_list_begins_when_admit_asks_for_one(void **state)
+{
+	struct toy_host toy;
+
+	toy_init(&toy, "lru", BUDGET, 1, 3, SIZE);
+	toy_open(&toy, 0);
+	evict_set_admit(toy.evict, 2);
+	toy_open(&toy, 1);
+	assert_false(toy.objects[1].cached);
+	toy_open(&toy, 1);
+	assert_true(toy.objects[1].cached);
+	toy_check(&toy);
+	toy_deinit(&toy);
+}
+
 static void an_evicted_file_comes_back_at_its_next_open(void **state)
 {
 	struct toy_host toy;
@@ -327,6 +365,8 @@ int main(void)
 		cmocka_unit_test(admit_2_caches_at_the_second_open),
 		cmocka_unit_test(admit_4_caches_at_the_fourth_open),
 		cmocka_unit_test(admit_0_never_caches),
+		cmocka_unit_test(a_changed_admit_counts_the_opens_from_before),
+		cmocka_unit_test(a_ghost_list_begins_when_admit_asks_for_one),
 		cmocka_unit_test(an_evicted_file_comes_back_at_its_next_open),
 		cmocka_unit_test(a_changed_file_starts_afresh),
 		cmocka_unit_test(a_scan_of_files_read_once_displaces_nothing),
