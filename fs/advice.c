@@ -20,15 +20,21 @@ struct advice {
 	pthread_mutex_t lock;
 };
 
+static uint64_t size_max(const struct server *server)
+{
+	uint64_t small_max = server->live.small_max;
+
+	return MIN(small_max, UINT64_MAX / SMALL_MAX_FACTOR) * SMALL_MAX_FACTOR;
+}
+
 struct advice *advice_new(const struct server *server)
 {
-	uint64_t small_max = server->limits.small_max;
 	struct advice *advice =
 		mmap(NULL, sizeof(*advice), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (advice == MAP_FAILED)
 		return NULL;
-	sample_init(&advice->sample, MIN(small_max, UINT64_MAX / SMALL_MAX_FACTOR) * SMALL_MAX_FACTOR);
+	sample_init(&advice->sample, size_max(server));
 	pthread_mutex_init(&advice->lock, NULL);
 	return advice;
 }
@@ -75,6 +81,17 @@ void advice_tick(struct server *server)
 	lock_drop(&advice->lock, LOCK_ADVICE);
 }
 
+void advice_follow_small_max(struct server *server)
+{
+	struct advice *advice = server->advice;
+	uint64_t wanted = size_max(server);
+
+	lock_take(&advice->lock, LOCK_ADVICE);
+	if (wanted > advice->sample.size_max)
+		sample_restart(&advice->sample, wanted);
+	lock_drop(&advice->lock, LOCK_ADVICE);
+}
+
 /* --- who asks --------------------------------------------------------------------------------- */
 
 static void append_number(GString *reply, const char *name, uint64_t value)
@@ -94,7 +111,7 @@ static void describe(struct server *server, const struct sample_extent *extent, 
 	append_number(reply, "seen_bytes", extent->seen.bytes);
 	append_number(reply, "cache_size", server->live.cache_size);
 	append_number(reply, "admit", server->live.admit);
-	append_number(reply, "small_max", server->limits.small_max);
+	append_number(reply, "small_max", server->live.small_max);
 	append_number(reply, "hits", stats_counted(&server->stats.mount.hits));
 	append_number(reply, "misses", stats_counted(&server->stats.mount.misses));
 	g_string_append_printf(

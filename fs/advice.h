@@ -21,6 +21,9 @@ void advice_opened(const struct opening *o);
 /* Once a second. */
 void advice_tick(struct server *server);
 
+/* The option changed: where larger files are to be looked at than before, the sample begins anew. */
+void advice_follow_small_max(struct server *server);
+
 /*
  * Handler for control.h, @context is the server: "sample" gives lines of a name and a value, "sample files N"
  * and "sample tokens N" what there is from number N on: a line with the generation, and up to SAMPLE_PIECE

@@ -18,8 +18,7 @@ bool opening_may_be_cached(const struct opening *o)
 {
 	if (o->writes)
 		return false;
-	return o->rule.has_lane ? o->rule.lane == LANE_CACHED
-				: o->stx.stx_size <= o->server->limits.small_max;
+	return o->rule.has_lane ? o->rule.lane == LANE_CACHED : o->stx.stx_size <= o->small_max;
 }
 
 /* --- the three ways to be bound; under the inode's lock --------------------------------------- */
@@ -121,8 +120,12 @@ static int bind_file(struct opening *o)
 		inode->binding == BOUND_SERVED || (inode->binding == UNBOUND && !o->server->passthrough);
 	int r = served ? bind_served(o) : bind_backing(o);
 
-	if (r != 0 || !opening_may_be_cached(o))
+	if (r != 0)
 		return r;
+	if (!opening_may_be_cached(o)) {
+		o->outsized = !o->writes && inode->object;
+		return 0;
+	}
 	o->pinned = pinned_found(o->server, inode, &o->stx);
 	if (o->pinned && o->handle->lane == LANE_PLAIN)
 		o->handle->lane = LANE_CACHED;

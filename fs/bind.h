@@ -23,11 +23,13 @@ struct opening {
 	struct rule_decision rule;
 	enum file_class class;
 	enum lane wish;
-	pid_t reader; /* 0: not known here */
+	uint64_t small_max; /* the option, as this open found it */
+	pid_t reader;       /* 0: not known here */
 	bool writes;
 	bool writes_as_user; /* and must not take what the file system keeps for root */
 	bool refreshed;      /* a copy, which may have grown */
 	bool pinned;         /* the file was found pinned */
+	bool outsized;       /* it is pinned, and is not to be any more */
 };
 
 /* Whether the rules, or its size, let the file be cached by this open. */

@@ -26,7 +26,7 @@ int cached_fd_statx(int fd, struct statx *stx)
 /* (locked) A file may take an eighth of the budget at most (cache/policy/evict.h). */
 uint64_t cached_size_limit(const struct server *server, const struct inode *inode)
 {
-	return inode->oversize ? server->live.cache_size / EVICT_LARGEST_PART : server->limits.small_max;
+	return inode->oversize ? server->live.cache_size / EVICT_LARGEST_PART : server->live.small_max;
 }
 
 int cached_open_source(struct server *server, struct inode *inode)

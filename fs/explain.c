@@ -155,7 +155,7 @@ void explain_to_text(const struct server *server, const struct explanation *e, G
 	g_string_append_printf(out, "%s; %s%s; size=%" PRIu64, e->why,
 		e->cache == EXPLAIN_HIT ? "" : "fwd=", explain_cache_words[e->cache], e->size);
 	if (e->cache == EXPLAIN_TOO_LARGE)
-		g_string_append_printf(out, "; small_max=%" PRIu64, server->limits.small_max);
+		g_string_append_printf(out, "; small_max=%" PRIu64, server->live.small_max);
 	if (e->why == class_names[CLASS_LARGE] || e->why == class_names[CLASS_RANDOM])
 		g_string_append_printf(out, "; large_min=%" PRIu64, server->limits.large_min);
 	if (e->cache == EXPLAIN_SELDOM)

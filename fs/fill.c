@@ -30,7 +30,7 @@ void fill_later(struct opening *o)
 	tree_lock_inode(server->tree, inode);
 	inode->keep = o->rule.pin;
 	inode->priority = (int8_t)o->rule.priority;
-	inode->oversize = o->stx.stx_size > server->limits.small_max;
+	inode->oversize = o->stx.stx_size > o->small_max;
 	if (server->pins) {
 		if (!inode->object)
 			pinned_later(server, inode);

@@ -49,10 +49,10 @@ static bool is_trailed(const struct opening *o)
 	return o->handle->lane == LANE_TRAILED || (o->handle->lane == LANE_SERVED && o->wish == LANE_TRAILED);
 }
 
-/* The rules may have changed since the object was made. */
+/* The rules, or small_max, may have changed since the object was made. */
 static void follow_rules(struct server *server, const struct opening *o)
 {
-	if ((!server->options.rules && !o->handle->inode->pinned) || o->writes)
+	if ((!server->options.rules && !o->handle->inode->pinned && !o->outsized) || o->writes)
 		return;
 	if (!opening_may_be_cached(o) && server->pins)
 		pinned_dismiss(server, o->handle->inode);

@@ -5,6 +5,7 @@
 
 #include "cache/base/lock_order.h"
 #include "cache/base/log.h"
+#include "fs/advice.h"
 #include "fs/control/json.h"
 #include "fs/options/option_value.h"
 #include "fs/options/options_change.h"
@@ -23,6 +24,7 @@ static void make_live(struct server *server)
 	live->negative_timeout_s = o->negative_timeout_s;
 	live->write = o->write;
 	live->admit = o->admit;
+	live->small_max = o->small_max;
 }
 
 void settings_init(struct server *server)
@@ -122,6 +124,7 @@ static void apply(struct server *server)
 	make_live(server);
 	log_set_level(o->log);
 	cache_set_admit(server->cache, o->admit);
+	advice_follow_small_max(server);
 	cache_set_budget(server->cache, relief_set_limits(&server->relief, &limits));
 }
 

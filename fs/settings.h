@@ -20,6 +20,7 @@ struct live_options {
 	_Atomic double attr_timeout_s, entry_timeout_s, negative_timeout_s;
 	_Atomic int write; /* enum option_write */
 	_Atomic unsigned admit;
+	_Atomic uint64_t small_max; /* bytes */
 };
 
 /* From the options that are in place, before there are other threads. */

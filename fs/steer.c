@@ -87,7 +87,7 @@ int steer_state(struct server *server, struct inode *inode, bool names, struct f
 	if (r < 0)
 		return r;
 	*answer = (struct file_answer){.size = e.size,
-		.small_max = server->limits.small_max,
+		.small_max = server->live.small_max,
 		.large_min = server->limits.large_min,
 		.cache_size = server->live.cache_size};
 	answer->flags |= e.cache == EXPLAIN_HIT ? FILE_CACHED : 0;

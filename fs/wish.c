@@ -21,22 +21,32 @@ bool wish_is_in_place(int flags)
 	return (flags & O_ACCMODE) == O_RDWR && !(flags & O_APPEND) && !is_made_anew(flags);
 }
 
+/* One open goes by one value, whatever is set meanwhile. */
+static struct classify_limits limits_now(const struct server *server)
+{
+	struct classify_limits limits = server->limits;
+
+	limits.small_max = server->live.small_max;
+	return limits;
+}
+
 static void ask_policy(struct opening *o, int flags, bool random)
 {
-	const struct classify_limits *limits = &o->server->limits;
+	const struct classify_limits limits = limits_now(o->server);
 	bool anew = is_made_anew(flags), appends = flags & O_APPEND, in_place = wish_is_in_place(flags);
 	const struct file_facts facts = {
 		.size = o->stx.stx_size,
 		.writes = o->writes,
 		.in_place = in_place,
 		.grows = o->writes && o->stx.stx_size == 0 && (anew || !appends) &&
-			 !(in_place && limits->stream),
+			 !(in_place && limits.stream),
 		.random = random,
 		.privileged_bits = o->handle->privileged_bits,
 	};
 
-	o->class = class_of(limits, &facts);
-	o->wish = lane_of_class(limits, o->class, o->writes);
+	o->small_max = limits.small_max;
+	o->class = class_of(&limits, &facts);
+	o->wish = lane_of_class(&limits, o->class, o->writes);
 }
 
 static void ask_rules(struct opening *o)

@@ -344,6 +344,19 @@ void sample_take_in_ahead(struct sample *s, uint64_t cache_size)
 	take_in(s, cache_size, 2);
 }
 
+void sample_restart(struct sample *s, uint64_t size_max)
+{
+	sample_take_in(s, 0); /* what waits is of before */
+	atomic_store_explicit(&s->size_max, size_max, memory_order_relaxed);
+	s->file_count = 0;
+	forget_opens(s);
+	rebuild_index(s);
+	s->at_begin = seen_now(s);
+	s->is_cut = true;
+	s->middle = 0;
+	s->generation++;
+}
+
 /* --- reading ---------------------------------------------------------------------------------- */
 
 void sample_read_extent(const struct sample *s, struct sample_extent *extent)

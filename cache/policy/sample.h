@@ -38,7 +38,7 @@ struct sample_seen {
 
 struct sample {
 	_Alignas(64) _Atomic uint64_t mask; /* bits that are 0 in the hash of a chosen file */
-	uint64_t size_max;
+	_Atomic uint64_t size_max;
 	_Alignas(64) _Atomic uint64_t seen_opens; /* so far */
 	_Atomic uint64_t seen_bytes;
 	_Atomic uint32_t waiting_count; /* SAMPLE_WAITING and more: the others were lost */
@@ -72,6 +72,9 @@ uint64_t sample_pack(uint64_t hash, uint64_t size, unsigned version, bool by_rul
 /* s: zeroed memory. size_max: opens of larger files are no part of it, nor counted. */
 void sample_init(struct sample *s, uint64_t size_max);
 
+/* Forgets all opens, since those of files up to the new size_max were not kept. */
+void sample_restart(struct sample *s, uint64_t size_max);
+
 /* Spreads the number by which a file is known. */
 static inline uint64_t sample_hash(uint64_t id)
 {
@@ -89,7 +92,7 @@ static inline bool sample_open(struct sample *s, uint64_t hash, uint64_t size, u
 {
 	uint32_t place;
 
-	if (size > s->size_max)
+	if (size > atomic_load_explicit(&s->size_max, memory_order_relaxed))
 		return false;
 	atomic_fetch_add_explicit(&s->seen_opens, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&s->seen_bytes, size, memory_order_relaxed);

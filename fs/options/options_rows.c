@@ -55,7 +55,7 @@ static const struct option_row rows[] = {
 		.help = "what the cache keeps when memory is short"),
 	OPTION("memory_floor", SIZE, memory_floor, .percent = true, .fallback = "5%", .live = true,
 		.help = "available memory below which the cache shrinks; 0 = never"),
-	OPTION("small_max", SIZE, small_max, .min = 1, .fallback = "1M",
+	OPTION("small_max", SIZE, small_max, .min = 1, .fallback = "1M", .live = true,
 		.help = "largest file that may be cached"),
 	OPTION("large_min", SIZE, large_min, .min = 1, .fallback = "32M",
 		.help = "from this size on a file is large"),

@@ -1,7 +1,7 @@
 #!/bin/sh
-# sievectl set of what decides about opens: admit. Its effect on files that are opened next.
+# sievectl set of what decides about opens: admit, small_max. Their effect on files that are opened next.
 #
-# usage: test_sievectl_set_lanes.sh SIEVEFS SIEVECTL
+# usage: test_sievectl_set_lanes.sh SIEVEFS SIEVECTL pin|copy
 set -eu
 
 skip() { echo "skipped: $1"; exit 77; }
@@ -9,6 +9,7 @@ fail() { echo "FAILED: $1"; exit 1; }
 
 sievefs=$(readlink -f "$1")
 sievectl=$(readlink -f "$2")
+store=$3
 [ "$(id -u)" = 0 ] || skip "needs root"
 [ -c /dev/fuse ] || skip "needs /dev/fuse"
 
@@ -26,8 +27,9 @@ trap clean_up EXIT
 chmod 755 "$work"
 mkdir -p "$work/src" "$mnt"
 for name in once twice thrice never; do head -c 65536 /dev/urandom >"$work/src/$name"; done
+for name in mid small; do head -c 1000000 /dev/urandom >"$work/src/$name"; done
 
-"$sievefs" -f -o cache_size=64M,small_max=256K,large_min=8M,admit=2,settle=0,memory_floor=0,log=debug \
+"$sievefs" -f -o store=$store,cache_size=64M,small_max=256K,large_min=8M,admit=2,settle=0,memory_floor=0,log=debug \
 	"$work/src" "$mnt" 2>"$work/log" &
 daemon=$!
 for _ in $(seq 50); do
@@ -65,4 +67,45 @@ comes_to_say twice '(hit)'
 set_it admit=0
 says twice '(hit)' # what is cached stays
 set_it admit=2
+
+# small_max
+set_it admit=1
+open_it mid
+says mid '(too-large); small_max=262144'
+set_it small_max=2M
+comes_to_say small '(next)'
+open_it mid
+comes_to_say mid '(hit)'
+cmp "$work/src/mid" "$mnt/mid" || fail "other bytes"
+set_it small_max=64K
+comes_to_say mid '(too-large); small_max=65536'
+says twice '(hit)' # of just that size
+cached_count() { sed -n 's/^objects  *\([0-9]*\).*/\1/p' "$mnt/.sievefs"; }
+count=$(cached_count)
+open_it mid
+[ "$(cached_count)" = $((count - 1)) ] || fail "mid is kept: $count, then $(cached_count)"
+if "$sievectl" set "$mnt" small_max=16M 2>"$work/error"; then fail "small_max above large_min"; fi
+grep -q 'small_max=16M and large_min=8M: ' "$work/error" || fail "$(cat "$work/error")"
+[ "$("$sievectl" get "$mnt" small_max)" = small_max=64K ] || fail "refused, and changed"
+
+# Under load: opens go on while the options change, and the bytes are right
+(while :; do
+	for name in twice mid small; do
+		cmp -s "$work/src/$name" "$mnt/$name" || echo "$name" >>"$work/failed"
+	done
+done) &
+load=$!
+(while :; do cat "$mnt"/* || echo cat >>"$work/failed"; done) >/dev/null 2>&1 &
+load="$load $!"
+until=$(($(date +%s) + 3))
+while [ "$(date +%s)" -lt $until ]; do
+	set_it small_max=2M admit=1
+	set_it small_max=64K admit=3
+	set_it small_max=1M admit=0
+done
+kill $load
+wait $load 2>/dev/null || true
+load=
+[ ! -e "$work/failed" ] || fail "wrong bytes while options changed: $(sort "$work/failed" | uniq -c)"
+! grep -i 'error\|sanitizer' "$work/log" || fail "the daemon complains"
 echo "all is as it was set"

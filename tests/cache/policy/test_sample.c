@@ -351,6 +351,35 @@ static void opens_of_many_threads_meet_in_one_sample(void **state)
 	free(s);
 }
 
+static void a_restart_takes_larger_files_and_forgets_the_opens_before(void **state)
+{
+	struct sample *s = new_sample(4 * KIB);
+	struct sample_extent extent, before;
+
+	open_file(s, 1, KIB, GIB);
+	open_file(s, 2, 8 * KIB, GIB);
+	before = read_all(s);
+	assert_int_equal(before.open_count, 1);
+	open_file(s, 1, KIB, GIB); /* it still waits */
+	sample_restart(s, 16 * KIB);
+	extent = read_all(s);
+	assert_int_equal(extent.open_count, 0);
+	assert_int_equal(extent.file_count, 0);
+	assert_int_equal(extent.seen.opens, 0);
+	assert_true(extent.is_cut);
+	assert_int_not_equal(extent.generation, before.generation);
+
+	open_file(s, 2, 8 * KIB, GIB);
+	open_file(s, 1, KIB, GIB);
+	open_file(s, 2, 8 * KIB, GIB);
+	extent = read_all(s);
+	assert_int_equal(extent.open_count, 3);
+	assert_int_equal(extent.file_count, 2);
+	assert_int_equal(extent.seen.bytes, 17 * KIB);
+	assert_int_equal(opens[0], opens[2]);
+	free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -366,6 +395,7 @@ int main(void)
 		cmocka_unit_test(what_grows_by_thinning_loses_its_oldest_opens),
 		cmocka_unit_test(opens_that_were_lost_do_not_count_as_seen),
 		cmocka_unit_test(opens_of_many_threads_meet_in_one_sample),
+		cmocka_unit_test(a_restart_takes_larger_files_and_forgets_the_opens_before),
 		cmocka_unit_test(the_generation_tells_what_changed_besides_the_end),
 	};
 
