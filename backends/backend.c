@@ -135,6 +135,11 @@ void backend_faults_release(struct backend *backend)
 		fault_release(backend->faults);
 }
 
+void backend_set_write_direct_from(struct backend *backend, off_t from)
+{
+	backend->write_direct_from = from;
+}
+
 void backend_free(struct backend *backend)
 {
 	if (!backend)
@@ -183,6 +188,7 @@ static int start_engine(struct backend *backend, const struct backend_settings *
 static void backend_init(struct backend *backend, const struct backend_settings *settings)
 {
 	backend->settings = *settings;
+	backend->write_direct_from = settings->write_direct_from;
 	buffers_init(&backend->buffers, settings->memory, &backend->stats);
 	behind_bound_init(&backend->written, settings->memory, &backend->stats);
 	volumes_init(&backend->volumes);

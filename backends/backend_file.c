@@ -96,8 +96,8 @@ int backend_file_sync_descriptor(struct backend_file *file)
 
 bool backend_file_is_large(const struct backend_file *file, off_t end)
 {
+	off_t from = file->backend->write_direct_from;
 	struct stat st;
 
-	return end > file->backend->settings.write_direct_from ||
-	       (fstat(file->fd, &st) == 0 && st.st_size > file->backend->settings.write_direct_from);
+	return end > from || (fstat(file->fd, &st) == 0 && st.st_size > from);
 }

@@ -15,7 +15,8 @@
 #include "backends/volume.h"
 
 struct backend {
-	struct backend_settings settings;
+	struct backend_settings settings; /* but for what follows */
+	_Atomic off_t write_direct_from;
 	struct backend_stats stats;
 	struct engine *engine;
 	struct buffers buffers;

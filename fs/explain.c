@@ -157,7 +157,7 @@ void explain_to_text(const struct server *server, const struct explanation *e, G
 	if (e->cache == EXPLAIN_TOO_LARGE)
 		g_string_append_printf(out, "; small_max=%" PRIu64, server->live.small_max);
 	if (e->why == class_names[CLASS_LARGE] || e->why == class_names[CLASS_RANDOM])
-		g_string_append_printf(out, "; large_min=%" PRIu64, server->limits.large_min);
+		g_string_append_printf(out, "; large_min=%" PRIu64, server->live.large_min);
 	if (e->cache == EXPLAIN_SELDOM)
 		g_string_append_printf(out, "; opens=%u; wanted=%u", e->outlook.opens, e->outlook.wanted);
 	if (e->cache == EXPLAIN_OVER_BUDGET)

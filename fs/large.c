@@ -111,6 +111,14 @@ int large_start(struct server *server)
 	return r == -ENOSYS ? 0 : r;
 }
 
+void large_follow_size(struct server *server)
+{
+	uint64_t large_min = server->live.large_min;
+
+	trail_set_large(server->trail, large_min);
+	backend_set_write_direct_from(server->backend, (off_t)MIN(large_min, (uint64_t)INT64_MAX));
+}
+
 /* --- an open ---------------------------------------------------------------------------------- */
 
 static bool is_measured(const struct opening *o)

@@ -13,6 +13,9 @@
  */
 int large_start(struct server *server);
 
+/* The option large_min changed. */
+void large_follow_size(struct server *server);
+
 /*
  * Chooses between trailed and direct for an open that is to be trailed, and has the trail follow the file
  * from now on. This comes before the inode is bound, so that what is in the page cache now is told from what

@@ -169,7 +169,6 @@ int server_start(struct server *server, unsigned descriptors)
 	server->started_us = clock_now_us();
 	settings_init(server);
 	server->limits = (struct classify_limits){
-		.large_min = o->large_min,
 		.mid = o->mid == OPT_MID_DIRECT ? LANE_DIRECT : LANE_PLAIN,
 	};
 	pthread_mutex_init(&server->handles.lock, NULL);

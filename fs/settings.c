@@ -7,6 +7,7 @@
 #include "cache/base/log.h"
 #include "fs/advice.h"
 #include "fs/control/json.h"
+#include "fs/large.h"
 #include "fs/options/option_value.h"
 #include "fs/options/options_change.h"
 #include "fs/server.h"
@@ -25,6 +26,7 @@ static void make_live(struct server *server)
 	live->write = o->write;
 	live->admit = o->admit;
 	live->small_max = o->small_max;
+	live->large_min = o->large_min;
 }
 
 void settings_init(struct server *server)
@@ -125,6 +127,7 @@ static void apply(struct server *server)
 	log_set_level(o->log);
 	cache_set_admit(server->cache, o->admit);
 	advice_follow_small_max(server);
+	large_follow_size(server);
 	cache_set_budget(server->cache, relief_set_limits(&server->relief, &limits));
 }
 

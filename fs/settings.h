@@ -20,7 +20,7 @@ struct live_options {
 	_Atomic double attr_timeout_s, entry_timeout_s, negative_timeout_s;
 	_Atomic int write; /* enum option_write */
 	_Atomic unsigned admit;
-	_Atomic uint64_t small_max; /* bytes */
+	_Atomic uint64_t small_max, large_min; /* bytes */
 };
 
 /* From the options that are in place, before there are other threads. */

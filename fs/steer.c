@@ -88,7 +88,7 @@ int steer_state(struct server *server, struct inode *inode, bool names, struct f
 		return r;
 	*answer = (struct file_answer){.size = e.size,
 		.small_max = server->live.small_max,
-		.large_min = server->limits.large_min,
+		.large_min = server->live.large_min,
 		.cache_size = server->live.cache_size};
 	answer->flags |= e.cache == EXPLAIN_HIT ? FILE_CACHED : 0;
 	if (e.cache == EXPLAIN_SELDOM) {

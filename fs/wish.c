@@ -25,8 +25,10 @@ bool wish_is_in_place(int flags)
 static struct classify_limits limits_now(const struct server *server)
 {
 	struct classify_limits limits = server->limits;
+	uint64_t small_max = server->live.small_max;
 
-	limits.small_max = server->live.small_max;
+	limits.large_min = server->live.large_min;
+	limits.small_max = MIN(small_max, limits.large_min); /* they may change in between */
 	return limits;
 }
 

@@ -82,7 +82,7 @@ static int make(struct trail *trail, uint64_t id, const struct trail_open *how)
 
 	if (copy < 0)
 		return copy;
-	r = trail_file_new(id, copy, how->writes, trail->settings.large, &file);
+	r = trail_file_new(id, copy, how->writes, trail->large, &file);
 	if (r < 0) {
 		close(copy);
 		return r;
@@ -136,7 +136,7 @@ static bool is_done_with(const struct trail *trail, const struct trail_file *fil
 	if (file->opens || !file->began_small || file->looked_at || file->tail.seen)
 		return false;
 	pages = finder_pages(file->fd);
-	return pages >= 0 && (uint64_t)pages < trail->settings.large / PAGE_CACHE_PAGE;
+	return pages >= 0 && (uint64_t)pages < trail->large / PAGE_CACHE_PAGE;
 }
 
 void trail_end(struct trail *trail, uint64_t id)
@@ -273,6 +273,7 @@ int trail_new(const struct trail_settings *settings, struct trail **out)
 	if (!trail)
 		return -ENOMEM;
 	trail->settings = *settings;
+	trail->large = settings->large;
 	pthread_mutex_init(&trail->lock, NULL);
 	rereads_init(&trail->rereads, settings->stay);
 	pthread_cond_init(&trail->replaced, NULL);
@@ -286,6 +287,12 @@ int trail_new(const struct trail_settings *settings, struct trail **out)
 	}
 	*out = trail;
 	return 0;
+}
+
+void trail_set_large(struct trail *trail, uint64_t large)
+{
+	if (trail)
+		trail->large = large;
 }
 
 void trail_free(struct trail *trail)

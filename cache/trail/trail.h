@@ -82,6 +82,9 @@ int trail_new(const struct trail_settings *settings, struct trail **out);
 /* Leaves the page cache as it is. */
 void trail_free(struct trail *trail);
 
+/* Another trail_settings.large from now on. NULL is fine. */
+void trail_set_large(struct trail *trail, uint64_t large);
+
 /*
  * The file was opened once more. 0, or -errno where the file can't be trailed, -ENOSYS without a trail. What
  * the page cache holds when this returns is not dropped.

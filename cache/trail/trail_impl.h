@@ -30,7 +30,8 @@ struct trail_thread {
 };
 
 struct trail {
-	struct trail_settings settings;
+	struct trail_settings settings; /* but for what follows */
+	_Atomic uint64_t large;
 	struct trail_stats stats;
 	struct trail_thread threads[TRAIL_THREADS];
 	unsigned thread_count;

@@ -158,7 +158,7 @@ static bool look_at(struct trail_thread *self, struct trail_file *file)
 	look.reopened = file->reopened;
 	look.truncated = file->truncated;
 	look.writes_began = file->writes_began;
-	look.large = trail->settings.large / PAGE_CACHE_PAGE;
+	look.large = trail->large / PAGE_CACHE_PAGE;
 	file->reopened = file->writes_began = false;
 	file->truncated = UINT64_MAX;
 	lock_drop(&trail->lock, LOCK_TRAIL);

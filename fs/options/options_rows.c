@@ -57,7 +57,7 @@ static const struct option_row rows[] = {
 		.help = "available memory below which the cache shrinks; 0 = never"),
 	OPTION("small_max", SIZE, small_max, .min = 1, .fallback = "1M", .live = true,
 		.help = "largest file that may be cached"),
-	OPTION("large_min", SIZE, large_min, .min = 1, .fallback = "32M",
+	OPTION("large_min", SIZE, large_min, .min = 1, .fallback = "32M", .live = true,
 		.help = "from this size on a file is large"),
 	OPTION("rules", PATH, rules, .help = "file with rules for particular files"),
 	OPTION("pins", PATH, pins, .help = "file that names pinned files, kept by sievectl pin"),

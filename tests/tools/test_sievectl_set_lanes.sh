@@ -1,5 +1,5 @@
 #!/bin/sh
-# sievectl set of what decides about opens: admit, small_max. Their effect on files that are opened next.
+# sievectl set of what decides about opens: admit, small_max, large_min. Their effect on files that are opened next.
 #
 # usage: test_sievectl_set_lanes.sh SIEVEFS SIEVECTL pin|copy
 set -eu
@@ -88,6 +88,25 @@ if "$sievectl" set "$mnt" small_max=16M 2>"$work/error"; then fail "small_max ab
 grep -q 'small_max=16M and large_min=8M: ' "$work/error" || fail "$(cat "$work/error")"
 [ "$("$sievectl" get "$mnt" small_max)" = small_max=64K ] || fail "refused, and changed"
 
+# large_min: the classes of both sides, and how the file is opened then
+opens_of() { sed -n "s/^$1  *\([0-9]*\).*/\1/p" "$mnt/.sievefs"; }
+says mid '(mid); large_min=8388608'
+plain=$(opens_of plain)
+open_it mid
+[ "$(opens_of plain)" = $((plain + 1)) ] || fail "mid is not opened plain"
+set_it large_min=512K
+says mid '(large); large_min=524288'
+if [ "$(stat -f -c %T "$work/src")" != tmpfs ]; then
+	plain=$(opens_of plain)
+	open_it mid
+	[ "$(opens_of plain)" = "$plain" ] || fail "mid is opened plain"
+fi
+if "$sievectl" set "$mnt" large_min=32K 2>"$work/error"; then fail "large_min below small_max"; fi
+grep -q 'small_max=64K and large_min=32K: ' "$work/error" || fail "$(cat "$work/error")"
+set_it large_min=32K small_max=16K
+says twice '(large); large_min=32768'
+set_it large_min=8M small_max=64K
+
 # Under load: opens go on while the options change, and the bytes are right
 (while :; do
 	for name in twice mid small; do
@@ -99,9 +118,9 @@ load=$!
 load="$load $!"
 until=$(($(date +%s) + 3))
 while [ "$(date +%s)" -lt $until ]; do
-	set_it small_max=2M admit=1
-	set_it small_max=64K admit=3
-	set_it small_max=1M admit=0
+	set_it small_max=2M large_min=8M admit=1
+	set_it small_max=64K large_min=64K admit=3
+	set_it small_max=1M large_min=1M admit=0
 done
 kill $load
 wait $load 2>/dev/null || true
