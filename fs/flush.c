@@ -74,22 +74,27 @@ static uint64_t pages_of(uint64_t bytes)
 	return bytes == OPTION_WORD ? DIRTY_UNLIMITED : bytes / PAGE_CACHE_PAGE;
 }
 
+static struct dirty_limits limits_of(const struct options *o)
+{
+	return (struct dirty_limits){
+		.expire_ms = o->dirty_expire_ms == OPTION_WORD ? DIRTY_NEVER : (int64_t)o->dirty_expire_ms,
+		.period_ms = period_of(o),
+		.background = pages_of(o->dirty_background),
+		.max = pages_of(o->dirty_max),
+		.files = CLAMP(o->memory / FILES_SHARE / FILE_BYTES, FILES_MIN, FILES_MAX),
+	};
+}
+
 int flush_start(struct server *server)
 {
 	const struct options *o = &server->options;
+	const struct dirty_limits limits = limits_of(o);
 	const struct flusher_host host = {
 		.open = open_inode,
 		.hold = hold_inode,
 		.let_go = let_go_of_inode,
 		.failed = say_failure,
 		.context = server,
-	};
-	const struct dirty_limits limits = {
-		.expire_ms = o->dirty_expire_ms == OPTION_WORD ? DIRTY_NEVER : (int64_t)o->dirty_expire_ms,
-		.period_ms = period_of(o),
-		.background = pages_of(o->dirty_background),
-		.max = pages_of(o->dirty_max),
-		.files = CLAMP(o->memory / FILES_SHARE / FILE_BYTES, FILES_MIN, FILES_MAX),
 	};
 	int r;
 
@@ -104,6 +109,14 @@ int flush_start(struct server *server)
 		log_warning("the options dirty_*: SOURCE is on a stacked file system, which does not tell "
 			    "what is dirty; the kernel's thresholds act alone where it does not");
 	return r;
+}
+
+void flush_follow_options(struct server *server)
+{
+	const struct dirty_limits limits = limits_of(&server->options);
+
+	if (server->flusher)
+		flusher_set_limits(server->flusher, &limits);
 }
 
 /* --- files ------------------------------------------------------------------------------------ */

@@ -15,6 +15,9 @@ struct tree_leaving;
 /* Starts the flusher if an option asks for one. 0 or -errno, which was said. */
 int flush_start(struct server *server);
 
+/* The options dirty_* changed; under settings_lock. */
+void flush_follow_options(struct server *server);
+
 /* handle: just opened for writing; flags: of the FUSE request. */
 void flush_opened(struct server *server, struct handle *handle, const struct statx *stx, int flags);
 /* The last use of the handle, whose descriptor is still open. */

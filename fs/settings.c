@@ -7,6 +7,7 @@
 #include "cache/base/log.h"
 #include "fs/advice.h"
 #include "fs/control/json.h"
+#include "fs/flush.h"
 #include "fs/large.h"
 #include "fs/options/option_value.h"
 #include "fs/options/options_change.h"
@@ -128,6 +129,7 @@ static void apply(struct server *server)
 	cache_set_admit(server->cache, o->admit);
 	advice_follow_small_max(server);
 	large_follow_size(server);
+	flush_follow_options(server);
 	cache_set_budget(server->cache, relief_set_limits(&server->relief, &limits));
 }
 
@@ -165,6 +167,29 @@ static int check_store(const struct server *server, const struct options *asked,
 	return -EINVAL;
 }
 
+/* (locked) What they take is there from the start of the mount, or not at all: threads, and with io_uring
+ * room for requests that wait. */
+static int check_thresholds(const struct server *server, const struct options *asked, char **error)
+{
+	static const char *const names[] = {
+		"dirty_expire", "dirty_writeback", "dirty_background", "dirty_max"};
+	const struct options *now = &server->options;
+
+	for (size_t i = 0; !server->flusher && i < G_N_ELEMENTS(names); i++) {
+		if (!options_is_changed(names[i], asked, now))
+			continue;
+		*error = g_strdup_printf("%s: changes only in a mount that began with dirty_expire, "
+					 "dirty_background or dirty_max",
+			names[i]);
+		return -EINVAL;
+	}
+	if (!server->throttle && options_is_changed("dirty_max", asked, now)) {
+		*error = g_strdup("dirty_max: changes only in a mount that began with dirty_max");
+		return -EINVAL;
+	}
+	return 0;
+}
+
 static int change(struct server *server, const struct options *asked, char **error)
 {
 	g_autofree char *list = NULL;
@@ -173,6 +198,8 @@ static int change(struct server *server, const struct options *asked, char **err
 	lock_take(&server->settings_lock, LOCK_SETTINGS);
 	list = options_list_changed(asked, &server->options, asked);
 	r = check_store(server, asked, error);
+	if (r == 0)
+		r = check_thresholds(server, asked, error);
 	if (r == 0)
 		r = options_change(&server->options, asked, error);
 	if (r == 0)

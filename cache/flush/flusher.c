@@ -194,7 +194,7 @@ void flusher_wrote(struct flusher *flusher, void *owner, uint64_t bytes)
 {
 	struct flush_file *file;
 
-	if (!flusher || !dirty_has_amounts(&flusher->all))
+	if (!flusher || !flusher->has_amounts)
 		return;
 	lock_take(&flusher->lock, LOCK_FLUSHER);
 	file = *slot_of(flusher, owner);
@@ -212,7 +212,7 @@ bool flusher_must_wait(struct flusher *flusher, void *owner)
 	struct flush_line *line;
 	bool wait;
 
-	if (!flusher || flusher->all.limits.max == DIRTY_UNLIMITED)
+	if (!flusher || !flusher->has_max)
 		return false;
 	lock_take(&flusher->lock, LOCK_FLUSHER);
 	file = *slot_of(flusher, owner);
@@ -279,6 +279,25 @@ static int start_line(struct flusher *flusher, struct flush_line *line)
 	return r;
 }
 
+/* (locked, but for a flusher that is not there yet) */
+static void note_limits(struct flusher *flusher)
+{
+	flusher->has_amounts = dirty_has_amounts(&flusher->all);
+	flusher->has_max = flusher->all.limits.max != DIRTY_UNLIMITED;
+}
+
+void flusher_set_limits(struct flusher *flusher, const struct dirty_limits *limits)
+{
+	lock_take(&flusher->lock, LOCK_FLUSHER);
+	dirty_set_limits(&flusher->all, limits);
+	note_limits(flusher);
+	for (unsigned i = 0; i < flusher->lines_used; i++) {
+		flusher->lines[i].queue.pause_ms = DIRTY_PAUSE_MIN_MS;
+		flush_line_call(&flusher->lines[i], 0);
+	}
+	lock_drop(&flusher->lock, LOCK_FLUSHER);
+}
+
 int flusher_new(const struct dirty_limits *limits, const struct flusher_host *host, struct flusher **out)
 {
 	struct flusher *flusher;
@@ -292,6 +311,7 @@ int flusher_new(const struct dirty_limits *limits, const struct flusher_host *ho
 	flusher->host = *host;
 	pthread_mutex_init(&flusher->lock, NULL);
 	dirty_init(&flusher->all, limits);
+	note_limits(flusher);
 	while (r == 0 && flusher->thread_count < FLUSHER_LINES) {
 		r = start_line(flusher, &flusher->lines[flusher->thread_count]);
 		flusher->thread_count += r == 0;

@@ -73,6 +73,9 @@ struct flusher_stats {
  * copied. */
 int flusher_new(const struct dirty_limits *limits, const struct flusher_host *host, struct flusher **out);
 
+/* Other limits from now on: what is beyond them is written back, or waits, at once. */
+void flusher_set_limits(struct flusher *flusher, const struct dirty_limits *limits);
+
 /* Leaves what is dirty to the kernel. NULL is fine. */
 void flusher_free(struct flusher *flusher);
 

@@ -48,6 +48,7 @@ struct flusher {
 	pthread_mutex_t lock;
 	atomic_bool ending;
 	struct dirty all;
+	atomic_bool has_amounts, has_max; /* of all.limits, for those who don't hold the lock */
 	size_t file_count;
 	unsigned lines_used, thread_count;
 	struct flush_line lines[FLUSHER_LINES];

@@ -9,7 +9,13 @@
 
 void dirty_init(struct dirty *dirty, const struct dirty_limits *limits)
 {
-	*dirty = (struct dirty){.limits = *limits};
+	*dirty = (struct dirty){0};
+	dirty_set_limits(dirty, limits);
+}
+
+void dirty_set_limits(struct dirty *dirty, const struct dirty_limits *limits)
+{
+	dirty->limits = *limits;
 	/* writeback has to begin before writers wait for it; the kernel does the same */
 	if (limits->background >= limits->max && limits->max != DIRTY_UNLIMITED)
 		dirty->limits.background = limits->max / 2;

@@ -62,6 +62,8 @@ struct dirty_count {
 };
 
 void dirty_init(struct dirty *dirty, const struct dirty_limits *limits);
+/* Other limits from now on. A pass should begin. */
+void dirty_set_limits(struct dirty *dirty, const struct dirty_limits *limits);
 void dirty_queue_init(struct dirty_queue *queue, struct dirty *all);
 void dirty_queue_deinit(struct dirty_queue *queue); /* no file is in it */
 

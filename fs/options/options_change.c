@@ -27,6 +27,11 @@ static bool is_changed(size_t i, const struct options *asked, const struct optio
 	return strcmp(before, after) != 0;
 }
 
+bool options_is_changed(const char *name, const struct options *asked, const struct options *now)
+{
+	return is_changed((size_t)(option_find(options_table(), name) - options_table()->rows), asked, now);
+}
+
 int options_check_change(const struct options *asked, const struct options *now, char **error)
 {
 	const struct option_table *table = options_table();

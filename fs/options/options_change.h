@@ -9,6 +9,9 @@
 
 #include "fs/options/options.h"
 
+/* Whether @asked was given the option @name, with another value than @now has. */
+bool options_is_changed(const char *name, const struct options *asked, const struct options *now);
+
 /* Whether the options that @asked was given may be those of a mount that has @now. 0 or -EINVAL. */
 int options_check_change(const struct options *asked, const struct options *now, char **error);
 

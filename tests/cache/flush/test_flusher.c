@@ -61,6 +61,16 @@ static void sample_failed(void *context, void *file, int error)
 	atomic_fetch_add(&failures, 1);
 }
 
+static struct dirty_limits complete(struct dirty_limits limits)
+{
+	limits.expire_ms = limits.expire_ms ? limits.expire_ms : DIRTY_NEVER;
+	limits.background = limits.background ? limits.background : DIRTY_UNLIMITED;
+	limits.max = limits.max ? limits.max : DIRTY_UNLIMITED;
+	limits.files = limits.files ? limits.files : SIZE_MAX;
+	limits.period_ms = PERIOD_MS;
+	return limits;
+}
+
 static void start(struct dirty_limits limits)
 {
 	const struct flusher_host host = {.open = open_sample,
@@ -68,11 +78,7 @@ static void start(struct dirty_limits limits)
 		.let_go = let_go_of_sample,
 		.failed = sample_failed};
 
-	limits.expire_ms = limits.expire_ms ? limits.expire_ms : DIRTY_NEVER;
-	limits.background = limits.background ? limits.background : DIRTY_UNLIMITED;
-	limits.max = limits.max ? limits.max : DIRTY_UNLIMITED;
-	limits.files = limits.files ? limits.files : SIZE_MAX;
-	limits.period_ms = PERIOD_MS;
+	limits = complete(limits);
 	failures = 0;
 	assert_int_equal(flusher_new(&limits, &host, &flusher), 0);
 }
@@ -486,6 +492,63 @@ static void many_files_cost_little(void **state)
 	free(samples);
 }
 
+static void change(struct dirty_limits limits)
+{
+	limits = complete(limits);
+	flusher_set_limits(flusher, &limits);
+}
+
+static void changed_scenario(void)
+{
+	struct sample samples[2];
+
+	start((struct dirty_limits){.expire_ms = 3600000});
+	write_and_close(&samples[0], SIZE);
+	poll(NULL, 0, 3 * PERIOD_MS);
+	expect(flusher_stats(flusher)->started_bytes == 0);
+	change((struct dirty_limits){.expire_ms = EXPIRE_MS});
+	assert_true(comes_to_an_end());
+	expect(flusher_stats(flusher)->started_bytes == SIZE);
+
+	change((struct dirty_limits){.expire_ms = 3600000});
+	write_and_close(&samples[1], SIZE);
+	poll(NULL, 0, EXPIRE_MS + 3 * PERIOD_MS);
+	expect(flusher_stats(flusher)->started_bytes == SIZE);
+	change((struct dirty_limits){.background = 1});
+	assert_true(comes_to_an_end());
+	expect(flusher_stats(flusher)->started_bytes == 2 * SIZE);
+	finish(samples, 2);
+}
+
+static void changed_limits_are_followed_by_what_is_dirty_already(void **state)
+{
+	run_undisturbed(changed_scenario);
+}
+
+static void writers_wait_by_the_max_of_now(void **state)
+{
+	struct sample sample;
+	bool waits = false;
+
+	start((struct dirty_limits){.expire_ms = 3600000});
+	make(&sample, &(struct flusher_open){.device = 1});
+	assert_false(flusher_must_wait(flusher, &sample));
+	flusher_wrote(flusher, &sample, SIZE); /* nobody counts amounts yet */
+	change((struct dirty_limits){.max = 4});
+	for (int i = 0; i < 100 && !waits; i++) { /* a thread may have counted in between: it is clean */
+		flusher_wrote(flusher, &sample, SIZE);
+		waits = flusher_must_wait(flusher, &sample);
+	}
+	assert_true(waits);
+	change((struct dirty_limits){.max = SIZE});
+	assert_false(flusher_must_wait(flusher, &sample));
+	change((struct dirty_limits){.max = 4});
+	change((struct dirty_limits){.expire_ms = 3600000});
+	assert_false(flusher_must_wait(flusher, &sample));
+	close_it(&sample);
+	finish(&sample, 1);
+}
+
 static void it_ends_with_files_open_and_dirty(void **state)
 {
 	struct sample samples[2];
@@ -516,6 +579,8 @@ int main(void)
 		cmocka_unit_test(what_is_flushed_reaches_the_disk),
 		cmocka_unit_test(beyond_the_bound_files_leave_before_their_time),
 		cmocka_unit_test(many_files_cost_little),
+		cmocka_unit_test(changed_limits_are_followed_by_what_is_dirty_already),
+		cmocka_unit_test(writers_wait_by_the_max_of_now),
 		cmocka_unit_test(it_ends_with_files_open_and_dirty),
 	};
 
