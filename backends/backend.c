@@ -135,6 +135,12 @@ void backend_faults_release(struct backend *backend)
 		fault_release(backend->faults);
 }
 
+void backend_set_streams(struct backend *backend, size_t after, size_t gap)
+{
+	backend->streams.after = after;
+	backend->streams.gap = gap;
+}
+
 void backend_set_write_direct_from(struct backend *backend, off_t from)
 {
 	backend->write_direct_from = from;
@@ -204,7 +210,8 @@ static void backend_init(struct backend *backend, const struct backend_settings 
 				.depth = settings->depth,
 				.resume = direct_read_resume,
 			},
-		.limits = {.after = settings->stream_after, .gap = settings->stream_gap},
+		.after = settings->stream_after,
+		.gap = settings->stream_gap,
 		.window_always = settings->window == BACKEND_WINDOW_ALWAYS,
 	};
 	window_host_init(&backend->streams.windows);

@@ -70,15 +70,16 @@ static void stream_need_window(struct stream *stream, int direct_fd)
 
 struct stream_answer stream_note(struct stream *stream, int direct_fd, off_t offset, size_t size)
 {
+	const struct detect_limits limits = {.after = stream->host->after, .gap = stream->host->gap};
 	struct stream_answer answer = {0};
 	enum detect_order before;
 
 	before = stream->order;
-	stream->order = detect_read(&stream->detect, &stream->host->limits, offset, size);
+	stream->order = detect_read(&stream->detect, &limits, offset, size);
 	if (stream->order == DETECT_NONE) {
 		if (before != DETECT_NONE)
 			stream_end(stream);
-		answer.random = size < stream->host->limits.after && detect_jumped(&stream->detect);
+		answer.random = size < limits.after && detect_jumped(&stream->detect);
 	} else {
 		if (before == DETECT_NONE)
 			backend_count(&stream->host->windows.stats->streams, 1);

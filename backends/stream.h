@@ -13,8 +13,8 @@
 /* What the streams of one backend share; the backend's. */
 struct stream_host {
 	struct window_host windows;
-	struct detect_limits limits;
-	bool window_always; /* for comparing: whatever was measured */
+	_Atomic size_t after, gap; /* see struct detect_limits */
+	bool window_always;        /* for comparing: whatever was measured */
 };
 
 struct stream {

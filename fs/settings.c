@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "backends/backend.h"
 #include "cache/base/lock_order.h"
 #include "cache/base/log.h"
 #include "fs/advice.h"
@@ -129,6 +130,7 @@ static void apply(struct server *server)
 	cache_set_admit(server->cache, o->admit);
 	advice_follow_small_max(server);
 	large_follow_size(server);
+	backend_set_streams(server->backend, o->stream_after, o->stream_gap);
 	flush_follow_options(server);
 	cache_set_budget(server->cache, relief_set_limits(&server->relief, &limits));
 }

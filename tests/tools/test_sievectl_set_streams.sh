@@ -1,0 +1,88 @@
+#!/bin/sh
+# sievectl set of what makes a stream: its effect on reads around the page cache.
+#
+# usage: test_sievectl_set_streams.sh SIEVEFS SIEVECTL
+set -eu
+
+skip() { echo "skipped: $1"; exit 77; }
+fail() { echo "FAILED: $1"; exit 1; }
+
+sievefs=$(readlink -f "$1")
+sievectl=$(readlink -f "$2")
+[ "$(id -u)" = 0 ] || skip "needs root"
+[ -c /dev/fuse ] || skip "needs /dev/fuse"
+
+work=$(mktemp -d /tmp/sievefs-set-XXXXXX)
+mnt=$work/mnt
+daemon=
+load=
+clean_up() {
+	[ -z "$load" ] || kill "$load" 2>/dev/null || true
+	umount "$mnt" 2>/dev/null || umount -l "$mnt" 2>/dev/null || true
+	[ -z "$daemon" ] || wait "$daemon" 2>/dev/null || true
+	rm -rf "$work"
+}
+trap clean_up EXIT
+chmod 755 "$work"
+mkdir -p "$work/src" "$mnt"
+[ "$(stat -f -c %T "$work/src")" != tmpfs ] || skip "needs a file system with a disk"
+head -c 8388608 /dev/urandom >"$work/src/large"
+
+"$sievefs" -f -o large=direct,small_max=64K,large_min=1M,stream_after=1G,stream_gap=0 "$work/src" "$mnt" \
+	2>"$work/log" &
+daemon=$!
+for _ in $(seq 50); do
+	mountpoint -q "$mnt" && break
+	sleep 0.1
+done
+mountpoint -q "$mnt" || fail "does not mount: $(cat "$work/log")"
+
+set_it() { "$sievectl" set "$mnt" "$@" || fail "set $*"; }
+streams() { sed -n '/^the engine of the lane direct/,/^$/s/^streams  *\([0-9]*\) .*/\1/p' "$mnt/.sievefs"; }
+found() { # NUMBER WHAT
+	[ "$(streams)" = "$1" ] || fail "$2: $(streams) streams were found, not $1"
+}
+
+dd if="$mnt/large" of=/dev/null bs=64K 2>/dev/null
+found 0 'in order, stream_after=1G'
+set_it stream_after=256K
+dd if="$mnt/large" of=/dev/null bs=64K 2>/dev/null
+found 1 'in order, stream_after=256K'
+
+# A reader who skips some pages, never as many as before
+read_with_gaps() {
+	for pages in 7 9 8 11 10 12 9 7 13 8 10 7 9 12 11 8; do
+		dd bs=4K count=1 skip=$pages of=/dev/null 2>/dev/null
+	done <"$mnt/large"
+}
+set_it stream_after=64K
+read_with_gaps
+found 1 'with gaps, stream_gap=0'
+set_it stream_gap=128K
+read_with_gaps
+found 2 'with gaps, stream_gap=128K'
+
+# In a file that is open
+set_it stream_after=1G
+{
+	dd bs=64K count=16 of=/dev/null
+	found 2 'open, stream_after=1G'
+	set_it stream_after=128K
+	dd bs=64K count=16 of=/dev/null
+	found 3 'open, stream_after=128K'
+} <"$mnt/large" 2>/dev/null
+
+# Under load
+(while :; do cmp "$work/src/large" "$mnt/large" || echo large >>"$work/failed"; done) >/dev/null 2>&1 &
+load=$!
+until=$(($(date +%s) + 2))
+while [ "$(date +%s)" -lt $until ]; do
+	set_it stream_after=1G stream_gap=0
+	set_it stream_after=0 stream_gap=1M
+done
+kill "$load"
+wait "$load" 2>/dev/null || true
+load=
+[ ! -e "$work/failed" ] || fail "wrong bytes while options changed"
+! grep -i 'error\|sanitizer' "$work/log" || fail "the daemon complains"
+echo "all is as it was set"
