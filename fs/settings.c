@@ -6,6 +6,7 @@
 #include "backends/backend.h"
 #include "cache/base/lock_order.h"
 #include "cache/base/log.h"
+#include "cache/trail/trail.h"
 #include "fs/advice.h"
 #include "fs/control/json.h"
 #include "fs/flush.h"
@@ -130,6 +131,7 @@ static void apply(struct server *server)
 	cache_set_admit(server->cache, o->admit);
 	advice_follow_small_max(server);
 	large_follow_size(server);
+	trail_set_window(server->trail, o->stream_window);
 	backend_set_streams(server->backend, o->stream_after, o->stream_gap);
 	flush_follow_options(server);
 	cache_set_budget(server->cache, relief_set_limits(&server->relief, &limits));

@@ -273,6 +273,7 @@ int trail_new(const struct trail_settings *settings, struct trail **out)
 	if (!trail)
 		return -ENOMEM;
 	trail->settings = *settings;
+	trail->window = settings->window;
 	trail->large = settings->large;
 	pthread_mutex_init(&trail->lock, NULL);
 	rereads_init(&trail->rereads, settings->stay);
@@ -287,6 +288,12 @@ int trail_new(const struct trail_settings *settings, struct trail **out)
 	}
 	*out = trail;
 	return 0;
+}
+
+void trail_set_window(struct trail *trail, uint64_t window)
+{
+	if (trail)
+		trail->window = window;
 }
 
 void trail_set_large(struct trail *trail, uint64_t large)

@@ -82,6 +82,10 @@ int trail_new(const struct trail_settings *settings, struct trail **out);
 /* Leaves the page cache as it is. */
 void trail_free(struct trail *trail);
 
+/* Another trail_settings.window: files are held to it when they are looked at next, as they are read. NULL is
+ * fine. */
+void trail_set_window(struct trail *trail, uint64_t window);
+
 /* Another trail_settings.large from now on. NULL is fine. */
 void trail_set_large(struct trail *trail, uint64_t large);
 

@@ -31,7 +31,7 @@ struct trail_thread {
 
 struct trail {
 	struct trail_settings settings; /* but for what follows */
-	_Atomic uint64_t large;
+	_Atomic uint64_t window, large;
 	struct trail_stats stats;
 	struct trail_thread threads[TRAIL_THREADS];
 	unsigned thread_count;

@@ -72,8 +72,9 @@ static void read_events(struct trail *trail)
 static uint64_t window_of(const struct trail *trail, const struct trail_file *file)
 {
 	uint64_t streams = atomic_load(&trail->stats.streams);
-	uint64_t window = MIN(trail->settings.window, trail->settings.memory / (streams ? streams : 1));
+	uint64_t window = trail->window, share = trail->settings.memory / (streams ? streams : 1);
 
+	window = MIN(window, share);
 	return MIN(window, file->memory / GROUP_SHARE) / PAGE_CACHE_PAGE;
 }
 

@@ -77,7 +77,7 @@ static const struct option_row rows[] = {
 	OPTION("large_keep", SIZE, large_keep, .percent = true, .fallback = "10%", .live = true,
 		.help = "page cache for large files that are read again and again; 0 = none"),
 	OPTION("stream_window", SIZE, stream_window, .min = 2 * MIB, .max = 1ULL << 30, .fallback = "32M",
-		.help = "page cache that a stream may fill (large=stream)"),
+		.live = true, .help = "page cache that a stream may fill (large=stream)"),
 	OPTION("stream_after", SIZE, stream_after, .fallback = "256K", .max = 1ULL << 30, .live = true,
 		.help = "bytes read in order that make a stream (large=stream)"),
 	OPTION("stream_gap", SIZE, stream_gap, .fallback = "128K", .max = 1ULL << 30, .live = true,

@@ -1,5 +1,6 @@
 #!/bin/sh
-# sievectl set of what makes a stream: its effect on reads around the page cache.
+# sievectl set of what makes a stream, its effect on reads around the page cache; and of the window of those
+# in it.
 #
 # usage: test_sievectl_set_streams.sh SIEVEFS SIEVECTL
 set -eu
@@ -16,10 +17,14 @@ work=$(mktemp -d /tmp/sievefs-set-XXXXXX)
 mnt=$work/mnt
 daemon=
 load=
-clean_up() {
-	[ -z "$load" ] || kill "$load" 2>/dev/null || true
+leave() {
 	umount "$mnt" 2>/dev/null || umount -l "$mnt" 2>/dev/null || true
 	[ -z "$daemon" ] || wait "$daemon" 2>/dev/null || true
+	daemon=
+}
+clean_up() {
+	[ -z "$load" ] || kill "$load" 2>/dev/null || true
+	leave
 	rm -rf "$work"
 }
 trap clean_up EXIT
@@ -28,14 +33,16 @@ mkdir -p "$work/src" "$mnt"
 [ "$(stat -f -c %T "$work/src")" != tmpfs ] || skip "needs a file system with a disk"
 head -c 8388608 /dev/urandom >"$work/src/large"
 
-"$sievefs" -f -o large=direct,small_max=64K,large_min=1M,stream_after=1G,stream_gap=0 "$work/src" "$mnt" \
-	2>"$work/log" &
-daemon=$!
-for _ in $(seq 50); do
-	mountpoint -q "$mnt" && break
-	sleep 0.1
-done
-mountpoint -q "$mnt" || fail "does not mount: $(cat "$work/log")"
+begin() { # OPTIONS
+	"$sievefs" -f -o "small_max=64K,large_min=1M,$1" "$work/src" "$mnt" 2>"$work/log" &
+	daemon=$!
+	for _ in $(seq 50); do
+		mountpoint -q "$mnt" && return
+		sleep 0.1
+	done
+	fail "does not mount: $(cat "$work/log")"
+}
+begin large=direct,stream_after=1G,stream_gap=0
 
 set_it() { "$sievectl" set "$mnt" "$@" || fail "set $*"; }
 streams() { sed -n '/^the engine of the lane direct/,/^$/s/^streams  *\([0-9]*\) .*/\1/p' "$mnt/.sievefs"; }
@@ -85,4 +92,41 @@ wait "$load" 2>/dev/null || true
 load=
 [ ! -e "$work/failed" ] || fail "wrong bytes while options changed"
 ! grep -i 'error\|sanitizer' "$work/log" || fail "the daemon complains"
+leave
+
+# The window of a trailed stream, which the kernel reads
+if ! command -v fincore >/dev/null; then
+	echo "all is as it was set; stream_window is not looked at, for want of fincore"
+	exit
+fi
+head -c 67108864 /dev/zero >"$work/src/stream"
+sync "$work/src/stream"
+begin large=trail,direct_memory=256M,stream_window=256M
+grep -q '^large_used  *trailed' "$mnt/.sievefs" || { echo "all is as it was set; nothing is trailed here"; exit; }
+read_slowly() { # MEGABYTES
+	for _ in $(seq $(($1 / 4))); do
+		dd bs=1M count=4 of=/dev/null 2>/dev/null
+		sleep 0.02
+	done
+}
+resident() { fincore -b -n -o RES "$work/src/stream" | tr -d ' '; }
+before=0
+for _ in 1 2 3 4 5; do # others may have dropped all meanwhile
+	dd if="$work/src/stream" iflag=nocache count=0 2>/dev/null
+	exec 3<"$mnt/stream"
+	read_slowly 32 <&3
+	before=$(resident)
+	[ "$before" -lt 30000000 ] || break
+	exec 3<&-
+	sleep 1
+done
+[ "$before" -ge 30000000 ] || fail "stream_window=256M, and $before bytes stay"
+set_it stream_window=2M
+read_slowly 32 <&3
+for _ in $(seq 50); do
+	[ "$(resident)" -gt 30000000 ] || break
+	sleep 0.1
+done
+[ "$(resident)" -le 30000000 ] || fail "stream_window=2M, and $(resident) bytes of 64M stay"
+exec 3<&-
 echo "all is as it was set"

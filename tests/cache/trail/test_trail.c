@@ -75,6 +75,35 @@ static void a_stream_keeps_to_its_window_and_leaves_nothing(void **state)
 	trail_free(trail);
 }
 
+static void stream_with_a_window_that_shrinks(void *context)
+{
+	const struct trail_settings settings = {.window = SIZE * 4096, .memory = SIZE * 4096};
+	uint64_t *resident = context;
+	struct large_file file;
+	struct trail *trail;
+
+	assert_int_equal(trail_new(&settings, &trail), 0);
+	large_file_make(&file, SIZE, 1);
+	assert_int_equal(begin(trail, ID, file.fd), 0);
+	read_slowly(&file, 0, SIZE / 2);
+	resident[0] = large_file_resident(&file, 0, SIZE / 2);
+	trail_set_window(trail, WINDOW * 4096);
+	read_slowly(&file, SIZE / 2, SIZE);
+	resident[1] = settled(&file, SIZE, SIZE / 4);
+	trail_end(trail, ID);
+	large_file_remove(&file);
+	trail_free(trail);
+}
+
+static void a_stream_keeps_to_the_window_of_now(void **state)
+{
+	uint64_t resident[2];
+
+	run_undisturbed(stream_with_a_window_that_shrinks, resident);
+	assert_in_range(resident[0], SIZE / 2 - 2 * MIB, SIZE / 2);
+	assert_in_range(resident[1], 0, SIZE / 4);
+}
+
 struct stayed {
 	uint64_t dense, scattered, all; /* pages at the end */
 	uint64_t before;
@@ -440,6 +469,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_stream_keeps_to_its_window_and_leaves_nothing),
+		cmocka_unit_test(a_stream_keeps_to_the_window_of_now),
 		cmocka_unit_test(what_was_there_before_stays),
 		cmocka_unit_test(pages_read_at_random_stay_when_a_stream_passes),
 		cmocka_unit_test(a_reader_that_skips_leaves_no_more_than_its_window),
