@@ -90,6 +90,28 @@ static void no_item_is_of_an_option_or_value_that_is_not_there(void **state)
 	}
 }
 
+/* The lines between "These can:" and what can't. */
+static void the_options_that_set_changes_are_those_that_are_live(void **state)
+{
+	const struct option_table *table = options_table();
+	char **line = find_line(sievectl_lines, "These can:");
+	g_autoptr(GString) list = g_string_new(" ");
+	g_auto(GStrv) words = NULL;
+
+	assert_non_null(line);
+	while (*++line && !g_str_has_prefix(*line, "Any other option"))
+		g_string_append_printf(list, "%s ", *line);
+	assert_non_null(*line);
+	words = g_strsplit_set(list->str, " ,.", -1);
+	for (size_t i = 0; i < table->row_count; i++) {
+		const struct option_row *row = &table->rows[i];
+
+		if (g_strv_contains((const char *const *)words, row->name) != row->live)
+			fail_msg("sievectl.8, set: %s is %s", row->name,
+				row->live ? "missing" : "one that can't change");
+	}
+}
+
 static void expect_counter_item(void *context, const char *name, uint64_t value, const char *help)
 {
 	bool found = false;
@@ -128,6 +150,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(every_option_has_an_item_with_its_default),
 		cmocka_unit_test(every_value_has_an_item_that_says_something),
 		cmocka_unit_test(no_item_is_of_an_option_or_value_that_is_not_there),
+		cmocka_unit_test(the_options_that_set_changes_are_those_that_are_live),
 		cmocka_unit_test(every_counter_has_an_item),
 	};
 	int r = 2;
