@@ -24,7 +24,8 @@ for name in bin/sievectl sbin/mount.fuse.sievefs share/man/man8/sievefs.8.gz sha
 	find "$work/sievefs" -path "*/$name" | grep -q . || fail "sievefs lacks $name"
 done
 find "$work/libsievefs0" -name libsievefs.so.0 | grep -q . || fail "libsievefs0 lacks the library"
-for name in include/sievefs.h libsievefs.a libsievefs.so pkgconfig/libsievefs.pc; do
+dpkg-deb -f "$work"/sievefs_*.deb Recommends | grep -q fuse3 || fail "ordinary users lack fusermount3"
+for name in include/sievefs.h libsievefs.a libsievefs.so pkgconfig/libsievefs.pc man3/sievefs.h.3.gz; do
 	find "$work/libsievefs-dev" -path "*/$name" | grep -q . || fail "libsievefs-dev lacks $name"
 	find "$work/sievefs" -path "*/$name" | grep -q . && fail "sievefs has $name, too"
 done
