@@ -4,37 +4,19 @@
 #
 # usage: test_accesslog_live.sh SIEVEFS SIEVECTL
 set -eu
-
-skip() { echo "skipped: $1"; exit 77; }
-fail() { echo "FAILED: $1"; exit 1; }
+. "$(dirname "$(readlink -f "$0")")/../support/live.sh"
 
 sievefs=$(readlink -f "$1")
 sievectl=$(readlink -f "$2")
-[ "$(id -u)" = 0 ] || skip "needs root"
-[ -c /dev/fuse ] || skip "needs /dev/fuse"
-command -v python3 >/dev/null || skip "needs python3"
+needs python3
 
-work=$(mktemp -d /tmp/sievefs-accesslog-XXXXXX)
-daemon=
+make_work accesslog
 reader=
-clean_up() {
-	[ -z "$reader" ] || kill -9 "$reader" 2>/dev/null || true
-	umount "$work/mnt" 2>/dev/null || umount -l "$work/mnt" 2>/dev/null || true
-	[ -z "$daemon" ] || kill "$daemon" 2>/dev/null || true
-	rm -rf "$work"
-}
-trap clean_up EXIT
-chmod 755 "$work"
-mkdir -p "$work/src/a dir" "$work/mnt"
+clean_up_test() { [ -z "$reader" ] || kill -9 "$reader" 2>/dev/null || true; }
+mkdir "$work/src/a dir"
 echo bytes >"$work/src/a dir/file"
 
-"$sievefs" -f -o passthrough=off,negative_timeout=0 "$work/src" "$work/mnt" 2>"$work/log" &
-daemon=$!
-for _ in $(seq 50); do
-	mountpoint -q "$work/mnt" && break
-	sleep 0.1
-done
-mountpoint -q "$work/mnt" || fail "does not mount: $(cat "$work/log")"
+mount_it -o passthrough=off,negative_timeout=0
 
 # The reader listens when an operation shows up.
 start_reader() {
@@ -139,9 +121,7 @@ if command -v setpriv >/dev/null; then
 fi
 
 start_reader
-kill "$daemon"
-wait "$daemon" 2>/dev/null || true
-daemon=
+kill_daemon
 for _ in $(seq 50); do
 	kill -0 "$reader" 2>/dev/null || break
 	sleep 0.1

@@ -4,38 +4,20 @@
 #
 # usage: test_metrics_live.sh SIEVEFS SIEVECTL
 set -eu
-
-skip() { echo "skipped: $1"; exit 77; }
-fail() { echo "FAILED: $1"; exit 1; }
+. "$(dirname "$(readlink -f "$0")")/../support/live.sh"
 
 here=$(dirname "$(readlink -f "$0")")
 sievefs=$(readlink -f "$1")
 sievectl=$(readlink -f "$2")
-[ "$(id -u)" = 0 ] || skip "needs root"
-[ -c /dev/fuse ] || skip "needs /dev/fuse"
-command -v python3 >/dev/null || skip "needs python3"
+needs python3
 
-work=$(mktemp -d /tmp/sievefs-metrics-XXXXXX)
-daemon=
-clean_up() {
-	umount "$work/m\"nt" 2>/dev/null || umount -l "$work/m\"nt" 2>/dev/null || true
-	[ -z "$daemon" ] || kill "$daemon" 2>/dev/null || true
-	rm -rf "$work"
-}
-trap clean_up EXIT
-chmod 755 "$work"
+make_work metrics
 mnt=$work/m\"nt # to be escaped
-mkdir -p "$work/src" "$mnt"
+mkdir "$mnt"
 head -c 100000 /dev/urandom >"$work/src/file"
 
 started=$(date +%s)
-"$sievefs" -f -o cache_size=64M,admit=1,settle=0,dirty_expire=5 "$work/src" "$mnt" 2>"$work/log" &
-daemon=$!
-for _ in $(seq 50); do
-	mountpoint -q "$mnt" && break
-	sleep 0.1
-done
-mountpoint -q "$mnt" || fail "does not mount: $(cat "$work/log")"
+mount_it -o cache_size=64M,admit=1,settle=0,dirty_expire=5
 
 for _ in 1 2 3; do
 	cat "$mnt/file" >/dev/null

@@ -4,36 +4,19 @@
 #
 # usage: test_operations_live.sh SIEVEFS SIEVECTL
 set -eu
-
-skip() { echo "skipped: $1"; exit 77; }
-fail() { echo "FAILED: $1"; exit 1; }
+. "$(dirname "$(readlink -f "$0")")/../support/live.sh"
 
 sievefs=$(readlink -f "$1")
 sievectl=$(readlink -f "$2")
-[ "$(id -u)" = 0 ] || skip "needs root"
-[ -c /dev/fuse ] || skip "needs /dev/fuse"
-command -v python3 >/dev/null || skip "needs python3"
+needs python3
 
-work=$(mktemp -d /tmp/sievefs-operations-XXXXXX)
-daemon=
-clean_up() {
-	umount "$work/mnt" 2>/dev/null || umount -l "$work/mnt" 2>/dev/null || true
-	[ -z "$daemon" ] || kill "$daemon" 2>/dev/null || true
-	rm -rf "$work"
-}
-trap clean_up EXIT
-mkdir -p "$work/src" "$work/mnt"
+make_work operations
 echo bytes >"$work/src/file"
 head -c 4M /dev/zero >"$work/src/large"
 
-SIEVEFS_FAULT=read:delay=300ms#1 "$sievefs" -f -o locks=shared,passthrough=off,large=direct,large_min=1M,attr_timeout=0 \
-	"$work/src" "$work/mnt" 2>"$work/log" &
-daemon=$!
-for _ in $(seq 50); do
-	mountpoint -q "$work/mnt" && break
-	sleep 0.1
-done
-mountpoint -q "$work/mnt" || fail "does not mount: $(cat "$work/log")"
+export SIEVEFS_FAULT=read:delay=300ms#1
+mount_it -o locks=shared,passthrough=off,large=direct,large_min=1M,attr_timeout=0
+unset SIEVEFS_FAULT
 
 python3 - "$sievectl" "$work/mnt" <<'END' || fail "counts or times are wrong"
 import fcntl, json, os, subprocess, sys, time

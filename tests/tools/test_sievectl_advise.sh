@@ -4,27 +4,13 @@
 #
 # usage: test_sievectl_advise.sh SIEVEFS SIEVECTL
 set -eu
-
-skip() { echo "skipped: $1"; exit 77; }
-fail() { echo "FAILED: $1"; exit 1; }
+. "$(dirname "$(readlink -f "$0")")/../support/live.sh"
 
 sievefs=$(readlink -f "$1")
 sievectl=$(readlink -f "$2")
-[ "$(id -u)" = 0 ] || skip "needs root"
-[ -c /dev/fuse ] || skip "needs /dev/fuse"
-command -v python3 >/dev/null || skip "needs python3"
+needs python3
 
-work=$(mktemp -d /tmp/sievefs-advise-XXXXXX)
-mnt=$work/mnt
-daemon=
-clean_up() {
-	umount "$mnt" 2>/dev/null || umount -l "$mnt" 2>/dev/null || true
-	[ -z "$daemon" ] || wait "$daemon" 2>/dev/null || true
-	rm -rf "$work"
-}
-trap clean_up EXIT
-chmod 755 "$work"
-mkdir -p "$work/src" "$mnt"
+make_work advise
 
 # 600 files of 1K to 64K, some of them hot: what is opened, in order, is the same each time
 cat >"$work/opens.py" <<'END'
@@ -43,13 +29,7 @@ python3 "$work/opens.py" "$work/src" 0
 head -c 262144 /dev/zero >"$work/src/large"
 head -c 16777216 /dev/zero >"$work/src/larger"
 
-"$sievefs" -f -o cache_size=2M,small_max=128K,settle=0,memory_floor=0 "$work/src" "$mnt" 2>"$work/log" &
-daemon=$!
-for _ in $(seq 50); do
-	mountpoint -q "$mnt" && break
-	sleep 0.1
-done
-mountpoint -q "$mnt" || fail "does not mount: $(cat "$work/log")"
+mount_it -o cache_size=2M,small_max=128K,settle=0,memory_floor=0
 
 # Too few
 python3 "$work/opens.py" "$mnt" 12

@@ -3,28 +3,15 @@
 #
 # usage: test_sievectl_files.sh SIEVEFS SIEVECTL STORE
 set -eu
-
-skip() { echo "skipped: $1"; exit 77; }
-fail() { echo "FAILED: $1"; exit 1; }
+. "$(dirname "$(readlink -f "$0")")/../support/live.sh"
 
 sievefs=$(readlink -f "$1")
 sievectl=$(readlink -f "$2")
 store=$3
-[ "$(id -u)" = 0 ] || skip "needs root"
-[ -c /dev/fuse ] || skip "needs /dev/fuse"
-command -v python3 >/dev/null || skip "needs python3"
-command -v setpriv >/dev/null || skip "needs setpriv"
+needs python3 setpriv
 
-work=$(mktemp -d "${SIEVEFS_TEST_DIR:-/var/tmp}/sievefs-files-XXXXXX")
-daemon=
-clean_up() {
-	umount "$work/mnt" 2>/dev/null || umount -l "$work/mnt" 2>/dev/null || true
-	[ -z "$daemon" ] || kill "$daemon" 2>/dev/null || true
-	rm -rf "$work"
-}
-trap clean_up EXIT
-chmod 755 "$work"
-mkdir -p "$work/src/small/deep" "$work/src/rules" "$work/src/closed" "$work/src/hidden" "$work/mnt"
+make_work files "${SIEVEFS_TEST_DIR:-/var/tmp}"
+mkdir -p "$work/src/small/deep" "$work/src/rules" "$work/src/closed" "$work/src/hidden"
 for i in $(seq 40); do head -c 5000 /dev/urandom >"$work/src/small/deep/$i"; done
 head -c 3000000 /dev/urandom >"$work/src/mid"
 truncate -s 40M "$work/src/large"
@@ -46,14 +33,7 @@ sync -f "$work/src"
 exec 9>>/proc/sys/vm/drop_caches
 flock -s 9
 
-"$sievefs" -f -o "store=$store,cache_size=64M,small_max=1M,large_min=32M,admit=3,settle=0,rules=$work/rules" \
-	"$work/src" "$work/mnt" 2>"$work/log" &
-daemon=$!
-for _ in $(seq 100); do
-	mountpoint -q "$work/mnt" && break
-	sleep 0.1
-done
-mountpoint -q "$work/mnt" || { grep -q "store=pin" "$work/log" && skip "$(cat "$work/log")"; fail "does not mount: $(cat "$work/log")"; }
+mount_it -o "store=$store,cache_size=64M,small_max=1M,large_min=32M,admit=3,settle=0,rules=$work/rules"
 cd "$work/mnt"
 
 # value FILE NAME: of the JSON that explain gives
@@ -218,7 +198,5 @@ if command -v setfacl >/dev/null && setfacl -m u:65534:r secret 2>/dev/null; the
 fi
 
 cd /
-umount "$work/mnt" || fail "umount"
-wait "$daemon" || fail "the daemon ends with $?: $(cat "$work/log")"
-daemon=
+unmount_it
 echo "all answers are right"

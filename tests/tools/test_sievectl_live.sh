@@ -3,35 +3,17 @@
 #
 # usage: test_sievectl_live.sh SIEVEFS SIEVECTL
 set -eu
-
-skip() { echo "skipped: $1"; exit 77; }
-fail() { echo "FAILED: $1"; exit 1; }
+. "$(dirname "$(readlink -f "$0")")/../support/live.sh"
 
 sievefs=$(readlink -f "$1")
 sievectl=$(readlink -f "$2")
-[ "$(id -u)" = 0 ] || skip "needs root"
-[ -c /dev/fuse ] || skip "needs /dev/fuse"
 
-work=$(mktemp -d /tmp/sievefs-live-XXXXXX)
-daemon=
-clean_up() {
-	umount "$work/mnt" 2>/dev/null || umount -l "$work/mnt" 2>/dev/null || true
-	[ -z "$daemon" ] || kill "$daemon" 2>/dev/null || true
-	rm -rf "$work"
-}
-trap clean_up EXIT
-chmod 755 "$work"
-mkdir -p "$work/src/a/b" "$work/mnt"
+make_work live
+mkdir -p "$work/src/a/b"
 echo bytes >"$work/src/a/b/file"
 echo hidden >"$work/src/.sievefs"
 
-"$sievefs" -f -o cache_size=64M,admit=1,settle=0 "$work/src" "$work/mnt" 2>"$work/log" &
-daemon=$!
-for _ in $(seq 50); do
-	mountpoint -q "$work/mnt" && break
-	sleep 0.1
-done
-mountpoint -q "$work/mnt" || fail "does not mount: $(cat "$work/log")"
+mount_it -o cache_size=64M,admit=1,settle=0
 control=$work/mnt/.sievefs
 
 # What it answers
@@ -111,9 +93,7 @@ if command -v setpriv >/dev/null; then
 fi
 
 # The daemon is gone
-kill -9 "$daemon"
-wait "$daemon" 2>/dev/null || true
-daemon=
+kill_daemon -9
 if "$sievectl" stat "$work/mnt" 2>"$work/error"; then fail "a dead mount answers"; fi
 grep -qx "sievectl: $work/mnt: the daemon of this mount is gone; umount it" "$work/error" ||
 	fail "a dead mount gives: $(cat "$work/error")"

@@ -3,28 +3,15 @@
 #
 # usage: test_sievectl_pins.sh SIEVEFS SIEVECTL STORE
 set -eu
-
-skip() { echo "skipped: $1"; exit 77; }
-fail() { echo "FAILED: $1"; exit 1; }
+. "$(dirname "$(readlink -f "$0")")/../support/live.sh"
 
 sievefs=$(readlink -f "$1")
 sievectl=$(readlink -f "$2")
 store=$3
-[ "$(id -u)" = 0 ] || skip "needs root"
-[ -c /dev/fuse ] || skip "needs /dev/fuse"
-command -v python3 >/dev/null || skip "needs python3"
-command -v setpriv >/dev/null || skip "needs setpriv"
+needs python3 setpriv
 
-work=$(mktemp -d "${SIEVEFS_TEST_DIR:-/var/tmp}/sievefs-pins-XXXXXX")
-daemon=
-clean_up() {
-	umount "$work/mnt" 2>/dev/null || umount -l "$work/mnt" 2>/dev/null || true
-	[ -z "$daemon" ] || kill "$daemon" 2>/dev/null || true
-	rm -rf "$work"
-}
-trap clean_up EXIT
-chmod 755 "$work"
-mkdir -p "$work/src/dir" "$work/src/many" "$work/mnt"
+make_work pins "${SIEVEFS_TEST_DIR:-/var/tmp}"
+mkdir -p "$work/src/dir" "$work/src/many"
 for name in a b c edited removed; do head -c 5000 /dev/urandom >"$work/src/dir/$name"; done
 head -c 3000000 /dev/urandom >"$work/src/mid"
 truncate -s 20M "$work/src/large"
@@ -34,24 +21,7 @@ echo odd >"$work/src/$odd"
 printf '[rest]\npath = /dir/*\nlane = plain\n' >"$work/rules"
 sync -f "$work/src"
 
-mount_it() { # OPTION…
-	"$sievefs" -f -o "store=$store,cache_size=64M,small_max=1M,large_min=32M,admit=3,settle=0,rules=$work/rules,$1" \
-		"$work/src" "$work/mnt" 2>"$work/log" &
-	daemon=$!
-	for _ in $(seq 100); do
-		mountpoint -q "$work/mnt" && break
-		sleep 0.1
-	done
-	mountpoint -q "$work/mnt" && return
-	grep -q "store=pin" "$work/log" && skip "$(cat "$work/log")"
-	fail "does not mount: $(cat "$work/log")"
-}
-unmount_it() {
-	cd /
-	umount "$work/mnt" || fail "umount"
-	wait "$daemon" || fail "the daemon ends with $?: $(cat "$work/log")"
-	daemon=
-}
+options="store=$store,cache_size=64M,small_max=1M,large_min=32M,admit=3,settle=0,rules=$work/rules"
 value() {
 	"$sievectl" explain "$1" --json | sed -n "s/.*\"$2\":\"\{0,1\}\([^\",}]*\).*/\1/p"
 }
@@ -68,7 +38,7 @@ becomes() { # FILE NAME VALUE
 }
 
 # A file is pinned whatever rules and sizes say
-mount_it "pins=$work/pins"
+mount_it -o "$options,pins=$work/pins"
 cd "$work/mnt"
 is dir/a cache rule
 "$sievectl" pin dir/a dir/edited dir/removed mid "$odd" >"$work/out" || fail "pin: $(cat "$work/out")"
@@ -125,15 +95,14 @@ for _ in $(seq 50); do
 	grep -qx /mid "$work/pins" && grep -qx /dir/moved "$work/pins" && ! grep -q removed "$work/pins" && break
 	sleep 0.1
 done
-kill -9 "$daemon"
-wait "$daemon" 2>/dev/null || true
+kill_daemon -9
 cd /
 umount "$work/mnt"
 sort "$work/pins" >"$work/sorted"
 printf '%s\n' /dir/edited /dir/moved /mid '/with\nnew \\ line, and ä' | sort | cmp - "$work/sorted" ||
 	fail "the file has: $(cat "$work/pins")"
 echo /gone/for/now >>"$work/pins"
-mount_it "admit=0,pins=$work/pins"
+mount_it -o "$options,admit=0,pins=$work/pins"
 cd "$work/mnt"
 for file in dir/edited dir/moved mid "$odd"; do
 	becomes "$file" cache hit
@@ -142,6 +111,7 @@ done
 is dir/b cache rule
 "$sievectl" unpin . >"$work/out" || fail "unpin of all"
 grep -qx "4 files unpinned" "$work/out" || fail "unpin says: $(cat "$work/out")"
+cd /
 unmount_it
 grep -q "pins=$work/pins: /gone/for/now: not pinned: No such file" "$work/log" || fail "the log says: $(cat "$work/log")"
 [ "$(cat "$work/pins")" = /gone/for/now ] || fail "the file has: $(cat "$work/pins")"

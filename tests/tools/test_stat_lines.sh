@@ -3,27 +3,16 @@
 #
 # usage: test_stat_lines.sh SIEVEFS SIEVECTL
 set -eu
-
-skip() { echo "skipped: $1"; exit 77; }
-fail() { echo "FAILED: $1"; exit 1; }
+. "$(dirname "$(readlink -f "$0")")/../support/live.sh"
 
 sievefs=$(readlink -f "$1")
 sievectl=$(readlink -f "$2")
-[ "$(id -u)" = 0 ] || skip "needs root"
-[ -c /dev/fuse ] || skip "needs /dev/fuse"
 
-work=$(mktemp -d /tmp/sievefs-lines-XXXXXX)
-mnt=$work/mnt
+make_work lines
 reader=
-clean_up() {
-	umount "$mnt" 2>/dev/null || umount -l "$mnt" 2>/dev/null || true
-	[ -z "$reader" ] || kill "$reader" 2>/dev/null || true
-	rm -rf "$work"
-}
-trap clean_up EXIT
-mkdir -p "$work/src" "$mnt"
+clean_up_test() { [ -z "$reader" ] || kill "$reader" 2>/dev/null || true; }
 echo bytes >"$work/src/file"
-mount_it() { "$sievefs" -o cache_size=64M,admit=1,settle=0,log=error "$work/src" "$mnt" || fail "does not mount"; }
+options=cache_size=64M,admit=1,settle=0,log=error
 lines() { grep -c '^[0-9][0-9]:[0-9][0-9]:[0-9][0-9] ' "$1" || true; }
 wait_for() { # FILE COUNT: of lines
 	for _ in $(seq 100); do
@@ -34,7 +23,7 @@ wait_for() { # FILE COUNT: of lines
 }
 
 # As many lines as asked for; opens are those of the time between
-mount_it
+mount_it -o "$options"
 cat "$mnt/file" >/dev/null
 "$sievectl" stat "$mnt" -i 1 -c 3 >"$work/out" &
 reader=$!
@@ -63,7 +52,7 @@ awk '$1 ~ /:/ && $11 != "64M" { wrong = 1 } END { exit wrong }' "$work/out" || f
 reader=$!
 wait_for "$work/out" 1
 umount "$mnt"
-mount_it
+mount_it -o "$options"
 for _ in 1 2 3 4; do
 	cat "$mnt/file" >/dev/null
 done
@@ -79,7 +68,7 @@ reader=
 [ "$(cat "$work/error")" = "sievectl: $mnt: not a mount point of sievefs" ] || fail "gone: $(cat "$work/error")"
 
 # Whoever reads the lines goes: sievectl ends, and says nothing
-mount_it
+mount_it -o "$options"
 "$sievectl" stat "$mnt" -i 0.1 2>"$work/error" | head -n 2 >/dev/null
 [ ! -s "$work/error" ] || fail "a reader that went: $(cat "$work/error")"
 echo "all lines are right"

@@ -4,8 +4,7 @@
 #
 # usage: test_top.sh SIEVEFS SIEVECTL
 set -eu
-
-skip() { echo "skipped: $1"; exit 77; }
+. "$(dirname "$(readlink -f "$0")")/../support/live.sh"
 fail() {
 	echo "FAILED: $1"
 	[ ! -s "$work/screen" ] || cat "$work/screen"
@@ -14,31 +13,17 @@ fail() {
 
 sievefs=$(readlink -f "$1")
 sievectl=$(readlink -f "$2")
-[ "$(id -u)" = 0 ] || skip "needs root"
-[ -c /dev/fuse ] || skip "needs /dev/fuse"
 
-work=$(mktemp -d /tmp/sievefs-top-XXXXXX)
-mnt=$work/mnt
-daemon=
+make_work top
 export LC_ALL=C.UTF-8
 server=0 # each is another one: the one before may be about to end
 in_tmux() { tmux -u -S "$work/tmux$server" -f /dev/null "$@"; }
-clean_up() {
-	in_tmux kill-server 2>/dev/null || true
-	[ -z "$daemon" ] || kill -CONT "$daemon" 2>/dev/null || true
-	umount "$mnt" 2>/dev/null || umount -l "$mnt" 2>/dev/null || true
-	rm -rf "$work"
-}
-trap clean_up EXIT
-mkdir -p "$work/src" "$mnt"
+clean_up_test() { in_tmux kill-server 2>/dev/null || true; }
 echo bytes >"$work/src/file"
-mount_it() {
-	"$sievefs" -o cache_size=64M,admit=1,settle=0,dirty_expire=5,log=error "$work/src" "$mnt" || fail "does not mount"
-	daemon=$("$sievectl" stat "$mnt" --json | sed 's/.*"pid":\([0-9]*\),.*/\1/')
-}
+options=cache_size=64M,admit=1,settle=0,dirty_expire=5,log=error
 
 # A build without ncurses says so
-mount_it
+mount_it -o "$options"
 touch "$work/lines" "$work/error"
 "$sievectl" top "$mnt" >"$work/lines" 2>"$work/error" </dev/null &
 lines=$!
@@ -169,11 +154,11 @@ expect "^sievectl: $mnt: not a mount point of sievefs\$"
 expect '^status 1$'
 
 # A mount that is started anew between two samples; a terminal that is unknown
-mount_it
+mount_it -o "$options"
 start 80 "'$sievectl' top -i 3 '$mnt'"
 expect "pid $daemon "
 umount "$mnt"
-mount_it
+mount_it -o "$options"
 expect 'STARTED ANEW [0-9:]{8}$'
 expect "pid $daemon "
 # stat -i on a terminal: as many columns as fit, and a header each screenful

@@ -4,38 +4,19 @@
 #
 # usage: test_trace_live.sh SIEVEFS SIEVECTL REPLAY
 set -eu
-
-skip() { echo "skipped: $1"; exit 77; }
-fail() { echo "FAILED: $1"; exit 1; }
+. "$(dirname "$(readlink -f "$0")")/../support/live.sh"
 
 sievefs=$(readlink -f "$1")
 sievectl=$(readlink -f "$2")
 replay=$(readlink -f "$3")
-[ "$(id -u)" = 0 ] || skip "needs root"
-[ -c /dev/fuse ] || skip "needs /dev/fuse"
-command -v python3 >/dev/null || skip "needs python3"
+needs python3
 
-work=$(mktemp -d /tmp/sievefs-trace-XXXXXX)
-daemon=
+make_work trace
 recorder=
-clean_up() {
-	[ -z "$recorder" ] || kill -9 "$recorder" 2>/dev/null || true
-	umount "$work/mnt" 2>/dev/null || umount -l "$work/mnt" 2>/dev/null || true
-	[ -z "$daemon" ] || kill "$daemon" 2>/dev/null || true
-	rm -rf "$work"
-}
-trap clean_up EXIT
-chmod 755 "$work"
-mkdir -p "$work/src" "$work/mnt"
+clean_up_test() { [ -z "$recorder" ] || kill -9 "$recorder" 2>/dev/null || true; }
 for i in $(seq 0 29); do head -c "$((i * 1000 + 1))" /dev/zero >"$work/src/$i"; done
 
-"$sievefs" -f "$work/src" "$work/mnt" 2>"$work/log" &
-daemon=$!
-for _ in $(seq 50); do
-	mountpoint -q "$work/mnt" && break
-	sleep 0.1
-done
-mountpoint -q "$work/mnt" || fail "does not mount: $(cat "$work/log")"
+mount_it
 
 start_recorder() { # FILE
 	rm -f "$1"
@@ -144,9 +125,7 @@ fi
 start_recorder "$work/trace"
 opens 8
 sleep 0.3
-kill "$daemon"
-wait "$daemon" 2>/dev/null || true
-daemon=
+kill_daemon
 await_recorder
 [ "$(stat -c %s "$work/trace")" = $((8 + 24 * 8)) ] || fail "the mount's end leaves $(stat -c %s "$work/trace") bytes"
 echo "all opens are recorded"
