@@ -135,6 +135,12 @@ void backend_faults_release(struct backend *backend)
 		fault_release(backend->faults);
 }
 
+void backend_set_readahead(struct backend *backend, size_t readahead, unsigned depth)
+{
+	backend->streams.windows.readahead = readahead;
+	backend->streams.windows.depth = depth;
+}
+
 void backend_set_streams(struct backend *backend, size_t after, size_t gap)
 {
 	backend->streams.after = after;

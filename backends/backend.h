@@ -64,6 +64,9 @@ int backend_new(const struct backend_settings *settings, struct backend **out);
 /* Waits for what is in flight; every file must be closed. NULL is fine. */
 void backend_free(struct backend *backend);
 
+/* Another readahead, in bytes, and depth: for what streams read ahead from now on. */
+void backend_set_readahead(struct backend *backend, size_t readahead, unsigned depth);
+
 /* Another stream_after and stream_gap, in bytes, from now on. */
 void backend_set_streams(struct backend *backend, size_t after, size_t gap);
 

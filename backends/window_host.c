@@ -35,12 +35,12 @@ void window_host_remove(struct window_host *host, struct window_seat *seat)
 
 size_t window_host_share(struct window_host *host)
 {
+	size_t readahead = host->readahead, share;
 	unsigned windows;
-	size_t share;
 
 	lock_take(&host->lock, LOCK_HOST);
 	windows = host->active;
 	lock_drop(&host->lock, LOCK_HOST);
 	share = host->buffers->count_max * BUFFER_SIZE / (windows ? windows : 1);
-	return host->readahead < share ? host->readahead : share;
+	return readahead < share ? readahead : share;
 }

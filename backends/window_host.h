@@ -23,8 +23,8 @@ struct window_host {
 	struct buffers *buffers;
 	struct nodes *nodes;
 	struct backend_stats *stats;
-	size_t readahead; /* bound of one window, bytes */
-	unsigned depth;   /* chunks in flight of one window */
+	_Atomic size_t readahead; /* bound of one window, bytes */
+	_Atomic unsigned depth;   /* chunks in flight of one window */
 	/* Goes on with a request that had waited for a chunk; no lock is held. */
 	void (*resume)(struct backend_request *request);
 	pthread_mutex_t lock; /* of what follows; taken after a window's own */

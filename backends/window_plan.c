@@ -48,8 +48,8 @@ void window_shrink(struct window *window)
  */
 static size_t window_chunk_size(const struct window *window)
 {
-	size_t wanted = window->bytes / (window->host->depth ? window->host->depth : 1);
-	size_t size = CHUNK_SIZE_MIN;
+	unsigned depth = window->host->depth;
+	size_t wanted = window->bytes / (depth ? depth : 1), size = CHUNK_SIZE_MIN;
 
 	while (2 * size <= wanted && 2 * size <= BUFFER_SIZE)
 		size *= 2;

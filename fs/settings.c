@@ -132,6 +132,7 @@ static void apply(struct server *server)
 	advice_follow_small_max(server);
 	large_follow_size(server);
 	trail_set_window(server->trail, o->stream_window);
+	backend_set_readahead(server->backend, o->direct_readahead, o->direct_depth);
 	backend_set_streams(server->backend, o->stream_after, o->stream_gap);
 	flush_follow_options(server);
 	cache_set_budget(server->cache, relief_set_limits(&server->relief, &limits));

@@ -1,6 +1,6 @@
 #!/bin/sh
-# sievectl set of what makes a stream, its effect on reads around the page cache; and of the window of those
-# in it.
+# sievectl set of what makes a stream, and how far it is read ahead, around the page cache; and of the window
+# of streams in it.
 #
 # usage: test_sievectl_set_streams.sh SIEVEFS SIEVECTL
 set -eu
@@ -79,13 +79,40 @@ set_it stream_after=1G
 	found 3 'open, stream_after=128K'
 } <"$mnt/large" 2>/dev/null
 
+# How far streams are read ahead
+readahead() { sed -n '/^the engine of the lane direct/,/^$/s/^readahead_bytes  *\([0-9]*\) .*/\1/p' "$mnt/.sievefs"; }
+read_ahead() { # prints the bytes that reading the file once brought so
+	sync "$work/src/large"
+	dd if="$work/src/large" iflag=nocache count=0 2>/dev/null # what is in the page cache is read there
+	before=$(readahead)
+	dd if="$mnt/large" of=/dev/null bs=64K 2>/dev/null
+	echo $(($(readahead) - before))
+}
+is_read_ahead() { # a stream also tries to do without, and a file that was just written is read straight
+	for _ in $(seq 50); do
+		[ "$(read_ahead)" -lt 1000000 ] || return 0
+		sleep 0.1
+	done
+	fail "nothing is read ahead $1"
+}
+is_read_ahead 'by default'
+set_it direct_readahead=0
+for _ in 1 2 3 4 5; do
+	bytes=$(read_ahead)
+	[ "$bytes" = 0 ] || fail "direct_readahead=0, and $bytes bytes are read ahead"
+done
+set_it direct_readahead=2M direct_depth=2
+is_read_ahead 'with direct_readahead=2M'
+if "$sievectl" set "$mnt" direct_depth=65 2>"$work/error"; then fail "direct_depth=65"; fi
+
 # Under load
 (while :; do cmp "$work/src/large" "$mnt/large" || echo large >>"$work/failed"; done) >/dev/null 2>&1 &
 load=$!
 until=$(($(date +%s) + 2))
 while [ "$(date +%s)" -lt $until ]; do
-	set_it stream_after=1G stream_gap=0
-	set_it stream_after=0 stream_gap=1M
+	set_it stream_after=1G stream_gap=0 direct_readahead=0
+	set_it direct_readahead=8M direct_depth=64
+	set_it stream_after=0 stream_gap=1M direct_readahead=1M direct_depth=1
 done
 kill "$load"
 wait "$load" 2>/dev/null || true
