@@ -3,6 +3,7 @@
 #include "tools/sievectl/sampler.h"
 #include "tools/sievectl/screen.h"
 #include "tools/sievectl/stat.h"
+#include "tools/sievectl/terminal.h"
 
 #include <curses.h>
 #include <errno.h>
@@ -123,7 +124,7 @@ static int show(struct top *top)
 
 	setlocale(LC_CTYPE, "");
 	top->state.utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
-	screen = newterm(NULL, stdout, stdin);
+	screen = terminal_is_known() ? newterm(NULL, stdout, stdin) : NULL;
 	if (!screen) {
 		fprintf(stderr,
 			"sievectl: top: the terminal type %s is not known; sievectl stat -i 1 prints lines\n",
