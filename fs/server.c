@@ -254,6 +254,7 @@ void server_stop(struct server *server)
 	if (server->tree && server->cache) {
 		lane_release_all(server);
 		dir_free_all();
+		control_close_all();
 		pin_list_stop(server);
 		copy_drop_all(server);
 	}

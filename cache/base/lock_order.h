@@ -52,6 +52,7 @@ enum lock_rank {
 	LOCK_POOL,        /* a queue of jobs */
 	LOCK_HANDLES,     /* the list of open files */
 	LOCK_DIRECTORIES, /* the list of open directories */
+	LOCK_SESSIONS,    /* the list of open control files */
 	LOCK_IO,          /* a pool of requests in flight */
 	LOCK_PAYLOAD,     /* libfuse's buffers and their second mappings */
 	LOCK_TAPS,        /* who listens to what happens, and what he has not read yet */

@@ -1,4 +1,5 @@
 #include "fs/control/control.h"
+#include "cache/base/list.h"
 #include "cache/base/lock_order.h"
 #include "fs/control/tap.h"
 
@@ -8,6 +9,7 @@
 #include <string.h>
 
 struct control_session {
+	struct list_node node; /* in the list of all */
 	const struct control *control;
 	uid_t caller;
 	pthread_mutex_t lock; /* of the reply, NULL until there is one */
@@ -15,6 +17,12 @@ struct control_session {
 	size_t position; /* of the next read in it */
 	struct tap *tap; /* the reply goes on with what comes here; NULL: it does not */
 };
+
+/* Those that are open, for the end of the mount: the kernel need not release them. */
+static struct {
+	pthread_mutex_t lock;
+	struct list open;
+} sessions = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 struct control_session *control_open(const struct control *control, uid_t caller)
 {
@@ -25,6 +33,9 @@ struct control_session *control_open(const struct control *control, uid_t caller
 	session->control = control;
 	session->caller = caller;
 	pthread_mutex_init(&session->lock, NULL);
+	lock_take(&sessions.lock, LOCK_SESSIONS);
+	list_push_last(&sessions.open, &session->node);
+	lock_drop(&sessions.lock, LOCK_SESSIONS);
 	return session;
 }
 
@@ -32,11 +43,20 @@ void control_close(struct control_session *session)
 {
 	if (!session)
 		return;
+	lock_take(&sessions.lock, LOCK_SESSIONS);
+	list_remove(&sessions.open, &session->node);
+	lock_drop(&sessions.lock, LOCK_SESSIONS);
 	tap_close(session->tap);
 	if (session->reply)
 		g_string_free(session->reply, TRUE);
 	pthread_mutex_destroy(&session->lock);
 	free(session);
+}
+
+void control_close_all(void)
+{
+	while (sessions.open.first)
+		control_close(list_entry(sessions.open.first, struct control_session, node));
 }
 
 static const struct control_verb *find_verb(const struct control *control, const char *name)

@@ -62,3 +62,6 @@ ssize_t control_read(struct control_session *session, char *buffer, size_t size)
 
 /* Accepts NULL. */
 void control_close(struct control_session *session);
+
+/* At the end of the mount, when nobody asks any more: what the kernel did not release. */
+void control_close_all(void);

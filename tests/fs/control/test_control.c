@@ -231,6 +231,19 @@ static void a_report_begins_with_what_is_asked_most(void **state)
 	options_deinit(&options);
 }
 
+/* A leak checker tells if one stays. */
+static void what_the_kernel_does_not_release_is_closed_at_the_end(void **state)
+{
+	struct control_session *session = control_open(&control, 0), *other = control_open(&control, 0);
+
+	assert_non_null(session);
+	assert_non_null(other);
+	assert_true(control_write(session, "stat", 4) == 4);
+	control_close(other);
+	control_close_all();
+	control_close_all();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -244,6 +257,7 @@ int main(void)
 		cmocka_unit_test(one_open_takes_one_request_of_bounded_length),
 		cmocka_unit_test(a_report_begins_with_what_is_asked_most),
 		cmocka_unit_test(a_report_shows_facts_options_and_counters),
+		cmocka_unit_test(what_the_kernel_does_not_release_is_closed_at_the_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
