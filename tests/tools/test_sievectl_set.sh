@@ -3,37 +3,16 @@
 #
 # usage: test_sievectl_set.sh SIEVEFS SIEVECTL
 set -eu
-
-skip() { echo "skipped: $1"; exit 77; }
-fail() { echo "FAILED: $1"; exit 1; }
+. "$(dirname "$(readlink -f "$0")")/../support/live.sh"
 
 sievefs=$(readlink -f "$1")
 sievectl=$(readlink -f "$2")
-[ "$(id -u)" = 0 ] || skip "needs root"
-[ -c /dev/fuse ] || skip "needs /dev/fuse"
-
-work=$(mktemp -d /tmp/sievefs-set-XXXXXX)
-mnt=$work/mnt
-daemon=
 load=
-clean_up() {
-	[ -z "$load" ] || kill "$load" 2>/dev/null || true
-	umount "$mnt" 2>/dev/null || umount -l "$mnt" 2>/dev/null || true
-	[ -z "$daemon" ] || wait "$daemon" 2>/dev/null || true
-	rm -rf "$work"
-}
-trap clean_up EXIT
-chmod 755 "$work"
-mkdir -p "$work/src" "$mnt"
+clean_up_test() { [ -z "$load" ] || kill $load 2>/dev/null || true; }
+make_work set
 for i in $(seq 40); do head -c 262144 /dev/zero >"$work/src/$i"; done
 
-"$sievefs" -f -o cache_size=64M,small_max=256K,admit=1,settle=0,memory_floor=0 "$work/src" "$mnt" 2>"$work/log" &
-daemon=$!
-for _ in $(seq 50); do
-	mountpoint -q "$mnt" && break
-	sleep 0.1
-done
-mountpoint -q "$mnt" || fail "does not mount: $(cat "$work/log")"
+mount_it -o cache_size=64M,small_max=256K,admit=1,settle=0,memory_floor=0
 
 # get
 [ "$("$sievectl" get "$mnt" cache_size log)" = "cache_size=64M

@@ -4,44 +4,16 @@
 #
 # usage: test_sievectl_set_dirty.sh SIEVEFS SIEVECTL
 set -eu
-
-skip() { echo "skipped: $1"; exit 77; }
-fail() { echo "FAILED: $1"; exit 1; }
+. "$(dirname "$(readlink -f "$0")")/../support/live.sh"
 
 sievefs=$(readlink -f "$1")
 sievectl=$(readlink -f "$2")
-[ "$(id -u)" = 0 ] || skip "needs root"
-[ -c /dev/fuse ] || skip "needs /dev/fuse"
-
-work=$(mktemp -d /tmp/sievefs-set-XXXXXX)
-mnt=$work/mnt
-daemon=
 load=
-leave() {
-	umount "$mnt" 2>/dev/null || umount -l "$mnt" 2>/dev/null || true
-	[ -z "$daemon" ] || wait "$daemon" 2>/dev/null || true
-	daemon=
-}
-clean_up() {
-	[ -z "$load" ] || kill "$load" 2>/dev/null || true
-	leave
-	rm -rf "$work"
-}
-trap clean_up EXIT
-chmod 755 "$work"
-mkdir -p "$work/src" "$mnt"
+clean_up_test() { [ -z "$load" ] || kill $load 2>/dev/null || true; }
+make_work set
 [ "$(stat -f -c %T "$work/src")" != tmpfs ] || skip "needs a file system with a disk, for what is dirty"
 
-begin() { # OPTIONS
-	"$sievefs" -f -o "$1" "$work/src" "$mnt" 2>"$work/log" &
-	daemon=$!
-	for _ in $(seq 50); do
-		mountpoint -q "$mnt" && return
-		sleep 0.1
-	done
-	if grep -q cachestat "$work/log"; then skip "needs cachestat(2)"; fi
-	fail "does not mount: $(cat "$work/log")"
-}
+! "$sievectl" doctor | grep -q "^cachestat  *missing" || skip "needs cachestat(2)"
 set_it() { "$sievectl" set "$mnt" "$@" || fail "set $*"; }
 refused() { # WHAT-IT-SAYS WORD...
 	says=$1
@@ -58,12 +30,12 @@ write_it() { # NAME MEGABYTES
 
 # What a mount has no threads for
 began='changes only in a mount that began with'
-begin log=info
+mount_it -o log=info
 refused "dirty_expire: $began dirty_expire, dirty_background or dirty_max" log=debug dirty_expire=1s
 refused "dirty_max: $began" dirty_max=1G
 set_it dirty_max=kernel # the value that it has
-leave
-begin dirty_expire=10m
+unmount_it
+mount_it -o dirty_expire=10m
 refused "dirty_max: $began dirty_max" dirty_expire=1m dirty_max=1G
 
 # By age and by amount: 10 minutes pass by nobody, so what is started is started by the new threshold
@@ -90,10 +62,10 @@ while [ "$(figure started_bytes)" = "$started" ]; do
 	sleep 1
 done
 refused 'dirty_writeback: takes' dirty_expire=kernel dirty_background=kernel dirty_writeback=1s
-leave
+unmount_it
 
 # Who writes waits
-begin dirty_max=4G
+mount_it -o dirty_max=4G
 write_it free 8
 [ "$(figure throttled)" = 0 ] || fail "a writer waited"
 refused 'dirty_background=2G and dirty_max=1M: ' dirty_background=2G dirty_max=1M

@@ -3,40 +3,18 @@
 #
 # usage: test_sievectl_set_lanes.sh SIEVEFS SIEVECTL pin|copy
 set -eu
-
-skip() { echo "skipped: $1"; exit 77; }
-fail() { echo "FAILED: $1"; exit 1; }
+. "$(dirname "$(readlink -f "$0")")/../support/live.sh"
 
 sievefs=$(readlink -f "$1")
 sievectl=$(readlink -f "$2")
 store=$3
-[ "$(id -u)" = 0 ] || skip "needs root"
-[ -c /dev/fuse ] || skip "needs /dev/fuse"
-
-work=$(mktemp -d /tmp/sievefs-set-XXXXXX)
-mnt=$work/mnt
-daemon=
 load=
-clean_up() {
-	[ -z "$load" ] || kill $load 2>/dev/null || true
-	umount "$mnt" 2>/dev/null || umount -l "$mnt" 2>/dev/null || true
-	[ -z "$daemon" ] || wait "$daemon" 2>/dev/null || true
-	rm -rf "$work"
-}
-trap clean_up EXIT
-chmod 755 "$work"
-mkdir -p "$work/src" "$mnt"
+clean_up_test() { [ -z "$load" ] || kill $load 2>/dev/null || true; }
+make_work set
 for name in once twice thrice never; do head -c 65536 /dev/urandom >"$work/src/$name"; done
 for name in mid small; do head -c 1000000 /dev/urandom >"$work/src/$name"; done
 
-"$sievefs" -f -o store=$store,cache_size=64M,small_max=256K,large_min=8M,admit=2,settle=0,memory_floor=0,log=debug \
-	"$work/src" "$mnt" 2>"$work/log" &
-daemon=$!
-for _ in $(seq 50); do
-	mountpoint -q "$mnt" && break
-	sleep 0.1
-done
-mountpoint -q "$mnt" || fail "does not mount: $(cat "$work/log")"
+mount_it -o store=$store,cache_size=64M,small_max=256K,large_min=8M,admit=2,settle=0,memory_floor=0,log=debug
 
 set_it() { "$sievectl" set "$mnt" "$@" || fail "set $*"; }
 explained() { "$sievectl" explain "$mnt/$1"; }

@@ -4,45 +4,17 @@
 #
 # usage: test_sievectl_set_streams.sh SIEVEFS SIEVECTL
 set -eu
-
-skip() { echo "skipped: $1"; exit 77; }
-fail() { echo "FAILED: $1"; exit 1; }
+. "$(dirname "$(readlink -f "$0")")/../support/live.sh"
 
 sievefs=$(readlink -f "$1")
 sievectl=$(readlink -f "$2")
-[ "$(id -u)" = 0 ] || skip "needs root"
-[ -c /dev/fuse ] || skip "needs /dev/fuse"
-
-work=$(mktemp -d /tmp/sievefs-set-XXXXXX)
-mnt=$work/mnt
-daemon=
 load=
-leave() {
-	umount "$mnt" 2>/dev/null || umount -l "$mnt" 2>/dev/null || true
-	[ -z "$daemon" ] || wait "$daemon" 2>/dev/null || true
-	daemon=
-}
-clean_up() {
-	[ -z "$load" ] || kill "$load" 2>/dev/null || true
-	leave
-	rm -rf "$work"
-}
-trap clean_up EXIT
-chmod 755 "$work"
-mkdir -p "$work/src" "$mnt"
+clean_up_test() { [ -z "$load" ] || kill $load 2>/dev/null || true; }
+make_work set
 [ "$(stat -f -c %T "$work/src")" != tmpfs ] || skip "needs a file system with a disk"
 head -c 8388608 /dev/urandom >"$work/src/large"
 
-begin() { # OPTIONS
-	"$sievefs" -f -o "small_max=64K,large_min=1M,$1" "$work/src" "$mnt" 2>"$work/log" &
-	daemon=$!
-	for _ in $(seq 50); do
-		mountpoint -q "$mnt" && return
-		sleep 0.1
-	done
-	fail "does not mount: $(cat "$work/log")"
-}
-begin large=direct,stream_after=1G,stream_gap=0
+mount_it -o small_max=64K,large_min=1M,large=direct,stream_after=1G,stream_gap=0
 
 set_it() { "$sievectl" set "$mnt" "$@" || fail "set $*"; }
 streams() { sed -n '/^the engine of the lane direct/,/^$/s/^streams  *\([0-9]*\) .*/\1/p' "$mnt/.sievefs"; }
@@ -119,7 +91,9 @@ wait "$load" 2>/dev/null || true
 load=
 [ ! -e "$work/failed" ] || fail "wrong bytes while options changed"
 ! grep -i 'error\|sanitizer' "$work/log" || fail "the daemon complains"
-leave
+umount "$mnt" 2>/dev/null || umount -l "$mnt" # what the load started may still read
+wait "$daemon" 2>/dev/null || true
+daemon=
 
 # The window of a trailed stream, which the kernel reads
 if ! command -v fincore >/dev/null; then
@@ -128,7 +102,7 @@ if ! command -v fincore >/dev/null; then
 fi
 head -c 67108864 /dev/zero >"$work/src/stream"
 sync "$work/src/stream"
-begin large=trail,direct_memory=256M,stream_window=256M
+mount_it -o small_max=64K,large_min=1M,large=trail,direct_memory=256M,stream_window=256M
 grep -q '^large_used  *trailed' "$mnt/.sievefs" || { echo "all is as it was set; nothing is trailed here"; exit; }
 read_slowly() { # MEGABYTES
 	for _ in $(seq $(($1 / 4))); do
