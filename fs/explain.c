@@ -178,24 +178,38 @@ static int64_t copied_bytes(struct server *server, struct inode *inode)
 	return bytes;
 }
 
-int64_t explain_cached_bytes(struct server *server, struct inode *inode)
+int explain_count_pages(
+	struct server *server, struct inode *inode, struct page_cache_counts *counts, uint64_t *cached_bytes)
 {
-	struct page_cache_counts counts;
-	int64_t bytes = copied_bytes(server, inode), size;
-	int fd, r;
+	int64_t copied = copied_bytes(server, inode), size;
+	int fd = cached_open_source(server, inode), r;
 
-	if (bytes >= 0)
-		return bytes;
-	fd = cached_open_source(server, inode);
 	if (fd < 0)
 		return fd;
-	r = page_cache_count(fd, 0, 0, &counts);
+	r = page_cache_count(fd, 0, 0, counts);
 	size = page_cache_file_size(fd);
 	close(fd);
 	if (r < 0)
 		return r;
-	bytes = (int64_t)counts.cached * PAGE_CACHE_PAGE;
-	return size >= 0 ? MIN(bytes, size) : bytes;
+	*cached_bytes = counts->cached * PAGE_CACHE_PAGE;
+	if (copied >= 0)
+		*cached_bytes = (uint64_t)copied;
+	else if (size >= 0)
+		*cached_bytes = MIN(*cached_bytes, (uint64_t)size);
+	return 0;
+}
+
+int64_t explain_cached_bytes(struct server *server, struct inode *inode)
+{
+	struct page_cache_counts counts;
+	int64_t copied = copied_bytes(server, inode);
+	uint64_t bytes;
+	int r;
+
+	if (copied >= 0)
+		return copied; /* whatever may be asked of the file itself */
+	r = explain_count_pages(server, inode, &counts, &bytes);
+	return r < 0 ? r : (int64_t)bytes;
 }
 
 /* --- as extended attributes -------------------------------------------------------------------- */

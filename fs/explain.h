@@ -15,6 +15,7 @@
 #include "cache/policy/evict.h"
 
 struct inode;
+struct page_cache_counts;
 struct server;
 
 /* The cache's answer to an open for reading; after HTTP's Cache-Status (RFC 9211). */
@@ -60,6 +61,10 @@ void explain_to_text(const struct server *server, const struct explanation *expl
 bool explain_is_xattr(const char *name);
 /* 0 or -errno: -ENODATA where it is no regular file. */
 int explain_xattr(struct server *server, struct inode *inode, const char *name, GString *out);
+
+/* Pages of the backing file, and bytes of the file that are in memory as below. 0 or -errno. */
+int explain_count_pages(
+	struct server *server, struct inode *inode, struct page_cache_counts *counts, uint64_t *cached_bytes);
 
 /* Bytes of the file that are in memory: in the page cache, or of its copy. Or -errno. */
 int64_t explain_cached_bytes(struct server *server, struct inode *inode);

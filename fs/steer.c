@@ -40,19 +40,15 @@ static void describe_inode(struct server *server, struct inode *inode, struct fi
 /* What the page cache can't tell is left out: the rest is worth an answer. */
 static void count_pages(struct server *server, struct inode *inode, struct file_answer *answer)
 {
-	int64_t cached = explain_cached_bytes(server, inode);
-	int fd = cached_open_source(server, inode);
 	struct page_cache_counts counts;
+	uint64_t cached;
 
-	if (fd < 0)
+	if (explain_count_pages(server, inode, &counts, &cached) < 0)
 		return;
-	if (cached >= 0 && page_cache_count(fd, 0, 0, &counts) == 0) {
-		answer->flags |= FILE_COUNTED;
-		answer->cached_bytes = (uint64_t)cached;
-		answer->dirty_bytes = counts.dirty * PAGE_CACHE_PAGE;
-		answer->writeback_bytes = counts.writeback * PAGE_CACHE_PAGE;
-	}
-	close(fd);
+	answer->flags |= FILE_COUNTED;
+	answer->cached_bytes = cached;
+	answer->dirty_bytes = counts.dirty * PAGE_CACHE_PAGE;
+	answer->writeback_bytes = counts.writeback * PAGE_CACHE_PAGE;
 }
 
 static void name_file(struct server *server, uint64_t nodeid, char name[FILE_PATH_SIZE])
