@@ -148,9 +148,11 @@ void kernel_say_what_is_missing(const struct server *server)
 
 void kernel_say_what_was_chosen(struct server *server)
 {
-	const struct options *o = &server->options;
 	g_autoptr(GString) size = g_string_new(NULL), streams = g_string_new(NULL);
+	struct options now; /* they may change by now */
+	const struct options *o = &now;
 
+	settings_read(server, &now);
 	option_format(option_find(options_table(), "cache_size"), o, size);
 	option_format(option_find(options_table(), "direct_memory"), o, streams);
 	log_info("sievefs %s: %s is mounted at %s, pid %d", SIEVEFS_VERSION, o->source, o->mountpoint,
