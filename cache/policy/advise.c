@@ -121,11 +121,6 @@ uint32_t advise_file_count(const struct advise *a)
 	return a->file_count;
 }
 
-uint32_t advise_open_count(const struct advise *a)
-{
-	return a->open_count;
-}
-
 uint64_t advise_largest(uint64_t budget)
 {
 	/* as cache_new(): a file of just that part of the budget is to fit */

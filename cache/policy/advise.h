@@ -41,7 +41,6 @@ int advise_new(struct advise **ret, const struct advise_sample *sample);
 void advise_free(struct advise *a); /* accepts NULL */
 
 uint32_t advise_file_count(const struct advise *a);
-uint32_t advise_open_count(const struct advise *a);
 
 /* How much one file may charge a mount's cache of that budget. */
 uint64_t advise_largest(uint64_t budget);
