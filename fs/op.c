@@ -4,6 +4,7 @@
 #include <sys/sysmacros.h>
 
 #include "backends/backend.h"
+#include "cache/base/clock.h"
 #include "fs/attributes.h"
 
 struct inode *op_inode(fuse_req_t req, fuse_ino_t ino)
@@ -11,12 +12,14 @@ struct inode *op_inode(fuse_req_t req, fuse_ino_t ino)
 	struct inode *inode = tree_find(server_of(req)->tree, ino);
 
 	if (!inode)
-		answer_err(req, ESTALE);
+		op_reply(req, -ESTALE);
 	return inode;
 }
 
 void op_reply(fuse_req_t req, int r)
 {
+	if (r == -ESTALE)
+		estale_told(&server_of(req)->estale, fuse_req_ctx(req)->pid, clock_coarse_ms());
 	answer_err(req, r < 0 ? -r : 0);
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cache/base/clock.h"
 #include "cache/trail/trail.h"
 #include "fs/copy.h"
 #include "fs/durable.h"
@@ -39,6 +40,8 @@ void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 		dir = op_inode(req, parent);
 		if (!dir)
 			return;
+		if (estale_walks_again(&server->estale, fuse_req_ctx(req)->pid, clock_coarse_ms()))
+			tree_renew_name(server->tree, dir, name);
 		r = tree_lookup(server->tree, dir, name, &inode, &stx);
 	}
 	if (r == 0)

@@ -9,6 +9,7 @@
 #include "cache/policy/ways.h"
 #include "fs/control/control.h"
 #include "fs/control/stats.h"
+#include "fs/estale.h"
 #include "fs/handle.h"
 #include "fs/options/options.h"
 #include "fs/pin_list.h"
@@ -82,6 +83,7 @@ struct server {
 	_Atomic int fill_error;        /* why a file was last not cached, as it was logged */
 	_Atomic int64_t fill_error_us; /* and when, by the monotonic clock */
 	_Atomic int flush_error;       /* why writeback last failed to start, as it was logged */
+	struct estale estale;          /* whom the kernel makes look a name up again */
 	struct stats stats;
 };
 

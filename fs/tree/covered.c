@@ -73,3 +73,18 @@ int tree_open_child(struct tree *tree, int dir_fd, const char *name, int flags)
 	close(fd);
 	return r < 0 ? r : open_covered(tree, dir_fd, name);
 }
+
+void tree_ask_name(struct tree *tree, int dir_fd, const char *name)
+{
+	int fd = tree_openat(tree, dir_fd, name, O_PATH | O_NOFOLLOW, 0);
+	struct statx stx;
+
+	if (fd < 0)
+		return;
+	/* statx(2) of a file that is gone fails with ESTALE there; the kernel then looks the name up anew by
+	 * itself. Opening the file for its bytes would do the same, and more. */
+	if (peek(fd, &stx) == 0 && makedev(stx.stx_dev_major, stx.stx_dev_minor) != tree->covered.by)
+		statx(dir_fd, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_FORCE_SYNC,
+			STATX_BASIC_STATS, &stx);
+	close(fd);
+}

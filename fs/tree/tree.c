@@ -97,6 +97,19 @@ int tree_lookup(
 	return *ret ? leave_bind(tree, ret, stx) : r;
 }
 
+void tree_renew_name(struct tree *tree, struct inode *parent, const char *name)
+{
+	int fd;
+
+	if (parent->mount->local)
+		return;
+	fd = tree_fd_get(tree, parent);
+	if (fd < 0)
+		return;
+	tree_ask_name(tree, fd, name);
+	tree_fd_put(tree, parent);
+}
+
 int tree_lookup_nodeid(struct tree *tree, uint64_t nodeid, struct inode **ret, struct statx *stx)
 {
 	struct inode *inode;

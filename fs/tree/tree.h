@@ -97,6 +97,9 @@ struct inode *tree_find(struct tree *tree, uint64_t nodeid);
 /* Finds name in parent; *ret gets a reference that the caller hands to the kernel or gives back. */
 int tree_lookup(
 	struct tree *tree, struct inode *parent, const char *name, struct inode **ret, struct statx *stx);
+/* Has the file system below ask its server which file bears the name, where it has one: it may know by a name
+ * that was cached. */
+void tree_renew_name(struct tree *tree, struct inode *parent, const char *name);
 /* The same for a descriptor that the caller has and keeps; parent and name may be NULL. */
 int tree_adopt(struct tree *tree, int fd, struct inode *parent, const char *name, struct inode **ret,
 	struct statx *stx);

@@ -258,6 +258,9 @@ bool tree_make_room(struct tree *tree, int error);
  * Returns the descriptor or -errno. */
 int tree_open_child(struct tree *tree, int dir_fd, const char *name, int flags);
 
+/* Has SOURCE's server asked which file bears the name; never anything of our own mount. */
+void tree_ask_name(struct tree *tree, int dir_fd, const char *name);
+
 /* --- reach ------------------------------------------------------------------------------------ */
 
 /* Opens by handle or by name: O_PATH flags allowed. Idle descriptors are given back if they run out. Returns
