@@ -34,17 +34,31 @@ static bool write_stores(struct server *server, struct inode *inode, const struc
 	return true;
 }
 
+/* The kernel asks after each read that it passes through, since that moves the access time of the copy. */
+static int read_attributes(struct server *server, struct inode *inode, struct statx *stx)
+{
+	bool known = false;
+
+	if (copy_may_answer(server, inode)) {
+		tree_lock_inode(server->tree, inode);
+		known = copy_is_within_revalidate(server, inode);
+		tree_unlock_inode(server->tree, inode);
+	}
+	return known ? tree_statx_known(server->tree, inode, stx) : tree_statx(server->tree, inode, stx);
+}
+
 int attributes_fill(
 	struct server *server, struct inode *inode, const struct statx *found, struct attributes *attributes)
 {
 	bool read = write_stores(server, inode, found);
 	double timeout = timeout_of_inode(server, inode);
-	int r = read ? tree_statx(server->tree, inode, &attributes->stx) : 0;
+	int r = read ? read_attributes(server, inode, &attributes->stx) : 0;
 
 	if (r < 0 && !found)
 		return r;
 	if (r < 0 || !read)
 		attributes->stx = *found;
+	copy_note_attributes(server, inode, &attributes->stx);
 	attributes->timeout_s = timeout_of_mode(&attributes->stx, timeout);
 	tree_present(inode, &attributes->stx);
 	return 0;

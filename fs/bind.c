@@ -30,8 +30,10 @@ static int bind_served(struct opening *o)
 	inode->binding = BOUND_SERVED;
 	o->handle->lane = LANE_SERVED;
 	o->handle->around = o->wish == LANE_DIRECT;
-	if (!o->server->pins)
+	if (!o->server->pins && !o->unasked)
 		o->handle->object = copy_hold_fresh(o->server, inode, &o->stx);
+	if (o->handle->object && !o->unasked)
+		copy_note_answer(o->server, inode, &o->rule, o->asked_us);
 	o->info->direct_io = 1;
 	return 0;
 }
@@ -92,13 +94,15 @@ static int bind_store(struct opening *o, struct object *object)
 	int r;
 
 	o->handle->object = object;
-	if (!copy_is_fresh(o->server, inode, &o->stx)) {
+	if (!o->unasked && !copy_is_fresh(o->server, inode, &o->stx)) {
 		/* others have it open or mapped: it follows the file in place */
 		r = copy_refresh(o->server, inode);
 		if (r < 0)
 			return r;
 		o->refreshed = true;
 	}
+	if (!o->unasked)
+		copy_note_answer(o->server, inode, &o->rule, o->asked_us);
 	r = copy_backing_id(o->server, object);
 	if (r == 0 && handle_may_map_for_writing(o->handle))
 		r = copy_expect_stores(o->server, object);
@@ -160,6 +164,43 @@ static int bind_inode(struct opening *o)
 	}
 }
 
+/* Under the inode's lock. */
+static void count_open(struct opening *o)
+{
+	struct inode *inode = o->handle->inode;
+
+	inode->open_count++;
+	inode->writer_count += o->writes;
+	if (o->writes) {
+		inode->mappable |= handle_may_map_for_writing(o->handle);
+		inode->suspect = true;
+		inode->change_seq++;
+	}
+}
+
+int bind_unasked(struct opening *o)
+{
+	struct inode *inode = o->handle->inode;
+	struct tree *tree = o->server->tree;
+	int r = 0;
+
+	if (o->writes || !copy_may_answer(o->server, inode))
+		return 0;
+	tree_lock_inode(tree, inode);
+	if (copy_is_within_revalidate(o->server, inode) && object_hold(inode->object)) {
+		o->unasked = true;
+		o->stx.stx_size = inode->object->entry.size;
+		o->wish = LANE_CACHED;
+		o->handle->object = inode->object;
+		r = o->server->passthrough && inode->binding != BOUND_SERVED ? bind_store(o, inode->object)
+									     : bind_served(o);
+	}
+	if (r == 0 && o->unasked)
+		count_open(o);
+	tree_unlock_inode(tree, inode);
+	return r < 0 ? r : o->unasked;
+}
+
 int bind_opening(struct opening *o)
 {
 	struct inode *inode = o->handle->inode;
@@ -169,15 +210,8 @@ int bind_opening(struct opening *o)
 	for (;;) {
 		tree_lock_inode(tree, inode);
 		r = bind_inode(o);
-		if (r == 0) {
-			inode->open_count++;
-			inode->writer_count += o->writes;
-			if (o->writes) {
-				inode->mappable |= handle_may_map_for_writing(o->handle);
-				inode->suspect = true;
-				inode->change_seq++;
-			}
-		}
+		if (r == 0)
+			count_open(o);
 		tree_unlock_inode(tree, inode);
 		if (r != NEEDS_FD)
 			return r;

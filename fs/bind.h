@@ -30,11 +30,18 @@ struct opening {
 	bool refreshed;      /* a copy, which may have grown */
 	bool pinned;         /* the file was found pinned */
 	bool outsized;       /* it is pinned, and is not to be any more */
+	bool unasked;        /* SOURCE was not asked: stx is but a size */
+	int64_t asked_us;    /* when it was, by the monotonic clock */
 };
 
 /* Whether the rules, or its size, let the file be cached by this open. */
 bool opening_may_be_cached(const struct opening *o);
 
+/*
+ * An open that needs nothing of SOURCE (-o revalidate): does what bind_opening() does, to the copy, though
+ * stx and wish are not set. Returns 1; 0, and nothing is done, where there is no such copy; or -errno.
+ */
+int bind_unasked(struct opening *o);
 /* Binds the inode, fills in info, the handle's lane and what it holds, and counts the open. 0 or -errno. */
 int bind_opening(struct opening *o);
 /* (locked) The open is over; with the last one the inode is unbound. Returns the backing id to close then,

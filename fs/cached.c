@@ -23,6 +23,11 @@ int cached_fd_statx(int fd, struct statx *stx)
 	return statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, stx) < 0 ? -errno : 0;
 }
 
+int cached_fd_statx_now(int fd, struct statx *stx)
+{
+	return statx(fd, "", AT_EMPTY_PATH | AT_STATX_FORCE_SYNC, STATX_BASIC_STATS, stx) < 0 ? -errno : 0;
+}
+
 /* (locked) A file may take an eighth of the budget at most (cache/policy/evict.h). */
 uint64_t cached_size_limit(const struct server *server, const struct inode *inode)
 {

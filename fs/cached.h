@@ -13,6 +13,8 @@
 /* Of a version of the file: size, mtime and ctime. */
 uint64_t cached_stamp_of(const struct statx *stx);
 int cached_fd_statx(int fd, struct statx *stx);
+/* The same as of now, not as a client of a network file system keeps it. */
+int cached_fd_statx_now(int fd, struct statx *stx);
 /* The backing file, to be read by the daemon for itself: a descriptor or -errno. */
 int cached_open_source(struct server *server, struct inode *inode);
 /* (locked) The largest size that may be cached. */

@@ -27,6 +27,22 @@ enum copy_state copy_examine(
 bool copy_would_be_used(struct server *server, struct inode *inode, const struct statx *stx);
 /* (locked) */
 bool copy_is_fresh(struct server *server, struct inode *inode, const struct statx *stx);
+/*
+ * -o revalidate: for how long an answer of SOURCE's that the copy is fresh need not be asked for again. Only
+ * opens for reading are let go by it.
+ */
+/* Whether there may be such an answer: without a lock, for those who would take it only for that. */
+bool copy_may_answer(const struct server *server, const struct inode *inode);
+/* (locked) Whether the inode is or may be bound to its copy, and that was found fresh so lately. */
+bool copy_is_within_revalidate(struct server *server, struct inode *inode);
+/* (locked) SOURCE was asked at asked_us, by the monotonic clock, and the copy is fresh. */
+void copy_note_answer(
+	struct server *server, struct inode *inode, const struct rule_decision *rule, int64_t asked_us);
+/* What was just read of the file: a copy of another version is asked about at the next open. */
+void copy_note_attributes(struct server *server, struct inode *inode, const struct statx *stx);
+/* All copies are: the option or the rules have changed. */
+void copy_forget_answers(struct server *server);
+
 /* (locked) The copy, held, where it is fresh; else NULL. For the served lane. */
 struct object *copy_hold_fresh(struct server *server, struct inode *inode, const struct statx *stx);
 /* Whether a mapping may still be writing the file, unseen by everybody. */

@@ -56,11 +56,11 @@ int copy_refresh_from(struct server *server, struct inode *inode, struct object 
 	int r;
 
 	for (int tries = 0; tries < 3; tries++) {
-		r = cached_fd_statx(fd, &before);
+		r = cached_fd_statx_now(fd, &before);
 		if (r == 0)
 			r = cache_refresh(server->cache, object, &source, before.stx_size);
 		if (r == 0)
-			r = cached_fd_statx(fd, &after);
+			r = cached_fd_statx_now(fd, &after);
 		if (r < 0 || cached_stamp_of(&before) == cached_stamp_of(&after))
 			break;
 	}
@@ -133,7 +133,7 @@ static int fill(struct server *server, struct inode *inode, int fd)
 	uint16_t seq;
 	int r;
 
-	r = cached_fd_statx(fd, &before);
+	r = cached_fd_statx_now(fd, &before);
 	if (r < 0 || before.stx_size > cached_size_limit(server, inode) || !copy_is_quiet(server, &before))
 		return r;
 	if (!may_fill(server, inode, fd, &seq))
@@ -151,7 +151,7 @@ static int fill(struct server *server, struct inode *inode, int fd)
 	if (r < 0)
 		return r;
 	copy_set_stamp(object, &before);
-	if (cached_fd_statx(fd, &after) == 0 && cached_stamp_of(&after) == object->stamp &&
+	if (cached_fd_statx_now(fd, &after) == 0 && cached_stamp_of(&after) == object->stamp &&
 		attach(server, inode, object, seq))
 		return publish(server, inode, object, fd);
 	cache_drop(server->cache, object);

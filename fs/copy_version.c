@@ -1,4 +1,4 @@
-/* Of which version of the file the copy is. */
+/* Of which version of the file the copy is, and when SOURCE was last asked. */
 #include "backends/stamp.h"
 #include "cache/base/clock.h"
 #include "fs/copy_impl.h"
@@ -91,4 +91,58 @@ void copy_restamp(
 	copy_set_stamp(object, &stx);
 	if (!copy_stamp_is_unique(server, inode, &stx))
 		object->stamp = 0;
+}
+
+/* --- without asking ---------------------------------------------------------------------------- */
+
+bool copy_may_answer(const struct server *server, const struct inode *inode)
+{
+	return !server->pins && inode->object && (server->live.revalidate_ms || server->options.rules);
+}
+
+bool copy_is_within_revalidate(struct server *server, struct inode *inode)
+{
+	const struct object *object = inode->object;
+
+	if (!object || !object->fresh_until_us || inode->binding == BOUND_BACKING)
+		return false;
+	/* what this mount itself has changed, or may have, is known better */
+	if (inode->suspect || inode->lingers || inode->locked || inode->writer_count || !object->stamp ||
+		object->frozen || object->entry.size > cached_size_limit(server, inode))
+		return false;
+	return clock_now_us() < object->fresh_until_us;
+}
+
+void copy_note_answer(
+	struct server *server, struct inode *inode, const struct rule_decision *rule, int64_t asked_us)
+{
+	uint64_t ms = rule->has_revalidate ? rule->revalidate_s * 1000 : server->live.revalidate_ms;
+
+	inode->object->fresh_until_us = ms ? asked_us + (int64_t)ms * 1000 : 0;
+}
+
+void copy_note_attributes(struct server *server, struct inode *inode, const struct statx *stx)
+{
+	if (!copy_may_answer(server, inode))
+		return;
+	tree_lock_inode(server->tree, inode);
+	if (inode->object && inode->object->stamp != cached_stamp_of(stx))
+		inode->object->fresh_until_us = 0;
+	tree_unlock_inode(server->tree, inode);
+}
+
+static void forget_answer(struct inode *inode, void *ctx)
+{
+	struct server *server = ctx;
+
+	tree_lock_inode(server->tree, inode);
+	if (inode->object)
+		inode->object->fresh_until_us = 0;
+	tree_unlock_inode(server->tree, inode);
+}
+
+void copy_forget_answers(struct server *server)
+{
+	if (!server->pins)
+		tree_each(server->tree, forget_answer, server);
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "backends/backend.h"
+#include "cache/base/clock.h"
 #include "cache/base/lock_order.h"
 #include "fs/advice.h"
 #include "fs/backing_id.h"
@@ -78,6 +79,35 @@ static bool may_close_quietly(const struct server *server, const struct handle *
 					    tree_close_is_silent(inode));
 }
 
+/* What SOURCE says of the file, and what follows from that. An open that would use a copy must not go by
+ * attributes that a client of a network file system keeps: without sievefs each open asks its server. 0 or
+ * -errno. */
+static int ask_and_bind(struct opening *o, int flags)
+{
+	struct server *server = o->server;
+	struct handle *handle = o->handle;
+	struct inode *inode = handle->inode;
+	int r;
+
+	o->asked_us = clock_now_us();
+	if (handle->fd >= 0)
+		r = cached_fd_statx(handle->fd, &o->stx);
+	else if (!server->pins && inode->object)
+		r = tree_statx_now(server->tree, inode, &o->stx);
+	else
+		r = tree_statx(server->tree, inode, &o->stx);
+	if (r < 0)
+		return r;
+	wish_make(o, flags, is_probe(server, inode));
+	handle->random_buffered = server->limits.stream;
+	/* fsync must report what failed since this open: the descriptor remembers */
+	r = o->writes ? handle_fd(server, handle) : 0;
+	if (r < 0)
+		return r;
+	large_follow(o);
+	return bind_opening(o);
+}
+
 int lane_open(struct server *server, struct inode *inode, const struct fuse_ctx *caller, int open_flags,
 	int fd, struct fuse_file_info *info, struct handle **ret)
 {
@@ -99,24 +129,19 @@ int lane_open(struct server *server, struct inode *inode, const struct fuse_ctx 
 	handle->executes = info->flags & FMODE_EXEC;
 	handle->inode = tree_hold(server->tree, inode);
 	o.writes_as_user = o.writes && caller->uid != 0 && creds_privileged() && tree_space(inode)->kept;
-	r = fd < 0 ? tree_statx(server->tree, inode, &o.stx) : cached_fd_statx(fd, &o.stx);
-	if (r == 0) {
-		wish_make(&o, info->flags, is_probe(server, inode));
-		handle->random_buffered = server->limits.stream;
-		/* fsync must report what failed since this open: the descriptor remembers */
-		r = o.writes ? handle_fd(server, handle) : 0;
-	}
-	if (r >= 0) {
-		large_follow(&o);
-		r = bind_opening(&o);
-	}
+	r = bind_unasked(&o);
+	if (r == 0)
+		r = ask_and_bind(&o, info->flags);
 	if (r < 0 || !is_trailed(&o))
 		large_unfollow(server, handle);
 	if (r < 0) {
 		handle_free(server, handle);
 		return r;
 	}
-	follow_rules(server, &o);
+	if (o.unasked)
+		stats_count(&server->stats.mount.unasked, 1);
+	else
+		follow_rules(server, &o);
 	fill_consider(&o);
 	advice_opened(&o);
 	if (o.refreshed)

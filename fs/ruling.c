@@ -125,6 +125,9 @@ static void remember(const struct ruling *ruling, struct inode *inode, const str
 
 static void recall(const struct ruling *ruling, const struct inode *inode, struct rule_decision *decision)
 {
+	/* not kept with the inode; asking is never wrong */
+	decision->has_revalidate = true;
+	decision->revalidate_s = 0;
 	if (inode->rule_epoch != ruling->epoch)
 		return;
 	decision->has_lane = inode->rule_lane > 0;

@@ -9,6 +9,7 @@
 #include "cache/trail/trail.h"
 #include "fs/advice.h"
 #include "fs/control/json.h"
+#include "fs/copy.h"
 #include "fs/flush.h"
 #include "fs/large.h"
 #include "fs/options/option_value.h"
@@ -23,6 +24,7 @@ static void make_live(struct server *server)
 	live->cache_size = o->cache_size;
 	live->large_keep = o->large_keep;
 	live->settle_ms = o->settle_ms;
+	live->revalidate_ms = o->revalidate_ms;
 	live->attr_timeout_s = o->attr_timeout_s;
 	live->entry_timeout_s = o->entry_timeout_s;
 	live->negative_timeout_s = o->negative_timeout_s;
@@ -127,6 +129,7 @@ static void apply(struct server *server)
 	};
 
 	make_live(server);
+	copy_forget_answers(server);
 	log_set_level(o->log);
 	cache_set_admit(server->cache, o->admit);
 	advice_follow_small_max(server);

@@ -17,6 +17,7 @@ struct live_options {
 	_Atomic uint64_t cache_size; /* bytes */
 	_Atomic uint64_t large_keep; /* bytes */
 	_Atomic uint64_t settle_ms;
+	_Atomic uint64_t revalidate_ms;
 	_Atomic double attr_timeout_s, entry_timeout_s, negative_timeout_s;
 	_Atomic int write; /* enum option_write */
 	_Atomic unsigned admit;

@@ -174,6 +174,7 @@ int status_reload(struct server *server, GString *reply)
 		return r;
 	}
 	cached_unkeep_all(server);
+	copy_forget_answers(server);
 	g_string_append_printf(reply, "%u rules in force\n", ruling_count(&server->ruling));
 	return 0;
 }

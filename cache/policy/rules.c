@@ -19,11 +19,12 @@ struct rule {
 	GArray *owners; /* uint32_t; NULL: any */
 	struct range size, age_s;
 	enum open_for open;
-	bool has_lane, has_write, has_pin, has_priority;
+	bool has_lane, has_write, has_pin, has_priority, has_revalidate;
 	enum lane lane;
 	bool through;
 	bool pin;
 	enum rule_priority priority;
+	uint64_t revalidate_s;
 };
 
 struct rules {
@@ -178,6 +179,17 @@ static int parse_priority(struct rule *rule, struct rules_line *line)
 	return i < 0 ? -EINVAL : 0;
 }
 
+#define REVALIDATE_MAX_S (366ull * 86400) /* as the option's */
+
+static int parse_revalidate(struct rule *rule, struct rules_line *line)
+{
+	rule->has_revalidate = true;
+	if (rules_number(line->value, rules_seconds, &rule->revalidate_s) &&
+		rule->revalidate_s <= REVALIDATE_MAX_S)
+		return 0;
+	return rules_complain(line, "it takes a time such as 0, 10s, 5m, 1h or 7d, at most 366d");
+}
+
 static const struct {
 	const char *key;
 	int (*parse)(struct rule *rule, struct rules_line *line);
@@ -191,6 +203,7 @@ static const struct {
 	{"write", parse_write},
 	{"pin", parse_pin},
 	{"priority", parse_priority},
+	{"revalidate", parse_revalidate},
 };
 
 static int add_section(void *ctx, struct rules_line *line)
@@ -213,7 +226,8 @@ static int add_key(void *ctx, struct rules_line *line)
 		if (!strcmp(keys[i].key, line->key))
 			return keys[i].parse(rule, line);
 	return rules_complain(line,
-		"there is no such key; it takes path, size, owner, age, open, lane, write, pin or priority");
+		"there is no such key; it takes path, size, owner, age, open, lane, write, pin, priority or "
+		"revalidate");
 }
 
 static int end_section(void *ctx, struct rules_line *line)
@@ -221,10 +235,10 @@ static int end_section(void *ctx, struct rules_line *line)
 	struct rules *rules = ctx;
 	const struct rule *rule = g_ptr_array_index(rules->rules, rules->rules->len - 1);
 
-	if (rule->has_lane || rule->has_write || rule->has_pin || rule->has_priority)
+	if (rule->has_lane || rule->has_write || rule->has_pin || rule->has_priority || rule->has_revalidate)
 		return 0;
-	return rules_complain(
-		line, "[%s] decides nothing; it takes lane, write, pin or priority", rule->section);
+	return rules_complain(line, "[%s] decides nothing; it takes lane, write, pin, priority or revalidate",
+		rule->section);
 }
 
 int rules_parse(const char *text, size_t size, rules_find_user *find_user, struct rules **rules, char **error)
@@ -292,6 +306,10 @@ void rules_match(const struct rules *rules, const struct rule_facts *facts, stru
 		if (rule->has_write && !decision->has_write) {
 			decision->has_write = true;
 			decision->through = rule->through;
+		}
+		if (rule->has_revalidate && !decision->has_revalidate) {
+			decision->has_revalidate = true;
+			decision->revalidate_s = rule->revalidate_s;
 		}
 		if (rule->has_pin && !has_pin)
 			decision->pin = rule->pin;

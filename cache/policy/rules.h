@@ -1,9 +1,9 @@
 /*
  * rules - what the user says about particular files: lane, pin, priority.
  *
- * A rules file is in GLib's key-file form. Sections are tried in their order; of lane, write, pin and
- * priority each is taken from the first section that matches the file and says something about it. A section
- *without conditions matches every file.
+ * A rules file is in GLib's key-file form. Sections are tried in their order; of lane, write, pin, priority
+ * and revalidate each is taken from the first section that matches the file and says something about it. A
+ *section without conditions matches every file.
  *
  *	[films]                  the name is free and is there for the log
  *	path = *.mkv; *.mp4      globs (glob.h), any of them
@@ -15,6 +15,7 @@
  *	pin = true               once cached, stays
  *	write = through          or around: whether each write is to be on the disk when it returns
  *	priority = high          low, normal or high: a quarter of the weight, or four times as much
+ *	revalidate = 10m         how long a copy is used without asking for its file: s, m, h, d, w
  *
  * Pure: the text comes from the caller, and so do the numbers of users.
  */
@@ -59,6 +60,8 @@ struct rule_decision {
 	bool through; /* each write is to be on the disk when it returns */
 	bool pin;
 	enum rule_priority priority;
+	bool has_revalidate;
+	uint64_t revalidate_s;
 	const char *section; /* that gave the lane, else the first that matched; NULL: none did. Lives as
 				long as the rules */
 };

@@ -37,6 +37,7 @@ static const struct metric
 
 static const struct metric
 	cache_hits = {LOOKUPS, "result=\"hit\"", LOOKUPS_HELP},
+	cache_unasked = {"cache_unasked_total", NULL, "hits that did not ask SOURCE (revalidate)"},
 	cache_misses = {LOOKUPS, "result=\"miss\"", LOOKUPS_HELP},
 	cache_stale = {"cache_stale_total"},
 	cache_refreshes = {"cache_refreshes_total"},

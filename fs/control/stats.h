@@ -33,6 +33,7 @@
  */
 #define STATS(COUNTER, FIGURE) \
 	COUNTER(hits, "opens answered from the cache") \
+	COUNTER(unasked, "of those, opens that did not ask SOURCE (revalidate)") \
 	COUNTER(misses, "opens of files that may be cached and were not") \
 	COUNTER(stale, "opens that found a copy of an older version") \
 	COUNTER(refreshes, "files brought in again since they had changed") \

@@ -71,6 +71,7 @@ struct options {
 	unsigned int admit;    /* opens within the ghost's horizon; 0: never */
 	enum option_store store;
 	uint64_t settle_ms;
+	uint64_t revalidate_ms;
 	int evict; /* index into evict_catalogue */
 	enum option_mid mid;
 	enum option_large large;

@@ -100,6 +100,8 @@ static const struct option_row rows[] = {
 	OPTION("dirty_max", SIZE, dirty_max, .min = MIB, .percent = true, .word = "kernel",
 		.fallback = "kernel", .live = true,
 		.help = "written data above which writers wait for the disk"),
+	OPTION("revalidate", DURATION, revalidate_ms, .max = 366ull * 86400000, .fallback = "0", .live = true,
+		.help = "how long a copy is used without asking SOURCE"),
 	OPTION("coherence", CHOICE, coherence, .choices = coherence_names, .fallback = "open",
 		.help = "who else may change SOURCE"),
 	OPTION("locks", CHOICE, locks, .choices = locks_names, .fallback = "shared",

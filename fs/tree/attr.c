@@ -4,15 +4,30 @@
 
 #include "fs/tree/tree_impl.h"
 
-int tree_statx(struct tree *tree, struct inode *inode, struct statx *stx)
+static int statx_inode(struct tree *tree, struct inode *inode, int sync, struct statx *stx)
 {
 	int fd = tree_fd_get(tree, inode), r;
 
 	if (fd < 0)
 		return fd;
-	r = statx(fd, "", AT_EMPTY_PATH, STATX_WANTED, stx) < 0 ? -errno : 0;
+	r = statx(fd, "", AT_EMPTY_PATH | sync, STATX_WANTED, stx) < 0 ? -errno : 0;
 	tree_fd_put(tree, inode);
 	return tree_removed_below(r);
+}
+
+int tree_statx(struct tree *tree, struct inode *inode, struct statx *stx)
+{
+	return statx_inode(tree, inode, AT_STATX_SYNC_AS_STAT, stx);
+}
+
+int tree_statx_known(struct tree *tree, struct inode *inode, struct statx *stx)
+{
+	return statx_inode(tree, inode, AT_STATX_DONT_SYNC, stx);
+}
+
+int tree_statx_now(struct tree *tree, struct inode *inode, struct statx *stx)
+{
+	return statx_inode(tree, inode, AT_STATX_FORCE_SYNC, stx);
 }
 
 int tree_peek(struct tree *tree, struct inode *inode, struct statx *stx)

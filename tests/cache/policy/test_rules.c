@@ -104,8 +104,9 @@ static void the_first_section_that_says_it_decides(void **state)
 	struct rules *rules = parse("[films]\npath=*.mkv\nlane=direct\n"
 				    "[small]\nsize=..64K\npin=true\n"
 				    "[mine]\nowner=alice\npriority=high\npin=false\n"
-				    "[logs]\npath=*.log\nwrite=around\n"
-				    "[rest]\nlane=plain\npriority=low\nwrite=through\n");
+				    "[logs]\npath=*.log\nwrite=around\nrevalidate=0\n"
+				    "[rest]\nlane=plain\npriority=low\nwrite=through\nrevalidate=5m\n"
+				    "[all]\nrevalidate=1d\n");
 	struct rule_decision d =
 		decide(rules, (struct rule_facts){.path = "/a.mkv", .size = 100, .owner = 1000});
 
@@ -121,6 +122,9 @@ static void the_first_section_that_says_it_decides(void **state)
 	assert_true(d.has_write && d.through);
 	d = decide(rules, (struct rule_facts){.path = "/b.log", .size = 1 << 20});
 	assert_true(d.has_write && !d.through);
+	assert_true(d.has_revalidate && d.revalidate_s == 0);
+	d = decide(rules, (struct rule_facts){.path = "/c", .size = 1 << 20});
+	assert_true(d.has_revalidate && d.revalidate_s == 300);
 	rules_free(rules);
 }
 
@@ -140,6 +144,9 @@ static void what_is_wrong_is_told_with_its_line(void **state)
 	refuse("[a]\nwrite=back\n", "line 2: write=back: ", "around or through");
 	refuse("[a]\npin=maybe\n", "line 2: pin=maybe: ", "true or false");
 	refuse("[a]\npriority=9\n", "line 2: priority=9: ", "low, normal or high");
+	refuse("[a]\nrevalidate=soon\n", "line 2: revalidate=soon: ", "it takes a time");
+	refuse("[a]\nrevalidate=-1\n", "line 2: revalidate=-1: ", "it takes a time");
+	refuse("[a]\nrevalidate=367d\n", "line 2: revalidate=367d: ", "at most 366d");
 	refuse("[a]\nlane=plain\npath=src/*\n", "line 3: path=src/*: ", "begins with /");
 	refuse("[a]\nlane=plain\ncolour=red\n", "line 3: colour=red: ", "there is no such key");
 	refuse("[a]\nlane=plain\nlane=direct\n", "line 3: lane=direct: ", "this key already");

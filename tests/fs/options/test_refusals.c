@@ -51,6 +51,8 @@ static const struct error_case bad_lists[] = {
 	{"settle=25h", "settle=25h: takes a time in ms, s, m or h, at most 24h"},
 	{"settle=18446744073709551615h",
 		"settle=18446744073709551615h: takes a time in ms, s, m or h, at most 24h"},
+	{"revalidate=always", "revalidate=always: takes a time in ms, s, m or h"},
+	{"revalidate=8785h", "revalidate=8785h: takes a time in ms, s, m or h, at most 8784h"},
 	{"evict=fifo", "evict=fifo: takes EVICT"},
 	{"evict", "evict: takes EVICT"},
 	{"mid=cached", "mid=cached: takes plain or direct"},

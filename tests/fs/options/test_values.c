@@ -50,6 +50,9 @@ static void each_row_takes_its_values(void **state)
 		{"settle=90", "settle=90s"},
 		{"settle=120s", "settle=2m"},
 		{"settle=24h"},
+		{"revalidate=0", "revalidate=0s"},
+		{"revalidate=500ms"},
+		{"revalidate=8784h"},
 		{"evict=lru"},
 		{"evict=sieve"},
 		{"mid=plain"},
@@ -157,7 +160,7 @@ static void defaults_are_the_documented_ones(void **state)
 		"memory=64M,write=around,dirty_expire=kernel,dirty_writeback=kernel,dirty_background=kernel,"
 		"dirty_max="
 		"kernel,"
-		"coherence="
+		"revalidate=0s,coherence="
 		"open,locks=shared,"
 		"attr_timeout=1,entry_timeout=1,negative_timeout=0,transport=auto,uring_depth=0,max_read="
 		"256K,"
