@@ -107,12 +107,13 @@ void io_put(struct io *io)
 void io_drain(void)
 {
 	for (struct io_pool *pool = pools; pool < pools + POOLS; pool++) {
-		struct io *io;
+		struct list_node *next;
 
-		while ((io = list_entry(pool->idle.first, struct io, node))) {
-			list_remove(&pool->idle, &io->node);
-			io_free(io);
+		for (struct list_node *node = pool->idle.first; node; node = next) {
+			next = node->next;
+			io_free(list_entry(node, struct io, node));
 		}
+		pool->idle = (struct list){0};
 		pool->idle_count = 0;
 	}
 }

@@ -37,7 +37,7 @@ struct server {
 	struct live_options live;     /* the same, for any thread */
 	uint64_t cache_size_at_mount; /* bytes */
 	time_t start_time;
-	int64_t started_us; /* the same on the monotonic clock */
+	int64_t started_us;            /* the same on the monotonic clock */
 	struct classify_limits limits; /* but for sizes that are live */
 	struct tree *tree;
 	struct cache *cache;

@@ -13,6 +13,7 @@
 #include <fuse_lowlevel.h>
 
 #include "cache/base/log.h"
+#include "cache/sandbox/sandbox.h"
 #include "fs/guard.h"
 #include "fs/kernel.h"
 #include "fs/libfuse.h"
@@ -26,7 +27,6 @@
 #include "fs/upkeep.h"
 #include "fs/users/creds.h"
 #include "fs/watchdog.h"
-#include "cache/sandbox/sandbox.h"
 
 #define WORKER_THREADS 64 /* over /dev/fuse each has a buffer for the largest write */
 #define WORKER_THREADS_MIN 8

@@ -13,8 +13,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "cache/store/charged.h"
 #include "cache/sandbox/sandbox.h"
+#include "cache/store/charged.h"
 
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ 22

@@ -3,9 +3,10 @@
  *
  * It does what it is told over a socket and nothing else: no threads, no FUSE, no privilege but CAP_IPC_LOCK,
  * no descriptors but its socket and those that tell whose pages it maps (charged.h); a file is closed once it
- * is mapped; of the kernel's calls it may make a dozen (cache/sandbox/). It never touches what it maps. It ends
- * when nobody has the other end of the socket any more, however that came. Its oom_score_adj makes the kernel
- * take it before anything else: its pages are then ordinary page cache, which costs hits and nothing more.
+ * is mapped; of the kernel's calls it may make a dozen (cache/sandbox/). It never touches what it maps. It
+ * ends when nobody has the other end of the socket any more, however that came. Its oom_score_adj makes the
+ * kernel take it before anything else: its pages are then ordinary page cache, which costs hits and nothing
+ * more.
  *
  * Messages are datagrams in order (SOCK_SEQPACKET) between processes of one build: one request or several,
  * and as many replies in one message. A call that its sandbox refuses is told in a message of its own

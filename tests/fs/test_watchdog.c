@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
-#include "fs/notify.h"
 #include "cache/sandbox/sanitized.h"
+#include "fs/notify.h"
 
 static volatile pid_t waited_for;
 static volatile pid_t waiting;

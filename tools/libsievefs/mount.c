@@ -239,8 +239,7 @@ int sievefs_mount_listen(struct sievefs_mount *mount, const char *const *argv)
 	return r;
 }
 
-int sievefs_mount_request(
-	struct sievefs_mount *mount, const char *const *argv, char **reply, size_t *length)
+int sievefs_mount_request(struct sievefs_mount *mount, const char *const *argv, char **reply, size_t *length)
 {
 	int control = sievefs_mount_listen(mount, argv), r;
 	size_t ignored;

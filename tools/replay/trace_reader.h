@@ -3,8 +3,8 @@
  */
 #pragma once
 
-#include "tools/replay/input.h"
 #include "cache/base/trace_format.h"
+#include "tools/replay/input.h"
 
 struct trace_event_read {
 	uint64_t id, size;

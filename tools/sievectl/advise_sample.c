@@ -102,8 +102,8 @@ static int64_t fetch_piece(struct sievefs_mount *ctl, const char *what, uint32_t
 	return r;
 }
 
-static int fetch_all(
-	struct sievefs_mount *ctl, const char *what, uint32_t generation, void *into, uint32_t count, size_t size)
+static int fetch_all(struct sievefs_mount *ctl, const char *what, uint32_t generation, void *into,
+	uint32_t count, size_t size)
 {
 	for (uint32_t i = 0; i < count;) {
 		int64_t n = fetch_piece(ctl, what, generation, i, (char *)into + i * size, count - i, size);
@@ -115,7 +115,8 @@ static int fetch_all(
 	return 0;
 }
 
-static int fetch_sample(struct sievefs_mount *ctl, struct advise_mount *mount, uint64_t *files, uint16_t *tokens)
+static int fetch_sample(
+	struct sievefs_mount *ctl, struct advise_mount *mount, uint64_t *files, uint16_t *tokens)
 {
 	const struct sample_extent *extent = &mount->extent;
 	const struct advise_sample sample = {*extent, files, tokens};

@@ -17,10 +17,10 @@
 
 #include <cmocka.h>
 
-#include "cache/store/keeper.h"
-#include "cache/store/keepers.h"
 #include "cache/sandbox/capabilities.h"
 #include "cache/sandbox/filter.h"
+#include "cache/store/keeper.h"
+#include "cache/store/keepers.h"
 
 #define CANT_BE_HAD -100000
 
