@@ -1,6 +1,6 @@
 /*
  * A set-uid program whose contents somebody else changes gives its owner's rights to nobody, from that moment
- * on: each way to change it, and then it is run at once. The program is this one.
+ * on: each way to change it, and then it is run at once. The program is who.c, which lies beside this one.
  */
 #include "tests/mount/users/ways.h"
 #include "tests/support/suite.h"
@@ -9,24 +9,11 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/capability.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
-
-#define WHO "--who"
-
-enum who { WHO_OWNER = 1, WHO_GROUP = 2, WHO_CAPABLE = 4 };
-
-static int say_who(void)
-{
-	cap_t none = cap_init(), own = cap_get_proc();
-
-	return (geteuid() != getuid() ? WHO_OWNER : 0) | (getegid() != getgid() ? WHO_GROUP : 0) |
-	       (geteuid() && cap_compare(none, own) ? WHO_CAPABLE : 0);
-}
 
 /* What the program gives to who runs it. */
 static int run(const char *name, int fd)
@@ -35,7 +22,7 @@ static int run(const char *name, int fd)
 	int status = 0;
 
 	if (!child) {
-		char path[PATH_MAX], who[] = WHO, *argv[] = {path, who, NULL};
+		char path[PATH_MAX], *argv[] = {path, NULL};
 
 		snprintf(path, sizeof(path), "./%s", name);
 		if (fd >= 0)
@@ -81,11 +68,15 @@ static int put_program(const char *name)
 
 static void make_model(void)
 {
+	char self[PATH_MAX - 8] = "", program[PATH_MAX];
 	struct stat st;
 
-	model.fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	if (readlink("/proc/self/exe", self, sizeof(self) - 1) < 0)
+		fail_msg("/proc/self/exe: %s", strerror(errno));
+	snprintf(program, sizeof(program), "%s_who", self);
+	model.fd = open(program, O_RDONLY | O_CLOEXEC);
 	if (model.fd < 0 || fstat(model.fd, &st))
-		fail_msg("this program: %s", strerror(errno));
+		fail_msg("%s: %s", program, strerror(errno));
 	model.size = (size_t)st.st_size;
 	model.data = mmap(NULL, model.size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, model.fd, 0);
 	close(model.fd);
@@ -408,9 +399,4 @@ static const struct suite suite = {.name = "setuid",
 	.mounts = true,
 	.needs_root = true};
 
-int main(int argc, char **argv)
-{
-	if (argc == 2 && !strcmp(argv[1], WHO))
-		_exit(say_who());
-	return suite_run(&suite, argc, argv);
-}
+SUITE_MAIN(suite)

@@ -1,5 +1,5 @@
 /*
- * ways - how the contents or attributes of a program may be changed. The program is this one.
+ * ways - how the contents or attributes of a program may be changed.
  */
 #pragma once
 
