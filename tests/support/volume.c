@@ -55,10 +55,16 @@ void volume_hang(const char *dir, bool on)
 void volume_make_slow(
 	const char *dir, const char *point, const char *type, const char *size, unsigned long rate)
 {
-	char parameters[64];
+	char parameters[96];
 
-	snprintf(parameters, sizeof(parameters), "rate=%lu burstiness=0.1", rate * 8);
+	snprintf(parameters, sizeof(parameters), "rate=%lu rate-file=rate burstiness=0.1", rate * 8);
 	volume_make_filtered(dir, point, type, size, "rate", parameters);
+}
+
+void volume_slow_no_more(const char *dir)
+{
+	assert_int_equal(
+		shell(NULL, 0, "echo 100G > %s/rate.new && mv %s/rate.new %s/rate", dir, dir, dir), 0);
 }
 
 /* What is not on its disk by now is lost, and nothing works any more until it is mounted again. */

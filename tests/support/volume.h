@@ -19,9 +19,11 @@ void volume_make_filtered(const char *dir, const char *point, const char *type, 
 	const char *filter, const char *parameters);
 /* Whether what lies behind the device of such a volume stops: then its disk hangs. */
 void volume_hang(const char *dir, bool on);
-/* One that takes so many bytes a second, a tenth of a second's at a time. */
+/* One that takes so many bytes a second, a tenth of a second's at a time, until it is told to be slow no
+ * more: what is then in flight still takes its time. */
 void volume_make_slow(
 	const char *dir, const char *point, const char *type, const char *size, unsigned long rate);
+void volume_slow_no_more(const char *dir);
 
 /*
  * act() runs in a child on the mount over such a volume, an ext4; its handles end with it, and the power is

@@ -25,20 +25,23 @@
 #define PERIOD_MS 100
 
 static struct mount mount_slow;
+static char slow_dir[PATH_MAX]; /* of its disk */
 
 static void start(const char *name, unsigned long rate, const char *options)
 {
-	char dir[PATH_MAX], disk[64];
+	char disk[64];
 
 	mount_prepare(&mount_slow, name);
 	snprintf(disk, sizeof(disk), "%s.disk", name);
-	path_below(dir, config.base, disk);
-	volume_make_slow(dir, mount_slow.source, "ext4", "256M", rate);
+	path_below(slow_dir, config.base, disk);
+	volume_make_slow(slow_dir, mount_slow.source, "ext4", "256M", rate);
 	mount_start(&mount_slow, name, options);
 }
 
+/* What is still dirty proves nothing more. */
 static void end(void)
 {
+	volume_slow_no_more(slow_dir);
 	mount_stop(&mount_slow, MOUNT_END_UMOUNT);
 	umount(mount_slow.source);
 }
@@ -215,6 +218,7 @@ static void the_mount_ends_though_somebody_waits(void **state)
 	began_ms = clock_now_ms();
 	mount_stop(&mount_slow, MOUNT_END_SIGTERM);
 	assert_in_range(clock_now_ms() - began_ms, 0, 5000);
+	volume_slow_no_more(slow_dir);
 	waitpid(waiting.child, NULL, 0);
 	stop_writer(&waiting);
 	umount(mount_slow.source);
@@ -237,6 +241,7 @@ static void a_directory_is_not_held_up(void **state)
 	assert_int_equal(shell(NULL, 0, "ls %s", mount_slow.point), 0);
 	assert_in_range(clock_now_ms() - began_ms, 0, 1000);
 	assert_int_equal(waitpid(waiting.child, NULL, WNOHANG), 0);
+	volume_slow_no_more(slow_dir);
 	waitpid(waiting.child, NULL, 0);
 	stop_writer(&waiting);
 	end();
