@@ -4,20 +4,21 @@
 # user, on each file system that can be made here. Linux before 6.9 is imitated by passthrough=off, before 6.5 also by a
 # filter that refuses cachestat(2); for doctor by another uname(2).
 #
-# usage: test_matrix.sh SIEVEFS SIEVECTL README FSTYPE.C
+# usage: test_matrix.sh SIEVEFS SIEVECTL README FSTYPE.C TYPES
+# TYPES: those of tmpfs ext4 xfs btrfs f2fs overlay fuse that are tried, in this order; overlay lies on tmpfs
 set -u
 
 skip() { echo "skipped: $1"; exit 77; }
 fail() { echo "FAILED: $1"; exit 1; }
 
-sievefs=$(readlink -f "$1") sievectl=$(readlink -f "$2") readme=$(readlink -f "$3") types=$(readlink -f "$4")
-if [ "${5:-}" != inside ]; then
+sievefs=$(readlink -f "$1") sievectl=$(readlink -f "$2") readme=$(readlink -f "$3") types=$(readlink -f "$4") tried_types=$5
+if [ "${6:-}" != inside ]; then
 	[ "$(id -u)" = 0 ] || skip "needs root"
 	[ -c /dev/fuse ] || skip "needs /dev/fuse"
 	command -v python3 >/dev/null || skip "needs python3"
 	unshare -m true 2>/dev/null || skip "needs a mount namespace of its own"
 	"$sievectl" doctor | grep -q '^passthrough  *ok' || skip "needs Linux 6.9 with passthrough"
-	exec unshare -m --propagation private bash "$0" "$sievefs" "$sievectl" "$readme" "$types" inside
+	exec unshare -m --propagation private bash "$0" "$sievefs" "$sievectl" "$readme" "$types" "$tried_types" inside
 fi
 
 work=$(mktemp -d /tmp/sievefs-matrix-XXXXXX)
@@ -178,7 +179,7 @@ mkdir "$work/mnt"
 chown 65534 "$work/mnt"
 tried=0
 PATH=$PATH:/usr/sbin:/sbin
-for type in tmpfs ext4 xfs btrfs f2fs overlay fuse; do
+for type in $tried_types; do
 	make $type || { echo "not tried: $type can't be had here: $(tail -n 1 "$work/log")"; continue; }
 	for kernel in 6.9+ 6.5–6.8 "before 6.5"; do
 		try root "$kernel" $type
