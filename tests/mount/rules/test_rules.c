@@ -74,7 +74,10 @@ static void each_file_takes_the_lane_of_its_rule(void **state)
 	assert_int_equal(moved_by(&mount, "fills", "a.film"), 0);
 	assert_int_equal(moved_by(&mount, "fills", "a.raw"), 0);
 	assert_true(moved_by(&mount, "plain/opens", "a.raw") > 0);
-	assert_int_equal(moved_by(&mount, "fills", "a.doc"), 1);
+	/* on a busy machine its writer's RELEASE comes late */
+	for (int i = 0; i < 100 && mount_stat(&mount, "fills") == 0; i++)
+		use(&mount, "a.doc");
+	assert_int_equal(mount_stat(&mount, "fills"), 1);
 	assert_true(moved_by(&mount, "hits", "a.doc") > 0);
 	mount_stop(&mount, MOUNT_END_UMOUNT);
 }

@@ -1,4 +1,5 @@
 /* large=trail: what large files that are read leave in the page cache, and what they leave alone. */
+#include "cache/base/clock.h"
 #include "cache/base/page_cache.h"
 #include "tests/support/pages.h"
 #include "tests/support/random.h"
@@ -375,8 +376,9 @@ static void nothing_wakes_while_nothing_is_open(void **state)
 static void a_thousand_large_files_cost_a_wakeup_a_second(void **state)
 {
 	static int fds[MANY];
-	long long before, threads = 0;
+	long long count, threads = 0;
 	char name[32], line[64];
+	int64_t began_ms;
 
 	for (int i = 0; i < MANY; i++) {
 		snprintf(name, sizeof(name), "many%d", i);
@@ -384,9 +386,11 @@ static void a_thousand_large_files_cost_a_wakeup_a_second(void **state)
 		fds[i] = open_below(mounted.point, name, O_RDONLY);
 	}
 	await_rest(MANY);
-	before = wakeups();
+	began_ms = clock_now_ms(); /* on a busy machine it takes a while to count them */
+	count = wakeups();
 	poll(NULL, 0, 3000);
-	assert_in_range(wakeups() - before, 0, 6);
+	count = wakeups() - count;
+	assert_in_range(count, 0, (clock_now_ms() - began_ms) / 500);
 	assert_int_equal(shell(line, sizeof(line), "ls /proc/%d/task | wc -l", (int)mounted.daemon), 0);
 	threads = atoll(line);
 	assert_in_range(threads, 1, 100);
