@@ -22,6 +22,12 @@ static const struct hierarchy cgroup_v2 = {
 static const struct hierarchy cgroup_v2_beside_v1 = {"/sys/fs/cgroup/unified", {"memory.max", "memory.high"},
 	"memory.current", {"inactive_file", "active_file"}};
 
+/* As a function, since MIN() reads the lesser of its arguments twice: here that is files. */
+static uint64_t lesser(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 /* What is asked of each group, whose files are in @folder; UINT64_MAX: the group sets no bound. */
 typedef uint64_t group_bound(const struct hierarchy *tree, const char *folder, uint64_t machine);
 
@@ -69,7 +75,7 @@ static uint64_t group_limit(const struct hierarchy *tree, const char *folder, ui
 
 	(void)machine;
 	for (size_t i = 0; i < G_N_ELEMENTS(tree->limit_files) && tree->limit_files[i]; i++)
-		least = MIN(least, read_bytes(folder, tree->limit_files[i]));
+		least = lesser(least, read_bytes(folder, tree->limit_files[i]));
 	return least;
 }
 
@@ -95,7 +101,7 @@ static uint64_t group_available(const struct hierarchy *tree, const char *folder
 	usage = read_bytes(folder, tree->usage_file);
 	if (usage == UINT64_MAX)
 		return UINT64_MAX;
-	used = usage - MIN(usage, group_page_cache(tree, folder));
+	used = usage - lesser(usage, group_page_cache(tree, folder));
 	return limit - MIN(limit, used);
 }
 
@@ -110,7 +116,7 @@ static uint64_t tree_bound(const char *root, const struct hierarchy *tree, const
 		g_autofree char *folder = g_strconcat(root, tree->mount, path, NULL);
 		char *slash = strrchr(path, '/');
 
-		least = MIN(least, bound(tree, folder, machine));
+		least = lesser(least, bound(tree, folder, machine));
 		if (!slash)
 			return least;
 		*slash = '\0';
@@ -134,10 +140,11 @@ static uint64_t cgroup_bound(const char *root, const char *process, group_bound 
 			continue;
 		controllers = g_strsplit(field[1], ",", -1);
 		if (field[1][0] == '\0') {
-			least = MIN(least, tree_bound(root, &cgroup_v2, field[2], bound, machine));
-			least = MIN(least, tree_bound(root, &cgroup_v2_beside_v1, field[2], bound, machine));
+			least = lesser(least, tree_bound(root, &cgroup_v2, field[2], bound, machine));
+			least = lesser(
+				least, tree_bound(root, &cgroup_v2_beside_v1, field[2], bound, machine));
 		} else if (g_strv_contains((const char *const *)controllers, "memory")) {
-			least = MIN(least, tree_bound(root, &cgroup_v1, field[2], bound, machine));
+			least = lesser(least, tree_bound(root, &cgroup_v1, field[2], bound, machine));
 		}
 	}
 	return least;
@@ -148,7 +155,7 @@ uint64_t memory_total(const char *root)
 	g_autofree char *meminfo = read_file(root, "proc/meminfo");
 	uint64_t machine = meminfo_bytes(meminfo, "MemTotal");
 
-	return machine == UINT64_MAX ? 0 : MIN(machine, cgroup_bound(root, "self", group_limit, machine));
+	return machine == UINT64_MAX ? 0 : lesser(machine, cgroup_bound(root, "self", group_limit, machine));
 }
 
 uint64_t memory_limit_of(const char *root, pid_t pid)
@@ -163,6 +170,6 @@ uint64_t memory_available(const char *root)
 	g_autofree char *meminfo = read_file(root, "proc/meminfo");
 	uint64_t machine = meminfo_bytes(meminfo, "MemTotal");
 
-	return MIN(
+	return lesser(
 		meminfo_bytes(meminfo, "MemAvailable"), cgroup_bound(root, "self", group_available, machine));
 }
