@@ -56,32 +56,55 @@ int handle_bytes(struct server *server, struct handle *handle, struct backend_fi
 	return 0;
 }
 
+void handle_list_init(struct handle_list *list)
+{
+	for (size_t i = 0; i < HANDLE_SHARDS; i++)
+		pthread_mutex_init(&list->shards[i].lock, NULL);
+}
+
+struct handle *handle_list_any(const struct handle_list *list)
+{
+	for (size_t i = 0; i < HANDLE_SHARDS; i++)
+		if (list->shards[i].open.first)
+			return list_entry(list->shards[i].open.first, struct handle, node);
+	return NULL;
+}
+
+static struct handle_shard *lock_shard(struct server *server, const struct inode *inode)
+{
+	struct handle_shard *shard =
+		&server->handles.shards[(inode->nodeid * 0x9e3779b97f4a7c15ULL >> 32) % HANDLE_SHARDS];
+
+	lock_take(&shard->lock, LOCK_HANDLES);
+	return shard;
+}
+
 void handle_register(struct server *server, struct handle *handle)
 {
-	struct handle_list *list = &server->handles;
+	struct handle_shard *shard = lock_shard(server, handle->inode);
 
-	lock_take(&list->lock, LOCK_HANDLES);
-	list_push_first(&list->open, &handle->node);
-	lock_drop(&list->lock, LOCK_HANDLES);
+	list_push_first(&shard->open, &handle->node);
+	lock_drop(&shard->lock, LOCK_HANDLES);
 }
 
 static void unregister(struct server *server, struct handle *handle)
 {
-	lock_take(&server->handles.lock, LOCK_HANDLES);
-	if (list_has(&server->handles.open, &handle->node))
-		list_remove(&server->handles.open, &handle->node);
-	lock_drop(&server->handles.lock, LOCK_HANDLES);
+	struct handle_shard *shard = lock_shard(server, handle->inode);
+
+	if (list_has(&shard->open, &handle->node))
+		list_remove(&shard->open, &handle->node);
+	lock_drop(&shard->lock, LOCK_HANDLES);
 }
 
 bool handle_is_executed(struct server *server, const struct inode *inode)
 {
+	struct handle_shard *shard = lock_shard(server, inode);
 	const struct handle *handle;
 
-	lock_take(&server->handles.lock, LOCK_HANDLES);
-	list_for_each (handle, &server->handles.open, node)
+	list_for_each (handle, &shard->open, node)
 		if (handle->executes && handle->inode == inode)
 			break;
-	lock_drop(&server->handles.lock, LOCK_HANDLES);
+	lock_drop(&shard->lock, LOCK_HANDLES);
 	return handle != NULL;
 }
 

@@ -39,11 +39,20 @@ struct handle {
 	struct list_node node; /* in the list of all */
 };
 
-/* All open files of a mount, so that those still open at its end are closed. */
+/* All open files of a mount, so that those still open at its end are closed: in parts, by inode, so that
+ * opens of different files do not wait for each other. */
+#define HANDLE_SHARDS 16
+
 struct handle_list {
-	pthread_mutex_t lock;
-	struct list open;
+	struct handle_shard {
+		_Alignas(64) pthread_mutex_t lock;
+		struct list open;
+	} shards[HANDLE_SHARDS];
 };
+
+void handle_list_init(struct handle_list *list);
+/* One of those that are open, or NULL; at the end of the mount. */
+struct handle *handle_list_any(const struct handle_list *list);
 
 static inline bool handle_may_write(const struct handle *handle)
 {

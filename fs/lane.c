@@ -210,6 +210,8 @@ void lane_release(struct server *server, struct handle *handle)
 
 void lane_release_all(struct server *server)
 {
-	while (server->handles.open.first)
-		lane_release(server, list_entry(server->handles.open.first, struct handle, node));
+	struct handle *handle;
+
+	while ((handle = handle_list_any(&server->handles)))
+		lane_release(server, handle);
 }

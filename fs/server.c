@@ -171,7 +171,7 @@ int server_start(struct server *server, unsigned descriptors)
 	server->limits = (struct classify_limits){
 		.mid = o->mid == OPT_MID_DIRECT ? LANE_DIRECT : LANE_PLAIN,
 	};
-	pthread_mutex_init(&server->handles.lock, NULL);
+	handle_list_init(&server->handles);
 	pthread_mutex_init(&server->ways_lock, NULL);
 	io_limit_idle(o->memory);
 	server->privileged = creds_privileged();

@@ -15,33 +15,60 @@ struct descriptor_slot {
 	bool keep;   /* the only way left to its file */
 };
 
+/* So that no part is small: then all of it could be in use while others have room. */
+#define PART_MIN 64
+
+static int part_init(struct descriptor_part *part, uint32_t limit)
+{
+	part->slots = calloc(limit, sizeof(*part->slots));
+	part->free_slots = calloc(limit, sizeof(*part->free_slots));
+	if (!part->slots || !part->free_slots)
+		return -ENOMEM;
+	part->size = limit;
+	for (uint32_t i = limit; i-- > 0;)
+		part->free_slots[part->free_count++] = i;
+	return 0;
+}
+
 int descriptor_set_init(struct descriptor_set *set, unsigned limit)
 {
-	pthread_mutex_init(&set->lock, NULL);
-	set->slots = calloc(limit, sizeof(*set->slots));
-	set->free_slots = calloc(limit, sizeof(*set->free_slots));
-	if (!set->slots || !set->free_slots)
-		return -ENOMEM;
-	set->size = limit;
-	for (uint32_t i = limit; i-- > 0;)
-		set->free_slots[set->free_count++] = i;
-	return 0;
+	uint32_t count = limit / PART_MIN;
+	int r = 0;
+
+	set->part_count = count < 1 ? 1 : count > DESCRIPTOR_PARTS ? DESCRIPTOR_PARTS : count;
+	for (uint32_t i = 0; i < DESCRIPTOR_PARTS; i++)
+		pthread_mutex_init(&set->parts[i].lock, NULL);
+	for (uint32_t i = 0; r == 0 && i < set->part_count; i++)
+		r = part_init(&set->parts[i], (limit + i) / set->part_count);
+	return r;
 }
 
 void descriptor_set_free(struct descriptor_set *set)
 {
-	for (uint32_t i = 0; i < set->size; i++)
-		if (set->slots[i].inode)
-			close(set->slots[i].fd);
-	free(set->slots);
-	free(set->free_slots);
+	for (struct descriptor_part *part = set->parts; part < set->parts + DESCRIPTOR_PARTS; part++) {
+		for (uint32_t i = 0; i < part->size; i++)
+			if (part->slots[i].inode)
+				close(part->slots[i].fd);
+		free(part->slots);
+		free(part->free_slots);
+	}
+}
+
+static struct descriptor_part *lock_part(struct descriptor_set *set, const struct inode *inode)
+{
+	/* mixed (Fibonacci hashing): nodeids made of inode numbers may all be multiples of the part count */
+	uint64_t mixed = inode->nodeid * 0x9e3779b97f4a7c15ULL >> 32;
+	struct descriptor_part *part = &set->parts[mixed % set->part_count];
+
+	lock_take(&part->lock, LOCK_FDS);
+	return part;
 }
 
 /* --- under the lock --------------------------------------------------------------------------- */
 
-static struct descriptor_slot *slot_of(struct descriptor_set *set, const struct inode *inode)
+static struct descriptor_slot *slot_of(const struct descriptor_part *part, const struct inode *inode)
 {
-	return inode->fd_slot < 0 ? NULL : &set->slots[inode->fd_slot];
+	return inode->fd_slot < 0 ? NULL : &part->slots[inode->fd_slot];
 }
 
 static bool may_go(const struct descriptor_slot *slot)
@@ -50,23 +77,23 @@ static bool may_go(const struct descriptor_slot *slot)
 }
 
 /* Returns the descriptor, to be closed. */
-static int empty(struct descriptor_set *set, struct descriptor_slot *slot)
+static int empty(struct descriptor_part *part, struct descriptor_slot *slot)
 {
-	set->kept_count -= slot->keep;
+	part->kept_count -= slot->keep;
 	slot->inode->fd_slot = -1;
 	slot->inode = NULL;
-	set->free_slots[set->free_count++] = (uint32_t)(slot - set->slots);
+	part->free_slots[part->free_count++] = (uint32_t)(slot - part->slots);
 	return slot->fd;
 }
 
 /* Makes a slot free, CLOCK-wise. *closing: a descriptor to close, or -1. False when all are in use. */
-static bool make_room(struct descriptor_set *set, int *closing)
+static bool make_room(struct descriptor_part *part, int *closing)
 {
 	*closing = -1;
-	if (set->free_count)
+	if (part->free_count)
 		return true;
-	for (uint32_t n = 0; n < 2 * set->size; n++) {
-		struct descriptor_slot *slot = &set->slots[set->hand++ % set->size];
+	for (uint32_t n = 0; n < 2 * part->size; n++) {
+		struct descriptor_slot *slot = &part->slots[part->hand++ % part->size];
 
 		if (!may_go(slot))
 			continue;
@@ -74,7 +101,7 @@ static bool make_room(struct descriptor_set *set, int *closing)
 			slot->recent = false;
 			continue;
 		}
-		*closing = empty(set, slot);
+		*closing = empty(part, slot);
 		return true;
 	}
 	return false;
@@ -82,133 +109,133 @@ static bool make_room(struct descriptor_set *set, int *closing)
 
 /* Puts fd in, with as many users more; returns the descriptor to close (fd itself when it found no place), or
  * -1. */
-static int insert(struct descriptor_set *set, struct inode *inode, int fd, uint32_t users)
+static int insert(struct descriptor_part *part, struct inode *inode, int fd, uint32_t users)
 {
 	uint32_t i;
 	int closing;
 
 	if (inode->fd_slot >= 0) {
-		set->slots[inode->fd_slot].users += users;
+		part->slots[inode->fd_slot].users += users;
 		return fd;
 	}
-	if (!make_room(set, &closing))
+	if (!make_room(part, &closing))
 		return fd;
-	i = set->free_slots[--set->free_count];
-	set->slots[i] = (struct descriptor_slot){.inode = inode, .fd = fd, .users = users, .recent = true};
+	i = part->free_slots[--part->free_count];
+	part->slots[i] = (struct descriptor_slot){.inode = inode, .fd = fd, .users = users, .recent = true};
 	inode->fd_slot = (int32_t)i;
 	return closing;
 }
 
 /* --- the calls -------------------------------------------------------------------------------- */
 
-static void unlock_and_close(struct descriptor_set *set, int closing)
+static void unlock_and_close(struct descriptor_part *part, int closing)
 {
-	lock_drop(&set->lock, LOCK_FDS);
+	lock_drop(&part->lock, LOCK_FDS);
 	if (closing >= 0)
 		close(closing);
 }
 
 int descriptor_set_get(struct descriptor_set *set, struct inode *inode)
 {
-	struct descriptor_slot *slot;
+	struct descriptor_part *part = lock_part(set, inode);
+	struct descriptor_slot *slot = slot_of(part, inode);
 	int fd = -1;
 
-	lock_take(&set->lock, LOCK_FDS);
-	slot = slot_of(set, inode);
 	if (slot) {
 		slot->users++;
 		slot->recent = true;
 		fd = slot->fd;
 	}
-	lock_drop(&set->lock, LOCK_FDS);
+	lock_drop(&part->lock, LOCK_FDS);
 	return fd;
 }
 
 void descriptor_set_put(struct descriptor_set *set, struct inode *inode, bool closes)
 {
-	struct descriptor_slot *slot;
+	struct descriptor_part *part = lock_part(set, inode);
+	struct descriptor_slot *slot = slot_of(part, inode);
 	int closing = -1;
 
-	lock_take(&set->lock, LOCK_FDS);
-	slot = slot_of(set, inode);
 	slot->users--;
 	if (closes && may_go(slot))
-		closing = empty(set, slot);
-	unlock_and_close(set, closing);
+		closing = empty(part, slot);
+	unlock_and_close(part, closing);
 }
 
 int descriptor_set_give(struct descriptor_set *set, struct inode *inode, int fd)
 {
-	int closing;
+	struct descriptor_part *part = lock_part(set, inode);
+	int closing = insert(part, inode, fd, 1);
 
-	lock_take(&set->lock, LOCK_FDS);
-	closing = insert(set, inode, fd, 1);
-	fd = inode->fd_slot < 0 ? -EMFILE : set->slots[inode->fd_slot].fd;
-	unlock_and_close(set, closing);
+	fd = inode->fd_slot < 0 ? -EMFILE : part->slots[inode->fd_slot].fd;
+	unlock_and_close(part, closing);
 	return fd;
 }
 
 void descriptor_set_donate(struct descriptor_set *set, struct inode *inode, int fd)
 {
-	lock_take(&set->lock, LOCK_FDS);
-	unlock_and_close(set, insert(set, inode, fd, 0));
+	struct descriptor_part *part = lock_part(set, inode);
+
+	unlock_and_close(part, insert(part, inode, fd, 0));
 }
 
 void descriptor_set_keep(struct descriptor_set *set, const struct inode *inode)
 {
-	struct descriptor_slot *slot;
+	struct descriptor_part *part = lock_part(set, inode);
+	struct descriptor_slot *slot = slot_of(part, inode);
 
-	lock_take(&set->lock, LOCK_FDS);
-	slot = slot_of(set, inode);
-	if (!slot->keep && set->kept_count < set->size / 2) {
+	if (!slot->keep && part->kept_count < part->size / 2) {
 		slot->keep = true;
-		set->kept_count++;
+		part->kept_count++;
 	}
-	lock_drop(&set->lock, LOCK_FDS);
+	lock_drop(&part->lock, LOCK_FDS);
 }
 
 bool descriptor_set_keeps(struct descriptor_set *set, const struct inode *inode)
 {
-	const struct descriptor_slot *slot;
-	bool keeps;
+	struct descriptor_part *part = lock_part(set, inode);
+	const struct descriptor_slot *slot = slot_of(part, inode);
+	bool keeps = slot && slot->keep;
 
-	lock_take(&set->lock, LOCK_FDS);
-	slot = slot_of(set, inode);
-	keeps = slot && slot->keep;
-	lock_drop(&set->lock, LOCK_FDS);
+	lock_drop(&part->lock, LOCK_FDS);
 	return keeps;
 }
 
 void descriptor_set_drop(struct descriptor_set *set, struct inode *inode)
 {
-	struct descriptor_slot *slot;
+	struct descriptor_part *part = lock_part(set, inode);
+	struct descriptor_slot *slot = slot_of(part, inode);
 	int closing = -1;
 
-	lock_take(&set->lock, LOCK_FDS);
-	slot = slot_of(set, inode);
 	if (slot && slot->users == 0)
-		closing = empty(set, slot);
-	unlock_and_close(set, closing);
+		closing = empty(part, slot);
+	unlock_and_close(part, closing);
 }
 
-void descriptor_set_close_idle(struct descriptor_set *set)
+static void close_idle(struct descriptor_part *part)
 {
 	int closing[64], n;
 	uint32_t i = 0;
 
-	while (i < set->size) {
+	while (i < part->size) {
 		n = 0;
-		lock_take(&set->lock, LOCK_FDS);
-		for (; i < set->size && n < 64; i++) {
-			if (!may_go(&set->slots[i]))
+		lock_take(&part->lock, LOCK_FDS);
+		for (; i < part->size && n < 64; i++) {
+			if (!may_go(&part->slots[i]))
 				continue;
-			if (set->slots[i].recent)
-				set->slots[i].recent = false;
+			if (part->slots[i].recent)
+				part->slots[i].recent = false;
 			else
-				closing[n++] = empty(set, &set->slots[i]);
+				closing[n++] = empty(part, &part->slots[i]);
 		}
-		lock_drop(&set->lock, LOCK_FDS);
+		lock_drop(&part->lock, LOCK_FDS);
 		while (n > 0)
 			close(closing[--n]);
 	}
+}
+
+void descriptor_set_close_idle(struct descriptor_set *set)
+{
+	for (uint32_t i = 0; i < set->part_count; i++)
+		close_idle(&set->parts[i]);
 }

@@ -2,8 +2,9 @@
  * descriptor_set - a bounded set of open descriptors, one an inode at most. A full set gives up one that is
  * not in use, CLOCK-wise.
  *
- * Takes its own lock (LOCK_FDS) and calls nothing else of the tree. What leaves the set is closed, without
- * the lock.
+ * A large set is divided by inodes into parts that each have a lock (LOCK_FDS), and their share of the room,
+ * so that requests about different files do not wait for each other. Calls nothing else of the tree. What
+ * leaves the set is closed, without the lock.
  */
 #pragma once
 
@@ -14,12 +15,19 @@
 struct inode;
 struct descriptor_slot;
 
-struct descriptor_set {
-	pthread_mutex_t lock;
+#define DESCRIPTOR_PARTS 16
+
+struct descriptor_part {
+	_Alignas(64) pthread_mutex_t lock;
 	struct descriptor_slot *slots;
 	uint32_t size, hand;
 	uint32_t *free_slots;
 	uint32_t free_count, kept_count;
+};
+
+struct descriptor_set {
+	struct descriptor_part parts[DESCRIPTOR_PARTS];
+	uint32_t part_count; /* of those that are in use */
 };
 
 int descriptor_set_init(struct descriptor_set *set, unsigned limit);
@@ -32,7 +40,7 @@ int descriptor_set_get(struct descriptor_set *set, struct inode *inode);
 void descriptor_set_put(struct descriptor_set *set, struct inode *inode, bool closes);
 /*
  * The set takes over fd. Returns the inode's descriptor, in use as after a get: fd, or the one that another
- * thread brought first. -EMFILE when all of the set are in use.
+ * thread brought first. -EMFILE when all of the inode's part are in use.
  */
 int descriptor_set_give(struct descriptor_set *set, struct inode *inode, int fd);
 /* The same for a descriptor that nobody uses now: it is closed where there is no room. */
