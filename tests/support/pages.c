@@ -42,7 +42,7 @@ void pages_drop(const char *path)
 	close(fd);
 }
 
-/* tools/bench/compare.d/machine.py takes this lock exclusively. */
+/* tools/bench/run.d/machine.py takes this lock exclusively. */
 int pages_keep(void)
 {
 	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY | O_CLOEXEC);

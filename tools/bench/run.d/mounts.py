@@ -1,0 +1,125 @@
+"""Daemons and what they run in: mounts, memory cgroups. All of it is undone at the end."""
+
+import contextlib
+import ctypes
+import os
+import pathlib
+import signal
+import subprocess
+import time
+
+from machine import Failure, enter, run, write_to
+
+PR_SET_PDEATHSIG = 1
+MOUNT_SECONDS = 10
+V1, V2 = "/sys/fs/cgroup/memory", "/sys/fs/cgroup"
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def unmount(directory):
+    for _ in range(50):
+        if subprocess.run(["umount", directory], capture_output=True).returncode == 0:
+            return
+        time.sleep(0.1)
+    run("umount", directory)
+
+
+def begin(group=None):
+    """In a new process: it goes with us, and works within the memory group."""
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    enter(group)
+
+
+@contextlib.contextmanager
+def process(command, group=None, output=subprocess.DEVNULL):
+    """A program beside us, which is ended."""
+    try:
+        # in a session of its own: ^C is for us, who end it when nothing uses it any more
+        child = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            preexec_fn=lambda: begin(group),
+        )
+    except OSError as error:
+        raise Failure(f"{command[0]}: {error.strerror}") from error
+    try:
+        yield child
+    finally:
+        if child.poll() is None:
+            child.terminate()
+        wait(child)
+
+
+def wait(child):
+    try:
+        child.wait(20)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+
+
+@contextlib.contextmanager
+def mounted(command, mountpoint, log, group=None):
+    """The daemon of a mount, in the foreground: its process."""
+    with open(log, "wb") as output, process(command, group, output) as daemon:
+        end = time.monotonic() + MOUNT_SECONDS
+        while not os.path.ismount(mountpoint) and daemon.poll() is None and time.monotonic() < end:
+            time.sleep(0.02)
+        try:
+            if not os.path.ismount(mountpoint):
+                words = pathlib.Path(log).read_text(errors="replace").strip().splitlines()
+                raise Failure(f"did not mount: {words[-1] if words else daemon.poll()}")
+            yield daemon
+        finally:
+            if os.path.ismount(mountpoint):
+                unmount(mountpoint)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    daemon.wait(20)
+
+
+def processes_of(pid):
+    """The process and its children: sievefs keeps pinned pages in some."""
+    pids = [pid]
+    for path in pathlib.Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            pids += [int(word) for word in path.read_text().split()]
+    return pids
+
+
+# --- memory cgroups
+
+
+def group_files():
+    """(root, name of the limit, version)"""
+    if os.path.exists(f"{V1}/memory.limit_in_bytes"):
+        return V1, "memory.limit_in_bytes", 1
+    return V2, "memory.max", 2
+
+
+def may_make_groups():
+    return any(os.access(path, os.W_OK) for path in (f"{V1}/cgroup.procs", f"{V2}/cgroup.subtree_control"))
+
+
+@contextlib.contextmanager
+def memory_group(limit, what="all"):
+    """A memory cgroup of either version: its directory."""
+    root, name, version = group_files()
+    group = f"{root}/sievefs-bench.{os.getpid()}.{what}"
+    try:
+        if version == 2 and "memory" not in pathlib.Path(V2, "cgroup.subtree_control").read_text().split():
+            write_to(f"{V2}/cgroup.subtree_control", "+memory")
+        os.mkdir(group)
+    except OSError as error:
+        raise Failure(f"{group}: {error.strerror}") from error
+    try:
+        write_to(f"{group}/{name}", str(limit))
+        yield group
+    finally:
+        for _ in range(50):
+            with contextlib.suppress(OSError):
+                os.rmdir(group)
+                break
+            time.sleep(0.1)

@@ -1,0 +1,6 @@
+"""All workloads, in the order in which they run."""
+
+from workloads import hot, isolation, latency, metadata, streams
+
+MODULES = (hot, latency, isolation, streams, metadata)
+WORKLOADS = {workload.name: workload for module in MODULES for workload in module.WORKLOADS}
