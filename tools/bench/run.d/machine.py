@@ -29,9 +29,14 @@ def run(*command, **options):
     except OSError as error:
         raise Failure(f"{command[0]}: {error.strerror}") from error
     if done.returncode != 0:
-        words = (done.stderr or done.stdout).strip().splitlines()
-        raise Failure(f"{' '.join(command)}: {words[-1] if words else done.returncode}")
+        raise Failure(f"{' '.join(command)}: {complaint(done.stdout + done.stderr) or done.returncode}")
     return done.stdout
+
+
+def complaint(text):
+    """The line that says most: the last one with an error, or the last."""
+    lines = text.strip().splitlines()
+    return next((line for line in reversed(lines) if "error" in line.lower()), lines[-1] if lines else None)
 
 
 def run_in(group, *command, **options):

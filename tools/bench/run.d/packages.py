@@ -10,11 +10,14 @@ from workloads import WORKLOADS
 
 PACKAGES = {
     "c++": "g++",
+    "curl": "curl",
     "fio": "fio",
     "git": "git",
     "gnuplot": "gnuplot-nox",
+    "meson": "meson",
     "mkfs.xfs": "xfsprogs",
     "nginx": "nginx-light",
+    "ninja": "ninja-build",
     "perf": "linux-perf",
     "rsync": "rsync",
     "sqlite3": "sqlite3",
