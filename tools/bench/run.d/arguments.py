@@ -228,6 +228,7 @@ def parse(words=None):
     for name, value in (QUICK if arguments.quick else FULL).items():
         if getattr(arguments, name) is None:
             setattr(arguments, name, value)
+    arguments.only = [name for name in arguments.only if WORKLOADS[name].files <= arguments.scale_most]
     arguments.build = arguments.build.resolve()
     arguments.sievefs = arguments.sievefs or str(arguments.build / "fs" / "sievefs")
     arguments.sievectl = str(arguments.build / "tools" / "sievectl")

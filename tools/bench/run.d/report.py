@@ -20,7 +20,7 @@ def ratio(value, reference, name):
     """The side that the ratio is to is said where it is."""
     if value is None:
         return ""
-    return "1" if reference == name else f"{value:.2f}"
+    return "1" if reference == name else f"{value:.2f}" if 0.1 <= value < 1000 else number(value)
 
 
 def lines_of(result):

@@ -25,6 +25,7 @@ class Workload:
     measures: tuple
     run: typing.Callable  # (bench, result)
     needs: tuple = ()  # programs
+    files: int = 0  # it takes so many, and is left out where --scale-most is less
 
 
 class Result:
