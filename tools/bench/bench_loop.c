@@ -15,6 +15,7 @@
 #include "cache/base/clock.h"
 #include "cache/base/standard_fds.h"
 #include "tools/bench/bench_mount.h"
+#include "tools/bench/bench_names.h"
 #include "tools/demo.d/name_list.h"
 
 #include <errno.h>
@@ -287,55 +288,6 @@ static void touch_each(void)
 	free(worker.buffer);
 }
 
-/* --- names ------------------------------------------------------------------------------------ */
-
-static void create_one(const char *name)
-{
-	int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-
-	if (fd < 0)
-		fail("%s: %s", name, strerror(errno));
-	close(fd);
-}
-
-static void rename_one(const char *name)
-{
-	char renamed[PATH_MAX];
-
-	if (snprintf(renamed, sizeof(renamed), "%s.renamed", name) >= (int)sizeof(renamed) ||
-		rename(name, renamed) < 0)
-		fail("%s: %s", name, strerror(errno));
-}
-
-static void unlink_one(const char *name)
-{
-	char renamed[PATH_MAX];
-
-	if (snprintf(renamed, sizeof(renamed), "%s.renamed", name) >= (int)sizeof(renamed) ||
-		unlink(renamed) < 0)
-		fail("%s: %s", renamed, strerror(errno));
-}
-
-static void make_names(const char *directory, unsigned count)
-{
-	static const struct {
-		const char *name;
-		void (*run)(const char *name);
-	} steps[] = {{"create", create_one}, {"rename", rename_one}, {"unlink", unlink_one}};
-	char name[PATH_MAX];
-
-	for (size_t step = 0; step < sizeof(steps) / sizeof(*steps); step++) {
-		int64_t began_ns = clock_now_ns();
-
-		for (unsigned i = 0; i < count; i++) {
-			if (snprintf(name, sizeof(name), "%s/%u", directory, i) >= (int)sizeof(name))
-				fail("%s: too long", directory);
-			steps[step].run(name);
-		}
-		printf("%s_us=%.3f\n", steps[step].name, (double)(clock_now_ns() - began_ns) / count / 1e3);
-	}
-}
-
 /* --- arguments -------------------------------------------------------------------------------- */
 
 static void stay_on(unsigned number)
@@ -396,7 +348,7 @@ int main(int argc, char **argv)
 	if (argc < 3)
 		fail("%s", usage);
 	if (strcmp(argv[1], "make") == 0 && argc == 4) {
-		make_names(argv[2], number_of(argv[3], 100000000));
+		bench_names_make(argv[2], number_of(argv[3], 100000000));
 		return 0;
 	}
 	i = read_options(argc, argv);

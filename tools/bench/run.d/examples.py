@@ -17,12 +17,21 @@ def libfuse():
     return found[0].parent
 
 
+def libraries_below():
+    """What libfuse may have been built with."""
+    words = []
+    for module in ("liburing", "numa"):
+        done = subprocess.run(["pkg-config", "--libs", module], capture_output=True, text=True)
+        words += done.stdout.split() if done.returncode == 0 else []
+    return words
+
+
 def linked_with(tree, build):
     """The library that sievefs is linked with: the one built of that tree, or else the system's."""
     library = build / "subprojects" / tree.name / "lib" / "libfuse3.a"
     if library.exists():
         includes = [f"-I{tree / 'include'}", f"-I{build / 'subprojects' / tree.name}"]
-        return includes, [str(library), "-luring", "-lnuma", "-lpthread", "-ldl", "-lrt"]
+        return includes, [str(library), *libraries_below(), "-lpthread", "-ldl", "-lrt"]
     words = machine.run("pkg-config", "--cflags", "fuse3").split()
     return words, machine.run("pkg-config", "--libs", "fuse3").split()
 

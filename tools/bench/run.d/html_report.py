@@ -58,6 +58,8 @@ def page(found):
     yield "<h2>Sides</h2>"
     yield from table_of(([name, *words] for name, words in found["sides"].items()), ["side", "what it is", "command"])
     yield from (f'<p class="mark">{escape(line)}</p>' for line in report.endings(found))
+    yield "<h2>Summary</h2><p>The best sievefs without a mark, by the first measure of each workload.</p>"
+    yield from table_of(report.summary_of(found), report.SUMMARY_HEADINGS)
     group = None
     for result in found["workloads"]:
         if result["group"] != group:

@@ -23,12 +23,16 @@ def ratio(value, reference, name):
     return "1" if reference == name else f"{value:.2f}" if 0.1 <= value < 1000 else number(value)
 
 
+def measure_of(row):
+    return row["name"] if row["name"] == row["unit"] else f"{row['name']}, {row['unit']}"
+
+
 def lines_of(result):
     """Of a workload's dictionary: a line for each measure of each side, then who has no figures."""
     for row in result["rows"]:
         for name, side in row["sides"].items():
             yield [
-                f"{row['name']}, {row['unit']}" if row["name"] != row["unit"] else row["name"],
+                measure_of(row),
                 name,
                 spread(side),
                 ratio(side["native"], row["best_native"], name),
@@ -37,6 +41,34 @@ def lines_of(result):
             ]
     for name, why in result["failures"].items():
         yield ["", name, "failed", "", "", why]
+
+
+SUMMARY_HEADINGS = ["workload", "measure", "", "best sievefs", "median", "÷ native", "÷ best peer", "best peer"]
+
+
+def summary_of(report):
+    """Of each workload's first measure: the best sievefs, beside the bare directory and the best peer."""
+    for result in report["workloads"]:
+        for row in result["rows"][:1]:
+            best = max if row["better"] == "higher" else min
+            sides = row["sides"]
+            ours = [name for name, side in sides.items() if side["group"] == "sievefs" and not side["marks"]]
+            if ours:
+                name = best(ours, key=lambda name: sides[name]["median"])
+                native, peer = (ratio(sides[name][to], row[f"best_{to}"], name) for to in ("native", "peer"))
+                better, median = f"{row['better']} is better", number(sides[name]["median"])
+                yield [result["name"], measure_of(row), better, name, median, native, peer, row["best_peer"] or ""]
+
+
+def aligned(lines):
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    for line in lines:
+        yield "  " + "  ".join(word.ljust(width) for word, width in zip(line, widths, strict=True)).rstrip()
+
+
+def piped(lines):
+    for line in [lines[0], ["---"] * len(lines[0]), *lines[1:]]:
+        yield "| " + " | ".join(word.replace("|", "\\|") for word in line) + " |"
 
 
 def about(result):
@@ -51,10 +83,9 @@ def table(report):
         if result["skipped"]:
             yield f"  skipped: {result['skipped']}"
             continue
-        lines = [HEADINGS, *lines_of(result)]
-        widths = [max(len(line[i]) for line in lines) for i in range(len(HEADINGS))]
-        for line in lines:
-            yield "  " + "  ".join(word.ljust(width) for word, width in zip(line, widths, strict=True)).rstrip()
+        yield from aligned([HEADINGS, *lines_of(result)])
+    yield "\nSummary: the best sievefs without a mark, by the first measure of each workload"
+    yield from aligned([SUMMARY_HEADINGS, *summary_of(report)])
     yield from endings(report)
 
 
@@ -65,8 +96,9 @@ def markdown(report):
         if result["skipped"]:
             yield f"Skipped: {result['skipped']}"
             continue
-        for line in [HEADINGS, ["---"] * len(HEADINGS), *lines_of(result)]:
-            yield "| " + " | ".join(word.replace("|", "\\|") for word in line) + " |"
+        yield from piped([HEADINGS, *lines_of(result)])
+    yield "\n### Summary\n\nThe best sievefs without a mark, by the first measure of each workload.\n"
+    yield from piped([SUMMARY_HEADINGS, *summary_of(report)])
     yield from endings(report)
 
 

@@ -128,7 +128,7 @@ def isolation(bench, result):
 
 
 MEASURES = (
-    *(Measure(f"{p} {when}", "µs", beside=("native",)) for when in ("alone", "beside it") for p in ("p50", "p99")),
+    *(Measure(f"{p} {when}", "µs", beside=("native",)) for when in ("beside it", "alone") for p in ("p99", "p50")),
     Measure("p99 grows by", "×", beside=("native",)),
     Measure("opens beside it", "opens/s", "higher", ("native",)),
     Measure("first touch p50", "µs", beside=("native",)),

@@ -112,7 +112,7 @@ WORKLOADS = [
         Workload(
             f"scale-threads-{number}",
             GROUP,
-            f"256 files of 4 KiB, read before through each side; threads that open, read and close a random one: {number}",
+            f"256 files of 4 KiB, read before through each side; threads that open a random one: {number}",
             f"bench_loop open --threads={number} LIST",
             (Measure("rate", "opens/s", "higher"), Measure("p50", "µs"), Measure("p99", "µs")),
             threads(number),
