@@ -1,7 +1,9 @@
 """Whether a side did what it says: what sievectl shows of a mount, and whether a daemon was woken. Yields marks."""
 
+import contextlib
 import json
 import pathlib
+import time
 
 import machine
 
@@ -28,11 +30,24 @@ def switches(pid):
     return count
 
 
+def rides_on_io_uring(pid):
+    """How a daemon gets its requests: libfuse's threads tell, which may start a little after the mount."""
+    for _ in range(20):
+        for path in pathlib.Path(f"/proc/{pid}/task").glob("*/comm"):
+            with contextlib.suppress(OSError):
+                if path.read_text().startswith("fuse-ring"):
+                    return True
+        time.sleep(0.05)
+    return False
+
+
 def configuration(side, shown):
     """What is chosen once, when it mounts."""
-    if not shown:
-        return []
     marks = []
+    if side.daemon and side.kind.uring and not rides_on_io_uring(side.daemon.pid):
+        marks.append("its requests travel over /dev/fuse")
+    if not shown:
+        return marks
     transport = "uring" if side.kind.uring else "dev"
     if shown["transport_used"] != transport:
         marks.append(f"transport is {shown['transport_used']}, not {transport}")
