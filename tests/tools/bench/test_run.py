@@ -1,11 +1,13 @@
 """What tools/bench/run makes of values, without measuring any: rows, ratios, marks, reports. Argument: run.d."""
 
+import ctypes
 import html.parser
 import json
 import os
 import pathlib
 import sys
 import tempfile
+import threading
 import unittest
 
 sys.dont_write_bytecode = True
@@ -140,6 +142,23 @@ class Sides(unittest.TestCase):
             check.configuration(side, {**shown, "transport_used": "dev", "passthrough_used": "off"}),
             ["transport is dev, not uring", "passthrough is off"],
         )
+
+
+    def test_a_daemon_rides_on_io_uring_where_a_thread_of_libfuse_does(self):
+        self.assertFalse(check.rides_on_io_uring(os.getpid()))
+        done = threading.Event()
+
+        def ring():
+            ctypes.CDLL(None).prctl(15, b"fuse-ring-0")  # PR_SET_NAME
+            done.wait()
+
+        thread = threading.Thread(target=ring)
+        thread.start()
+        try:
+            self.assertTrue(check.rides_on_io_uring(os.getpid()))
+        finally:
+            done.set()
+            thread.join()
 
 
 class Arguments(unittest.TestCase):
