@@ -80,7 +80,10 @@ def remove_zram(number):
 def loop(image, size, *options):
     with open(image, "wb") as file:
         file.truncate(size)
-    device = machine.run("losetup", "--find", "--show", *options, image).strip()
+    try:
+        device = machine.run("losetup", "--find", "--show", *options, image).strip()
+    except Failure:  # not every file system below can do what the options want
+        device = machine.run("losetup", "--find", "--show", image).strip()
     try:
         yield device
     finally:
@@ -110,13 +113,15 @@ def check_memory(size):
     words = pathlib.Path("/proc/meminfo").read_text().split()
     available = int(words[words.index("MemAvailable:") + 1]) << 10
     if available < needed:
-        raise Failure(f"takes {needed >> 30} GiB of memory, {available >> 30} are available: a smaller --size")
+        less = "less by --size, --memory, --files, --scale-most or --only"
+        raise Failure(f"takes {needed >> 30} GiB of memory, {available >> 30} are available: {less}")
 
 
 def check_disk(size, work):
     free = shutil.disk_usage(work).free
     if free < size:
-        raise Failure(f"{work} has {free >> 30} GiB free, {size >> 30} are needed: a smaller --size or --memory")
+        less = "less by --size, --memory, --files, --scale-most or --only, or another --work"
+        raise Failure(f"{work} has {free >> 30} GiB free, {size >> 30} are needed: {less}")
 
 
 @contextlib.contextmanager

@@ -1,11 +1,11 @@
 """5. Names and attributes: a tree of small files, archives, a git repository."""
 
+import io
 import os
 import pathlib
 import random
 import shutil
 import tarfile
-import tempfile
 import time
 
 import machine
@@ -25,19 +25,15 @@ GIT = ("git", *(word for setting in GIT_SETTINGS for word in ("-c", setting)))
 
 def archive_of(bench, count):
     """Small files, 200 to a folder: the archive, made once, and what is in it by name."""
-    path, source, contents = os.path.join(bench.work, f"small.{count}.tar"), random.Random(1), {}
-    made = os.path.exists(path)
-    with tempfile.TemporaryDirectory(dir=bench.work) as directory:
-        small = os.path.join(directory, "small")
-        archive = None if made else tarfile.open(path, "w")
-        for number in range(count):
-            name = f"{number // FOLDER_FILES}/{number}"
-            contents[name] = source.randbytes(source.randrange(1, 8192))
-            if archive:
-                pathlib.Path(small).write_bytes(contents[name])
-                archive.add(small, name)
-        if archive:
-            archive.close()
+    path, source = os.path.join(bench.work, f"small.{count}.tar"), random.Random(1)
+    names = (f"{number // FOLDER_FILES}/{number}" for number in range(count))
+    contents = {name: source.randbytes(source.randrange(1, 8192)) for name in names}
+    if not os.path.exists(path):
+        with tarfile.open(path, "w") as archive:
+            for name, content in contents.items():
+                info = tarfile.TarInfo(name)
+                info.size, info.mtime = len(content), int(time.time())
+                archive.addfile(info, io.BytesIO(content))
     return path, contents
 
 
