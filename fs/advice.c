@@ -52,7 +52,10 @@ void advice_free(struct advice *advice)
 /* A pin stays the file's when that changes, a copy does not. */
 static unsigned version_of(const struct opening *o)
 {
-	return o->server->pins ? 0 : (unsigned)copy_id(o->handle->inode, &o->stx);
+	if (o->server->pins)
+		return 0;
+	return (unsigned)(o->unasked ? copy_id_of_stamp(o->handle->inode, o->stamp)
+				     : copy_id(o->handle->inode, &o->stx));
 }
 
 void advice_opened(const struct opening *o)

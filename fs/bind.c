@@ -190,7 +190,9 @@ int bind_unasked(struct opening *o)
 	if (copy_is_within_revalidate(o->server, inode) && object_hold(inode->object)) {
 		o->unasked = true;
 		o->stx.stx_size = inode->object->entry.size;
-		o->wish = LANE_CACHED;
+		o->stamp = inode->object->stamp;
+		o->rule.has_lane = inode->rule_lane == LANE_CACHED + 1;
+		o->wish = o->rule.lane = LANE_CACHED;
 		o->handle->object = inode->object;
 		r = o->server->passthrough && inode->binding != BOUND_SERVED ? bind_store(o, inode->object)
 									     : bind_served(o);

@@ -18,6 +18,8 @@ enum copy_state {
 
 /* Names this version of the file to the policy. */
 uint64_t copy_id(const struct inode *inode, const struct statx *stx);
+/* The same of a stamp; see cached_stamp_of(). */
+uint64_t copy_id_of_stamp(const struct inode *inode, uint64_t stamp);
 
 /* (locked) For an inode that is not bound. Any answer but COPY_NONE holds the copy for the caller. A
  * stale copy that nobody uses is dropped. */

@@ -20,11 +20,16 @@ void copy_set_stamp(struct object *object, const struct statx *stx)
 	object->content = copy_content_of(stx);
 }
 
-uint64_t copy_id(const struct inode *inode, const struct statx *stx)
+uint64_t copy_id_of_stamp(const struct inode *inode, uint64_t stamp)
 {
-	uint64_t id = (inode->nodeid ^ cached_stamp_of(stx)) * 0x9e3779b97f4a7c15ULL;
+	uint64_t id = (inode->nodeid ^ stamp) * 0x9e3779b97f4a7c15ULL;
 
 	return id ^ (id >> 32);
+}
+
+uint64_t copy_id(const struct inode *inode, const struct statx *stx)
+{
+	return copy_id_of_stamp(inode, cached_stamp_of(stx));
 }
 
 /* Written within `settle`: a change in the same clock tick could not be told. ctime, since it can't be set.
