@@ -20,7 +20,7 @@
 #	$work/log.NAME	what it says
 #	$client_options		of the clients, set by SYSTEM so that they cache no names and attributes
 
-. "$(dirname "$(readlink -f "$0")")/../support/live.sh"
+. "${cluster_dir:-$(dirname "$(readlink -f "$0")")}/../support/live.sh"
 
 cluster_address=192.0.2.1 # MooseFS takes none of 127/8
 client_options=
@@ -38,7 +38,7 @@ cluster_begin() { # NAME SIEVEFS SIEVECTL SYSTEM [ARGUMENT…]
 	sievefs=$(readlink -f "$1")
 	sievectl=$(readlink -f "$2")
 	system=$3
-	. "$(dirname "$(readlink -f "$0")")/$system.sh"
+	. "${cluster_dir:-$(dirname "$(readlink -f "$0")")}/$system.sh"
 	system_needs
 	{ ip link set lo up && ip address add "$cluster_address/32" dev lo; } || skip "no address for the servers"
 	make_work "$cluster_name-$system"
@@ -60,12 +60,16 @@ cluster_pid() { cat "$work/pid.$1"; } # NAME
 
 cluster_runs() { [ -e "$work/pid.$1" ] && kill -0 "$(cluster_pid "$1")" 2>/dev/null; } # NAME
 
-cluster_end() { # NAME [SIGNAL]: and waits until it has ended
+cluster_end() { # NAME [SIGNAL]: and waits until it has ended; after ten seconds it is killed
 	[ -e "$work/pid.$1" ] || return 0
 	cluster_end_pid=$(cluster_pid "$1")
 	kill "-${2:-TERM}" "$cluster_end_pid" 2>/dev/null || true
 	kill -CONT "$cluster_end_pid" 2>/dev/null || true
+	setpriv --pdeathsig KILL sh -c 'sleep 10; kill -KILL "$1"' sh "$cluster_end_pid" 2>/dev/null &
+	cluster_end_guard=$!
 	wait "$cluster_end_pid" 2>/dev/null || true
+	kill "$cluster_end_guard" 2>/dev/null || true
+	wait "$cluster_end_guard" 2>/dev/null || true
 	rm -f "$work/pid.$1"
 }
 

@@ -6,7 +6,7 @@ gluster_port=24007
 system_needs() {
 	needs glusterfsd glusterfs
 	# the default of a second would have old names be used for so long
-	client_options="--attribute-timeout=0 --entry-timeout=0"
+	client_options="--attribute-timeout=0 --entry-timeout=0 --fopen-keep-cache=no"
 }
 
 system_configure() {

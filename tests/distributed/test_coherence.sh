@@ -1,0 +1,46 @@
+#!/bin/sh
+# What one machine wrote and closed, the other sees at its next open, by random operations against an oracle.
+#
+# usage: test_coherence.sh SIEVEFS SIEVECTL SYSTEM CASES COHERENCE [ARGUMENT…]
+# ARGUMENT is of COHERENCE; with --bare it runs on the clients' mounts, without sievefs.
+set -eu
+. "$(dirname "$(readlink -f "$0")")/cluster.sh"
+
+cluster_begin coherence "$@"
+cases=$(readlink -f "$4")
+coherence=$(readlink -f "$5")
+shift 5
+bare=
+[ "${1-}" != --bare ] || { bare=yes && shift; }
+
+# How long a file must have been left alone before it is copied, for the system's time stamps to tell versions apart:
+# the ticks of the brick's disk, or whole seconds.
+case $system in
+gluster) settle=50ms quiet=400 pause=8000 ;;
+moosefs) settle=2s quiet=4000 pause=20000 ;;
+esac
+
+cluster_start
+if [ -n "$bare" ]; then
+	mkdir "$work/net/a/files" "$work/net/a/cases"
+	"$cases" "$work/net/a/cases" "$work/net/b/cases" bare || fail "cases, without sievefs"
+	"$coherence" "$work/net/a/files" "$work/net/b/files" --quiet=$quiet --pause=$pause "$@" || fail "without sievefs"
+	exit 0
+fi
+for machine in a b; do
+	# names and attributes are asked for each time, as the clients do
+	cluster_mount $machine -o "admit=1,settle=$settle,small_max=256K,large_min=1M,large=direct,attr_timeout=0,entry_timeout=0"
+done
+mkdir "$work/a/cases" "$work/a/files"
+"$cases" "$work/a/cases" "$work/b/cases" || fail "cases"
+"$coherence" "$work/a/files" "$work/b/files" --quiet=$quiet --pause=$pause "$@" ||
+	fail "a: $(tail -n 3 "$work/log.sievefs.a") b: $(tail -n 3 "$work/log.sievefs.b")"
+
+# Of what is not cached, it says nothing
+for machine in a b; do
+	cluster_stat $machine '"%s: %d hits, %d misses, %d copies made, %d found stale, %d direct opens" % ("'$machine'",
+		s["cache"]["hits"], s["cache"]["misses"], s["cache"]["fills"], s["cache"]["stale"], s["lanes"]["direct"]["opens"])'
+	cluster_stat $machine 's["cache"]["hits"] > 100 and s["cache"]["stale"] > 10 and s["lanes"]["direct"]["opens"] > 10' |
+		grep -q True || fail "hardly anything was cached and changed, or large, on $machine"
+	cluster_unmount $machine
+done
