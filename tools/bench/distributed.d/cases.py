@@ -1,0 +1,7 @@
+"""The cases: each a module of its own with a function that takes the Run and adds its rows."""
+
+import case_metadata
+
+CASES = {
+    "metadata": case_metadata.measure,
+}
