@@ -37,6 +37,7 @@ def git(tree, *arguments):
 
 def make_repository(run):
     """Below the client of machine b, so that a knows nothing of it; names of its files."""
+    run.cluster.new_client("b", "1s")
     tree, source = run.cluster.client("b") / "repository", run.cluster.work / "repository"
     names = []
     for path in files_of_the_machine(run.arguments.files):
