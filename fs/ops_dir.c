@@ -7,7 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cache/base/clock.h"
 #include "cache/base/lock_order.h"
+#include "cache/policy/plus.h"
 #include "fs/control/control.h"
 #include "fs/dir.h"
 #include "fs/op.h"
@@ -80,6 +82,7 @@ struct listing {
 	char *out;
 	size_t size, used;
 	bool plus;
+	struct plus_list look; /* plus: whether names are looked up */
 };
 
 static bool is_dot(const char *name)
@@ -87,18 +90,30 @@ static bool is_dot(const char *name)
 	return name[0] == '.' && (!name[1] || (name[1] == '.' && !name[2]));
 }
 
+static int look_up(struct listing *l, const char *name, struct fuse_entry_param *entry)
+{
+	bool timed = !tree_is_local(l->inode);
+	int64_t start_ns = timed ? clock_now_ns() : 0;
+	struct inode *child = NULL;
+	struct statx stx;
+	int r = tree_lookup(l->server->tree, l->inode, name, &child, &stx);
+
+	if (timed)
+		plus_took(&l->look, clock_now_ns() - start_ns);
+	if (r == 0)
+		op_fill_entry(l->server, l->inode, child, &stx, entry);
+	return r;
+}
+
 /*
  * Adds one entry. Returns the bytes it takes, more than the room left if it was not added; 0 when it is gone.
- * A name whose lookup fails otherwise is listed without an inode (node 0): the program's own lookup gets the
- * error.
+ * A name that is not looked up, or whose lookup fails otherwise, is listed without an inode (node 0): the
+ * program's own lookup gets it, or the error.
  */
 static size_t add_entry(struct listing *l, const struct dirent64 *d)
 {
 	size_t room = l->size - l->used;
 	struct fuse_entry_param entry = {0};
-	struct inode *child = NULL;
-	struct statx stx;
-	int r;
 
 	if (l->inode == tree_root(l->server->tree) && strcmp(d->d_name, CONTROL_NAME) == 0)
 		return 0; /* the source's own: that name is the mount's, see fs/ops_control.c */
@@ -109,11 +124,10 @@ static size_t add_entry(struct listing *l, const struct dirent64 *d)
 	if (fuse_add_direntry_plus(l->req, NULL, 0, d->d_name, &entry, d->d_off) > room)
 		return room + 1;
 	if (!is_dot(d->d_name)) {
-		r = tree_lookup(l->server->tree, l->inode, d->d_name, &child, &stx);
-		if (r == -ENOENT)
+		if (!l->look.looks_up)
+			l->look.bare += d->d_type != DT_DIR;
+		else if (look_up(l, d->d_name, &entry) == -ENOENT)
 			return 0;
-		if (r == 0)
-			op_fill_entry(l->server, l->inode, child, &stx, &entry);
 	}
 	return fuse_add_direntry_plus(l->req, l->out + l->used, room, d->d_name, &entry, d->d_off);
 }
@@ -150,6 +164,32 @@ static int list_locked(struct listing *l, struct dir *dir, off_t offset)
 	return l->used ? 0 : r;
 }
 
+/* Where no other machine or program is asked, a look-up costs less than the kernel's own request for it. */
+static void begin_plus(struct listing *l, off_t offset)
+{
+	struct server *server = l->server;
+
+	l->look.looks_up = true;
+	if (tree_is_local(l->inode))
+		return;
+	lock_take(&server->plus_lock, LOCK_PLUS);
+	plus_begin(
+		&server->plus, &l->look, (uint32_t)fuse_req_ctx(l->req)->pid, offset == 0, clock_coarse_ms());
+	lock_drop(&server->plus_lock, LOCK_PLUS);
+}
+
+static void end_plus(const struct listing *l)
+{
+	struct server *server = l->server;
+
+	if (tree_is_local(l->inode))
+		return;
+	lock_take(&server->plus_lock, LOCK_PLUS);
+	plus_end(&server->plus, &l->look, (uint32_t)fuse_req_ctx(l->req)->pid, l->inode->nodeid,
+		clock_coarse_ms());
+	lock_drop(&server->plus_lock, LOCK_PLUS);
+}
+
 static void list(
 	fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *info, bool plus)
 {
@@ -168,9 +208,13 @@ static void list(
 		op_reply(req, -ENOMEM);
 		return;
 	}
+	if (plus)
+		begin_plus(&l, offset);
 	lock_take(&dir->lock, LOCK_DIRECTORY);
 	r = list_locked(&l, dir, offset);
 	lock_drop(&dir->lock, LOCK_DIRECTORY);
+	if (plus)
+		end_plus(&l);
 	if (r < 0)
 		op_reply(req, r);
 	else if (answer_buf(req, l.out, l.used) < 0)

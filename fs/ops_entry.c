@@ -1,4 +1,5 @@
 /* Names: lookup, and all that moves or removes one. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -6,6 +7,8 @@
 #include <unistd.h>
 
 #include "cache/base/clock.h"
+#include "cache/base/lock_order.h"
+#include "cache/policy/plus.h"
 #include "cache/trail/trail.h"
 #include "fs/copy.h"
 #include "fs/durable.h"
@@ -26,6 +29,18 @@ static void reply_negative(fuse_req_t req, const struct inode *dir)
 		answer_err(req, ENOENT);
 }
 
+/* Who looks up what he was given the names of wants attributes with them: see cache/policy/plus.h. */
+static void note_asked(fuse_req_t req, const struct inode *dir, const struct inode *inode)
+{
+	struct server *server = server_of(req);
+
+	if (!dir || tree_is_local(dir) || inode->type == DT_DIR)
+		return;
+	lock_take(&server->plus_lock, LOCK_PLUS);
+	plus_asked(&server->plus, (uint32_t)fuse_req_ctx(req)->pid, dir->nodeid);
+	lock_drop(&server->plus_lock, LOCK_PLUS);
+}
+
 void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct server *server = server_of(req);
@@ -44,6 +59,8 @@ void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 			tree_renew_name(server->tree, dir, name);
 		r = tree_lookup(server->tree, dir, name, &inode, &stx);
 	}
+	if (r == 0)
+		note_asked(req, dir, inode);
 	if (r == 0)
 		op_reply_entry(req, dir, inode, &stx);
 	else if (r == -ENOENT)

@@ -6,6 +6,7 @@
 
 #include "cache/cache.h"
 #include "cache/policy/classify.h"
+#include "cache/policy/plus.h"
 #include "cache/policy/ways.h"
 #include "fs/control/control.h"
 #include "fs/control/stats.h"
@@ -77,6 +78,8 @@ struct server {
 	pthread_mutex_t ways_lock;
 	struct ways ways;       /* of large files that are read, with large=stream; under ways_lock */
 	struct ways write_ways; /* and of those that are written, with large_write=measured; likewise */
+	pthread_mutex_t plus_lock;
+	struct plus plus; /* whether directories are listed with attributes; under plus_lock */
 	struct relief relief;
 	_Atomic uint64_t kept_bytes;   /* charges of objects that rules pin */
 	_Atomic unsigned random_opens; /* of files that were read out of order */

@@ -47,6 +47,7 @@ enum lock_rank {
 	/* fs/: leaves, except that LOCK_PAYLOAD is taken under LOCK_IO */
 	LOCK_RELIEF,
 	LOCK_ADVICE,      /* the sample of opens */
+	LOCK_PLUS,        /* for whom names are looked up while a directory is listed */
 	LOCK_WAYS,        /* how large files are read, by volume */
 	LOCK_WAITERS,     /* requests that wait for locks */
 	LOCK_POOL,        /* a queue of jobs */

@@ -65,6 +65,11 @@ struct space *tree_space(const struct inode *inode)
 	return &inode->mount->space;
 }
 
+bool tree_is_local(const struct inode *inode)
+{
+	return inode->mount->local;
+}
+
 bool tree_close_is_silent(const struct inode *inode)
 {
 	return inode->mount->local;
