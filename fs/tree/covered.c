@@ -7,9 +7,9 @@
 #include "fs/tree/tree_impl.h"
 
 /* Asks nobody, and so not our own mount either. */
-static int peek(int fd, struct statx *stx)
+static int peek(int fd, unsigned mask, struct statx *stx)
 {
-	return statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, stx) < 0 ? -errno : 0;
+	return statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, mask, stx) < 0 ? -errno : 0;
 }
 
 int tree_before_mount(struct tree *tree, const char *mountpoint)
@@ -33,7 +33,7 @@ int tree_after_mount(struct tree *tree, const char *mountpoint)
 
 	if (fd < 0)
 		return -errno;
-	r = peek(fd, &stx);
+	r = peek(fd, 0, &stx);
 	close(fd);
 	if (r == 0)
 		tree->covered.by = makedev(stx.stx_dev_major, stx.stx_dev_minor);
@@ -60,18 +60,29 @@ static int open_covered(struct tree *tree, int dir_fd, const char *name)
 	return fd < 0 ? -errno : fd;
 }
 
-int tree_open_child(struct tree *tree, int dir_fd, const char *name, int flags)
+static bool is_ours(const struct tree *tree, const struct statx *stx)
+{
+	return makedev(stx->stx_dev_major, stx->stx_dev_minor) == tree->covered.by;
+}
+
+int tree_open_child(
+	struct tree *tree, int dir_fd, const char *name, int flags, unsigned mask, struct statx *stx)
 {
 	int fd = tree_openat(tree, dir_fd, name, O_PATH | O_NOFOLLOW | flags, 0), r;
-	struct statx stx;
 
 	if (fd < 0)
 		return fd;
-	r = peek(fd, &stx);
-	if (r == 0 && makedev(stx.stx_dev_major, stx.stx_dev_minor) != tree->covered.by)
-		return fd;
-	close(fd);
-	return r < 0 ? r : open_covered(tree, dir_fd, name);
+	r = peek(fd, mask, stx);
+	if (r == 0 && is_ours(tree, stx)) {
+		close(fd);
+		fd = open_covered(tree, dir_fd, name);
+		r = fd < 0 ? 0 : peek(fd, mask, stx);
+	}
+	if (r < 0) {
+		close(fd);
+		return r;
+	}
+	return fd;
 }
 
 void tree_ask_name(struct tree *tree, int dir_fd, const char *name)
@@ -83,7 +94,7 @@ void tree_ask_name(struct tree *tree, int dir_fd, const char *name)
 		return;
 	/* statx(2) of a file that is gone fails with ESTALE there; the kernel then looks the name up anew by
 	 * itself. Opening the file for its bytes would do the same, and more. */
-	if (peek(fd, &stx) == 0 && makedev(stx.stx_dev_major, stx.stx_dev_minor) != tree->covered.by)
+	if (peek(fd, 0, &stx) == 0 && !is_ours(tree, &stx))
 		statx(dir_fd, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_FORCE_SYNC,
 			STATX_BASIC_STATS, &stx);
 	close(fd);

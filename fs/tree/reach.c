@@ -75,18 +75,25 @@ static int lost(int r)
 	return r == -ENOENT || r == -ENOTDIR ? -ESTALE : r;
 }
 
-/* at: what bears the inode's name now. */
-static int check_identity(const struct target *target, int at)
+static int compare_identity(const struct target *target, int at, const struct statx *stx)
 {
 	struct identity id;
-	struct statx stx;
-	int r = statx(at, "", AT_EMPTY_PATH, STATX_WANTED, &stx) < 0 ? -errno : 0;
+	int r = tree_identify(target->tree, at, stx, NULL, &id);
 
-	if (r == 0)
-		r = tree_identify(target->tree, at, &stx, NULL, &id);
-	if (r == 0 && !tree_is(target->inode, &id))
-		r = -ESTALE;
-	return r;
+	return r == 0 && !tree_is(target->inode, &id) ? -ESTALE : r;
+}
+
+/* at: what bears the inode's name now; known: what this machine knows of it. Who a file is does not change,
+ * but it may not be all known here. */
+static int check_identity(const struct target *target, int at, const struct statx *known)
+{
+	struct statx stx;
+
+	if (compare_identity(target, at, known) == 0)
+		return 0;
+	if (statx(at, "", AT_EMPTY_PATH, STATX_WANTED, &stx) < 0)
+		return -errno;
+	return compare_identity(target, at, &stx);
 }
 
 /* at: what is at the mount point now. Returns as tree_mount_get() does in *fd. */
@@ -107,11 +114,12 @@ static int reopen_mount(const struct target *target, int at)
 static int open_from(const struct target *target, int dir_fd, const char *name)
 {
 	bool named = tree_is_named(target->inode);
-	int at = lost(tree_open_child(target->tree, dir_fd, name, 0)), r;
+	struct statx stx;
+	int at = lost(tree_open_child(target->tree, dir_fd, name, 0, STATX_WHO, &stx)), r;
 
 	if (at < 0)
 		return at;
-	r = named ? check_identity(target, at) : reopen_mount(target, at);
+	r = named ? check_identity(target, at, &stx) : reopen_mount(target, at);
 	if (named && r == 0)
 		return at;
 	close(at);
@@ -314,13 +322,10 @@ int tree_automount(struct tree *tree, struct inode *dir)
 	r = enter(tree, tree_route_of(dir), &place);
 	if (r < 0)
 		return r;
-	fd = lost(tree_open_child(tree, place.dir_fd, place.name, O_DIRECTORY));
+	fd = lost(tree_open_child(tree, place.dir_fd, place.name, O_DIRECTORY, 0, &stx));
 	leave(tree, &place);
 	if (fd < 0)
 		return fd;
-	r = statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, &stx) < 0 ? -errno : 0;
 	close(fd);
-	if (r == 0 && makedev(stx.stx_dev_major, stx.stx_dev_minor) != dir->mount->dev)
-		r = -ESTALE;
-	return r;
+	return makedev(stx.stx_dev_major, stx.stx_dev_minor) != dir->mount->dev ? -ESTALE : 0;
 }

@@ -10,17 +10,14 @@
 #include "cache/base/lock_order.h"
 #include "fs/tree/tree_impl.h"
 
-int tree_adopt(struct tree *tree, int fd, struct inode *parent, const char *name, struct inode **ret,
-	struct statx *stx)
+/* stx: of STATX_WANTED. */
+static int adopt(struct tree *tree, int fd, struct inode *parent, const char *name, struct inode **ret,
+	const struct statx *stx)
 {
 	struct identity id;
 	struct inode *inode;
-	int r;
+	int r = tree_identify(tree, fd, stx, parent, &id);
 
-	*ret = NULL;
-	if (statx(fd, "", AT_EMPTY_PATH, STATX_WANTED, stx) < 0)
-		return -errno;
-	r = tree_identify(tree, fd, stx, parent, &id);
 	if (r < 0)
 		return r;
 	if (tree->root && tree_is(tree->root, &id)) {
@@ -45,6 +42,15 @@ int tree_adopt(struct tree *tree, int fd, struct inode *parent, const char *name
 	return 0;
 }
 
+int tree_adopt(struct tree *tree, int fd, struct inode *parent, const char *name, struct inode **ret,
+	struct statx *stx)
+{
+	*ret = NULL;
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_WANTED, stx) < 0)
+		return -errno;
+	return adopt(tree, fd, parent, name, ret, stx);
+}
+
 /*
  * The name leads through a mount of a part of its own file system (bind, perhaps idmapped or read-only). The
  * file is the same under all of its names, so it has the rights and owners of one mount: by handle.
@@ -66,11 +72,18 @@ static int leave_bind(struct tree *tree, struct inode **inode, struct statx *stx
 	return r;
 }
 
+/* A local file system has nobody to ask: what this machine knows is all there is. */
+static bool is_all_known(const struct inode *parent, const struct statx *stx)
+{
+	return parent->mount->local && makedev(stx->stx_dev_major, stx->stx_dev_minor) == parent->mount->dev;
+}
+
 int tree_lookup(
 	struct tree *tree, struct inode *parent, const char *name, struct inode **ret, struct statx *stx)
 {
 	int parent_fd, fd, r;
 
+	*ret = NULL;
 	if (strcmp(name, ".") == 0 || (strcmp(name, "..") == 0 && parent == tree->root)) {
 		r = tree_statx(tree, parent, stx);
 		*ret = r < 0 ? NULL : tree_hold(tree, parent);
@@ -82,13 +95,18 @@ int tree_lookup(
 	parent_fd = tree_fd_get(tree, parent);
 	if (parent_fd < 0)
 		return parent_fd;
-	fd = tree_open_child(tree, parent_fd, name, 0);
+	fd = tree_open_child(tree, parent_fd, name, 0, parent->mount->local ? STATX_WANTED : 0, stx);
 	r = fd < 0 ? fd : 0;
 	tree_fd_put(tree, parent);
 	if (r < 0)
 		return r;
+	if (!is_all_known(parent, stx) && statx(fd, "", AT_EMPTY_PATH, STATX_WANTED, stx) < 0) {
+		r = -errno;
+		close(fd);
+		return r;
+	}
 	/* ".." must not become a route: it would lead in a circle */
-	r = tree_adopt(tree, fd, parent, strcmp(name, "..") == 0 ? NULL : name, ret, stx);
+	r = adopt(tree, fd, parent, strcmp(name, "..") == 0 ? NULL : name, ret, stx);
 	if (*ret && !is_bound_there(*ret, stx)) {
 		tree_fd_donate(tree, *ret, fd);
 		return r;

@@ -27,6 +27,7 @@
 #include "fs/users/space.h"
 
 #define STATX_WANTED (STATX_BASIC_STATS | STATX_BTIME)
+#define STATX_WHO (STATX_TYPE | STATX_INO | STATX_BTIME) /* what tree_identify() takes */
 #define TREE_SHARDS TREE_SLICES
 #define TREE_INODE_LOCKS 512
 #define TREE_FORGOTTEN_MAX 65536  /* forgotten inodes remembered where a nodeid does not hold its handle */
@@ -255,8 +256,10 @@ bool tree_make_room(struct tree *tree, int error);
 /* --- covered ---------------------------------------------------------------------------------- */
 
 /* Opens the name with O_PATH | flags, but never anything of our own mount. O_DIRECTORY triggers automounts.
- * Returns the descriptor or -errno. */
-int tree_open_child(struct tree *tree, int dir_fd, const char *name, int flags);
+ * Returns the descriptor or -errno. stx: what this machine knows of it, without asking anybody; mask as for
+ * statx(2). */
+int tree_open_child(
+	struct tree *tree, int dir_fd, const char *name, int flags, unsigned mask, struct statx *stx);
 
 /* Has SOURCE's server asked which file bears the name; never anything of our own mount. */
 void tree_ask_name(struct tree *tree, int dir_fd, const char *name);
