@@ -23,6 +23,7 @@ struct dir *dir_new(int fd)
 	dir->fd = fd;
 	dir->next = 0;
 	dir->used = dir->at = 0;
+	dir->ended = false;
 	pthread_mutex_init(&dir->lock, NULL);
 	lock_take(&open_dirs.lock, LOCK_DIRECTORIES);
 	list_push_first(&open_dirs.list, &dir->node);
@@ -67,6 +68,7 @@ int dir_seek(struct dir *dir, off_t offset)
 	if (offset == dir->next && offset != 0)
 		return 0;
 	dir->at = dir->used = 0;
+	dir->ended = false;
 	dir->next = 0; /* where that fails, it is to be tried anew */
 	if (lseek(dir->fd, offset, SEEK_SET) < 0)
 		return -errno;

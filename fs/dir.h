@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -15,6 +16,7 @@ struct dir {
 	int fd;
 	pthread_mutex_t lock; /* for all below: a descriptor has one position */
 	off_t next;           /* the offset behind the last entry given out */
+	bool ended;           /* the end was seen there, and has not been told yet */
 	size_t used, at;      /* of the buffer */
 	char buffer[DIR_BUFFER];
 };

@@ -149,9 +149,13 @@ static void put_entries(const struct listing *l)
 
 static int list_locked(struct listing *l, struct dir *dir, off_t offset)
 {
-	struct dirent64 *d;
+	struct dirent64 *d = NULL;
 	int r = dir_seek(dir, offset);
 
+	if (dir->ended) {
+		dir->ended = false; /* who reads on may find what is new */
+		return 0;
+	}
 	while (r == 0 && (d = dir_peek(dir, &r))) {
 		size_t n = add_entry(l, d);
 
@@ -161,6 +165,8 @@ static int list_locked(struct listing *l, struct dir *dir, off_t offset)
 		dir->at += d->d_reclen;
 		dir->next = d->d_off;
 	}
+	/* the kernel asks once more behind the last name: elsewhere that would be one more request */
+	dir->ended = r == 0 && !d && l->used > 0 && !tree_is_local(l->inode);
 	return l->used ? 0 : r;
 }
 

@@ -29,9 +29,12 @@ list_all() { find "$1/tree" -printf '%P %y %s %m %n %T@\n' | sort; }
 [ "$system" != gluster ] || cluster_delay 1
 cluster_requests >/dev/null
 list_names "$work/a" >"$work/names"
-requests=$(cluster_request_count)
+cluster_requests >"$work/requests"
+requests=$(awk '{ n += $2 } END { print n + 0 }' "$work/requests")
+parts=$(awk '$1 == "READDIRP" { print $2 }' "$work/requests") # of gluster
 [ "$(wc -l <"$work/names")" = $((dirs * (files + 1) + 1)) ] || fail "names are missing: $(wc -l <"$work/names")"
 [ "$requests" -lt $((dirs * files / 2)) ] || fail "find asks for each name: $requests requests"
+[ "${parts:-0}" -le $((2 * (dirs + 1))) ] || fail "the end of a directory is asked for twice: $parts READDIRP"
 list_names "$work/net/a" | cmp -s - "$work/names" || fail "find finds something else than in the source"
 
 sleep 1.1 # until what the kernel keeps has expired
