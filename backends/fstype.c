@@ -12,7 +12,8 @@ static const struct fstype fstypes[] = {
 	{F2FS_SUPER_MAGIC, "f2fs", .local = true, .keeps_reserve = true},
 	{TMPFS_MAGIC, "tmpfs", .local = true, .in_memory = true, .fine_stamps = true},
 	{RAMFS_MAGIC, "ramfs", .local = true, .in_memory = true},
-	{FUSE_SUPER_MAGIC, "fuse", .forgets_handles = true, .may_be_stacked = true, .hides_mappings = true},
+	{FUSE_SUPER_MAGIC, "fuse", .forgets_handles = true, .state_by_open = true, .may_be_stacked = true,
+		.hides_mappings = true},
 	/* listed for their names, and for what they lie on */
 	{OVERLAYFS_SUPER_MAGIC, "overlay", .may_be_stacked = true, .hides_mappings = true},
 	{ECRYPTFS_SUPER_MAGIC, "ecryptfs", .may_be_stacked = true},

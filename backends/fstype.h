@@ -26,6 +26,10 @@ struct fstype {
 	/* With an anonymous device number it may be stacked on another file system. The kernel allows two
 	 * stacked layers in all, and a FUSE mount with passthrough is one of them. */
 	bool may_be_stacked;
+	/* A FUSE daemon's: what was written may be kept with the open file that wrote it, and reach the disk
+	 * by flush and fsync of that one only; and what a look-up said of a file may be kept for its next
+	 * open. */
+	bool state_by_open;
 	/* A mapping may be one of the file below, so that leases do not tell whether a file is mapped. */
 	bool hides_mappings;
 };

@@ -104,6 +104,8 @@ static int ask_and_bind(struct opening *o, int flags)
 	r = o->writes ? handle_fd(server, handle) : 0;
 	if (r < 0)
 		return r;
+	if (handle->fd < 0 && inode->binding == BOUND_BACKING && tree_has_state_by_open(inode))
+		tree_look_again(server->tree, inode); /* the kernel opens it, without asking us */
 	large_follow(o);
 	return bind_opening(o);
 }

@@ -80,6 +80,11 @@ bool tree_hides_mappings(const struct inode *inode)
 	return inode->mount->hides_mappings;
 }
 
+bool tree_has_state_by_open(const struct inode *inode)
+{
+	return inode->mount->state_by_open;
+}
+
 bool tree_is_nosuid(const struct inode *inode)
 {
 	return inode->mount->nosuid;

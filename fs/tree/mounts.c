@@ -94,6 +94,7 @@ static struct tree_mount *mount_new(const struct tree *tree, dev_t dev, int fd, 
 	mount->local = type->local;
 	mount->space.kept = type->keeps_reserve;
 	mount->hides_mappings = type->hides_mappings;
+	mount->state_by_open = type->state_by_open;
 	mount->fine_stamps = type->fine_stamps && kernel_has_fine_stamps();
 	if (below) {
 		/* the file system's own id stays the same when device numbers move */

@@ -1,4 +1,5 @@
 /* Opening files for their bytes. */
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -6,22 +7,52 @@
 #include "backends/stamp.h"
 #include "fs/tree/tree_impl.h"
 
-int tree_open_patiently(struct tree *tree, struct inode *inode, int flags)
+/* What fd, O_PATH, is open on. */
+static int open_again(struct tree *tree, int fd, int flags)
 {
 	char path[TREE_PATH_SIZE];
+	int opened = tree->quiet ? tree_open_quietly(fd, flags & ~O_NOFOLLOW) : -EPERM;
+
+	if (opened != -EPERM)
+		return opened;
+	snprintf(path, sizeof(path), "%d", fd);
+	return tree_openat(tree, tree->proc_fd, path, flags & ~O_NOFOLLOW, 0);
+}
+
+/* By its name, as programs without us do; negative also where that is another file's by now, or none. */
+static int look_up(struct tree *tree, struct inode *inode)
+{
+	if (!inode->mount->state_by_open || inode->type != DT_REG)
+		return -EOPNOTSUPP;
+	return tree_reach(tree, inode, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+}
+
+void tree_look_again(struct tree *tree, struct inode *inode)
+{
+	int fd = look_up(tree, inode);
+
+	if (fd >= 0)
+		close(fd);
+}
+
+int tree_open_patiently(struct tree *tree, struct inode *inode, int flags)
+{
 	int fd, opened, r = flags & O_DIRECTORY ? tree_automount(tree, inode) : 0;
 
 	if (r < 0)
 		return r;
 	if (!tree_is_named(inode) || inode == tree->root)
 		return tree_reach(tree, inode, flags);
+	fd = look_up(tree, inode);
+	if (fd >= 0) {
+		opened = open_again(tree, fd, flags);
+		close(fd);
+		return tree_removed_below(opened);
+	}
 	fd = tree_fd_get(tree, inode);
 	if (fd < 0)
 		return fd;
-	snprintf(path, sizeof(path), "%d", fd);
-	opened = tree->quiet ? tree_open_quietly(fd, flags & ~O_NOFOLLOW) : -EPERM;
-	if (opened == -EPERM)
-		opened = tree_openat(tree, tree->proc_fd, path, flags & ~O_NOFOLLOW, 0);
+	opened = open_again(tree, fd, flags);
 	tree_fd_put(tree, inode);
 	return tree_removed_below(opened);
 }

@@ -183,6 +183,11 @@ bool tree_is_local(const struct inode *inode);
 /* Whether close(2) can bring no error of an earlier write: true of local file systems, which have no flush.
  */
 bool tree_close_is_silent(const struct inode *inode);
+/* Whether what is written is to be flushed and synced by the very open file that wrote it, and an open wants
+ * a look-up before it; see backends/fstype.h. */
+bool tree_has_state_by_open(const struct inode *inode);
+/* That look-up, for an open that the kernel makes by itself; tree_open() makes its own. */
+void tree_look_again(struct tree *tree, struct inode *inode);
 /* Whether a file may be mapped without a lease's telling. */
 bool tree_hides_mappings(const struct inode *inode);
 /* The space of the file system that inode lies on. */

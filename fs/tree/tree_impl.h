@@ -67,6 +67,7 @@ struct tree_mount {
 	uint64_t ino_mix; /* 0 for the root's file system */
 	bool fine_stamps;
 	bool hides_mappings;
+	bool state_by_open;
 	bool local;                 /* a close has nothing to report */
 	_Atomic bool nosuid, nodev; /* of a file system below the root's; that one's are the mount's own */
 	struct tree_route *route;   /* to its mount point, under routes_lock; NULL for the root's */

@@ -57,6 +57,14 @@ static void only_fuse_forgets_the_handles_that_it_gave(void **state)
 	assert_false(fstype_find(0x12345678)->forgets_handles);
 }
 
+static void only_a_fuse_daemon_keeps_what_an_open_file_wrote(void **state)
+{
+	assert_true(fstype_find(FUSE_SUPER_MAGIC)->state_by_open);
+	assert_false(fstype_find(EXT4_SUPER_MAGIC)->state_by_open);
+	assert_false(fstype_find(NFS_SUPER_MAGIC)->state_by_open);
+	assert_false(fstype_find(OVERLAYFS_SUPER_MAGIC)->state_by_open);
+}
+
 static void ext4_and_f2fs_keep_blocks_for_root(void **state)
 {
 	assert_true(fstype_find(EXT4_SUPER_MAGIC)->keeps_reserve);
@@ -73,6 +81,7 @@ int main(void)
 		cmocka_unit_test(disks_and_memory_are_local),
 		cmocka_unit_test(an_unknown_type_is_not_local),
 		cmocka_unit_test(only_fuse_forgets_the_handles_that_it_gave),
+		cmocka_unit_test(only_a_fuse_daemon_keeps_what_an_open_file_wrote),
 		cmocka_unit_test(ext4_and_f2fs_keep_blocks_for_root),
 	};
 
