@@ -82,10 +82,10 @@ class Watch:
         return [] if found >= ENOUGH * count else [f"{found} of {count:.0f} opens were {' or '.join(lanes)}"]
 
     def opened_large(self, count, size):
-        """The same of large files, where they are."""
+        """The same of large files, where they are: in memory alone, say, nothing is to be trailed."""
         if not self.shown or size < self.shown["options"]["large_min"]:
             return []
-        return self.opened(count, "trailed", "direct")
+        return self.opened(count, self.shown["large_used"], "direct")
 
     def asked(self, operation, count):
         """A mark unless the daemon was asked so often for an operation: what was measured went through the mount."""

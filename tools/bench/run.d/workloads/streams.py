@@ -28,14 +28,18 @@ def with_direct(mounted, depth=1, engine="psync"):
     return [*mounted[:1], *direct, *mounted[1:]]
 
 
-def best_depth(bench, block, size, streams):
+def best_depth(bench, result, block, size, streams):
     """Of native O_DIRECT, by one pass each."""
     found = []
     data = bench.place.folder("data")
     for depth in bench.arguments.depths:
-        bench.drop_caches()
         side = Side("native-direct", data, data, direct=True, depth=depth, engine="io_uring")
-        found.append((transfer.read_in_order(side, block, "stream", size, streams)["MB/s"], depth))
+        try:
+            bench.drop_caches()
+            found.append((transfer.read_in_order(side, block, "stream", size, streams)["MB/s"], depth))
+        except machine.Failure as failure:
+            result.fail(side.name, failure)
+            return None
     return max(found)[1]
 
 
@@ -45,15 +49,17 @@ def read(block, streams):
         kinds = bench.one_store()
         sizes = {f"stream.{number}": size for number in range(streams)}
         with bench.files(sizes, kinds) as names, bench.mounts(result, kinds) as mounted:
-            depth = best_depth(bench, block, size, streams)
-            result.detail = f"{streams} × {size >> 20} MiB, O_DIRECT at depth {depth}"
+            result.detail, depth = f"{streams} × {size >> 20} MiB", None
+            if any(side.name == "native" for side in mounted):
+                depth = best_depth(bench, result, block, size, streams)
+                result.detail += f", O_DIRECT at depth {depth}" if depth else ""
 
             def measure(side):
                 watch = bench.watch(side)
                 values = transfer.read_in_order(side, block, "stream", size, streams)
                 return {**values, **left_cached(side, names), "marks": watch.opened_large(streams, size)}
 
-            measured = with_direct(mounted, depth, "io_uring")
+            measured = with_direct(mounted, depth or 1, "io_uring")
             bench.repeat(result, measured, measure, before=bench.drop_caches)
             bench.once(result, mounted, lambda side: transfer.compare_bytes(side, names))
 
