@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import os
 import pathlib
+import resource
 import signal
 import subprocess
 import time
@@ -24,9 +25,20 @@ def unmount(directory):
     run("umount", directory)
 
 
+def allow_open_files():
+    """Some peers keep a descriptor open for each file that they know, and run out of them in the tree."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    most = int(pathlib.Path("/proc/sys/fs/nr_open").read_text())
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    except (OSError, ValueError):  # in a container, say
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 def begin(group=None):
     """In a new process: it goes with us, and works within the memory group."""
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    allow_open_files()
     enter(group)
 
 
