@@ -60,17 +60,28 @@ cluster_pid() { cat "$work/pid.$1"; } # NAME
 
 cluster_runs() { [ -e "$work/pid.$1" ] && kill -0 "$(cluster_pid "$1")" 2>/dev/null; } # NAME
 
+cluster_is_gone() { # PID: all its threads have ended
+	[ "$(sed 's/.*) \(.\).*/\1/' "/proc/$1/stat" 2>/dev/null || echo Z)" = Z ] &&
+		[ "$(ls "/proc/$1/task" 2>/dev/null | wc -l)" -le 1 ]
+}
+
 cluster_end() { # NAME [SIGNAL]: and waits until it has ended; after ten seconds it is killed
 	[ -e "$work/pid.$1" ] || return 0
 	cluster_end_pid=$(cluster_pid "$1")
 	kill "-${2:-TERM}" "$cluster_end_pid" 2>/dev/null || true
 	kill -CONT "$cluster_end_pid" 2>/dev/null || true
-	setpriv --pdeathsig KILL sh -c 'sleep 10; kill -KILL "$1"' sh "$cluster_end_pid" 2>/dev/null &
-	cluster_end_guard=$!
-	wait "$cluster_end_pid" 2>/dev/null || true
-	kill "$cluster_end_guard" 2>/dev/null || true
-	wait "$cluster_end_guard" 2>/dev/null || true
+	cluster_until 10 cluster_is_gone "$cluster_end_pid" || kill -KILL "$cluster_end_pid" 2>/dev/null || true
+	! cluster_until 10 cluster_is_gone "$cluster_end_pid" || wait "$cluster_end_pid" 2>/dev/null || true
 	rm -f "$work/pid.$1"
+}
+
+# MOUNTPOINT: its FUSE connection ends. A daemon that is killed while it asks the kernel to drop pages would otherwise
+# wait for ever for a page that waits for the daemon, and with it everything that looks at all mounts, such as sync(2).
+cluster_abort() {
+	awk -v point="$1" '$5 == point { sub(".*:", "", $3); print $3 }' /proc/self/mountinfo |
+		while read -r cluster_connection; do
+			{ echo 1 >"/sys/fs/fuse/connections/$cluster_connection/abort"; } 2>/dev/null || true
+		done
 }
 
 cluster_until() { # SECONDS COMMAND…: tries it until it succeeds; fails after the time
@@ -110,6 +121,8 @@ cluster_wait_client() { # MACHINE: until its client reaches the servers, as afte
 }
 
 cluster_end_client() { # MACHINE: as if the machine's client had been killed
+	kill -KILL "$(cluster_pid "client.$1")"
+	cluster_abort "$work/net/$1"
 	cluster_end "client.$1" KILL
 	umount -l "$work/net/$1" 2>/dev/null || true
 }
@@ -165,14 +178,9 @@ cluster_stat() { # MACHINE EXPRESSION: of `sievectl stat --json`, as Python: s["
 }
 
 clean_up_test() {
-	# A client that is gone answers for servers that don't, so that nothing waits.
-	for cluster_name in a b; do cluster_end "client.$cluster_name" KILL; done
-	for cluster_name in a b; do
-		umount -l "$work/$cluster_name" 2>/dev/null || true
-		cluster_end "sievefs.$cluster_name"
-		umount -l "$work/net/$cluster_name" 2>/dev/null || true
-	done
+	for cluster_name in net/a net/b a b; do cluster_abort "$work/$cluster_name"; done
+	for cluster_name in a b net/a net/b; do umount -l "$work/$cluster_name" 2>/dev/null || true; done
 	for cluster_name in "$work"/pid.*; do
-		[ ! -e "$cluster_name" ] || cluster_end "${cluster_name#*/pid.}" KILL
+		[ ! -e "$cluster_name" ] || cluster_end "${cluster_name##*/pid.}" KILL
 	done
 }
