@@ -44,6 +44,16 @@ cluster_begin() { # NAME SIEVEFS SIEVECTL SYSTEM [ARGUMENT…]
 	make_work "$cluster_name-$system"
 	rmdir "$mnt" "$work/src"
 	mkdir "$work/net" "$work/net/a" "$work/net/b" "$work/a" "$work/b"
+	cluster_guard
+}
+
+# The test may be killed, or hang in a request that no signal ends: what it has mounted must hold up nothing else.
+cluster_guard() {
+	SECONDS_LEFT=${CLUSTER_SECONDS:-3600} setsid sh -c '
+		while kill -0 "$1" && [ "$SECONDS_LEFT" -gt 0 ]; do sleep 1; SECONDS_LEFT=$((SECONDS_LEFT - 1)); done
+		awk -v work="$2/" "index(\$5, work) == 1 { sub(\".*:\", \"\", \$3); print \$3 }" /proc/self/mountinfo |
+			while read -r n; do echo 1 >"/sys/fs/fuse/connections/$n/abort"; done
+	' sh $$ "$work" </dev/null >/dev/null 2>&1 &
 }
 
 # Processes, by name
