@@ -113,7 +113,7 @@ def measure(run):
     if run.arguments.also:
         sides["also"] = ("", pathlib.Path(run.arguments.also).absolute() / "fs" / "sievefs")
     names = make_repository(run)
-    for keeps in ("0", "1s"):
+    for keeps in run.arguments.keeps:
         for label, command in COMMANDS.items():
             found = run.by_turns(list(sides), lambda side: seconds_twice(run, *sides[side], keeps, command, names))
             for when in ("first", "second"):

@@ -4,6 +4,7 @@ import pathlib
 
 # For how long the clients go by names and attributes that they have. "0": they ask their servers each time, as in the
 # coherence tests. "1s": what they do by themselves, but for names of files of MooseFS, which it does not keep.
+KEEPS = ["0", "1s"]
 CLIENTS = {
     "gluster": {"0": "--attribute-timeout=0 --entry-timeout=0", "1s": "--attribute-timeout=1 --entry-timeout=1"},
     "moosefs": {
