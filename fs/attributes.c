@@ -10,7 +10,8 @@ static double timeout_of_inode(const struct server *server, const struct inode *
 	/* Writes through a mapping move the file's times without the daemon or FUSE seeing them. Of other
 	 * writes the kernel knows, whichever lane they take. A lock owner must see what other processes
 	 * wrote. */
-	return inode->mappable || inode->locked ? 0 : server->live.attr_timeout_s;
+	return inode_is(inode, INODE_MAPPABLE) || inode_is(inode, INODE_LOCKED) ? 0
+										: server->live.attr_timeout_s;
 }
 
 static double timeout_of_mode(const struct statx *stx, double timeout)
@@ -28,7 +29,8 @@ static double timeout_of_mode(const struct statx *stx, double timeout)
 static bool write_stores(struct server *server, struct inode *inode, const struct statx *found)
 {
 	if (found)
-		return inode->mappable && inode->object && copy_before_reading(server, inode) == 0;
+		return inode_is(inode, INODE_MAPPABLE) && inode->object &&
+		       copy_before_reading(server, inode) == 0;
 	if (copy_may_be_mapped(server, inode))
 		copy_before_reading(server, inode);
 	return true;

@@ -175,7 +175,8 @@ static void count_open(struct opening *o)
 	inode->open_count++;
 	inode->writer_count += o->writes;
 	if (o->writes) {
-		inode->mappable |= handle_may_map_for_writing(o->handle);
+		if (handle_may_map_for_writing(o->handle))
+			inode_set_mark(inode, INODE_MAPPABLE, true);
 		inode->suspect = true;
 		inode->change_seq++;
 	}

@@ -75,7 +75,7 @@ static bool count_kept(struct server *server, struct object *object)
 
 void cached_keep(struct server *server, struct inode *inode, struct object *object)
 {
-	if (!(inode->keep || inode->pinned) || object->kept_charge || !object_hold(object))
+	if (!(inode->keep || inode_is(inode, INODE_PINNED)) || object->kept_charge || !object_hold(object))
 		return;
 	if (!count_kept(server, object))
 		cache_release(server->cache, object);
@@ -122,7 +122,7 @@ static void unkeep_one(struct inode *inode, void *ctx)
 	struct server *server = ctx;
 
 	tree_lock_inode(server->tree, inode);
-	if (inode->object && !inode->pinned)
+	if (inode->object && !inode_is(inode, INODE_PINNED))
 		cached_unkeep(server, inode->object);
 	tree_unlock_inode(server->tree, inode);
 }

@@ -13,7 +13,7 @@ static bool prove_unwritten(struct server *server, struct inode *inode)
 	bool written;
 	int fd;
 
-	if (inode->mappable && tree_hides_mappings(inode))
+	if (inode_is(inode, INODE_MAPPABLE) && tree_hides_mappings(inode))
 		return false;
 	fd = tree_open(server->tree, inode, O_RDONLY);
 	if (fd < 0)
@@ -46,13 +46,13 @@ bool copy_may_be_mapped(struct server *server, struct inode *inode)
 {
 	bool mapped;
 
-	if (!inode->mappable)
+	if (!inode_is(inode, INODE_MAPPABLE))
 		return false;
 	tree_lock_inode(server->tree, inode);
 	mapped = inode->writer_count || (inode->object && inode->object->mapped) ||
 		 !prove_unwritten(server, inode);
 	if (!mapped)
-		inode->mappable = false;
+		inode_set_mark(inode, INODE_MAPPABLE, false);
 	tree_unlock_inode(server->tree, inode);
 	return mapped;
 }

@@ -74,14 +74,14 @@ int copy_refresh_from(struct server *server, struct inode *inode, struct object 
 
 /* --- a file enters ------------------------------------------------------------------------------ */
 
-static bool may_fill(struct server *server, struct inode *inode, int fd, uint16_t *seq)
+static bool may_fill(struct server *server, struct inode *inode, int fd, uint64_t size, uint16_t *seq)
 {
 	bool may;
 
 	tree_lock_inode(server->tree, inode);
 	*seq = inode->change_seq;
-	may = !inode->object && !inode->writer_count && !(inode->mappable && tree_hides_mappings(inode)) &&
-	      !stamp_file_is_written(fd);
+	may = size <= cached_size_limit(server, inode) && !inode->object && !inode->writer_count &&
+	      !(inode_is(inode, INODE_MAPPABLE) && tree_hides_mappings(inode)) && !stamp_file_is_written(fd);
 	tree_unlock_inode(server->tree, inode);
 	return may;
 }
@@ -134,9 +134,9 @@ static int fill(struct server *server, struct inode *inode, int fd)
 	int r;
 
 	r = cached_fd_statx_now(fd, &before);
-	if (r < 0 || before.stx_size > cached_size_limit(server, inode) || !copy_is_quiet(server, &before))
+	if (r < 0 || !copy_is_quiet(server, &before))
 		return r;
-	if (!may_fill(server, inode, fd, &seq))
+	if (!may_fill(server, inode, fd, before.stx_size, &seq))
 		return 0;
 	if (!relief_allows(&server->relief, before.stx_size)) {
 		stats_count(&server->stats.mount.short_memory, 1);

@@ -22,7 +22,8 @@ struct object *copy_change_begin(struct server *server, struct inode *inode, boo
 bool copy_is_unwanted(const struct server *server, const struct inode *inode, const struct object *object)
 {
 	return inode->object == object &&
-	       (object->frozen || (inode->outgrown && object->entry.size > cached_size_limit(server, inode)));
+	       (object->frozen || (inode_is(inode, INODE_OUTGROWN) &&
+					  object->entry.size > cached_size_limit(server, inode)));
 }
 
 void copy_change_end(struct server *server, struct inode *inode, struct object *object, bool fresh)
@@ -32,7 +33,7 @@ void copy_change_end(struct server *server, struct inode *inode, struct object *
 	cached_recount(server, object);
 	copy_restamp(server, inode, object, fresh, false);
 	if (object->frozen || object->entry.size > cached_size_limit(server, inode)) {
-		inode->outgrown = true;
+		inode_set_mark(inode, INODE_OUTGROWN, true);
 		cached_unkeep(server, object);
 	}
 	tree_unlock_inode(server->tree, inode);

@@ -78,7 +78,7 @@ bool copy_is_whole(struct server *server, struct inode *inode)
  */
 static bool is_all_ours(const struct server *server, const struct inode *inode)
 {
-	return server->options.coherence == COHERENCE_EXCLUSIVE || inode->mappable;
+	return server->options.coherence == COHERENCE_EXCLUSIVE || inode_is(inode, INODE_MAPPABLE);
 }
 
 void copy_restamp(
@@ -112,8 +112,8 @@ bool copy_is_within_revalidate(struct server *server, struct inode *inode)
 	if (!object || !object->fresh_until_us || inode->binding == BOUND_BACKING)
 		return false;
 	/* what this mount itself has changed, or may have, is known better */
-	if (inode->suspect || inode->lingers || inode->locked || inode->writer_count || !object->stamp ||
-		object->frozen || object->entry.size > cached_size_limit(server, inode))
+	if (inode->suspect || inode->lingers || inode_is(inode, INODE_LOCKED) || inode->writer_count ||
+		!object->stamp || object->frozen || object->entry.size > cached_size_limit(server, inode))
 		return false;
 	return clock_now_us() < object->fresh_until_us;
 }

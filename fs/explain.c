@@ -86,7 +86,7 @@ static const char *why_of(const struct opening *o, enum lane lane)
 		return "no-passthrough";
 	if (!as_wished)
 		return "bound";
-	if (o->handle->inode->pinned)
+	if (inode_is(o->handle->inode, INODE_PINNED))
 		return "pinned";
 	return o->rule.has_lane ? "rule" : class_names[o->class];
 }
@@ -102,9 +102,9 @@ static enum explain_cache missing(const struct opening *o, struct evict_outlook 
 
 	if (!opening_may_be_cached(o))
 		return o->rule.has_lane ? EXPLAIN_RULE : EXPLAIN_TOO_LARGE;
-	if ((server->live.admit == 0 && !inode->pinned) || server->live.cache_size == 0)
+	if ((server->live.admit == 0 && !inode_is(inode, INODE_PINNED)) || server->live.cache_size == 0)
 		return EXPLAIN_OFF;
-	if (inode->outgrown)
+	if (inode_is(inode, INODE_OUTGROWN))
 		return EXPLAIN_OUTGROWN;
 	if (server->pins && tree_is_mounted_below(inode) && !ruled)
 		return EXPLAIN_MOUNTED_BELOW;

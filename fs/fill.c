@@ -53,7 +53,7 @@ void fill_consider(struct opening *o)
 	if (o->handle->object || o->pinned || !opening_may_be_cached(o))
 		return;
 	stats_count(&server->stats.mount.misses, 1);
-	if ((server->live.admit == 0 && !inode->pinned) || inode->outgrown)
+	if ((server->live.admit == 0 && !inode_is(inode, INODE_PINNED)) || inode_is(inode, INODE_OUTGROWN))
 		return;
 	/* a file system below is to stay one that can be unmounted */
 	if (server->pins && tree_is_mounted_below(inode) && !o->rule.pin && !o->rule.has_lane)
@@ -80,7 +80,7 @@ int fill_unasked(struct server *server, struct inode *inode)
 	if (r < 0)
 		return r;
 	tree_lock_inode(server->tree, inode);
-	inode->outgrown = false;
+	inode_set_mark(inode, INODE_OUTGROWN, false);
 	tree_unlock_inode(server->tree, inode);
 	if (inode->object)
 		cached_follow_rule(server, inode, o.rule.pin, o.rule.priority);

@@ -41,7 +41,8 @@ static bool may_write(int open_flags)
 
 static bool is_probe(struct server *server, const struct inode *inode)
 {
-	return inode->random && atomic_fetch_add(&server->random_opens, 1) % PROBE_EVERY == PROBE_EVERY - 1;
+	return inode_is(inode, INODE_RANDOM) &&
+	       atomic_fetch_add(&server->random_opens, 1) % PROBE_EVERY == PROBE_EVERY - 1;
 }
 
 /* Not so a file that turned out to be pinned. */
@@ -53,7 +54,8 @@ static bool is_trailed(const struct opening *o)
 /* The rules, or small_max, may have changed since the object was made. */
 static void follow_rules(struct server *server, const struct opening *o)
 {
-	if ((!server->options.rules && !o->handle->inode->pinned && !o->outsized) || o->writes)
+	if ((!server->options.rules && !inode_is(o->handle->inode, INODE_PINNED) && !o->outsized) ||
+		o->writes)
 		return;
 	if (!opening_may_be_cached(o) && server->pins)
 		pinned_dismiss(server, o->handle->inode);
@@ -71,12 +73,25 @@ static bool may_close_quietly(const struct server *server, const struct handle *
 {
 	const struct inode *inode = handle->inode;
 
-	if (server->locks && (inode->locked || wish_is_in_place(flags)))
+	if (server->locks && (inode_is(inode, INODE_LOCKED) || wish_is_in_place(flags)))
 		return false;
 	if (server->throttle && may_write(flags))
 		return false;
 	return !may_write(flags) || ((lane_is_of_kernel(handle->lane) || handle->lane == LANE_DIRECT) &&
 					    tree_close_is_silent(inode));
+}
+
+/* Whether this open asks the daemon for no descriptor, and SOURCE's file system for a look-up before it. */
+static bool is_opened_by_kernel(struct server *server, struct inode *inode)
+{
+	bool bound;
+
+	if (!tree_has_state_by_open(inode))
+		return false;
+	tree_lock_inode(server->tree, inode);
+	bound = inode->binding == BOUND_BACKING;
+	tree_unlock_inode(server->tree, inode);
+	return bound;
 }
 
 /* What SOURCE says of the file, and what follows from that. An open that would use a copy must not go by
@@ -104,8 +119,8 @@ static int ask_and_bind(struct opening *o, int flags)
 	r = o->writes ? handle_fd(server, handle) : 0;
 	if (r < 0)
 		return r;
-	if (handle->fd < 0 && inode->binding == BOUND_BACKING && tree_has_state_by_open(inode))
-		tree_look_again(server->tree, inode); /* the kernel opens it, without asking us */
+	if (handle->fd < 0 && is_opened_by_kernel(server, inode))
+		tree_look_again(server->tree, inode);
 	large_follow(o);
 	return bind_opening(o);
 }
@@ -173,10 +188,10 @@ static void note_pattern(struct handle *handle)
 		return;
 	switch (backend_file_pattern(handle->bytes)) {
 	case BACKEND_PATTERN_RANDOM:
-		handle->inode->random = true;
+		inode_set_mark(handle->inode, INODE_RANDOM, true);
 		break;
 	case BACKEND_PATTERN_STREAM:
-		handle->inode->random = false;
+		inode_set_mark(handle->inode, INODE_RANDOM, false);
 		break;
 	default:
 		break;

@@ -247,7 +247,7 @@ void lock_flush(struct lock_table *table, struct handle *handle, uint64_t owner)
 	struct holder *holder;
 	bool removed;
 
-	if (!handle->inode->locked)
+	if (!inode_is(handle->inode, INODE_LOCKED))
 		return;
 	atomic_store(&handle->flushed_ns, clock_now_ns());
 	holder = holder_take(table, &wish, &removed);
@@ -267,7 +267,7 @@ void lock_release(struct lock_table *table, struct handle *handle)
 {
 	struct holder *holder;
 
-	if (!handle->inode->locked)
+	if (!inode_is(handle->inode, INODE_LOCKED))
 		return;
 	while ((holder = holder_take_closed(table, handle)))
 		holder_drop(table, holder);

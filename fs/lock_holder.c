@@ -154,7 +154,7 @@ static void set_locks_inside(struct tree *tree, struct inode *dir)
 	if (!dir)
 		return;
 	tree_lock_inode(tree, dir);
-	dir->locks_inside = true;
+	inode_set_mark(dir, INODE_LOCKS_INSIDE, true);
 	tree_unlock_inode(tree, dir);
 	tree_put(tree, dir, 1);
 }
@@ -167,7 +167,7 @@ static void set_locks_inside(struct tree *tree, struct inode *dir)
 static void mark_locked(struct server *server, struct inode *inode)
 {
 	tree_lock_inode(server->tree, inode);
-	inode->locked = true;
+	inode_set_mark(inode, INODE_LOCKED, true);
 	tree_unlock_inode(server->tree, inode);
 	set_locks_inside(server->tree, tree_parent(server->tree, server->options.source, inode));
 	/* attributes only: the kernel takes no lock for it that this request could hold */
@@ -194,7 +194,7 @@ int holder_make(struct lock_table *table, const struct lock_wish *wish, struct h
 	own->is_flock = wish->is_flock;
 	own->handle = handle;
 	pthread_mutex_init(&own->lock, NULL);
-	if (!handle->inode->locked)
+	if (!inode_is(handle->inode, INODE_LOCKED))
 		mark_locked(table->server, handle->inode);
 	*ret = insert(table, wish, own);
 	return 0;

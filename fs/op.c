@@ -32,7 +32,7 @@ void op_fill_entry(struct server *server, const struct inode *dir, struct inode 
 	*entry = (struct fuse_entry_param){
 		.ino = inode->nodeid,
 		.attr_timeout = attributes.timeout_s,
-		.entry_timeout = dir && dir->locks_inside ? 0 : server->live.entry_timeout_s,
+		.entry_timeout = dir && inode_is(dir, INODE_LOCKS_INSIDE) ? 0 : server->live.entry_timeout_s,
 	};
 	attributes_to_stat(&attributes.stx, &entry->attr);
 }

@@ -116,7 +116,7 @@ static void note_bits(struct server *server, struct inode *inode, mode_t mode)
 	if (inode->type != DT_REG || !(mode & (S_ISUID | S_ISGID)))
 		return;
 	tree_lock_inode(server->tree, inode);
-	inode->privileged = true;
+	inode_set_mark(inode, INODE_PRIVILEGED, true);
 	tree_unlock_inode(server->tree, inode);
 }
 

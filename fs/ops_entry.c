@@ -23,7 +23,7 @@ static void reply_negative(fuse_req_t req, const struct inode *dir)
 	struct server *server = server_of(req);
 	struct fuse_entry_param entry = {.entry_timeout = server->live.negative_timeout_s};
 
-	if (entry.entry_timeout > 0 && !(dir && dir->locks_inside))
+	if (entry.entry_timeout > 0 && !(dir && inode_is(dir, INODE_LOCKS_INSIDE)))
 		answer_entry(req, &entry);
 	else
 		answer_err(req, ENOENT);

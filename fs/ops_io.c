@@ -320,7 +320,7 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_
 {
 	struct handle *handle = handle_of(info);
 	bool append = (info->flags & O_APPEND) && !info->writepage;
-	bool privileged = handle->privileged_bits || handle->inode->privileged;
+	bool privileged = handle->privileged_bits || inode_is(handle->inode, INODE_PRIVILEGED);
 	int sync = sync_of(handle, info);
 	struct plain_write *w;
 

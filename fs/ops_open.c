@@ -79,7 +79,7 @@ static int truncate_on_open(fuse_req_t req, struct inode *inode, struct fuse_fil
  * attributes are named, for which it takes no lock that this request could hold. */
 static void forget_attributes(struct server *server, const struct inode *inode, const struct handle *handle)
 {
-	if (inode->mappable && handle->lane != LANE_SERVED)
+	if (inode_is(inode, INODE_MAPPABLE) && handle->lane != LANE_SERVED)
 		fuse_lowlevel_notify_inval_inode(server->session, inode->nodeid, -1, 0);
 }
 

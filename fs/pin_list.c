@@ -20,7 +20,7 @@
 static void set_bit(struct server *server, struct inode *inode, bool pinned)
 {
 	tree_lock_inode(server->tree, inode);
-	inode->pinned = pinned;
+	inode_set_mark(inode, INODE_PINNED, pinned);
 	tree_unlock_inode(server->tree, inode);
 }
 
@@ -98,7 +98,7 @@ void pin_list_left(struct server *server, const struct tree_leaving *leaving, st
 	struct statx stx;
 	char *path;
 
-	if (!leaving->inode || !leaving->inode->pinned || (!leaving->last && !new_name))
+	if (!leaving->inode || !inode_is(leaving->inode, INODE_PINNED) || (!leaving->last && !new_name))
 		return;
 	path = take_out(server, leaving->inode);
 	if (path && new_name && tree_lookup(server->tree, new_dir, new_name, &heir, &stx) == 0) {

@@ -2,7 +2,7 @@
  * pin_list - the files that were pinned by name: by sievectl pin, and by the file of the option pins=.
  *
  * Such a file is cached whatever the policy says, and stays until it is unpinned or loses its last name; who
- * takes its name over, as editors do, takes over the pin. struct inode.pinned says so to those who open it.
+ * takes its name over, as editors do, takes over the pin. INODE_PINNED says so to those who open it.
  *
  * The option's file has one path a line, from the mount's root, with \n, \\ and the like as in C. It is
  * written anew, beside itself, soon after a change. Paths that are not there are kept in it.

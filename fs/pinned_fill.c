@@ -184,14 +184,20 @@ static int look_over(struct server *server, struct filling *filling)
 {
 	struct inode *inode = filling->inode;
 	int r = cached_fd_statx(filling->fd, &filling->stx);
+	uint64_t limit;
+	bool has_object;
 
 	if (r < 0)
 		return r;
-	if (!filling->stx.stx_nlink || filling->stx.stx_size > cached_size_limit(server, inode)) {
+	tree_lock_inode(server->tree, inode);
+	limit = cached_size_limit(server, inode);
+	has_object = inode->object;
+	tree_unlock_inode(server->tree, inode);
+	if (!filling->stx.stx_nlink || filling->stx.stx_size > limit) {
 		pinned_dismiss(server, inode);
 		return 0;
 	}
-	if (inode->object)
+	if (has_object)
 		return mend(server, inode, filling->fd, &filling->stx);
 	filling->to_pin = relief_allows(&server->relief, filling->stx.stx_size);
 	if (!filling->to_pin)

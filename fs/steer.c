@@ -31,7 +31,7 @@ static void describe_inode(struct server *server, struct inode *inode, struct fi
 	answer->flags |= fill_is_under_way(inode) ? FILE_FILLING : 0;
 	answer->flags |= inode->open_count ? FILE_OPEN : 0;
 	answer->flags |= inode->writer_count ? FILE_WRITTEN : 0;
-	answer->flags |= inode->pinned ? FILE_PINNED : 0;
+	answer->flags |= inode_is(inode, INODE_PINNED) ? FILE_PINNED : 0;
 	if (inode->object)
 		describe_object(inode->object, answer);
 	tree_unlock_inode(server->tree, inode);
@@ -176,7 +176,7 @@ int steer_evict(struct server *server, struct inode *inode)
 	bool were_pinned = server->pins && is_kept(server, inode);
 	int fd, r;
 
-	if (inode->pinned)
+	if (inode_is(inode, INODE_PINNED))
 		return -EBUSY;
 	if (server->pins)
 		pinned_dismiss(server, inode);

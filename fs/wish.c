@@ -71,7 +71,7 @@ static void ask_rules(struct opening *o)
 /* Pinned by name: whatever the rules and its size say. */
 static void follow_pin(struct opening *o)
 {
-	if (!o->handle->inode->pinned || (o->writes && o->handle->privileged_bits))
+	if (!inode_is(o->handle->inode, INODE_PINNED) || (o->writes && o->handle->privileged_bits))
 		return;
 	o->rule.pin = true;
 	o->rule.has_lane = true;
@@ -95,7 +95,7 @@ static void see_each_write(struct opening *o)
 void wish_make(struct opening *o, int flags, bool is_probe)
 {
 	o->handle->privileged_bits = (o->stx.stx_mode & (S_ISUID | S_ISGID)) != 0;
-	ask_policy(o, flags, o->handle->inode->random && !is_probe);
+	ask_policy(o, flags, inode_is(o->handle->inode, INODE_RANDOM) && !is_probe);
 	ask_rules(o);
 	follow_pin(o);
 	see_each_write(o);

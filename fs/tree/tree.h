@@ -13,6 +13,7 @@
 #pragma once
 
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -33,13 +34,24 @@ enum binding {
 	BOUND_SERVED,
 };
 
+/* What is also read without the inode's lock, under which it changes. */
+enum inode_mark {
+	INODE_PINNED = 1,        /* by name, see fs/pin_list.h */
+	INODE_MAPPABLE = 2,      /* was open read-write: a shared mapping may write it unseen */
+	INODE_RANDOM = 4,        /* was read out of order: under large=stream it gets the plain lane */
+	INODE_OUTGROWN = 8,      /* once grew while cached: not cached again */
+	INODE_LOCKED = 16,       /* has been locked: closes are announced, attributes not cached */
+	INODE_LOCKS_INSIDE = 32, /* a directory of files that have been locked: its names are not cached */
+	INODE_PRIVILEGED = 64,   /* was given set-uid or set-gid by this mount: perhaps while it was open */
+};
+
 /* One for each file that the kernel or the cache knows: small, there may be millions. */
 struct inode {
 	uint64_t nodeid;
 	uint64_t refs; /* kernel lookups, open handles, cached objects, work; under the shard's lock */
 	struct tree_mount *mount;
-	struct object *object; /* what the cache holds of it, or NULL; this and the counts: under
-				  tree_lock_inode() */
+	struct object *_Atomic object; /* what the cache holds of it, or NULL; this and the counts: under
+					  tree_lock_inode(). Without it, only whether there is one. */
 	uint32_t open_count;
 	uint32_t writer_count;
 	int32_t backing_id;  /* of the backing file, while bound to it */
@@ -50,29 +62,38 @@ struct inode {
 	uint8_t handle_bytes;
 	uint8_t tried_at; /* the eighth of a second in which pinning it was tried last, modulo 256 */
 
+	_Atomic uint8_t marks; /* enum inode_mark */
+
 	int8_t priority : 2;    /* -1, 0, 1: what a rule says for the policy */
 	uint8_t keep : 1;       /* a rule pins its object */
-	uint8_t pinned : 1;     /* by name, see fs/pin_list.h */
 	uint8_t oversize : 1;   /* a rule lets it be cached though it is not small */
 	uint8_t binding : 2;    /* enum binding */
 	uint8_t filling : 1;    /* a fill is queued, or running and sees what changes */
 	uint8_t fillers : 2;    /* how many are pinning it or mending its pin */
 	uint8_t suspect : 1;    /* was open for writing since the copy was last proved fresh */
-	uint8_t mappable : 1;   /* was open read-write: a shared mapping may write it unseen */
-	uint8_t random : 1;     /* was read out of order: under large=stream it gets the plain lane */
-	uint8_t outgrown : 1;   /* once grew while cached: not cached again */
 	uint8_t rule_lane : 3;  /* what the rules said when its path was last known, with priority and keep */
 	uint8_t rule_write : 2; /* 0: nothing, 1: around, 2: through */
 	uint8_t rule_epoch : 3; /* and which rules those were; 0: none */
-	uint8_t locked : 1;     /* has been locked: closes are announced, attributes not cached */
-	uint8_t locks_inside : 1; /* a directory of files that have been locked: its names are not cached */
-	uint8_t lingers : 1;      /* was bound to the backing file: a mapping of that may have stayed */
-	uint8_t privileged : 1;   /* was given set-uid or set-gid by this mount: perhaps while it was open */
-	uint8_t tried : 1;        /* pinning it was tried before */
+	uint8_t lingers : 1;    /* was bound to the backing file: a mapping of that may have stayed */
+	uint8_t tried : 1;      /* pinning it was tried before */
 	uint8_t for_root : 1; /* bound to the backing file with root's rights to its file system's reserve */
 
 	unsigned char handle[]; /* empty where the nodeid holds it */
 };
+
+static inline bool inode_is(const struct inode *inode, enum inode_mark mark)
+{
+	return atomic_load_explicit(&inode->marks, memory_order_relaxed) & mark;
+}
+
+/* Under the inode's lock. */
+static inline void inode_set_mark(struct inode *inode, enum inode_mark mark, bool on)
+{
+	if (on)
+		atomic_fetch_or_explicit(&inode->marks, mark, memory_order_relaxed);
+	else
+		atomic_fetch_and_explicit(&inode->marks, (uint8_t)~mark, memory_order_relaxed);
+}
 
 /* Opens the tree below source_fd (a directory opened for reading, which becomes the tree's). fd_limit: the
  * most O_PATH descriptors to keep. Returns 0 or -errno. */
