@@ -56,17 +56,13 @@ static const char *sentence_of(const struct sentence *sentences, size_t count, c
 
 #define SAY(sentences, word) sentence_of(sentences, G_N_ELEMENTS(sentences), word)
 
-static bool is_word(const char *word, const char *expected)
-{
-	return strcmp(word, expected) == 0;
-}
-
 /* --- text --------------------------------------------------------------------------------------- */
 
 static void print_lane(const struct sievefs_file *file)
 {
 	printf("  lane   %s: %s (%s)", file->lane, SAY(lane_sentences, file->why), file->why);
-	if (is_word(file->why, "mid") || is_word(file->why, "large") || is_word(file->why, "random"))
+	if (g_str_equal(file->why, "mid") || g_str_equal(file->why, "large") ||
+		g_str_equal(file->why, "random"))
 		printf("; large_min=%" PRIu64, file->large_min);
 	if (*file->section)
 		printf("; section [%s] of the rules", file->section);
@@ -76,11 +72,11 @@ static void print_lane(const struct sievefs_file *file)
 static void print_cache(const struct sievefs_file *file)
 {
 	printf("  cache  %s (%s)", SAY(cache_sentences, file->cache), file->cache);
-	if (is_word(file->cache, "too-large"))
+	if (g_str_equal(file->cache, "too-large"))
 		printf("; small_max=%" PRIu64, file->small_max);
-	if (is_word(file->cache, "over-budget"))
+	if (g_str_equal(file->cache, "over-budget"))
 		printf("; cache_size=%" PRIu64, file->cache_size);
-	if (is_word(file->cache, "seldom"))
+	if (g_str_equal(file->cache, "seldom"))
 		printf("; %u of %u opens", file->opens, file->wanted);
 	if (file->flags & SIEVEFS_LEFT)
 		printf("; left %u s ago%s%s", file->left_s, *file->left_for ? " for " : "", file->left_for);

@@ -9,7 +9,6 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -72,17 +71,12 @@ static void note_failure(void *context, const char *path, int error)
 
 /* --- one file ---------------------------------------------------------------------------------- */
 
-static bool is_word(const char *word, const char *expected)
-{
-	return strcmp(word, expected) == 0;
-}
-
 /* Of a file that the mount agreed to bring in, and did not: nothing could leave for it, memory is short, its
  * pages are others', or it changed meanwhile. */
 static const char *refusal_of(const struct sievefs_file *file)
 {
-	bool agreed = is_word(file->cache, "seldom") || is_word(file->cache, "next") ||
-		      is_word(file->cache, "evicted") || is_word(file->cache, "outgrown");
+	bool agreed = g_str_equal(file->cache, "seldom") || g_str_equal(file->cache, "next") ||
+		      g_str_equal(file->cache, "evicted") || g_str_equal(file->cache, "outgrown");
 
 	return agreed ? "no-room" : file->cache;
 }
@@ -96,7 +90,7 @@ static void count_refusal(struct warming *warming, const struct sievefs_file *fi
 	for (unsigned i = 0; i < warming->refusals->len; i++) {
 		struct refusal *refusal = &g_array_index(warming->refusals, struct refusal, i);
 
-		if (is_word(refusal->word, word)) {
+		if (g_str_equal(refusal->word, word)) {
 			add(&refusal->amount, file->size);
 			return;
 		}
@@ -113,7 +107,7 @@ static void count(struct warming *warming, const struct sievefs_file *file)
 	g_mutex_lock(&warming->lock);
 	if (file->flags & SIEVEFS_CACHED)
 		add(&warming->cached, file->size);
-	else if (is_word(file->cache, "too-large") && is_word(file->lane, "plain") && whole)
+	else if (g_str_equal(file->cache, "too-large") && g_str_equal(file->lane, "plain") && whole)
 		add(&warming->in_page_cache, file->size);
 	else
 		count_refusal(warming, file);
