@@ -13,6 +13,7 @@ void cache_free_object(struct cache *cache, struct object *object)
 {
 	cache->grown_bytes -= object->growth_pages * PAGE;
 	store_drop(cache->store, &object->place);
+	free(object->known);
 	free(object);
 }
 

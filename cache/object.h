@@ -28,15 +28,18 @@ struct object {
 	uint32_t cached_at_s;  /* when that was, by the monotonic clock */
 	uint64_t kept_charge;  /* the owner's: kept by a rule, and so much is counted for that; 0: not kept */
 	int64_t fresh_until_us; /* the owner's: used till then without asking for its file; 0: it asks */
-	uint32_t content;       /* the owner's: of the version's size and mtime alone */
-	uint32_t growth_pages;  /* charged beyond what was admitted, while it was open; under the cache's lock
-				 */
-	uint8_t frozen : 1;     /* no longer grows with its file: serve reads from the backing file */
-	uint8_t damaged : 1;    /* frozen, and could not follow its file: the bytes may be others, too */
-	uint8_t ahead : 1;      /* the owner's: mappings may have stored what the file has not got; watched */
-	int16_t sync_error;     /* the owner's: why the last writeback of that failed, or 0 */
-	int16_t sync_said;      /* the same as it was last logged */
-	uint16_t sync_seq;      /* how many failed, for those who have not been told yet */
+	struct statx *known; /* the owner's: the file's attributes as of that answer, or NULL; freed with the
+				object */
+	int64_t changed_us;  /* the owner's: answers to what was asked before that do not count for them */
+	uint32_t content;    /* the owner's: of the version's size and mtime alone */
+	uint32_t growth_pages; /* charged beyond what was admitted, while it was open; under the cache's lock
+				*/
+	uint8_t frozen : 1;    /* no longer grows with its file: serve reads from the backing file */
+	uint8_t damaged : 1;   /* frozen, and could not follow its file: the bytes may be others, too */
+	uint8_t ahead : 1;     /* the owner's: mappings may have stored what the file has not got; watched */
+	int16_t sync_error;    /* the owner's: why the last writeback of that failed, or 0 */
+	int16_t sync_said;     /* the same as it was last logged */
+	uint16_t sync_seq;     /* how many failed, for those who have not been told yet */
 	/* The rest is the cache's, under its lock. */
 	bool published;
 	bool settled;       /* inserted into the policy */

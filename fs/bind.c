@@ -33,7 +33,7 @@ static int bind_served(struct opening *o)
 	if (!o->server->pins && !o->unasked)
 		o->handle->object = copy_hold_fresh(o->server, inode, &o->stx);
 	if (o->handle->object && !o->unasked)
-		copy_note_answer(o->server, inode, &o->rule, o->asked_us);
+		copy_note_answer(o->server, inode, &o->rule, &o->stx, o->asked_us);
 	o->info->direct_io = 1;
 	return 0;
 }
@@ -105,7 +105,7 @@ static int bind_store(struct opening *o, struct object *object)
 		o->refreshed = true;
 	}
 	if (!o->unasked)
-		copy_note_answer(o->server, inode, &o->rule, o->asked_us);
+		copy_note_answer(o->server, inode, &o->rule, &o->stx, o->asked_us);
 	r = copy_backing_id(o->server, object);
 	if (r == 0 && handle_may_map_for_writing(o->handle))
 		r = copy_expect_stores(o->server, object);

@@ -38,8 +38,15 @@ bool copy_may_answer(const struct server *server, const struct inode *inode);
 /* (locked) Whether the inode is or may be bound to its copy, and that was found fresh so lately. */
 bool copy_is_within_revalidate(struct server *server, struct inode *inode);
 /* (locked) SOURCE was asked at asked_us, by the monotonic clock, and the copy is fresh. */
-void copy_note_answer(
-	struct server *server, struct inode *inode, const struct rule_decision *rule, int64_t asked_us);
+void copy_note_answer(struct server *server, struct inode *inode, const struct rule_decision *rule,
+	const struct statx *stx, int64_t asked_us);
+/* (locked) The attributes of that answer, where the copy is within revalidate. SOURCE is not asked, whether
+ * or not a descriptor of the file is left. */
+bool copy_attributes_known(struct server *server, struct inode *inode, struct statx *stx);
+/* This mount has changed the file's attributes or its names. */
+void copy_attributes_changed(struct server *server, struct inode *inode);
+/* Whether requests for this file need nothing of SOURCE now. Never waits. */
+bool copy_answers_at_once(struct server *server, uint64_t nodeid);
 /* What was just read of the file: a copy of another version is asked about at the next open. */
 void copy_note_attributes(struct server *server, struct inode *inode, const struct statx *stx);
 /* All copies are: the option or the rules have changed. */

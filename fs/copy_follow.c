@@ -55,6 +55,7 @@ bool copy_attributes_begin(struct server *server, struct inode *inode)
 
 void copy_attributes_end(struct server *server, struct inode *inode, bool fresh)
 {
+	copy_attributes_changed(server, inode);
 	if (!fresh)
 		return;
 	tree_lock_inode(server->tree, inode);

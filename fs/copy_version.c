@@ -1,4 +1,6 @@
 /* Of which version of the file the copy is, and when SOURCE was last asked. */
+#include <stdlib.h>
+
 #include "backends/stamp.h"
 #include "cache/base/clock.h"
 #include "fs/copy_impl.h"
@@ -118,12 +120,62 @@ bool copy_is_within_revalidate(struct server *server, struct inode *inode)
 	return clock_now_us() < object->fresh_until_us;
 }
 
-void copy_note_answer(
-	struct server *server, struct inode *inode, const struct rule_decision *rule, int64_t asked_us)
+/* stx: NULL for none. Where there is no memory for them, SOURCE is asked. */
+static void keep_attributes(struct object *object, const struct statx *stx, int64_t asked_us)
+{
+	if (!stx || asked_us <= object->changed_us) {
+		free(object->known);
+		object->known = NULL;
+		return;
+	}
+	if (!object->known)
+		object->known = malloc(sizeof(*object->known));
+	if (object->known)
+		*object->known = *stx;
+}
+
+void copy_note_answer(struct server *server, struct inode *inode, const struct rule_decision *rule,
+	const struct statx *stx, int64_t asked_us)
 {
 	uint64_t ms = rule->has_revalidate ? rule->revalidate_s * 1000 : server->live.revalidate_ms;
 
 	inode->object->fresh_until_us = ms ? asked_us + (int64_t)ms * 1000 : 0;
+	keep_attributes(inode->object, ms ? stx : NULL, asked_us);
+}
+
+bool copy_attributes_known(struct server *server, struct inode *inode, struct statx *stx)
+{
+	const struct object *object = inode->object;
+
+	if (!copy_is_within_revalidate(server, inode) || !object->known ||
+		cached_stamp_of(object->known) != object->stamp)
+		return false;
+	*stx = *object->known;
+	return true;
+}
+
+void copy_attributes_changed(struct server *server, struct inode *inode)
+{
+	if (!copy_may_answer(server, inode))
+		return;
+	tree_lock_inode(server->tree, inode);
+	if (inode->object) {
+		keep_attributes(inode->object, NULL, 0);
+		inode->object->changed_us = clock_now_us();
+	}
+	tree_unlock_inode(server->tree, inode);
+}
+
+bool copy_answers_at_once(struct server *server, uint64_t nodeid)
+{
+	struct inode *inode = tree_find(server->tree, nodeid);
+	bool known;
+
+	if (!inode || !copy_may_answer(server, inode) || !tree_lock_inode_if_free(server->tree, inode))
+		return false;
+	known = copy_is_within_revalidate(server, inode);
+	tree_unlock_inode(server->tree, inode);
+	return known;
 }
 
 void copy_note_attributes(struct server *server, struct inode *inode, const struct statx *stx)

@@ -100,6 +100,8 @@ void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forg
 /* What is in the page cache of a file that lost its last name is nobody's concern any more. */
 static void stop_steering(struct server *server, const struct tree_leaving *leaving)
 {
+	if (leaving->inode && !server->pins)
+		copy_attributes_changed(server, leaving->inode);
 	flush_removed(server, leaving);
 	if (leaving->inode && leaving->last)
 		trail_removed(server->trail, leaving->inode->nodeid);

@@ -230,6 +230,12 @@ void tree_lock_inode(struct tree *tree, struct inode *inode)
 	lock_take(&tree->inode_locks[tree_mix64(inode->nodeid) % TREE_INODE_LOCKS], LOCK_INODE);
 }
 
+bool tree_lock_inode_if_free(struct tree *tree, struct inode *inode)
+{
+	return lock_take_if_free(
+		&tree->inode_locks[tree_mix64(inode->nodeid) % TREE_INODE_LOCKS], LOCK_INODE);
+}
+
 void tree_unlock_inode(struct tree *tree, struct inode *inode)
 {
 	lock_drop(&tree->inode_locks[tree_mix64(inode->nodeid) % TREE_INODE_LOCKS], LOCK_INODE);

@@ -127,6 +127,9 @@ int tree_adopt(struct tree *tree, int fd, struct inode *parent, const char *name
 /* For NFS: a nodeid that the kernel may have forgotten. Takes a reference. */
 int tree_lookup_nodeid(struct tree *tree, uint64_t nodeid, struct inode **ret, struct statx *stx);
 
+/* Takes a reference on the inode with this nodeid, even if the kernel has forgotten it. NULL if the table
+ * has, too. */
+struct inode *tree_recall(struct tree *tree, uint64_t nodeid);
 struct inode *tree_hold(struct tree *tree, struct inode *inode);
 void tree_put(struct tree *tree, struct inode *inode, uint64_t count);
 
@@ -217,6 +220,8 @@ struct space *tree_space(const struct inode *inode);
 uint64_t tree_ino(const struct inode *inode, uint64_t ino);
 
 void tree_lock_inode(struct tree *tree, struct inode *inode);
+/* False where somebody has it: never waits. */
+bool tree_lock_inode_if_free(struct tree *tree, struct inode *inode);
 void tree_unlock_inode(struct tree *tree, struct inode *inode);
 
 /* Each inode that has an object in the cache, held for the visit. The second: one of TREE_SLICES parts of

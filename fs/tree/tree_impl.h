@@ -228,9 +228,6 @@ struct inode *tree_inode_new(
 void tree_inode_free_memory(struct inode *inode);
 /* Takes a reference on the inode of this identity, making it where it is new. */
 struct inode *tree_get(struct tree *tree, const struct identity *id, uint32_t type);
-/* Takes a reference on the inode with this nodeid, even if the kernel has forgotten it. NULL if the table
- * has, too. */
-struct inode *tree_recall(struct tree *tree, uint64_t nodeid);
 /* (named_lock) Another file may have this identity from now on. */
 void tree_named_remove(struct tree *tree, struct inode *inode);
 
