@@ -13,6 +13,7 @@
 #include "fs/attributes.h"
 #include "fs/copy.h"
 #include "fs/durable.h"
+#include "fs/loop.h"
 #include "fs/op.h"
 #include "fs/op_rights.h"
 #include "fs/op_work.h"
@@ -31,6 +32,8 @@ static void reply_attr(fuse_req_t req, struct inode *inode)
 		return;
 	}
 	attributes_to_stat(&attributes.stx, &st);
+	if (inode == tree_root(server_of(req)->tree))
+		loop_note_attr(server_of(req)->loop, &st);
 	answer_attr(req, &st, attributes.timeout_s);
 }
 
@@ -313,6 +316,8 @@ void op_statfs(fuse_req_t req, fuse_ino_t ino)
 		r = fstatvfs(fd, &fs) < 0 ? -errno : 0;
 		tree_fd_put(server->tree, inode);
 	}
+	if (r == 0 && ino == FUSE_ROOT_ID)
+		loop_note_statfs(server->loop, &fs);
 	if (r < 0)
 		op_reply(req, r);
 	else

@@ -49,6 +49,7 @@ struct server {
 	struct throttle *throttle; /* who writes waits for the disk; NULL: never */
 	struct observer *observer; /* of what happens to requests */
 	struct fuse_session *session;
+	struct loop *loop;    /* what takes its requests; NULL over io_uring */
 	_Atomic bool failed;  /* no mount came about, or it broke */
 	struct pool *fillers; /* bring files into the cache */
 	struct pool *workers; /* requests that may take long: fsync, copies */

@@ -5,6 +5,7 @@
 #include <semaphore.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
@@ -18,6 +19,7 @@
 #include "fs/kernel.h"
 #include "fs/libfuse.h"
 #include "fs/libfuse_log.h"
+#include "fs/loop.h"
 #include "fs/notify.h"
 #include "fs/rlimits.h"
 #include "fs/server.h"
@@ -56,15 +58,22 @@ static void tell_service_manager(const struct session *session, const char *stat
 		log_warning("the service manager cannot be told %s: %s", state, strerror(-r));
 }
 
-/* The first request that the mount answers. */
+/* The first requests that the mount answers, of which it keeps the answers (loop_rescue()). */
+static bool answers(const char *mountpoint)
+{
+	struct statvfs fs;
+	struct stat st;
+
+	return statvfs(mountpoint, &fs) == 0 && stat(mountpoint, &st) == 0;
+}
+
 static void *wait_until_it_answers(void *data)
 {
 	struct session *session = data;
-	struct statvfs fs;
 
 	while (sem_wait(&session->mounted) < 0)
 		;
-	if (!session->server.failed && statvfs(session->server.options.mountpoint, &fs) == 0 &&
+	if (!session->server.failed && answers(session->server.options.mountpoint) &&
 		!session->server.failed) {
 		session->ready();
 		tell_service_manager(session, "READY=1");
@@ -81,6 +90,7 @@ static void end_by_signal(void *data, int signal)
 
 	session->ended_by = signal;
 	fuse_session_exit(session->server.session);
+	loop_wake(session->server.loop);
 }
 
 static void reload_by_signal(void *data)
@@ -129,6 +139,25 @@ static int start_threads(struct session *session)
 	return r;
 }
 
+static unsigned worker_threads(const struct session *session)
+{
+	uint64_t fit = session->server.options.memory / 8 / LIBFUSE_MAX_WRITE;
+
+	return (unsigned)CLAMP(fit, WORKER_THREADS_MIN, WORKER_THREADS);
+}
+
+static int start_loop(struct session *session)
+{
+	struct server *server = &session->server;
+	const struct loop_settings settings = {
+		.server = server,
+		.most = worker_threads(session),
+		.aside_max = server->options.memory / 16,
+	};
+
+	return server->uring ? 0 : loop_new(&settings, &server->loop);
+}
+
 /* But for the pools, which are the server's. */
 static void stop_threads(struct session *session)
 {
@@ -143,23 +172,31 @@ static void stop_threads(struct session *session)
 	signals_stop(&session->signals);
 }
 
-static int serve(struct session *session)
+/* Over io_uring, where libfuse has a thread for each queue. */
+static int serve_queues(struct session *session)
 {
 	struct fuse_loop_config *config = fuse_loop_cfg_create();
-	uint64_t fit = session->server.options.memory / 8 / LIBFUSE_MAX_WRITE;
-	unsigned threads = (unsigned)CLAMP(fit, WORKER_THREADS_MIN, WORKER_THREADS);
+	unsigned threads = worker_threads(session);
 	int r;
 
 	fuse_loop_cfg_set_clone_fd(config, 0);
 	/* none leaves when idle: the kernel cancels what an exiting thread has submitted to io_uring */
 	fuse_loop_cfg_set_max_threads(config, threads);
 	fuse_loop_cfg_set_idle_threads(config, threads);
+	r = fuse_session_loop_mt(session->server.session, config);
+	fuse_loop_cfg_destroy(config);
+	return r;
+}
+
+static int serve(struct session *session)
+{
+	int r;
+
 	thread_room_free(session->room);
 	session->room = NULL;
 	libfuse_log_mounted();
 	sem_post(&session->mounted);
-	r = fuse_session_loop_mt(session->server.session, config);
-	fuse_loop_cfg_destroy(config);
+	r = session->server.loop ? loop_serve(session->server.loop) : serve_queues(session);
 	if (r < 0)
 		log_error("the mount ended: %s", strerror(-r));
 	return r;
@@ -247,7 +284,9 @@ static int run_threads_and_mount(struct session *session)
 		(struct signals){.end = end_by_signal, .reload = reload_by_signal, .context = session};
 	signals_hold(&session->signals);
 	sem_init(&session->mounted, 0, 0);
-	r = start_threads(session);
+	r = start_loop(session);
+	if (r == 0)
+		r = start_threads(session);
 	if (r == 0)
 		r = server_start_exporter(&session->server);
 	if (r == 0)
@@ -284,6 +323,7 @@ int session_run(struct options *options, void (*ready)(void))
 	if (r == 0)
 		r = run_threads_and_mount(&session);
 	server_stop(&session.server);
+	loop_free(session.server.loop);
 	if (session.server.session)
 		fuse_session_destroy(session.server.session);
 	if (r == 0)

@@ -3,6 +3,7 @@
 #include "cache/trail/trail.h"
 #include "fs/advice.h"
 #include "fs/io.h"
+#include "fs/loop.h"
 #include "fs/pinned.h"
 #include "fs/server.h"
 #include "fs/threads.h"
@@ -60,6 +61,7 @@ static void *tick(void *upkeep)
 static void look_after_readers(struct upkeep *upkeep)
 {
 	io_rescue();
+	loop_rescue(upkeep->server->loop);
 }
 
 /* Apart from the ticker, which may have to wait for the disk. */

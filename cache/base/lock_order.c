@@ -26,6 +26,7 @@ static const char *const names[LOCK_RANKS] = {
 	[LOCK_HOLDERS] = "holders",
 	[LOCK_WAITERS] = "waiters",
 	[LOCK_POOL] = "pool",
+	[LOCK_LOOP] = "loop",
 	[LOCK_NAMED] = "named",
 	[LOCK_ROUTES] = "routes",
 	[LOCK_SHARD] = "shard",

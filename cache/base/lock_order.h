@@ -38,6 +38,8 @@ enum lock_rank {
 	/* fs/lock*: locks=shared */
 	LOCK_HOLDER,  /* an owner's open file description; not held while waiting for other processes */
 	LOCK_HOLDERS, /* the table of owners */
+	/* fs/loop: the threads that take requests, and what they do */
+	LOCK_LOOP,
 	/* fs/tree/: functions of the tree never take LOCK_INODE */
 	LOCK_NAMED,  /* identities of files without handles */
 	LOCK_ROUTES, /* routes to files without handles and to file systems below SOURCE */
