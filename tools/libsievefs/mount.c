@@ -6,6 +6,7 @@
 #include <linux/magic.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,17 +80,52 @@ static int fail_foreign(struct sievefs_mount *mount)
 	return fail(mount, -ENOTTY, "%s: not a mount point of sievefs", mount->given);
 }
 
+/* The type of a mount, from a line of mountinfo; NULL where it is another mount's. */
+static const char *type_of_line(const char *line, uint64_t mount_id)
+{
+	const char *type = strstr(line, " - ");
+
+	return type && strtoull(line, NULL, 10) == mount_id ? type + 3 : NULL;
+}
+
+/* 1, 0, or -1 where this does not tell. statfs(2) would ask what the mount stands before, which may not
+ * answer, or answer by an error of its own. */
+static int is_fuse_by_mountinfo(const char *root)
+{
+	FILE *mounts = fopen("/proc/self/mountinfo", "re");
+	struct statx status;
+	char *line = NULL;
+	size_t size = 0;
+	int is_fuse = -1;
+
+	if (statx(AT_FDCWD, root, AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC, STATX_MNT_ID, &status) < 0 ||
+		!(status.stx_mask & STATX_MNT_ID))
+		status.stx_mnt_id = 0;
+	while (mounts && status.stx_mnt_id && is_fuse < 0 && getline(&line, &size, mounts) > 0) {
+		const char *type = type_of_line(line, status.stx_mnt_id);
+
+		if (type)
+			is_fuse = strncmp(type, "fuse", 4) == 0;
+	}
+	free(line);
+	if (mounts)
+		fclose(mounts);
+	return is_fuse;
+}
+
 /* A descriptor for one request, or -errno. Another file system may have a file of that name: only FUSE is
  * asked. */
 static int open_control(struct sievefs_mount *mount)
 {
+	int control, is_fuse = is_fuse_by_mountinfo(mount->root);
 	struct statfs fs;
 	char *path;
-	int control;
 
-	if (statfs(mount->root, &fs) < 0)
+	if (is_fuse < 0 && statfs(mount->root, &fs) < 0)
 		return fail_path(mount, mount->root);
-	if (fs.f_type != FUSE_SUPER_MAGIC)
+	if (is_fuse < 0)
+		is_fuse = fs.f_type == FUSE_SUPER_MAGIC;
+	if (!is_fuse)
 		return fail_foreign(mount);
 	if (asprintf(&path, "%s/" CONTROL_NAME, mount->root) < 0)
 		return fail(mount, -ENOMEM, "%s: %s", mount->root, strerror(ENOMEM));
