@@ -14,6 +14,7 @@ struct run {
 	const struct workload *w;
 	struct random random;
 	double *cumulated; /* Zipf: probability of this rank or a lower one */
+	uint32_t *order;   /* of an epoch's files */
 	uint64_t number;
 	uint64_t shift; /* of the hot set */
 	uint64_t next_cold;
@@ -137,6 +138,39 @@ static int run_onehit(struct run *run)
 	return r;
 }
 
+static int prepare_order(struct run *run)
+{
+	run->order = malloc(run->w->file_count * sizeof(*run->order));
+	if (!run->order)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < run->w->file_count; i++)
+		run->order[i] = i;
+	return 0;
+}
+
+/* Fisher and Yates's, so that each order is as likely as any other. */
+static void shuffle(struct run *run)
+{
+	for (uint32_t i = run->w->file_count - 1; i > 0; i--) {
+		uint32_t j = random_next(&run->random) % (i + 1), other = run->order[j];
+
+		run->order[j] = run->order[i];
+		run->order[i] = other;
+	}
+}
+
+static int run_epochs(struct run *run)
+{
+	int r = prepare_order(run);
+
+	for (uint32_t round = 0; round < run->w->round_count && !r; round++) {
+		shuffle(run);
+		for (uint32_t i = 0; i < run->w->file_count && !r; i++)
+			r = emit(run, 1 + run->order[i]);
+	}
+	return r;
+}
+
 #define SIZES .size_median = 6144, .size_sigma = 1.5, .size_max = 4 << 20
 
 const struct workload_kind workload_kinds[] = {
@@ -173,6 +207,13 @@ const struct workload_kind workload_kinds[] = {
 			.zipf = 0.9,
 			.round_count = 20,
 			SIZES}},
+	{"epoch", "each file once a round, each round in another order, as a training job reads them",
+		{.seed = 1,
+			.file_count = 20000,
+			.round_count = 10,
+			.size_median = 80 << 10,
+			.size_sigma = 0.6,
+			.size_max = 200 << 10}},
 	{NULL},
 };
 
@@ -191,7 +232,9 @@ int workload_run(const struct workload *w, workload_emit *emit_open, void *ctx)
 
 	if (r < 0)
 		return r;
-	if (!strcmp(w->kind, "onehit"))
+	if (!strcmp(w->kind, "epoch"))
+		r = run_epochs(&run);
+	else if (!strcmp(w->kind, "onehit"))
 		r = run_onehit(&run);
 	else
 		r = run_rounds(&run, !strcmp(w->kind, "scan")    ? emit_scan
@@ -199,5 +242,6 @@ int workload_run(const struct workload *w, workload_emit *emit_open, void *ctx)
 				     : !strcmp(w->kind, "shift") ? shift_hot
 								 : emit_nothing);
 	free(run.cumulated);
+	free(run.order);
 	return r;
 }

@@ -4,7 +4,9 @@
  */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -71,6 +73,53 @@ static void no_policy_misses_more_than_it_did(void **state)
 		if (at_1 > bars[i].at_1 + 0.002 || at_10 > bars[i].at_10 + 0.002)
 			fail_msg("%s misses more of %s than %.4f and %.4f", bars[i].policy, kind,
 				bars[i].at_1, bars[i].at_10);
+	}
+	trace_unload(&trace);
+}
+
+/* The miss ratio of a cache that fills up, and then lets nothing leave. */
+static double miss_ratio_without_evictions(const struct trace *trace, uint64_t budget)
+{
+	bool *is_cached = calloc(trace->file_count, sizeof(*is_cached));
+	uint64_t used = 0, hits = 0;
+
+	assert_non_null(is_cached);
+	for (uint64_t i = 0; i < trace->open_count; i++) {
+		uint32_t file = trace->opens[i];
+		uint64_t size = trace->files[file].size;
+
+		hits += is_cached[file];
+		if (is_cached[file] || used + size > budget)
+			continue;
+		is_cached[file] = true;
+		used += size;
+	}
+	free(is_cached);
+	return 1 - hits / (double)trace->open_count;
+}
+
+struct epoch_bar {
+	double part; /* of the working set */
+	double more; /* misses than without evictions, at most */
+};
+
+static void s3gd_comes_near_a_cache_that_never_evicts_over_ten_epochs(void **state)
+{
+	const struct replay_options options = {.evict = {.memory_is_free = true}};
+	const struct epoch_bar epoch_bars[] = {{0.5, 0.07}, {0.75, 0}, {0.9, 0}};
+	struct trace trace;
+
+	make("epoch", 1, &trace);
+	for (size_t i = 0; i < sizeof(epoch_bars) / sizeof(epoch_bars[0]); i++) {
+		double part = epoch_bars[i].part;
+		double never = miss_ratio_without_evictions(&trace, part * trace.working_set);
+		double s3gd = miss_ratio(&trace, "s3gd", part, &options);
+		double lru = miss_ratio(&trace, "lru", part, &options);
+
+		print_message(
+			"%.2f: s3gd misses %.4f, lru %.4f, without evictions %.4f\n", part, s3gd, lru, never);
+		assert_true(s3gd <= never + epoch_bars[i].more);
+		assert_true(lru > never);
 	}
 	trace_unload(&trace);
 }
@@ -145,6 +194,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_policy_misses_more_than_it_did),
+		cmocka_unit_test(s3gd_comes_near_a_cache_that_never_evicts_over_ten_epochs),
 		cmocka_unit_test(the_reference_bit_alone_costs_s3gd_less_than_half_a_percent),
 		cmocka_unit_test(a_hot_set_that_fits_survives_scans),
 		cmocka_unit_test(writes_cost_hits_and_nothing_else),
