@@ -183,7 +183,7 @@ cluster_unmount() { # MACHINE: fails the test unless the daemon ends well
 	rm "$work/pid.sievefs.$1"
 }
 
-cluster_stat() { # MACHINE EXPRESSION: of `sievectl stat --json`, as Python: s["hits"]
+cluster_stat() { # MACHINE EXPRESSION: of `sievectl stat --json`, as Python: s["cache"]["hits"]
 	"$sievectl" stat "$work/$1" --json | python3 -c "import json, sys; s = json.load(sys.stdin); print($2)"
 }
 
