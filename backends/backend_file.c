@@ -1,11 +1,11 @@
 #include "backends/backend_file.h"
 #include "cache/base/lock_order.h"
+#include "cache/base/page_cache.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -97,7 +97,7 @@ int backend_file_sync_descriptor(struct backend_file *file)
 bool backend_file_is_large(const struct backend_file *file, off_t end)
 {
 	off_t from = file->backend->write_direct_from;
-	struct stat st;
 
-	return end > from || (fstat(file->fd, &st) == 0 && st.st_size > from);
+	/* not asking SOURCE, which is a request to the network for each small write */
+	return end > from || page_cache_file_size(file->fd) > from;
 }
