@@ -2,8 +2,10 @@
 
 import case_epochs
 import case_metadata
+import case_streams
 
 CASES = {
     "metadata": case_metadata.measure,
     "epochs": case_epochs.measure,
+    "streams": case_streams.measure,
 }
