@@ -143,7 +143,15 @@ cluster_start_brick() { system_start_brick; }
 cluster_kill_brick() { system_each_server cluster_end KILL; }
 
 # The servers answer no more, and their connections stay.
-cluster_stop_brick() { system_each_server cluster_signal STOP; }
+cluster_stop_brick() {
+	system_each_server cluster_signal STOP
+	system_each_server cluster_await_stop -
+}
+# Each thread stops when it next looks at its signals.
+cluster_await_stop() { cluster_until 10 cluster_is_stopped "$1" || fail "$1 does not stop"; } # NAME -
+cluster_is_stopped() { # NAME
+	! sed 's/.*) //' "/proc/$(cluster_pid "$1")"/task/*/stat | grep -qv '^[Tt]'
+}
 cluster_continue_brick() { system_each_server cluster_signal CONT; }
 cluster_signal() { kill "-$2" "$(cluster_pid "$1")"; } # NAME SIGNAL
 

@@ -32,6 +32,13 @@ for machine in a b; do
 	cluster_mount $machine -o "admit=1,settle=$settle,small_max=256K,large_min=1M,large=direct,attr_timeout=0,entry_timeout=0"
 done
 mkdir "$work/a/cases" "$work/a/files"
+# MooseFS's master has the time of an overwrite a moment after the chunk servers have its bytes: a copy of the file as it
+# was is used until then. Each random operation would have to wait for that.
+if [ "$system" = moosefs ]; then
+	"$cases" "$work/a/cases" "$work/b/cases" late || fail "cases"
+	for machine in a b; do cluster_unmount $machine; done
+	exit 0
+fi
 "$cases" "$work/a/cases" "$work/b/cases" || fail "cases"
 "$coherence" "$work/a/files" "$work/b/files" --quiet=$quiet --pause=$pause "$@" ||
 	fail "a: $(tail -n 3 "$work/log.sievefs.a") b: $(tail -n 3 "$work/log.sievefs.b")"
