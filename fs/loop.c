@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "cache/base/clock.h"
@@ -15,19 +16,33 @@
 
 static int add_worker(struct loop *loop);
 
-/* So that what a write brings begins on a page, as libfuse's own loop has it: O_DIRECT takes it as it is. */
+static size_t pages_size(void)
+{
+	return LIBFUSE_MAX_WRITE + 3 * MAX((size_t)sysconf(_SC_PAGESIZE), 4096);
+}
+
+/*
+ * So that what a write brings begins on a page, as libfuse's own loop has it: O_DIRECT takes it as it is. Not
+ * by malloc(3): once it has been given back a block of this size, it keeps all that are smaller.
+ */
 static int make_buffer(struct worker *worker)
 {
-	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	const size_t before = sizeof(struct fuse_in_header) + sizeof(struct fuse_write_in);
+	void *pages = mmap(NULL, pages_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	free(worker->pages);
 	worker->buf = (struct fuse_buf){0};
-	worker->pages = aligned_alloc(page, LIBFUSE_MAX_WRITE + 3 * MAX(page, 4096));
-	if (!worker->pages)
-		return -ENOMEM;
-	worker->buf.mem = (char *)worker->pages + page - before;
+	if (pages == MAP_FAILED)
+		return -errno;
+	worker->pages = pages;
+	worker->buf.mem = (char *)pages + sysconf(_SC_PAGESIZE) - before;
 	return 0;
+}
+
+static void free_buffers(struct worker *worker)
+{
+	free(worker->first);
+	if (worker->pages)
+		munmap(worker->pages, pages_size());
 }
 
 /* The first request: libfuse has a buffer of its own for it. */
@@ -35,7 +50,7 @@ static int receive_first(struct worker *worker)
 {
 	int r = fuse_session_receive_buf(worker->loop->session, &worker->buf);
 
-	worker->pages = worker->buf.mem;
+	worker->first = worker->buf.mem;
 	return r;
 }
 
@@ -46,7 +61,7 @@ static int receive(struct worker *worker)
 
 	if (!worker->loop->ready)
 		return receive_first(worker);
-	if (!worker->buf.mem || !worker->pages) {
+	if (!worker->pages) {
 		r = make_buffer(worker);
 		if (r < 0)
 			return r;
@@ -294,7 +309,7 @@ int loop_serve(struct loop *loop)
 	lock_drop(&loop->lock, LOCK_LOOP);
 	for (unsigned i = 0; i < loop->thread_count; i++) {
 		pthread_join(loop->workers[i].thread, NULL);
-		free(loop->workers[i].pages);
+		free_buffers(&loop->workers[i]);
 	}
 	return loop->error;
 }

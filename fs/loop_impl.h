@@ -24,7 +24,8 @@ struct aside {
 struct worker {
 	struct loop *loop;
 	pthread_t thread;
-	void *pages; /* owned: the buffer, and before it room to align what a write brings */
+	void *pages; /* mapped: the buffer, and before it room to align what a write brings; NULL: none yet */
+	void *first; /* owned: libfuse's, of the first request */
 	struct fuse_buf buf;
 	/* under the loop's lock */
 	struct fuse_in_header request; /* what it carries out; unique is 0 where it has none */

@@ -30,7 +30,8 @@
 #include "fs/users/creds.h"
 #include "fs/watchdog.h"
 
-#define WORKER_THREADS 64 /* over /dev/fuse each has a buffer for the largest write */
+/* Over /dev/fuse each has a buffer for the largest write. */
+#define WORKER_THREADS (64 + LOOP_RESERVED)
 #define WORKER_THREADS_MIN 8
 
 struct session {
@@ -151,8 +152,8 @@ static int start_loop(struct session *session)
 	struct server *server = &session->server;
 	const struct loop_settings settings = {
 		.server = server,
-		.most = worker_threads(session),
-		.aside_max = server->options.memory / 16,
+		.most = worker_threads(session) - LOOP_RESERVED,
+		.aside_max = server->options.memory / 32,
 	};
 
 	return server->uring ? 0 : loop_new(&settings, &server->loop);
