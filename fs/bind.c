@@ -82,10 +82,12 @@ static int bind_backing(struct opening *o)
 		/* the daemon writes for him, as he may, through the page cache all the same */
 		o->handle->lane = LANE_DIRECT;
 	}
-	/* what the kernel wrote by an open file of its own could be neither flushed nor synced */
-	if (o->writes && tree_has_state_by_open(inode))
-		o->handle->lane = LANE_DIRECT;
 	o->handle->around = o->wish == LANE_DIRECT;
+	if (o->writes && tree_has_state_by_open(inode)) {
+		/* what the kernel wrote by an open file of its own could be neither flushed nor synced */
+		o->handle->lane = LANE_DIRECT;
+		o->handle->around |= o->wish == LANE_TRAILED; /* leaves as little in the page cache */
+	}
 	o->info->direct_io = o->handle->lane == LANE_DIRECT;
 	return 0;
 }
