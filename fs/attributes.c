@@ -39,17 +39,14 @@ static bool write_stores(struct server *server, struct inode *inode, const struc
 /* The kernel asks after each read that it passes through, since that moves the access time of the copy. */
 static int read_attributes(struct server *server, struct inode *inode, struct statx *stx)
 {
-	bool within = false, known = false;
+	bool known = false;
 
 	if (copy_may_answer(server, inode)) {
 		tree_lock_inode(server->tree, inode);
-		within = copy_is_within_revalidate(server, inode);
-		known = within && copy_attributes_known(server, inode, stx);
+		known = copy_attributes_known(server, inode, stx);
 		tree_unlock_inode(server->tree, inode);
 	}
-	if (known)
-		return 0;
-	return within ? tree_statx_known(server->tree, inode, stx) : tree_statx(server->tree, inode, stx);
+	return known ? 0 : tree_statx(server->tree, inode, stx);
 }
 
 int attributes_fill(

@@ -59,14 +59,14 @@ void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 			tree_renew_name(server->tree, dir, name);
 		r = tree_lookup(server->tree, dir, name, &inode, &stx);
 	}
-	if (r == 0)
+	if (r == 0) {
 		note_asked(req, dir, inode);
-	if (r == 0)
 		op_reply_entry(req, dir, inode, &stx);
-	else if (r == -ENOENT)
+	} else if (r == -ENOENT) {
 		reply_negative(req, dir);
-	else
+	} else {
 		op_reply(req, r);
+	}
 }
 
 static void forget(struct server *server, fuse_ino_t ino, uint64_t count)

@@ -20,11 +20,6 @@ int tree_statx(struct tree *tree, struct inode *inode, struct statx *stx)
 	return statx_inode(tree, inode, AT_STATX_SYNC_AS_STAT, stx);
 }
 
-int tree_statx_known(struct tree *tree, struct inode *inode, struct statx *stx)
-{
-	return statx_inode(tree, inode, AT_STATX_DONT_SYNC, stx);
-}
-
 int tree_statx_now(struct tree *tree, struct inode *inode, struct statx *stx)
 {
 	return statx_inode(tree, inode, AT_STATX_FORCE_SYNC, stx);

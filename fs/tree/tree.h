@@ -187,8 +187,6 @@ struct inode *tree_parent(struct tree *tree, const char *source, struct inode *i
 int tree_statx(struct tree *tree, struct inode *inode, struct statx *stx);
 /* The same as of now: a network file system asks its server, whatever attributes it keeps. */
 int tree_statx_now(struct tree *tree, struct inode *inode, struct statx *stx);
-/* The same as last known to this machine, however long ago that was: nobody is asked. */
-int tree_statx_known(struct tree *tree, struct inode *inode, struct statx *stx);
 /* The same for a look that is no use of the file: its descriptor is not kept. */
 int tree_peek(struct tree *tree, struct inode *inode, struct statx *stx);
 /*
