@@ -1,5 +1,6 @@
 #include "tests/support/suite.h"
 #include "cache/base/page_cache.h"
+#include "tests/support/source.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SKIPPED 77
+#define SKIPPED SOURCE_SKIPPED
 #define TMPFS_TYPE 0x01021994
 #define OVERLAY_TYPE 0x794c7630
 
@@ -88,6 +89,7 @@ static void parse(int argc, char **argv)
 	}
 	config.seed = seed;
 	config.overlay = config.source && !strcmp(config.source, "overlay");
+	config.fuse = config.source && !strcmp(config.source, "fuse");
 	config.bare = bare && *bare && strcmp(bare, "0") != 0;
 	if (user) {
 		struct passwd *entry = getpwnam(user);
@@ -186,70 +188,13 @@ static int private_namespace(void)
 	return 0;
 }
 
-/* Moves the base of this run into a subdirectory. */
-static int move_base(const char *name)
-{
-	char path[PATH_MAX];
-
-	snprintf(path, sizeof(path), "%.3000s/%s", config.base, name);
-	if (mkdir(path, 0755))
-		return -errno;
-	strcpy(config.base, path);
-	return 0;
-}
-
-/* On overlayfs nothing can be opened by handle: the daemon reaches files by their names. */
-static int move_onto_overlay(void)
-{
-	char options[3 * PATH_MAX], upper[PATH_MAX], work[PATH_MAX];
-	int r;
-
-	snprintf(upper, sizeof(upper), "%.3000s/upper", config.base);
-	snprintf(work, sizeof(work), "%.3000s/work", config.base);
-	if (mkdir(upper, 0755) || mkdir(work, 0755))
-		return -errno;
-	r = move_base("overlay");
-	snprintf(options, sizeof(options), "lowerdir=%.3000s,upperdir=%.3000s,workdir=%.3000s", config.base,
-		upper, work);
-	return r == 0 && mount("none", config.base, "overlay", 0, options) ? -errno : r;
-}
-
-/* 0, SKIPPED or 1. */
-static int move_onto_source(void)
-{
-	char image[PATH_MAX], output[1024];
-	int r;
-
-	if (!config.source)
-		return 0;
-	snprintf(image, sizeof(image), "%.3000s/image", config.base);
-	r = config.overlay ? move_onto_overlay() : move_base("disk");
-	if (r) {
-		fprintf(stderr, "no file system of the test's own: %s\n", strerror(-r));
-		return 1;
-	}
-	if (config.overlay)
-		return 0;
-	if (!strcmp(config.source, "tmpfs"))
-		r = shell(output, sizeof(output), "mount -t tmpfs -o size=512M none '%s'", config.base);
-	else
-		r = shell(output, sizeof(output),
-			"truncate -s 512M '%s' && mkfs.%s -q '%s' && mount -o loop '%s' '%s'", image,
-			config.source, image, image, config.base);
-	if (r) {
-		printf("SKIP: no %s of the test's own: %s\n", config.source, output);
-		return SKIPPED;
-	}
-	return 0;
-}
-
 static int become_user(void)
 {
 	int r;
 
 	if (!config.user)
 		return 0;
-	r = move_base("user");
+	r = source_move_base("user");
 	if (r == 0 && chown(config.base, config.uid, config.gid))
 		r = -errno;
 	if (r)
@@ -425,7 +370,7 @@ static int run_in_child(void)
 	tests_child = fork();
 	if (!tests_child) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		r = move_onto_source();
+		r = source_move_onto();
 		if (r == 0 && (r = become_user())) {
 			fprintf(stderr, "could not become an ordinary user: %s\n", strerror(-r));
 			r = 1;

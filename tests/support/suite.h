@@ -8,8 +8,8 @@
  *
  * Arguments of every such program, in any order:
  *   lane=plain|cached|copied|direct|trailed|written|mixed|served  transport=dev|uring  passthrough=on|off
- * user=NAME  bare source=overlay|tmpfs|TYPE (SOURCE, and the bare directory, lie on a file system of that
- * type) descriptors=none (the daemon keeps no descriptor between operations, as after a pause)
+ * user=NAME  bare source=overlay|tmpfs|fuse|TYPE (SOURCE, and the bare directory, lie on a file system of
+ * that type) descriptors=none (the daemon keeps no descriptor between operations, as after a pause)
  *   --seed=N --ops=N --procs=N --files=N --test=PATTERN --keep
  */
 #pragma once
@@ -28,8 +28,8 @@ struct suite_config {
 	const char *descriptors; /* NULL: as many as the daemon likes */
 	bool bare;
 	const char *source; /* the type of SOURCE's file system; NULL: as make_base() finds it */
-	bool overlay;
-	bool user; /* the tests run as an ordinary user */
+	bool overlay, fuse; /* that is what source says */
+	bool user;          /* the tests run as an ordinary user */
 	bool keep;
 	uid_t uid;
 	gid_t gid;

@@ -71,10 +71,20 @@ static const unsigned cell_count = sizeof(cells) / sizeof(*cells);
 static struct mount through;
 static char path[PATH_MAX];
 
+/* Over FUSE files are copied, not pinned, and what is not copied is written by the daemon. */
+static const char *lane_of_promise(void)
+{
+	if (!config.fuse)
+		return config.lane;
+	return strcmp(config.lane, "cached") && strcmp(config.lane, "mixed") ? "served" : "copied";
+}
+
 static const struct lane_promise *promise_of_lane(void)
 {
+	const char *lane = lane_of_promise();
+
 	for (size_t i = 0; i < sizeof(promises) / sizeof(*promises); i++)
-		if (!strcmp(promises[i].lane, config.lane))
+		if (!strcmp(promises[i].lane, lane))
 			return &promises[i];
 	fail_msg("no promise for lane=%s", config.lane);
 	return NULL;
