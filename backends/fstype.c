@@ -12,18 +12,18 @@ static const struct fstype fstypes[] = {
 	{F2FS_SUPER_MAGIC, "f2fs", .local = true, .keeps_reserve = true},
 	{TMPFS_MAGIC, "tmpfs", .local = true, .in_memory = true, .fine_stamps = true},
 	{RAMFS_MAGIC, "ramfs", .local = true, .in_memory = true},
-	{FUSE_SUPER_MAGIC, "fuse", .forgets_handles = true, .state_by_open = true, .may_be_stacked = true,
-		.hides_mappings = true},
+	{FUSE_SUPER_MAGIC, "fuse", .remote = true, .forgets_handles = true, .state_by_open = true,
+		.may_be_stacked = true, .hides_mappings = true},
 	/* listed for their names, and for what they lie on */
 	{OVERLAYFS_SUPER_MAGIC, "overlay", .may_be_stacked = true, .hides_mappings = true},
 	{ECRYPTFS_SUPER_MAGIC, "ecryptfs", .may_be_stacked = true},
 	{EROFS_SUPER_MAGIC_V1, "erofs", .may_be_stacked = true},
-	{NFS_SUPER_MAGIC, "nfs"},
-	{CIFS_SUPER_MAGIC, "cifs"},
-	{SMB2_SUPER_MAGIC, "smb3"},
-	{CEPH_SUPER_MAGIC, "ceph"},
-	{LUSTRE_SUPER_MAGIC, "lustre"},
-	{V9FS_MAGIC, "9p"},
+	{NFS_SUPER_MAGIC, "nfs", .remote = true},
+	{CIFS_SUPER_MAGIC, "cifs", .remote = true},
+	{SMB2_SUPER_MAGIC, "smb3", .remote = true},
+	{CEPH_SUPER_MAGIC, "ceph", .remote = true},
+	{LUSTRE_SUPER_MAGIC, "lustre", .remote = true},
+	{V9FS_MAGIC, "9p", .remote = true},
 };
 
 const struct fstype *fstype_find(uint32_t magic)

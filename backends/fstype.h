@@ -17,6 +17,7 @@ struct fstype {
 	 * otherwise, as overlayfs, which may lie on anything.
 	 */
 	bool local;
+	bool remote;        /* of other machines, or may be: what is asked of it costs a way there and back */
 	bool in_memory;     /* the page cache is the file */
 	bool fine_stamps;   /* has multigrain timestamps on Linux 6.13 and newer */
 	bool keeps_reserve; /* has blocks that only root, or a user chosen by him, may take */

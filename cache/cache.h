@@ -101,6 +101,8 @@ void cache_release_unwanted(struct cache *cache, struct object *object);
 void cache_set_priority(struct cache *cache, struct object *object, int priority);
 /* A use by somebody who holds it. */
 void cache_used(struct cache *cache, struct object *object);
+/* What was read of it so far, by who holds it and brought it in, is no use besides that. */
+void cache_discount_reads(struct cache *cache, struct object *object);
 
 /* Ends a claim of object_claim(). */
 void cache_unclaim(struct cache *cache, struct object *object);

@@ -74,3 +74,12 @@ void cache_used(struct cache *cache, struct object *object)
 		evict_touch(cache->evict, &object->entry);
 	lock_drop(&cache->lock, LOCK_CACHE);
 }
+
+void cache_discount_reads(struct cache *cache, struct object *object)
+{
+	uint32_t atime = cache_atime_ms(cache, object);
+
+	lock_take(&cache->lock, LOCK_CACHE);
+	object->atime_seen_ms = atime;
+	lock_drop(&cache->lock, LOCK_CACHE);
+}

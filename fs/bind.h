@@ -30,6 +30,7 @@ struct opening {
 	bool refreshed;      /* a copy, which may have grown */
 	bool pinned;         /* the file was found pinned */
 	bool outsized;       /* it is pinned, and is not to be any more */
+	bool missed;         /* the file was not cached: counted, and the policy was asked */
 	bool unasked;        /* SOURCE was not asked: stx is but a size, and */
 	uint64_t stamp;      /* the copy's, which stands for the rest of it */
 	int64_t asked_us;    /* when it was, by the monotonic clock */

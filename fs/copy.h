@@ -27,6 +27,8 @@ enum copy_state copy_examine(
 	struct server *server, struct inode *inode, const struct statx *stx, bool may_use);
 /* (locked) Whether that would answer COPY_USABLE to who may use it. */
 bool copy_would_be_used(struct server *server, struct inode *inode, const struct statx *stx);
+/* Whether the file's last change is long enough ago to be told from another (-o settle). */
+bool copy_is_quiet(const struct server *server, const struct statx *stx);
 /* (locked) */
 bool copy_is_fresh(struct server *server, struct inode *inode, const struct statx *stx);
 /*
@@ -97,8 +99,11 @@ void copy_exclude(struct server *server, struct inode *inode);
 /* The kernel forgot the inode: a copy of a deleted file need not stay. */
 void copy_forgotten(struct server *server, struct inode *inode);
 
-/* A job of server.fillers: makes the copy. Takes over a reference to the inode. */
+/* Both make the copy of an inode that is marked as filling. A job of server.fillers, which takes over a
+ * reference to the inode: */
 void copy_fill(gpointer inode, gpointer server);
+/* By the thread that opens the file, and has it open as fd, or -errno. before: as SOURCE said before that. */
+void copy_fill_at_open(struct server *server, struct inode *inode, int fd, const struct statx *before);
 
 /* The cache's questions; see struct cache_owner. */
 int copy_let_go(void *server, struct object *object);

@@ -124,38 +124,57 @@ static int publish(struct server *server, struct inode *inode, struct object *ob
 	return r;
 }
 
-/* 0, also where it is left alone, or -errno. */
-static int fill(struct server *server, struct inode *inode, int fd)
+/* fd: the file; before: as it was when source had not been read yet. 0, also where it is left alone, or
+ * -errno. */
+static int fill(struct server *server, struct inode *inode, int fd, const struct statx *before,
+	struct store_source *source)
 {
-	struct statx before, after;
-	struct reading reading;
 	struct object *object;
+	struct statx after;
 	uint16_t seq;
 	int r;
 
-	r = cached_fd_statx_now(fd, &before);
-	if (r < 0 || !copy_is_quiet(server, &before))
-		return r;
-	if (!may_fill(server, inode, fd, before.stx_size, &seq))
+	if (!copy_is_quiet(server, before) || !may_fill(server, inode, fd, before->stx_size, &seq))
 		return 0;
-	if (!relief_allows(&server->relief, before.stx_size)) {
+	if (!relief_allows(&server->relief, before->stx_size)) {
 		stats_count(&server->stats.mount.short_memory, 1);
 		return 0;
 	}
-	r = reading_begin(server, &reading, fd);
+	source->name = inode->nodeid;
+	r = cache_fill(server->cache, source, copy_id(inode, before), before->stx_size, &object);
 	if (r < 0)
 		return r;
-	reading.source.name = inode->nodeid;
-	r = cache_fill(server->cache, &reading.source, copy_id(inode, &before), before.stx_size, &object);
-	reading_end(&reading);
-	if (r < 0)
-		return r;
-	copy_set_stamp(object, &before);
+	copy_set_stamp(object, before);
 	if (cached_fd_statx_now(fd, &after) == 0 && cached_stamp_of(&after) == object->stamp &&
 		attach(server, inode, object, seq))
 		return publish(server, inode, object, fd);
 	cache_drop(server->cache, object);
 	return -ESTALE;
+}
+
+static void filled(struct server *server, struct inode *inode, int error)
+{
+	if (error < 0)
+		cached_note_failure(server, inode, error);
+	tree_lock_inode(server->tree, inode);
+	inode->filling = false;
+	tree_unlock_inode(server->tree, inode);
+}
+
+static int fill_by_engine(struct server *server, struct inode *inode, int fd)
+{
+	struct reading reading;
+	struct statx before;
+	int r = cached_fd_statx_now(fd, &before);
+
+	if (r < 0)
+		return r;
+	r = reading_begin(server, &reading, fd);
+	if (r < 0)
+		return r;
+	r = fill(server, inode, fd, &before, &reading.source);
+	reading_end(&reading);
+	return r;
 }
 
 void copy_fill(gpointer data, gpointer user_data)
@@ -165,13 +184,22 @@ void copy_fill(gpointer data, gpointer user_data)
 	int fd = cached_open_source(server, inode), r = fd;
 
 	if (fd >= 0) {
-		r = fill(server, inode, fd);
+		r = fill_by_engine(server, inode, fd);
 		close(fd);
 	}
-	if (r < 0)
-		cached_note_failure(server, inode, r);
-	tree_lock_inode(server->tree, inode);
-	inode->filling = false;
-	tree_unlock_inode(server->tree, inode);
+	filled(server, inode, r);
 	tree_put(server->tree, inode, 1);
+}
+
+void copy_fill_at_open(struct server *server, struct inode *inode, int fd, const struct statx *before)
+{
+	struct store_source source = {.read = read_descriptor, .ctx = (void *)(intptr_t)fd};
+
+	filled(server, inode, fd < 0 ? fd : fill(server, inode, fd, before, &source));
+	if (fd < 0)
+		return;
+	tree_lock_inode(server->tree, inode);
+	if (inode->lingers && inode->object)
+		inode->lingers = stamp_file_is_open(fd); /* or the open would ask by a descriptor more */
+	tree_unlock_inode(server->tree, inode);
 }

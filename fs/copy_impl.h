@@ -8,8 +8,6 @@
 /* Of a version of the file, without ctime, which new names and attributes move. */
 uint32_t copy_content_of(const struct statx *stx);
 void copy_set_stamp(struct object *object, const struct statx *stx);
-/* Whether its last change is long enough ago to be told from another (-o settle). */
-bool copy_is_quiet(const struct server *server, const struct statx *stx);
 /* Whether a change that came now would give the file another stamp: the file system's are fine, or its last
  * change is long enough ago. */
 bool copy_stamp_is_unique(const struct server *server, const struct inode *inode, const struct statx *stx);

@@ -122,6 +122,16 @@ static enum explain_cache missing(const struct opening *o, struct evict_outlook 
 	return outlook->answer == EVICT_ADMIT || o->rule.pin ? EXPLAIN_NEXT : EXPLAIN_SELDOM;
 }
 
+/* (locked) The open would be bound to the copy that it waits for. */
+static bool is_brought_in_first(const struct opening *o, const struct explanation *e)
+{
+	bool wanted =
+		e->cache == EXPLAIN_NEXT || (e->cache == EXPLAIN_EVICTED && e->outlook.answer == EVICT_ADMIT);
+
+	return wanted && fill_comes_first(o) && o->handle->inode->binding == UNBOUND && !is_served(o) &&
+	       copy_is_quiet(o->server, &o->stx);
+}
+
 int explain_open(struct server *server, struct inode *inode, struct explanation *out)
 {
 	struct handle handle = {.inode = inode, .fd = -1};
@@ -138,6 +148,8 @@ int explain_open(struct server *server, struct inode *inode, struct explanation 
 	hit = is_hit(&o);
 	out->lane = lane_of(&o, hit);
 	out->cache = hit ? EXPLAIN_HIT : missing(&o, &out->outlook);
+	if (is_brought_in_first(&o, out))
+		out->lane = LANE_CACHED;
 	tree_unlock_inode(server->tree, inode);
 	if (out->cache == EXPLAIN_EVICTED)
 		out->departed = cache_find_departure(server->cache, fill_id(&o), &out->departure);

@@ -1,6 +1,7 @@
 #include "fs/fill.h"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include "fs/bind.h"
 #include "fs/cached.h"
@@ -21,11 +22,13 @@ bool fill_is_under_way(const struct inode *inode)
 	return inode->filling || inode->fillers;
 }
 
-void fill_later(struct opening *o)
+/* Whether the caller is to make a copy now, or to have it made; at_open: it would be bound to that, too. What
+ * is to be pinned needs no more. */
+static bool begin(struct opening *o, bool at_open)
 {
 	struct server *server = o->server;
 	struct inode *inode = o->handle->inode;
-	bool start = false;
+	bool begun = false;
 
 	tree_lock_inode(server->tree, inode);
 	inode->keep = o->rule.pin;
@@ -35,30 +38,73 @@ void fill_later(struct opening *o)
 		if (!inode->object)
 			pinned_later(server, inode);
 	} else if (!inode->filling && !inode->object && !inode->writer_count) {
-		inode->filling = true;
-		start = true;
+		begun = !at_open || inode->binding == UNBOUND;
+		inode->filling |= begun;
 	}
 	tree_unlock_inode(server->tree, inode);
-	if (!start)
-		return;
-	tree_hold(server->tree, inode);
-	pool_push(server->fillers, inode);
+	return begun;
 }
 
-void fill_consider(struct opening *o)
+void fill_later(struct opening *o)
+{
+	if (!begin(o, false))
+		return;
+	tree_hold(o->server->tree, o->handle->inode);
+	pool_push(o->server->fillers, o->handle->inode);
+}
+
+static bool is_missing(const struct opening *o)
+{
+	return !o->handle->object && !o->pinned && opening_may_be_cached(o);
+}
+
+/* The file is missing. */
+static bool policy_wants(struct opening *o)
 {
 	struct server *server = o->server;
 	const struct inode *inode = o->handle->inode;
 
-	if (o->handle->object || o->pinned || !opening_may_be_cached(o))
-		return;
+	o->missed = true;
 	stats_count(&server->stats.mount.misses, 1);
 	if ((server->live.admit == 0 && !inode_is(inode, INODE_PINNED)) || inode_is(inode, INODE_OUTGROWN))
-		return;
+		return false;
 	/* a file system below is to stay one that can be unmounted */
 	if (server->pins && tree_is_mounted_below(inode) && !o->rule.pin && !o->rule.has_lane)
-		return;
-	if (cache_ask(server->cache, fill_id(o), o->stx.stx_size) || o->rule.pin)
+		return false;
+	return cache_ask(server->cache, fill_id(o), o->stx.stx_size) || o->rule.pin;
+}
+
+bool fill_comes_first(const struct opening *o)
+{
+	const struct inode *inode = o->handle->inode;
+
+	return !o->server->pins && tree_is_remote(inode) && !inode->object && o->handle->fd < 0 &&
+	       is_missing(o);
+}
+
+int fill_first(struct opening *o)
+{
+	int fd;
+
+	if (!fill_comes_first(o) || !policy_wants(o))
+		return 0;
+	if (!begin(o, true)) {
+		fill_later(o);
+		return 0;
+	}
+	fd = handle_fd(o->server, o->handle);
+	copy_fill_at_open(o->server, o->handle->inode, fd, &o->stx);
+	if (fd < 0)
+		return fd;
+	/* where the open is bound to a copy, nobody is to have the file open */
+	close(fd);
+	o->handle->fd = -1;
+	return 0;
+}
+
+void fill_consider(struct opening *o)
+{
+	if (!o->missed && is_missing(o) && policy_wants(o))
 		fill_later(o);
 }
 

@@ -8,8 +8,17 @@ struct inode;
 struct opening;
 struct server;
 
-/* (not locked) A file was opened that may be cached: brings it in if it is not there and the policy says so.
+/*
+ * (not locked) For an open that may be cached: brings the file in if it is not there and the policy says so.
+ *
+ * The first is called before the open is bound, and has what it brings in read before it returns: where each
+ * request of SOURCE is one to a server, a program that read the file meanwhile would have its bytes sent
+ * twice. Elsewhere it leaves all to the second, which has it done while the program reads. 0 or -errno, of
+ * opening the file.
  */
+int fill_first(struct opening *o);
+/* Whether it would, if the policy says so. */
+bool fill_comes_first(const struct opening *o);
 void fill_consider(struct opening *o);
 
 /* What the policy knows it by. */

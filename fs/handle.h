@@ -30,6 +30,7 @@ struct handle {
 	bool random_buffered;       /* small reads out of order go through the page cache */
 	bool closes_quietly;        /* only the last close is announced */
 	_Atomic int64_t flushed_ns; /* the last FLUSH of a file that has been locked */
+	bool brought_in;            /* the object, which was made for it */
 	bool around;           /* what the daemon moves goes around the page cache, or is dropped from it */
 	bool privileged_bits;  /* set-uid or set-gid when it was opened */
 	bool through;          /* what is written is on the disk when the write returns */

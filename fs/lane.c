@@ -94,9 +94,22 @@ static bool is_opened_by_kernel(struct server *server, struct inode *inode)
 	return bound;
 }
 
-/* What SOURCE says of the file, and what follows from that. An open that would use a copy must not go by
- * attributes that a client of a network file system keeps: without sievefs each open asks its server. 0 or
- * -errno. */
+/* An open that may use or make a copy must not go by attributes that a client of a network file system keeps:
+ * without sievefs each open asks its server. */
+static int ask(struct opening *o)
+{
+	struct server *server = o->server;
+	struct inode *inode = o->handle->inode;
+	bool now = inode->object || (!o->writes && tree_is_remote(inode));
+
+	o->asked_us = clock_now_us();
+	if (o->handle->fd >= 0)
+		return cached_fd_statx(o->handle->fd, &o->stx);
+	return !server->pins && now ? tree_statx_now(server->tree, inode, &o->stx)
+				    : tree_statx(server->tree, inode, &o->stx);
+}
+
+/* What SOURCE says of the file, and what follows from that. 0 or -errno. */
 static int ask_and_bind(struct opening *o, int flags)
 {
 	struct server *server = o->server;
@@ -104,25 +117,29 @@ static int ask_and_bind(struct opening *o, int flags)
 	struct inode *inode = handle->inode;
 	int r;
 
-	o->asked_us = clock_now_us();
-	if (handle->fd >= 0)
-		r = cached_fd_statx(handle->fd, &o->stx);
-	else if (!server->pins && inode->object)
-		r = tree_statx_now(server->tree, inode, &o->stx);
-	else
-		r = tree_statx(server->tree, inode, &o->stx);
+	r = ask(o);
 	if (r < 0)
 		return r;
 	wish_make(o, flags, is_probe(server, inode));
 	handle->random_buffered = server->limits.stream;
 	/* fsync must report what failed since this open: the descriptor remembers */
-	r = o->writes ? handle_fd(server, handle) : 0;
+	r = o->writes ? handle_fd(server, handle) : fill_first(o);
 	if (r < 0)
 		return r;
 	if (handle->fd < 0 && is_opened_by_kernel(server, inode))
 		tree_look_again(server->tree, inode);
 	large_follow(o);
 	return bind_opening(o);
+}
+
+static void note_hit(const struct opening *o)
+{
+	struct server *server = o->server;
+
+	if (o->handle->object || o->pinned)
+		stats_count(&server->stats.mount.hits, 1);
+	if (o->handle->object)
+		cache_used(server->cache, o->handle->object);
 }
 
 int lane_open(struct server *server, struct inode *inode, const struct fuse_ctx *caller, int open_flags,
@@ -163,11 +180,10 @@ int lane_open(struct server *server, struct inode *inode, const struct fuse_ctx 
 	advice_opened(&o);
 	if (o.refreshed)
 		cache_shed(server->cache);
-	if ((handle->object || o.pinned) && !o.writes)
-		stats_count(&server->stats.mount.hits, 1);
-	if (handle->object && !o.writes) {
-		cache_used(server->cache, handle->object);
-	} else if (lane_is_of_kernel(handle->lane) && !o.writes && handle->fd >= 0) {
+	if (!o.writes && !o.missed)
+		note_hit(&o);
+	handle->brought_in = o.missed && handle->object;
+	if (lane_is_of_kernel(handle->lane) && !o.writes && handle->fd >= 0) {
 		/* the kernel has its own now; an open file of this lane costs the daemon no descriptor */
 		close(handle->fd);
 		handle->fd = -1;
@@ -218,6 +234,8 @@ void lane_release(struct server *server, struct handle *handle)
 	large_unfollow(server, handle);
 	flush_closed(server, handle);
 	backing_id_close(server->session, unbound);
+	if (handle->brought_in)
+		cache_discount_reads(server->cache, handle->object);
 	if (unwanted) {
 		cache_release_unwanted(server->cache, handle->object);
 		handle->object = NULL;

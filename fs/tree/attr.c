@@ -65,6 +65,11 @@ bool tree_is_local(const struct inode *inode)
 	return inode->mount->local;
 }
 
+bool tree_is_remote(const struct inode *inode)
+{
+	return inode->mount->remote;
+}
+
 bool tree_close_is_silent(const struct inode *inode)
 {
 	return inode->mount->local;

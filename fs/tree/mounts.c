@@ -92,6 +92,7 @@ static struct tree_mount *mount_new(const struct tree *tree, dev_t dev, int fd, 
 	mount->has_handles = mount->fd >= 0;
 	mount->recent = true;
 	mount->local = type->local;
+	mount->remote = type->remote;
 	mount->space.kept = type->keeps_reserve;
 	mount->hides_mappings = type->hides_mappings;
 	mount->state_by_open = type->state_by_open;

@@ -202,6 +202,8 @@ bool tree_is_nosuid(const struct inode *inode);
 bool tree_has_fine_stamps(const struct inode *inode);
 /* Whether no operation on it waits for another machine or program. */
 bool tree_is_local(const struct inode *inode);
+/* Whether what is asked of it costs a way to another machine; neither where that is not known. */
+bool tree_is_remote(const struct inode *inode);
 /* Whether close(2) can bring no error of an earlier write: true of local file systems, which have no flush.
  */
 bool tree_close_is_silent(const struct inode *inode);

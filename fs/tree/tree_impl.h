@@ -69,6 +69,7 @@ struct tree_mount {
 	bool hides_mappings;
 	bool state_by_open;
 	bool local;                 /* a close has nothing to report */
+	bool remote;                /* see backends/fstype.h */
 	_Atomic bool nosuid, nodev; /* of a file system below the root's; that one's are the mount's own */
 	struct tree_route *route;   /* to its mount point, under routes_lock; NULL for the root's */
 	struct space space;

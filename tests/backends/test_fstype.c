@@ -19,6 +19,16 @@ static void what_others_may_change_or_hold_up_is_not_local(void **state)
 	}
 }
 
+static void what_other_machines_serve_is_remote(void **state)
+{
+	assert_true(fstype_find(FUSE_SUPER_MAGIC)->remote);
+	assert_true(fstype_find(NFS_SUPER_MAGIC)->remote);
+	assert_true(fstype_find(CEPH_SUPER_MAGIC)->remote);
+	assert_false(fstype_find(EXT4_SUPER_MAGIC)->remote);
+	assert_false(fstype_find(OVERLAYFS_SUPER_MAGIC)->remote);
+	assert_false(fstype_find(0x12345678)->remote);
+}
+
 static void what_may_lie_on_another_file_system_is_known(void **state)
 {
 	assert_true(fstype_find(OVERLAYFS_SUPER_MAGIC)->may_be_stacked);
@@ -77,6 +87,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_others_may_change_or_hold_up_is_not_local),
+		cmocka_unit_test(what_other_machines_serve_is_remote),
 		cmocka_unit_test(what_may_lie_on_another_file_system_is_known),
 		cmocka_unit_test(disks_and_memory_are_local),
 		cmocka_unit_test(an_unknown_type_is_not_local),

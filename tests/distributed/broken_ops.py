@@ -36,7 +36,6 @@ os.fsync(writer)
 syncer = os.open(path("syncer"), os.O_CREAT | os.O_WRONLY, 0o644)
 closer = os.open(path("closer"), os.O_CREAT | os.O_WRONLY, 0o644)
 reader = os.open(path("read"), os.O_RDONLY)
-os.posix_fadvise(reader, 0, 0, os.POSIX_FADV_DONTNEED)  # what the page cache has needs no server
 
 
 def close_after_write():

@@ -33,9 +33,13 @@ cat >"$work/read.py" <<-'END'
 	    os.close(file)
 END
 
+read_all() { # MOUNT NUMBER
+	seq 0 3 | xargs -I @ -P 4 python3 "$work/read.py" "$work/$1/epochs" @ "$2" $files >&2 || fail "files can't be read"
+}
+
 epoch() { # NUMBER: reads all files, and prints hits in percent of the opens
 	epoch_before=$(cluster_stat a 's["cache"]["hits"]')
-	seq 0 3 | xargs -I @ -P 4 python3 "$work/read.py" "$work/a/epochs" @ "$1" $files >&2 || fail "files can't be read"
+	read_all a "$1"
 	echo $((($(cluster_stat a 's["cache"]["hits"]') - epoch_before) * 100 / files))
 }
 
@@ -45,7 +49,13 @@ long=revalidate=1h,entry_timeout=3600,attr_timeout=3600
 cluster_mount a -o "admit=1,cache_size=$((charged * 9 / 8)),$long"
 # What other tests drop is names as well, which would have to be asked for
 exec 9>>/proc/sys/vm/drop_caches && flock -s 9
+cluster_requests >/dev/null
+read_all net/b 1
+alone=$(cluster_request_count)
 epoch 1 >/dev/null
+first=$(cluster_request_count)
+# what is brought in is read once, by the open that waits for it
+[ "$first" -lt $((alone * 5 / 4)) ] || fail "the client alone makes $alone requests, the first epoch $first"
 cluster_until 20 filled || fail "with room for all, not all files are cached"
 second=$(epoch 2)
 [ "$second" -ge 95 ] || fail "with room for all, $second % of the second epoch's opens are hits"
@@ -68,4 +78,4 @@ half=$((half / 3))
 # one that never evicts has half of the files in each epoch
 [ "$half" -ge 40 ] || fail "with room for half, $half % of the opens are hits"
 cluster_unmount a
-echo "$system: hits $second and $hot % with room for all, $half % for half; a hot epoch makes $requests requests, nothing $idle"
+echo "$system: alone $alone requests, the first epoch $first; hits $second and $hot % with room for all, $half % for half; a hot epoch makes $requests requests, nothing $idle"
