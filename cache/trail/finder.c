@@ -10,7 +10,7 @@
 /* Pages that mincore(2) is asked for at once. */
 #define PICTURE_PIECE 65536
 
-static int64_t count(int fd, uint64_t from, uint64_t to)
+static int64_t look(int fd, uint64_t from, uint64_t to)
 {
 	struct page_cache_counts counts;
 	int r;
@@ -19,6 +19,27 @@ static int64_t count(int fd, uint64_t from, uint64_t to)
 		return 0; /* a size of 0 would be the rest of the file */
 	r = page_cache_count(fd, (off_t)from * PAGE_CACHE_PAGE, (to - from) * PAGE_CACHE_PAGE, &counts);
 	return r < 0 ? r : (int64_t)counts.cached;
+}
+
+/* cachestat(2) walks over each page that is there: those of a stream, behind its front, would be walked over
+ * again in each look. */
+static int64_t count(const struct finder *finder, uint64_t from, uint64_t to)
+{
+	const struct spans *known = finder->known;
+	struct span gap;
+	int64_t sum;
+
+	if (!known || !known->count || from >= to)
+		return look(finder->fd, from, to);
+	sum = (int64_t)spans_covered(known, from, to);
+	while (spans_next_gap(known, &from, to, &gap)) {
+		int64_t resident = look(finder->fd, gap.from, gap.to);
+
+		if (resident < 0)
+			return resident;
+		sum += resident;
+	}
+	return sum;
 }
 
 /* --- what to count ---------------------------------------------------------------------------- */
@@ -86,7 +107,7 @@ int64_t finder_count(const struct finder *finder)
 
 	for (size_t i = 0; i < finder->section_count; i++) {
 		const struct section *s = &finder->sections[i];
-		int64_t resident = count(finder->fd, s->from, s->to);
+		int64_t resident = count(finder, s->from, s->to);
 
 		if (resident < 0)
 			return resident;
@@ -134,9 +155,11 @@ static void note(struct search *search, const struct extent *next)
 }
 
 /* Beside an end of what was there before there is nothing, or something new: that is a good place to divide
- * at. */
-static uint64_t hinted(const struct search *search, uint64_t from, uint64_t to)
+ * at. Where one ended, its reader has gone on: what came is likely to lie there in a piece. */
+static uint64_t hinted(const struct search *search, uint64_t from, uint64_t to, uint64_t pages)
 {
+	uint64_t middle = from + (to - from) / 2;
+
 	for (size_t i = 0; i < search->hint_count; i++) {
 		const struct extent *hint = &search->hints[i];
 
@@ -144,14 +167,16 @@ static uint64_t hinted(const struct search *search, uint64_t from, uint64_t to)
 			return hint->from;
 		if (from < hint->to && hint->to < to)
 			return hint->to;
+		if (from == hint->to && from + 2 * pages < middle)
+			middle = from + 2 * pages;
 	}
-	return from + (to - from) / 2;
+	return middle;
 }
 
 /* Pieces keep to the same places from search to search. */
-static uint64_t divide(const struct search *search, uint64_t from, uint64_t to)
+static uint64_t divide(const struct search *search, uint64_t from, uint64_t to, uint64_t pages)
 {
-	uint64_t middle = hinted(search, from, to);
+	uint64_t middle = hinted(search, from, to, pages);
 
 	middle -= middle % FINDER_LEAF;
 	return middle > from ? middle : from - from % FINDER_LEAF + FINDER_LEAF;
@@ -171,8 +196,8 @@ static int halve(struct search *search, uint64_t from, uint64_t to, uint64_t pag
 		note(search, &(struct extent){.from = from, .to = to, .pages = pages, .kept = kept});
 		return 0;
 	}
-	middle = divide(search, from, to);
-	left = count(finder->fd, from, middle);
+	middle = divide(search, from, to, pages);
+	left = count(finder, from, middle);
 	if (left < 0)
 		return (int)left;
 	left = beside(left, spans_covered(finder->kept, from, middle));
@@ -190,7 +215,7 @@ int finder_find(const struct finder *finder, const struct extent *before, size_t
 
 	for (size_t i = 0; i < finder->section_count; i++) {
 		const struct section *s = &finder->sections[i];
-		int64_t resident = count(finder->fd, s->from, s->to);
+		int64_t resident = count(finder, s->from, s->to);
 		int r = resident < 0 ? (int)resident
 				     : halve(&search, s->from, s->to, (uint64_t)beside(resident, s->kept));
 
@@ -243,7 +268,7 @@ int finder_picture(int fd, uint64_t from, uint64_t to, struct spans *spans)
 		int64_t resident;
 
 		length = to - from < PICTURE_PIECE ? to - from : PICTURE_PIECE;
-		resident = count(fd, from, from + length);
+		resident = look(fd, from, from + length);
 		if (resident < 0)
 			r = (int)resident;
 		else if (resident >= (int64_t)length)

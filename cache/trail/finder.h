@@ -29,6 +29,9 @@ struct finder {
 	uint64_t pages;           /* of the file */
 	const struct spans *kept; /* what was there before and is not looked for */
 	struct span apart;        /* nor is what is in here */
+	/* What is resident throughout, as the caller has just seen: counted without looking. Set between
+	 * preparing and looking; NULL: nothing. */
+	const struct spans *known;
 	struct section sections[FINDER_SECTIONS];
 	size_t section_count;
 };

@@ -16,6 +16,10 @@
 #define LAST_PART 4096
 #define KEPT_SPANS 65536
 #define STUCK_SPANS 256
+#define KNOWN_SPANS 64
+#define KNOWN_FRONT (2 * FINDER_LEAF)
+/* What the kernel takes from a stream meanwhile is taken for resident. */
+#define KNOWN_NS CLOCK_NS_PER_S
 /* What is measured of a stream at a time, at the least. */
 #define EPOCH_PAGES 4096
 #define EPOCH_NS (50 * CLOCK_NS_PER_MS)
@@ -92,6 +96,7 @@ int trail_file_new(uint64_t id, int fd, bool writes, uint64_t large, struct trai
 	spans_init(&file->kept, KEPT_SPANS);
 	spans_init(&file->again, STUCK_SPANS);
 	spans_init(&file->stuck, STUCK_SPANS);
+	spans_init(&file->known, KNOWN_SPANS);
 	r = begin_picture(file, fd);
 	if (r < 0) {
 		file->fd = -1;
@@ -123,6 +128,7 @@ void trail_file_free(struct trail_file *file)
 	spans_deinit(&file->kept);
 	spans_deinit(&file->again);
 	spans_deinit(&file->stuck);
+	spans_deinit(&file->known);
 	free(file->extents);
 	free(file);
 }
@@ -215,6 +221,18 @@ static int complete_picture(struct trail_file *file, const struct trail_look *lo
 	return r;
 }
 
+/* But for its front, where pages are still to come. A set that is full would close gaps, and cover what is
+ * not there. */
+static void know(struct trail_file *file, const struct extent *e)
+{
+	uint64_t from = e->from + (e->backwards ? KNOWN_FRONT : 0),
+		 to = e->to - (e->backwards ? 0 : KNOWN_FRONT);
+
+	if (e->stream && e->pages + e->kept + KNOWN_FRONT >= e->to - e->from && from + KNOWN_FRONT < to &&
+		file->known.count < KNOWN_SPANS)
+		spans_add(&file->known, from, to);
+}
+
 /* A new search becomes the one that the next is compared with; extents that are kept are in no further one.
  */
 static int remember(struct trail_file *file, const struct extent *extents, size_t count)
@@ -229,11 +247,13 @@ static int remember(struct trail_file *file, const struct extent *extents, size_
 	file->extents = copy;
 	file->extent_count = 0;
 	file->pages = 0;
+	spans_clear(&file->known);
 	for (size_t i = 0; i < count; i++) {
 		if (extents[i].verdict == TRAILING_RANDOM || !extents[i].pages)
 			continue;
 		file->extents[file->extent_count++] = extents[i];
 		file->pages += extents[i].pages;
+		know(file, &extents[i]);
 	}
 	return 0;
 }
@@ -273,13 +293,21 @@ static int search(struct trail_file *file, struct finder *finder, const struct t
 }
 
 /* Brings what is known of the file up to date with its size. */
-static int64_t count_now(struct trail_file *file, struct finder *finder)
+static int64_t count_now(struct trail_file *file, struct finder *finder, const struct trail_look *look)
 {
 	int r = finder_prepare(finder, file->fd, &file->kept, file->tail.span);
 
 	if (r == 0 && spans_cut(&file->kept, finder->pages))
 		r = finder_prepare(finder, file->fd, &file->kept, file->tail.span);
-	return r < 0 ? r : finder_count(finder);
+	if (r < 0)
+		return r;
+	if (look->ends || look->reopened || look->now_ns - file->known_ns >= KNOWN_NS) {
+		spans_clear(&file->known);
+		file->known_ns = look->now_ns;
+	}
+	spans_cut(&file->known, finder->pages);
+	finder->known = &file->known;
+	return finder_count(finder);
 }
 
 /* Whether there are so many pages that they must be looked for. */
@@ -378,7 +406,8 @@ static int look_at_pages(struct trail_file *file, struct trail_look *look)
 	try_stuck_again(file, look);
 	drop_again(file, look);
 	spans_cut(&file->kept, look->truncated);
-	pages = count_now(file, &finder);
+	spans_cut(&file->known, look->truncated);
+	pages = count_now(file, &finder, look);
 	if (pages < 0)
 		return (int)pages;
 	file->pages = (uint64_t)pages;

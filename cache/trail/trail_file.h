@@ -61,6 +61,8 @@ struct trail_file {
 	uint64_t window_min; /* pages: what the kernel reads ahead is not to be dropped before it is read */
 	struct span middle;  /* of the file: not looked at in the open */
 	bool pictured;       /* all of the file is in kept that was there at the first open */
+	struct spans known;  /* streams' pages, resident throughout: not looked at again for a moment */
+	int64_t known_ns;    /* when all was looked at */
 	struct extent *extents; /* of the last search */
 	size_t extent_count;
 	uint64_t pages;     /* beside the kept ones, when last looked */

@@ -9,16 +9,20 @@
 #define MIB 256ull /* pages */
 #define GIB (1024 * MIB)
 
-/* Questions that the kernel was asked. */
+/* Questions that the kernel was asked, and pages that it has walked over for them. */
 static unsigned asked;
+static uint64_t walked;
 
 int __real_page_cache_count(int fd, off_t offset, uint64_t size, struct page_cache_counts *counts);
 int __wrap_page_cache_count(int fd, off_t offset, uint64_t size, struct page_cache_counts *counts);
 
 int __wrap_page_cache_count(int fd, off_t offset, uint64_t size, struct page_cache_counts *counts)
 {
+	int r = __real_page_cache_count(fd, offset, size, counts);
+
 	asked++;
-	return __real_page_cache_count(fd, offset, size, counts);
+	walked += r == 0 ? counts->cached : 0;
+	return r;
 }
 
 struct found {
@@ -39,12 +43,21 @@ static struct found *prepare(struct large_file *file, uint64_t pages, int sparse
 	return found;
 }
 
-static void find(struct found *found, const struct large_file *file)
+static void find_after(struct found *found, const struct large_file *file, const struct found *before,
+	const struct spans *known)
 {
 	assert_int_equal(finder_prepare(&found->finder, file->fd, &found->kept, found->apart), 0);
+	found->finder.known = known;
 	asked = 0;
-	found->count = finder_find(&found->finder, NULL, 0, found->extents);
+	walked = 0;
+	found->count = finder_find(&found->finder, before ? before->extents : NULL,
+		before ? (size_t)before->count : 0, found->extents);
 	assert_true(found->count >= 0);
+}
+
+static void find(struct found *found, const struct large_file *file)
+{
+	find_after(found, file, NULL, NULL);
 }
 
 static void finish(struct found *found, struct large_file *file)
@@ -137,6 +150,59 @@ static void finding_a_window_takes_few_questions_in_a_file_of_any_size(void **st
 	}
 }
 
+static uint64_t pages_of(const struct found *found)
+{
+	uint64_t sum = 0;
+
+	for (int i = 0; i < found->count; i++)
+		sum += found->extents[i].pages;
+	return sum;
+}
+
+/* A stream went on by two MiB: a search costs no more than a few times that. */
+static void what_is_known_is_not_walked_over_again(void **state)
+{
+	struct large_file file;
+	struct found *before = prepare(&file, 1024 * MIB, 0), *found = calloc(1, sizeof(*found));
+	struct spans known;
+
+	assert_non_null(found);
+	spans_init(&found->kept, 1000);
+	spans_init(&known, 8);
+	large_file_read(&file, 10 * MIB, 42 * MIB);
+	find(before, &file);
+	assert_int_equal(spans_add(&known, 10 * MIB, 41 * MIB), 0);
+	large_file_read(&file, 42 * MIB, 44 * MIB);
+	find_after(found, &file, before, &known);
+	assert_in_range(walked, 3 * MIB, 12 * MIB);
+	assert_int_equal(pages_of(found), large_file_resident(&file, 0, 1024 * MIB));
+	assert_int_equal(finder_count(&found->finder), pages_of(found));
+	find_after(found, &file, before, NULL);
+	assert_true(walked > 60 * MIB);
+	assert_int_equal(pages_of(found), large_file_resident(&file, 0, 1024 * MIB));
+	spans_deinit(&known);
+	free(found);
+	finish(before, &file);
+}
+
+/* Its pages have left since: none is found beyond what is known and what is there. */
+static void what_is_known_and_has_left_is_found_all_the_same(void **state)
+{
+	struct large_file file;
+	struct found *found = prepare(&file, 64 * MIB, 0);
+	struct spans known;
+
+	spans_init(&known, 8);
+	assert_int_equal(spans_add(&known, 10 * MIB, 20 * MIB), 0);
+	large_file_read(&file, 18 * MIB, 22 * MIB);
+	find_after(found, &file, NULL, &known);
+	assert_int_equal(found->count, 1);
+	assert_int_equal(found->extents[0].from, 10 * MIB);
+	assert_int_equal(found->extents[0].to, 22 * MIB);
+	spans_deinit(&known);
+	finish(found, &file);
+}
+
 static void more_pieces_than_there_is_room_for_are_in_the_last_extent(void **state)
 {
 	struct large_file file;
@@ -160,6 +226,8 @@ int main(void)
 		cmocka_unit_test(stretches_without_holes_are_extents_of_their_own),
 		cmocka_unit_test(kept_pages_are_not_found),
 		cmocka_unit_test(finding_a_window_takes_few_questions_in_a_file_of_any_size),
+		cmocka_unit_test(what_is_known_is_not_walked_over_again),
+		cmocka_unit_test(what_is_known_and_has_left_is_found_all_the_same),
 		cmocka_unit_test(more_pieces_than_there_is_room_for_are_in_the_last_extent),
 	};
 

@@ -251,6 +251,29 @@ static void mapped_pages_stay_and_are_not_tried_again_and_again(void **state)
 	trail_free(trail);
 }
 
+/* What a stream was seen to have is not looked at again in each look. */
+static void what_the_kernel_takes_from_a_stream_is_noticed_within_a_second(void **state)
+{
+	struct large_file file;
+	struct trail *trail = start();
+	uint64_t at = 16 * MIB;
+
+	large_file_make(&file, SIZE, 1);
+	assert_int_equal(begin(trail, ID, file.fd), 0);
+	read_slowly(&file, 0, at);
+	assert_true(trail_stats(trail)->resident_bytes > 8 * MIB * 4096);
+	assert_return_code(posix_fadvise(file.fd, 0, 14 * MIB * 4096, POSIX_FADV_DONTNEED), errno);
+	for (int i = 0; i < 300 && trail_stats(trail)->resident_bytes > 8 * MIB * 4096; i++) {
+		large_file_read(&file, at, at + 16); /* files that nobody reads are not looked at */
+		at += 16;
+		poll(NULL, 0, 10);
+	}
+	assert_in_range(trail_stats(trail)->resident_bytes, 1, 8 * MIB * 4096);
+	trail_end(trail, ID);
+	large_file_remove(&file);
+	trail_free(trail);
+}
+
 static void a_file_that_nobody_reads_rests_until_the_next_read(void **state)
 {
 	struct large_file file;
@@ -475,6 +498,7 @@ int main(void)
 		cmocka_unit_test(a_reader_that_skips_leaves_no_more_than_its_window),
 		cmocka_unit_test(a_backward_reader_keeps_to_its_window_too),
 		cmocka_unit_test(mapped_pages_stay_and_are_not_tried_again_and_again),
+		cmocka_unit_test(what_the_kernel_takes_from_a_stream_is_noticed_within_a_second),
 		cmocka_unit_test(a_file_that_nobody_reads_rests_until_the_next_read),
 		cmocka_unit_test(a_tick_finds_what_no_read_told_of),
 		cmocka_unit_test(a_removed_file_is_let_go_with_its_last_open),
