@@ -1,10 +1,13 @@
 """streams - large files, read and written in order by 1 and 4 programs: MB/s, CPU seconds of programs and daemon per GB,
-and what of the files is left in the client's page cache."""
+and what of the files is left in the client's page cache. With --memory their page cache is full, as that of a machine
+that has been up for a while: who brings pages in drops others."""
 
+import contextlib
 import os
 import subprocess
 import time
 
+import memory_groups
 from cluster import Failure
 
 SIZE, QUICK_SIZE = 1 << 30, 40 << 20
@@ -40,13 +43,26 @@ def processor_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def at_once(work, paths, size):
-    """A process for each path. Seconds that passed, and those of the processor that they took."""
+@contextlib.contextmanager
+def memory_group(mib):
+    """Its directory; None without a limit."""
+    group = memory_groups.make(mib << 20, "streams") if mib else None
+    try:
+        yield group
+    finally:
+        if group:
+            memory_groups.remove(group)
+
+
+def at_once(work, paths, size, group=None):
+    """A process for each path, within the memory group. Seconds that passed, and those of the processor that they took."""
     start, children, taken = time.monotonic(), [], 0
     for path in paths:
         child = os.fork()
         if child == 0:
             try:
+                if group:
+                    memory_groups.enter(group)
                 work(path, size)
                 os._exit(0)
             except OSError:
@@ -74,7 +90,8 @@ def stream(run, options, work, names, size):
     daemon = None if options is None else int(cluster.do("cluster_pid sievefs.a"))
     before = processor_seconds(daemon) if daemon else 0
     cluster.requests()
-    seconds, taken = at_once(work, [tree / name for name in names], size)
+    with memory_group(run.arguments.memory) as group:
+        seconds, taken = at_once(work, [tree / name for name in names], size, group)
     requests = sum(cluster.requests().values())
     if daemon:
         time.sleep(1)  # what is left of a stream goes half a second after its close

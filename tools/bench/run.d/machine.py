@@ -7,6 +7,8 @@ import pathlib
 import shutil
 import subprocess
 
+import memory_groups
+
 DROP_CACHES = "/proc/sys/vm/drop_caches"
 SYS_CACHESTAT = 451
 CLONE_NEWNS = 0x20000
@@ -46,7 +48,7 @@ def run_in(group, *command, **options):
 
 def enter(group):
     if group:
-        pathlib.Path(group, "cgroup.procs").write_text(str(os.getpid()))
+        memory_groups.enter(group)
 
 
 def remove_tree(directory):

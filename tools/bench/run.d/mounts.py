@@ -9,11 +9,11 @@ import signal
 import subprocess
 import time
 
-from machine import Failure, enter, run, write_to
+import memory_groups
+from machine import Failure, enter, run
 
 PR_SET_PDEATHSIG = 1
 MOUNT_SECONDS = 10
-V1, V2 = "/sys/fs/cgroup/memory", "/sys/fs/cgroup"
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -101,37 +101,14 @@ def processes_of(pid):
     return pids
 
 
-# --- memory cgroups
-
-
-def group_files():
-    """(root, name of the limit, version)"""
-    if os.path.exists(f"{V1}/memory.limit_in_bytes"):
-        return V1, "memory.limit_in_bytes", 1
-    return V2, "memory.max", 2
-
-
-def may_make_groups():
-    return any(os.access(path, os.W_OK) for path in (f"{V1}/cgroup.procs", f"{V2}/cgroup.subtree_control"))
-
-
 @contextlib.contextmanager
 def memory_group(limit, what="all"):
-    """A memory cgroup of either version: its directory."""
-    root, name, version = group_files()
-    group = f"{root}/sievefs-bench.{os.getpid()}.{what}"
+    """A memory cgroup: its directory."""
     try:
-        if version == 2 and "memory" not in pathlib.Path(V2, "cgroup.subtree_control").read_text().split():
-            write_to(f"{V2}/cgroup.subtree_control", "+memory")
-        os.mkdir(group)
+        group = memory_groups.make(limit, what)
     except OSError as error:
-        raise Failure(f"{group}: {error.strerror}") from error
+        raise Failure(f"a memory cgroup: {error.strerror}") from error
     try:
-        write_to(f"{group}/{name}", str(limit))
         yield group
     finally:
-        for _ in range(50):
-            with contextlib.suppress(OSError):
-                os.rmdir(group)
-                break
-            time.sleep(0.1)
+        memory_groups.remove(group)

@@ -6,6 +6,7 @@ import pathlib
 import time
 
 import machine
+import memory_groups
 import mounts
 from results import Measure, Workload
 
@@ -111,9 +112,9 @@ def isolation(bench, result):
     result.detail = (
         f"{len(hot)} files, {sum(hot.values()) >> 20} MiB; a stream of {sizes['stream'] >> 20} MiB; a limit of "
         f"{limit >> 20} MiB, of which a scanner with a group of its own has 1/{SCANNER_PART}; "
-        f"cgroup v{mounts.group_files()[2]}"
+        f"cgroup v{memory_groups.files()[2]}"
     )
-    if not mounts.may_make_groups():
+    if not memory_groups.may_be_made():
         raise machine.Failure("no memory cgroup can be made")
     with bench.files(sizes):
 
