@@ -36,6 +36,12 @@ int backend_file_reopen(struct backend_file *file, int flags)
 	return fd < 0 ? -errno : fd;
 }
 
+/* Another machine has removed the file: it can be read as it was opened, but not opened once more. */
+static bool is_gone(int error)
+{
+	return error == ESTALE || error == ENOENT;
+}
+
 /* The lock must be held. */
 static void file_refuse(struct backend_file *file, int error)
 {
@@ -44,6 +50,8 @@ static void file_refuse(struct backend_file *file, int error)
 	if (file->direct_refused)
 		return;
 	file->direct_refused = true;
+	if (is_gone(error))
+		return; /* which says nothing of its file system */
 	backend_count(&backend->stats.fallback_files, 1);
 	if (!atomic_exchange(&file->volume->refused, true))
 		say(backend, LOG_NOTICE,

@@ -38,6 +38,11 @@ static int reopen_refuses(void *context, int flags)
 	return flags & O_DIRECT ? -EINVAL : open(context, flags);
 }
 
+static int reopen_finds_it_gone(void *context, int flags)
+{
+	return -ESTALE;
+}
+
 static int reopen_notes_flags(void *context, int flags)
 {
 	*(int *)context = flags;
@@ -153,6 +158,39 @@ static void a_file_that_refuses_o_direct_is_dropped_behind_its_stream(void **sta
 		assert_true(resident_pages(fixture.fd, 0, FILE_SIZE) * 4096 <= 5 * MIB);
 	}
 	assert_in_range(COUNTED(&fixture, dropped_bytes), 12 * MIB, FILE_SIZE); /* each byte once */
+	free(buf);
+	fixture_deinit(&fixture);
+}
+
+static void note_line(void *context, int priority, const char *line)
+{
+	++*(int *)context;
+}
+
+static void a_file_that_is_gone_is_read_as_it_was_opened(void **state)
+{
+	unsigned char *buf = buffer_new(MIB);
+	struct backend_open how = {.reopen = reopen_finds_it_gone};
+	struct backend_settings settings;
+	struct backend_file *gone;
+	struct fixture fixture;
+	int lines = 0;
+
+	backend_settings_init(&settings);
+	settings.threads_only = true; /* and nothing is said of io_uring */
+	settings.log = note_line;
+	settings.log_context = &lines;
+	fixture_start(&fixture, ".", FILE_SIZE, &settings);
+	how.fd = fixture.fd;
+	assert_int_equal(backend_open(fixture.backend, &how, &gone), 0);
+	for (off_t offset = 0; offset < FILE_SIZE; offset += MIB) {
+		assert_int_equal(read_and_wait(gone, buf, MIB, offset), MIB);
+		assert_pattern(buf, MIB, offset);
+	}
+	/* nothing of the file system is to be learned from it */
+	assert_int_equal(COUNTED(&fixture, fallback_files), 0);
+	assert_int_equal(lines, 0);
+	backend_close(gone);
 	free(buf);
 	fixture_deinit(&fixture);
 }
@@ -285,6 +323,7 @@ int main(void)
 		cmocka_unit_test(closed_writers_leave_no_descriptor),
 		cmocka_unit_test(a_handle_is_reopened_with_what_it_was_opened_for),
 		cmocka_unit_test(a_file_that_refuses_o_direct_is_dropped_behind_its_stream),
+		cmocka_unit_test(a_file_that_is_gone_is_read_as_it_was_opened),
 		cmocka_unit_test(a_read_brings_nothing_into_the_page_cache_beside_what_is_there),
 		cmocka_unit_test(a_write_that_the_device_refuses_goes_through_the_page_cache),
 		cmocka_unit_test(a_handle_through_the_page_cache_leaves_all_there_beside_one_around_it),
