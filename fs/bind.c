@@ -14,6 +14,15 @@
 /* Not an errno: the backing file must be opened first, outside the inode's lock. */
 #define NEEDS_FD 1
 
+/*
+ * Where the daemon will move the bytes. A file that another machine removes can't be opened any more, while
+ * one that is open can still be read: there the descriptor is opened with the file and not at the first read.
+ */
+static bool needs_fd_now(const struct opening *o)
+{
+	return o->handle->fd < 0 && !tree_is_local(o->handle->inode);
+}
+
 bool opening_may_be_cached(const struct opening *o)
 {
 	if (o->writes)
@@ -27,11 +36,13 @@ static int bind_served(struct opening *o)
 {
 	struct inode *inode = o->handle->inode;
 
+	if (!o->server->pins && !o->unasked)
+		o->handle->object = copy_hold_fresh(o->server, inode, &o->stx);
+	if (!o->handle->object && needs_fd_now(o))
+		return NEEDS_FD;
 	inode->binding = BOUND_SERVED;
 	o->handle->lane = LANE_SERVED;
 	o->handle->around = o->wish == LANE_DIRECT;
-	if (!o->server->pins && !o->unasked)
-		o->handle->object = copy_hold_fresh(o->server, inode, &o->stx);
 	if (o->handle->object && !o->unasked)
 		copy_note_answer(o->server, inode, &o->rule, &o->stx, o->asked_us);
 	o->info->direct_io = 1;
@@ -58,6 +69,8 @@ static int bind_backing(struct opening *o)
 {
 	struct inode *inode = o->handle->inode;
 
+	if (o->wish == LANE_DIRECT && needs_fd_now(o))
+		return NEEDS_FD;
 	if (inode->binding == UNBOUND && inode->backing_id > 0) {
 		inode->binding = BOUND_BACKING; /* a pinned file keeps its own */
 	} else if (inode->binding == UNBOUND) {

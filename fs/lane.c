@@ -81,12 +81,14 @@ static bool may_close_quietly(const struct server *server, const struct handle *
 					    tree_close_is_silent(inode));
 }
 
-/* Whether this open asks the daemon for no descriptor, and SOURCE's file system for a look-up before it. */
-static bool is_opened_by_kernel(struct server *server, struct inode *inode)
+/* Whether this open takes no descriptor of the daemon's, and SOURCE's file system wants a look-up before it.
+ */
+static bool is_opened_by_kernel(struct server *server, const struct opening *o)
 {
+	struct inode *inode = o->handle->inode;
 	bool bound;
 
-	if (!tree_has_state_by_open(inode))
+	if (o->handle->fd >= 0 || o->wish == LANE_DIRECT || !tree_has_state_by_open(inode))
 		return false;
 	tree_lock_inode(server->tree, inode);
 	bound = inode->binding == BOUND_BACKING;
@@ -126,9 +128,9 @@ static int ask_and_bind(struct opening *o, int flags)
 	r = o->writes ? handle_fd(server, handle) : fill_first(o);
 	if (r < 0)
 		return r;
-	if (handle->fd < 0 && is_opened_by_kernel(server, inode))
-		tree_look_again(server->tree, inode);
 	large_follow(o);
+	if (is_opened_by_kernel(server, o))
+		tree_look_again(server->tree, inode);
 	return bind_opening(o);
 }
 

@@ -225,6 +225,43 @@ static void a_file_replaced_while_it_is_open_stays_what_it_was(void **state)
 	close(before);
 }
 
+static void a_file_not_read_before_its_replacement_stays_what_it_was(void **state)
+{
+	int before = open_own(B, O_RDONLY);
+
+	replace(A, size_before() + 77, 2);
+	assert_shows(B, size_before() + 77, 2);
+	assert_reads(before, size_before(), 1);
+	close(before);
+}
+
+/* The inode was bound by the first open; the other one reads only when the name leads elsewhere. */
+static void a_second_open_not_read_before_the_replacement_stays_what_it_was(void **state)
+{
+	int first = open_own(B, O_RDONLY), second = open_own(B, O_RDONLY);
+
+	assert_int_equal(pread(first, buffer, 1000, 0), 1000);
+	replace(A, size_before() + 77, 2);
+	assert_shows(B, size_before() + 77, 2);
+	close(first);
+	assert_reads(second, size_before(), 1);
+	close(second);
+}
+
+static void a_file_replaced_while_it_is_open_can_be_written(void **state)
+{
+	int before = open_own(B, O_RDWR);
+
+	replace(A, size_before() + 77, 2);
+	assert_shows(B, size_before() + 77, 2);
+	content_fill(buffer, size_before(), 0, 0, 3);
+	assert_int_equal(pwrite(before, buffer, size_before(), 0), size_before());
+	assert_return_code(fsync(before), errno);
+	assert_reads(before, size_before(), 3);
+	assert_return_code(close(before), errno);
+	assert_shows(B, size_before() + 77, 2);
+}
+
 static void a_file_removed_while_it_is_open_stays_what_it_was(void **state)
 {
 	int before = open_own(B, O_RDONLY);
@@ -304,6 +341,9 @@ static const struct CMUnitTest small_cases[] = {
 	CASE(a_removed_file_is_gone), CASE(a_mapping_made_after_a_change_shows_it),
 	CASE(a_new_open_sees_a_change_while_another_is_open),
 	CASE(a_file_replaced_while_it_is_open_stays_what_it_was),
+	CASE(a_file_not_read_before_its_replacement_stays_what_it_was),
+	CASE(a_second_open_not_read_before_the_replacement_stays_what_it_was),
+	CASE(a_file_replaced_while_it_is_open_can_be_written),
 	CASE(a_file_removed_while_it_is_open_stays_what_it_was),
 	CASE(writing_a_file_that_was_just_replaced_writes_the_new_one),
 	CASE(a_cached_file_rewritten_elsewhere_is_read_as_one_version), /* the last: not without sievefs */

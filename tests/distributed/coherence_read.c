@@ -137,10 +137,6 @@ void worker_hold(struct worker *worker, unsigned file)
 		.changes = f->changes[f->generation % COHERENCE_GENERATIONS],
 		.size = f->size,
 	};
-	/* A large file's descriptor that was never read fails with ESTALE once the file was replaced
-	 * elsewhere. */
-	if (held->fd >= 0 && file % 16 == 0 && pread(held->fd, worker->buffer, 1, 0) < 0)
-		worker_fail(worker, file, "first read: %s", strerror(errno));
 }
 
 /*
