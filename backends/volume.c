@@ -77,7 +77,8 @@ int volumes_find(struct volumes *volumes, int fd, struct volume **volume, struct
 #ifdef STATX_DIOALIGN
 	mask |= STATX_DIOALIGN;
 #endif
-	if (statx(fd, "", AT_EMPTY_PATH, mask, &stx) < 0)
+	/* what doesn't change: a file server need not be asked, and may be gone */
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, mask, &stx) < 0)
 		return -errno;
 	dev = makedev(stx.stx_dev_major, stx.stx_dev_minor);
 	facts->ino = stx.stx_ino;

@@ -3,9 +3,10 @@
 
 usage: broken_ops.py DIRECTORY READY GO
 
-Makes files in DIRECTORY and opens some, makes the file READY, waits for the file GO, and then tries one operation after
-the other, each in a process of its own. Prints a line for each: its name, and "ok", the name of its error, or "waits"
-where it has not ended after SECONDS. Those that wait are killed."""
+DIRECTORY has a file "read", of 10,000 bytes, that this machine has never read. Makes others in DIRECTORY and opens
+some, makes the file READY, waits for the file GO, and then tries one operation after the other, each in a process of
+its own. Prints a line for each: its name, and "ok", the name of its error, or "waits" where it has not ended after
+SECONDS. Those that wait are killed."""
 
 import errno
 import os
@@ -27,7 +28,7 @@ def make(name):
         file.write(b"x" * 10000)
 
 
-for name in ["read", "stat", "open-write", "unlink", "rename", "truncate", "list/one"]:
+for name in ["stat", "open-write", "unlink", "rename", "truncate", "list/one"]:
     os.makedirs(os.path.dirname(path(name)), exist_ok=True)
     make(name)
 writer = os.open(path("writer"), os.O_CREAT | os.O_WRONLY, 0o644)
