@@ -42,6 +42,13 @@ static bool is_gone(int error)
 	return error == ESTALE || error == ENOENT;
 }
 
+/* The servers are away, or descriptors have run out: it may be opened later. */
+static bool is_passing(int error)
+{
+	return error == ENOTCONN || error == ETIMEDOUT || error == EINTR || error == EMFILE ||
+	       error == ENFILE || error == ENOMEM;
+}
+
 /* The lock must be held. */
 static void file_refuse(struct backend_file *file, int error)
 {
@@ -80,7 +87,7 @@ int backend_file_descriptor(struct backend_file *file)
 		fd = backend_file_reopen(file, (flags & keep) | O_DIRECT | O_CLOEXEC);
 		if (fd >= 0)
 			file->direct_fd = fd;
-		else
+		else if (!is_passing(-fd))
 			file_refuse(file, -fd);
 	}
 	fd = file->direct_refused ? -1 : file->direct_fd;

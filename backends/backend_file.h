@@ -60,7 +60,7 @@ static inline bool backend_file_stays_cached(const struct backend_file *file)
 /* A descriptor of the same file with these open(2) flags, the caller's, or -errno. */
 int backend_file_reopen(struct backend_file *file, int flags);
 
-/* The O_DIRECT descriptor, opened now if need be, or -1 where there is none. */
+/* The O_DIRECT descriptor, opened now if need be, or -1 where there is none, or none at this moment. */
 int backend_file_descriptor(struct backend_file *file);
 
 /*

@@ -195,6 +195,45 @@ static void a_file_that_is_gone_is_read_as_it_was_opened(void **state)
 	fixture_deinit(&fixture);
 }
 
+struct servers_away {
+	const char *path;
+	bool away;
+};
+
+static int reopen_when_they_are_back(void *context, int flags)
+{
+	const struct servers_away *servers = context;
+
+	return servers->away ? -ENOTCONN : open(servers->path, flags);
+}
+
+static void a_file_whose_servers_were_away_goes_around_the_page_cache_afterwards(void **state)
+{
+	unsigned char *buf = buffer_new(MIB);
+	struct servers_away servers = {.away = true};
+	struct backend_open how = {.reopen = reopen_when_they_are_back, .context = &servers};
+	struct backend_settings settings;
+	struct backend_file *file;
+	struct fixture fixture;
+
+	backend_settings_init(&settings);
+	fixture_start(&fixture, ".", FILE_SIZE, &settings);
+	servers.path = fixture.path;
+	how.fd = fixture.fd;
+	assert_int_equal(backend_open(fixture.backend, &how, &file), 0);
+	assert_int_equal(read_and_wait(file, buf, MIB, 0), MIB);
+	assert_int_equal(COUNTED(&fixture, buffered_reads), 1);
+	servers.away = false;
+	assert_int_equal(read_and_wait(file, buf, MIB, 8 * MIB), MIB);
+	assert_pattern(buf, MIB, 8 * MIB);
+	assert_int_equal(COUNTED(&fixture, straight_reads), 1);
+	assert_int_equal(COUNTED(&fixture, buffered_reads), 1);
+	assert_int_equal(COUNTED(&fixture, fallback_files), 0);
+	backend_close(file);
+	free(buf);
+	fixture_deinit(&fixture);
+}
+
 /* What is there in part is asked for around the page cache as a whole. */
 static void a_read_brings_nothing_into_the_page_cache_beside_what_is_there(void **state)
 {
@@ -324,6 +363,7 @@ int main(void)
 		cmocka_unit_test(a_handle_is_reopened_with_what_it_was_opened_for),
 		cmocka_unit_test(a_file_that_refuses_o_direct_is_dropped_behind_its_stream),
 		cmocka_unit_test(a_file_that_is_gone_is_read_as_it_was_opened),
+		cmocka_unit_test(a_file_whose_servers_were_away_goes_around_the_page_cache_afterwards),
 		cmocka_unit_test(a_read_brings_nothing_into_the_page_cache_beside_what_is_there),
 		cmocka_unit_test(a_write_that_the_device_refuses_goes_through_the_page_cache),
 		cmocka_unit_test(a_handle_through_the_page_cache_leaves_all_there_beside_one_around_it),
