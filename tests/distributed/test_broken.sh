@@ -102,8 +102,6 @@ ops plain "$work/b/ops-plain"
 ops direct "$work/b/ops-direct"
 for ops in bare plain direct; do
 	cluster_until 20 [ -e "$work/ready.$ops" ] || fail "no operations $ops: $(cat "$work/said.$ops")"
-	# what the page cache has needs no server; to say so through sievefs reaches no page of SOURCE
-	dd if="$work/net/b/ops-$ops/read" iflag=nocache count=0 2>/dev/null
 done
 cluster_kill_brick
 sleep 0.5
