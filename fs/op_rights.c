@@ -15,13 +15,24 @@ bool op_caller_is_in_group(fuse_req_t req, gid_t gid, bool unseen)
 	return ctx->gid == gid || caller_has_group(ctx->pid, gid, unseen);
 }
 
+/* Raising the capability to keep them takes several times as long as asking whether there are any, where no
+ * other machine is asked. */
+static bool may_have_bits(struct tree *tree, struct inode *inode)
+{
+	struct statx stx;
+
+	if (!creds_privileged() || !tree_is_local(inode) || tree_statx(tree, inode, &stx) < 0)
+		return true;
+	return stx.stx_mode & (S_ISUID | S_ISGID);
+}
+
 void op_bits(fuse_req_t req, struct inode *inode, int kill, struct creds_bits *bits)
 {
 	struct statx stx;
 
 	*bits = (struct creds_bits){0};
 	if (kill == OP_KEEP_BITS || (kill == OP_KILL_UNKNOWN && fuse_req_ctx(req)->uid == 0)) {
-		bits->keep = true;
+		bits->keep = may_have_bits(server_of(req)->tree, inode);
 		return;
 	}
 	if (tree_statx(server_of(req)->tree, inode, &stx) < 0)

@@ -102,7 +102,7 @@ static int set_mode(void *arg)
 {
 	const struct attr_change *change = arg;
 	/* the kernel has taken the bit away already where the caller may not set it */
-	const struct creds_bits bits = {.keep = true};
+	const struct creds_bits bits = {.keep = change->attr->st_mode & S_ISGID};
 	char path[TREE_PATH_SIZE];
 	int r;
 

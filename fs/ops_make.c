@@ -32,11 +32,11 @@ static int make_at(int dir, const struct making *what)
 static int make_as_caller(fuse_req_t req, int dir, const struct making *what)
 {
 	const struct fuse_ctx *ctx = fuse_req_ctx(req);
-	int r = creds_enter(ctx->uid, ctx->gid, ctx->umask);
+	int r = creds_enter(ctx->uid, ctx->gid, ctx->umask, what->mode);
 
 	if (r == 0 && make_at(dir, what) < 0)
 		r = -errno;
-	creds_leave(ctx->uid, ctx->gid);
+	creds_leave(ctx->uid, ctx->gid, what->mode);
 	return r;
 }
 

@@ -199,10 +199,10 @@ static int open_new(fuse_req_t req, struct inode *dir, int dir_fd, const char *n
 {
 	const struct fuse_ctx *ctx = fuse_req_ctx(req);
 	struct server *server = server_of(req);
-	int fd, r = creds_enter(ctx->uid, ctx->gid, ctx->umask);
+	int fd, r = creds_enter(ctx->uid, ctx->gid, ctx->umask, mode);
 
 	fd = r < 0 ? r : tree_openat(server->tree, dir_fd, name, flags | O_NOFOLLOW, mode);
-	creds_leave(ctx->uid, ctx->gid);
+	creds_leave(ctx->uid, ctx->gid, mode);
 	r = fd >= 0 && flags & O_CREAT ? durable_names(server, dir) : 0;
 	if (r == 0)
 		return fd;

@@ -57,7 +57,13 @@ bool creds_privileged(void)
 	return privileged;
 }
 
-int creds_enter(uid_t uid, gid_t gid, mode_t umask_bits)
+/* Leaving fsuid 0 drops the file capabilities; the kernel has checked the caller's rights already. */
+static bool takes_capabilities(uid_t uid, mode_t mode)
+{
+	return uid != 0 || mode & S_ISGID;
+}
+
+int creds_enter(uid_t uid, gid_t gid, mode_t umask_bits, mode_t mode)
 {
 	if (!own_fs) {
 		/* umask(2) acts on a structure that the process's threads share until one leaves it */
@@ -77,11 +83,10 @@ int creds_enter(uid_t uid, gid_t gid, mode_t umask_bits)
 		setfsgid(gid);
 	if (uid != 0)
 		setfsuid(uid);
-	/* Leaving fsuid 0 drops the file capabilities; the kernel has checked the caller's rights already. */
-	return caps_set(caps_full);
+	return takes_capabilities(uid, mode) ? caps_set(caps_full) : 0;
 }
 
-void creds_leave(uid_t uid, gid_t gid)
+void creds_leave(uid_t uid, gid_t gid, mode_t mode)
 {
 	if (!privileged)
 		return;
@@ -89,7 +94,8 @@ void creds_leave(uid_t uid, gid_t gid)
 		setfsuid(0);
 	if (gid != 0)
 		setfsgid(0);
-	caps_set(caps_base);
+	if (takes_capabilities(uid, mode))
+		caps_set(caps_base);
 }
 
 void creds_bits_begin(const struct creds_bits *bits)

@@ -23,10 +23,11 @@ int creds_init(void);
 /* Whether files can be made in other users' names. */
 bool creds_privileged(void);
 
-/* Makes what this thread creates belong to uid and gid with the umask applied; creds_leave(), given the same,
- * undoes it, also after a failure. */
-int creds_enter(uid_t uid, gid_t gid, mode_t umask_bits);
-void creds_leave(uid_t uid, gid_t gid);
+/* Makes what this thread creates belong to uid and gid with the umask applied. mode: of what is made;
+ * CAP_FSETID is raised for root only where it asks for set-gid, since raising it takes longer than making the
+ * name does. creds_leave(), given the same, undoes it, also after a failure. */
+int creds_enter(uid_t uid, gid_t gid, mode_t umask_bits, mode_t mode);
+void creds_leave(uid_t uid, gid_t gid, mode_t mode);
 
 /* What becomes of set-uid and set-gid bits when this thread changes a file. */
 struct creds_bits {

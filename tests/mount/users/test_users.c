@@ -304,14 +304,38 @@ static void changes_of_users_clear_privileges(void)
 
 static void changes_of_root_keep_what_they_may(void)
 {
-	for (int change = 0; change < CHANGE_COUNT; change++) {
-		char name[32];
+	static const mode_t modes[] = {06777, 06767, 02666, 04666, 0666};
 
-		snprintf(name, sizeof(name), "f%d", change);
-		make_privileged(name, 06777);
-		change_file(name, (enum change)change);
-		note_privileges(name);
+	for (size_t m = 0; m < sizeof(modes) / sizeof(*modes); m++) {
+		for (int change = 0; change < CHANGE_COUNT; change++) {
+			char name[32];
+
+			snprintf(name, sizeof(name), "f%zu-%d", m, change);
+			make_privileged(name, modes[m]);
+			change_file(name, (enum change)change);
+			note_privileges(name);
+		}
 	}
+}
+
+/* Root is in none of the groups here. */
+static void root_gives_set_gid_to_files_of_any_group(void)
+{
+	NOTE(mkdir("d", 0755) | chown("d", 0, EXTRA_GID) | chmod("d", 02755));
+	umask(0);
+	NOTE(close(open("d/f", O_CREAT | O_WRONLY, 02777)));
+	NOTE(mkfifo("d/fifo", 02770));
+	NOTE(mkdir("d/sub", 0755));
+	note_fstat(open("d", O_TMPFILE | O_RDWR, 02777));
+	NOTE(close(open("d/given", O_CREAT | O_WRONLY, 0777)));
+	NOTE(chmod("d/given", 02777));
+	note_stat("d/f");
+	note_stat("d/fifo");
+	note_stat("d/sub");
+	note_stat("d/given");
+	NOTE(chown("d", TEST_UID, TEST_GID) | chown("d/fifo", TEST_UID, TEST_GID));
+	note_stat("d");
+	note_stat("d/fifo");
 }
 
 static void chmod_by_strangers_to_the_group_drops_set_gid(void)
@@ -408,6 +432,7 @@ static const struct CMUnitTest tests[] = {
 	SAME(sticky_directories_protect_the_files_of_others),
 	SAME(changes_of_users_clear_privileges),
 	SAME(changes_of_root_keep_what_they_may),
+	SAME(root_gives_set_gid_to_files_of_any_group),
 	SAME(chmod_by_strangers_to_the_group_drops_set_gid),
 	SAME(privileges_given_to_an_open_file_go_with_its_next_write),
 	SAME(a_descriptor_outlives_the_rights),
