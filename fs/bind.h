@@ -33,7 +33,7 @@ struct opening {
 	bool missed;         /* the file was not cached: counted, and the policy was asked */
 	bool unasked;        /* SOURCE was not asked: stx is but a size, and */
 	uint64_t stamp;      /* the copy's, which stands for the rest of it */
-	int64_t asked_us;    /* when it was, by the monotonic clock */
+	int64_t asked_us;    /* when it was, by the monotonic clock; 0: earlier */
 };
 
 /* Whether the rules, or its size, let the file be cached by this open. */

@@ -97,13 +97,17 @@ static bool is_opened_by_kernel(struct server *server, const struct opening *o)
 }
 
 /* An open that may use or make a copy must not go by attributes that a client of a network file system keeps:
- * without sievefs each open asks its server. */
-static int ask(struct opening *o)
+ * without sievefs each open asks its server. made: as CREATE has just read it, or NULL. */
+static int ask(struct opening *o, const struct statx *made)
 {
 	struct server *server = o->server;
 	struct inode *inode = o->handle->inode;
 	bool now = inode->object || (!o->writes && tree_is_remote(inode));
 
+	if (made) {
+		o->stx = *made;
+		return 0;
+	}
 	o->asked_us = clock_now_us();
 	if (o->handle->fd >= 0)
 		return cached_fd_statx(o->handle->fd, &o->stx);
@@ -112,14 +116,13 @@ static int ask(struct opening *o)
 }
 
 /* What SOURCE says of the file, and what follows from that. 0 or -errno. */
-static int ask_and_bind(struct opening *o, int flags)
+static int ask_and_bind(struct opening *o, const struct statx *made, int flags)
 {
 	struct server *server = o->server;
 	struct handle *handle = o->handle;
 	struct inode *inode = handle->inode;
-	int r;
+	int r = ask(o, made);
 
-	r = ask(o);
 	if (r < 0)
 		return r;
 	wish_make(o, flags, is_probe(server, inode));
@@ -145,7 +148,7 @@ static void note_hit(const struct opening *o)
 }
 
 int lane_open(struct server *server, struct inode *inode, const struct fuse_ctx *caller, int open_flags,
-	int fd, struct fuse_file_info *info, struct handle **ret)
+	int fd, const struct statx *made, struct fuse_file_info *info, struct handle **ret)
 {
 	struct handle *handle = calloc(1, sizeof(*handle));
 	struct opening o = {.server = server,
@@ -167,7 +170,7 @@ int lane_open(struct server *server, struct inode *inode, const struct fuse_ctx 
 	o.writes_as_user = o.writes && caller->uid != 0 && creds_privileged() && tree_space(inode)->kept;
 	r = bind_unasked(&o);
 	if (r == 0)
-		r = ask_and_bind(&o, info->flags);
+		r = ask_and_bind(&o, made, info->flags);
 	if (r < 0 || !is_trailed(&o))
 		large_unfollow(server, handle);
 	if (r < 0) {

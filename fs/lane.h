@@ -15,10 +15,11 @@ struct fuse_file_info;
 
 /*
  * Decides the lane, binds the inode and fills in info. fd: the backing file if the caller opened it already
- * (create), else -1; it is the handle's from here on, also after a failure. Returns 0 or -errno.
+ * (create), else -1; it is the handle's from here on, also after a failure. made: what was read of the file
+ * that the caller has just made; NULL of others. Returns 0 or -errno.
  */
 int lane_open(struct server *server, struct inode *inode, const struct fuse_ctx *caller, int open_flags,
-	int fd, struct fuse_file_info *info, struct handle **ret);
+	int fd, const struct statx *made, struct fuse_file_info *info, struct handle **ret);
 
 /* At the mount's end: what the kernel never released. */
 void lane_release_all(struct server *server);

@@ -167,7 +167,8 @@ static int open_lane(fuse_req_t req, struct inode *inode, struct fuse_file_info 
 		return r;
 	r = truncates ? truncate_on_open(req, inode, info, &fd) : 0;
 	if (r >= 0)
-		r = lane_open(server, inode, fuse_req_ctx(req), info->flags & HANDLE_FLAGS, fd, info, handle);
+		r = lane_open(
+			server, inode, fuse_req_ctx(req), info->flags & HANDLE_FLAGS, fd, NULL, info, handle);
 	else if (fd >= 0)
 		close(fd);
 	if (truncates)
@@ -250,8 +251,8 @@ static int open_made(fuse_req_t req, struct inode *dir, const char *name, int fd
 	if (!name)
 		tree_keep(server->tree, made->inode, fd);
 	fd = with_its_times(server, made->inode, fd, info->flags);
-	r = lane_open(
-		server, made->inode, fuse_req_ctx(req), info->flags & HANDLE_FLAGS, fd, info, &made->handle);
+	r = lane_open(server, made->inode, fuse_req_ctx(req), info->flags & HANDLE_FLAGS, fd, &made->stx,
+		info, &made->handle);
 	if (r < 0)
 		tree_put(server->tree, made->inode, 1);
 	return r;
