@@ -37,7 +37,8 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 	want(conn, FUSE_CAP_READDIRPLUS);
 	want(conn, FUSE_CAP_READDIRPLUS_AUTO);
 	want(conn, FUSE_CAP_DONT_MASK);
-	want(conn, FUSE_CAP_POSIX_ACL);
+	if (server->options.xattr == XATTR_ON)
+		want(conn, FUSE_CAP_POSIX_ACL);
 	want(conn, FUSE_CAP_HANDLE_KILLPRIV_V2);
 	want(conn, FUSE_CAP_DIRECT_IO_ALLOW_MMAP);
 	fuse_unset_feature_flag(conn, FUSE_CAP_WRITEBACK_CACHE);
@@ -122,6 +123,15 @@ static void leave_locks_to_the_kernel(struct fuse_lowlevel_ops *ops)
 	ops->flock = NULL;
 }
 
+/* The first request of each kind gets ENOSYS from libfuse; the kernel makes no further ones. */
+static void leave_out_xattrs(struct fuse_lowlevel_ops *ops)
+{
+	ops->setxattr = NULL;
+	ops->getxattr = NULL;
+	ops->listxattr = NULL;
+	ops->removexattr = NULL;
+}
+
 /* --- its options ------------------------------------------------------------------------------ */
 
 /* libfuse would refuse what a root's mount of any other file system permits; but what SOURCE is denied where
@@ -174,6 +184,8 @@ struct fuse_session *libfuse_session_new(struct server *server)
 	argv[2] = list->str;
 	if (!server->locks)
 		leave_locks_to_the_kernel(&ops);
+	if (o->xattr == XATTR_OFF)
+		leave_out_xattrs(&ops);
 	control_route(&ops);
 	observe_operations(&ops);
 	session = fuse_session_new(&args, &ops, sizeof(ops), server);

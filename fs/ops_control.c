@@ -321,10 +321,12 @@ void control_route(struct fuse_lowlevel_ops *ops)
 	ops->lookup = route_lookup;
 	ops->getattr = route_getattr;
 	ops->statx = route_statx;
-	ops->getxattr = route_getxattr;
-	ops->listxattr = route_listxattr;
-	ops->setxattr = route_setxattr;
-	ops->removexattr = route_removexattr;
+	if (ops->getxattr) {
+		ops->getxattr = route_getxattr;
+		ops->listxattr = route_listxattr;
+		ops->setxattr = route_setxattr;
+		ops->removexattr = route_removexattr;
+	}
 	ops->ioctl = route_ioctl;
 	ops->setattr = route_setattr;
 	ops->open = route_open;

@@ -39,6 +39,7 @@ enum option_coherence { COHERENCE_OPEN, COHERENCE_EXCLUSIVE };
 enum option_locks { LOCKS_SHARED, LOCKS_LOCAL };
 enum option_transport { TRANSPORT_AUTO, TRANSPORT_URING, TRANSPORT_DEV };
 enum option_passthrough { PASSTHROUGH_AUTO, PASSTHROUGH_ON, PASSTHROUGH_OFF };
+enum option_xattr { XATTR_ON, XATTR_OFF };
 enum option_sandbox { SANDBOX_ON, SANDBOX_OFF };
 
 struct options {
@@ -103,6 +104,7 @@ struct options {
 	unsigned int uring_depth; /* requests per queue; 0: chosen by the host */
 	uint64_t max_read;        /* bytes, whole pages are used */
 	enum option_passthrough passthrough;
+	enum option_xattr xattr;
 	enum option_sandbox sandbox;
 	enum log_level log;
 	char *metrics; /* where they are served (metrics_address.h), a path absolute; NULL: nowhere */

@@ -27,6 +27,7 @@ static const char *const transport_names[] = {
 	[TRANSPORT_AUTO] = "auto", [TRANSPORT_URING] = "uring", [TRANSPORT_DEV] = "dev", NULL};
 static const char *const passthrough_names[] = {
 	[PASSTHROUGH_AUTO] = "auto", [PASSTHROUGH_ON] = "on", [PASSTHROUGH_OFF] = "off", NULL};
+static const char *const xattr_names[] = {[XATTR_ON] = "on", [XATTR_OFF] = "off", NULL};
 static const char *const sandbox_names[] = {[SANDBOX_ON] = "on", [SANDBOX_OFF] = "off", NULL};
 
 static const char *evict_name(size_t i)
@@ -120,6 +121,8 @@ static const struct option_row rows[] = {
 		.help = "largest read that the kernel asks for at once"),
 	OPTION("passthrough", CHOICE, passthrough, .choices = passthrough_names, .fallback = "auto",
 		.help = "let the kernel move the bytes"),
+	OPTION("xattr", CHOICE, xattr, .choices = xattr_names, .fallback = "on",
+		.help = "extended attributes: ACLs and capabilities of files, too"),
 	OPTION("sandbox", CHOICE, sandbox, .choices = sandbox_names, .fallback = "on",
 		.help = "give up privileges and system calls that are not needed"),
 	OPTION("log", CHOICE, log, .choices = log_names, .fallback = "info", .live = true,

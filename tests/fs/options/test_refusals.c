@@ -86,6 +86,8 @@ static const struct error_case bad_lists[] = {
 	{"negative_timeout=", "negative_timeout=: takes seconds"},
 	{"transport=io_uring", "transport=io_uring: takes auto, uring or dev"},
 	{"sandbox=yes", "sandbox=yes: takes on or off"},
+	{"xattr=user", "xattr=user: takes on or off"},
+	{"xattr", "xattr: takes on or off"},
 	{"uring_depth=1025", "uring_depth=1025: takes a whole number, at most 1024"},
 	{"max_read=2M", "max_read=2M: takes bytes with K, M, G or T, 4K to 1M"},
 	{"max_read=512", "max_read=512: takes bytes with K, M, G or T, 4K to 1M"},

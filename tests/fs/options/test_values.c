@@ -93,6 +93,8 @@ static void each_row_takes_its_values(void **state)
 		{"passthrough=auto"},
 		{"passthrough=on"},
 		{"passthrough=off"},
+		{"xattr=on"},
+		{"xattr=off"},
 		{"sandbox=on"},
 		{"sandbox=off"},
 		{"log=error"},
@@ -166,7 +168,7 @@ static void defaults_are_the_documented_ones(void **state)
 		"256K,"
 		"passthrough="
 		"auto,"
-		"sandbox=on,log=info",
+		"xattr=on,sandbox=on,log=info",
 		evict_policy_name(evict_catalogue[0]));
 	g_autofree char *error = NULL, *shown = NULL;
 	struct options options;
