@@ -122,7 +122,7 @@ void handle_free(struct server *server, struct handle *handle)
 		backend_close(handle->bytes);
 	if (handle->object)
 		cache_release(server->cache, handle->object);
-	if (handle->fd >= 0)
+	if (handle->fd >= 0 && (!handle->lent || tree_fd_take_back(server->tree, handle->inode, handle->fd)))
 		close(handle->fd);
 	tree_put(server->tree, handle->inode, 1);
 	free(handle);

@@ -36,6 +36,7 @@ struct handle {
 	bool through;          /* what is written is on the disk when the write returns */
 	bool trailed;          /* the page cache is steered for it: trail_end() is due */
 	bool flushes;          /* the flusher knows it: flusher_end() is due */
+	bool lent;             /* fd, to the tree: tree_fd_take_back() is due */
 	bool executes;         /* the kernel's own, of a program for as long as it runs */
 	struct list_node node; /* in the list of all */
 };

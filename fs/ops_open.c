@@ -255,6 +255,8 @@ static int open_made(fuse_req_t req, struct inode *dir, const char *name, int fd
 		info, &made->handle);
 	if (r < 0)
 		tree_put(server->tree, made->inode, 1);
+	else if (name && made->handle->fd >= 0)
+		made->handle->lent = tree_fd_lend(server->tree, made->inode, made->handle->fd);
 	return r;
 }
 

@@ -13,6 +13,8 @@ struct descriptor_slot {
 	uint32_t users;
 	bool recent; /* used since the last sweep */
 	bool keep;   /* the only way left to its file */
+	bool lent;   /* closed by its owner */
+	bool leaves; /* with its last user: the owner took it back meanwhile */
 };
 
 /* So that no part is small: then all of it could be in use while others have room. */
@@ -47,7 +49,7 @@ void descriptor_set_free(struct descriptor_set *set)
 {
 	for (struct descriptor_part *part = set->parts; part < set->parts + DESCRIPTOR_PARTS; part++) {
 		for (uint32_t i = 0; i < part->size; i++)
-			if (part->slots[i].inode)
+			if (part->slots[i].inode && !part->slots[i].lent)
 				close(part->slots[i].fd);
 		free(part->slots);
 		free(part->free_slots);
@@ -73,13 +75,14 @@ static struct descriptor_slot *slot_of(const struct descriptor_part *part, const
 
 static bool may_go(const struct descriptor_slot *slot)
 {
-	return slot->inode && slot->users == 0 && !slot->keep;
+	return slot->inode && slot->users == 0 && !slot->keep && !slot->lent;
 }
 
 /* Returns the descriptor, to be closed. */
 static int empty(struct descriptor_part *part, struct descriptor_slot *slot)
 {
 	part->kept_count -= slot->keep;
+	part->lent_count -= slot->lent;
 	slot->inode->fd_slot = -1;
 	slot->inode = NULL;
 	part->free_slots[part->free_count++] = (uint32_t)(slot - part->slots);
@@ -107,22 +110,28 @@ static bool make_room(struct descriptor_part *part, int *closing)
 	return false;
 }
 
-/* Puts fd in, with as many users more; returns the descriptor to close (fd itself when it found no place), or
- * -1. */
-static int insert(struct descriptor_part *part, struct inode *inode, int fd, uint32_t users)
+/* Puts fd in where there is a place. *closing: a descriptor to close, or -1. */
+static bool insert(struct descriptor_part *part, struct inode *inode, int fd, int *closing)
 {
 	uint32_t i;
-	int closing;
 
-	if (inode->fd_slot >= 0) {
-		part->slots[inode->fd_slot].users += users;
-		return fd;
-	}
-	if (!make_room(part, &closing))
-		return fd;
+	if (!make_room(part, closing))
+		return false;
 	i = part->free_slots[--part->free_count];
-	part->slots[i] = (struct descriptor_slot){.inode = inode, .fd = fd, .users = users, .recent = true};
+	part->slots[i] = (struct descriptor_slot){.inode = inode, .fd = fd, .recent = true};
 	inode->fd_slot = (int32_t)i;
+	return true;
+}
+
+/* The same with as many users more of the inode's descriptor, whichever that is; returns the one to close (fd
+ * itself when it is not needed or found no place), or -1. */
+static int take_in(struct descriptor_part *part, struct inode *inode, int fd, uint32_t users)
+{
+	int closing = fd;
+
+	if (inode->fd_slot < 0 && !insert(part, inode, fd, &closing))
+		return fd;
+	part->slots[inode->fd_slot].users += users;
 	return closing;
 }
 
@@ -157,7 +166,7 @@ void descriptor_set_put(struct descriptor_set *set, struct inode *inode, bool cl
 	int closing = -1;
 
 	slot->users--;
-	if (closes && may_go(slot))
+	if ((closes || slot->leaves) && may_go(slot))
 		closing = empty(part, slot);
 	unlock_and_close(part, closing);
 }
@@ -165,7 +174,7 @@ void descriptor_set_put(struct descriptor_set *set, struct inode *inode, bool cl
 int descriptor_set_give(struct descriptor_set *set, struct inode *inode, int fd)
 {
 	struct descriptor_part *part = lock_part(set, inode);
-	int closing = insert(part, inode, fd, 1);
+	int closing = take_in(part, inode, fd, 1);
 
 	fd = inode->fd_slot < 0 ? -EMFILE : part->slots[inode->fd_slot].fd;
 	unlock_and_close(part, closing);
@@ -176,7 +185,53 @@ void descriptor_set_donate(struct descriptor_set *set, struct inode *inode, int 
 {
 	struct descriptor_part *part = lock_part(set, inode);
 
-	unlock_and_close(part, insert(part, inode, fd, 0));
+	unlock_and_close(part, take_in(part, inode, fd, 0));
+}
+
+bool descriptor_set_lend(struct descriptor_set *set, struct inode *inode, int fd)
+{
+	struct descriptor_part *part = lock_part(set, inode);
+	bool lent = inode->fd_slot < 0 && part->lent_count < part->size / 4;
+	int closing = -1;
+
+	lent = lent && insert(part, inode, fd, &closing);
+	if (lent) {
+		slot_of(part, inode)->lent = true;
+		part->lent_count++;
+	}
+	unlock_and_close(part, closing);
+	return lent;
+}
+
+bool descriptor_set_take_back(struct descriptor_set *set, struct inode *inode)
+{
+	struct descriptor_part *part = lock_part(set, inode);
+	struct descriptor_slot *slot = slot_of(part, inode);
+	bool free = slot->users == 0 && !slot->keep;
+
+	if (free) {
+		empty(part, slot);
+	} else {
+		slot->lent = false;
+		slot->leaves = true;
+		part->lent_count--;
+	}
+	lock_drop(&part->lock, LOCK_FDS);
+	return free;
+}
+
+void descriptor_set_replace(struct descriptor_set *set, struct inode *inode, int fd)
+{
+	struct descriptor_part *part = lock_part(set, inode);
+	struct descriptor_slot *slot = slot_of(part, inode);
+	int closing = fd;
+
+	if (slot->users == 0) {
+		closing = slot->fd;
+		slot->fd = fd;
+		slot->leaves = false;
+	}
+	unlock_and_close(part, closing);
 }
 
 void descriptor_set_keep(struct descriptor_set *set, const struct inode *inode)

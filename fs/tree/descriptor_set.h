@@ -22,7 +22,7 @@ struct descriptor_part {
 	struct descriptor_slot *slots;
 	uint32_t size, hand;
 	uint32_t *free_slots;
-	uint32_t free_count, kept_count;
+	uint32_t free_count, kept_count, lent_count;
 };
 
 struct descriptor_set {
@@ -45,6 +45,16 @@ void descriptor_set_put(struct descriptor_set *set, struct inode *inode, bool cl
 int descriptor_set_give(struct descriptor_set *set, struct inode *inode, int fd);
 /* The same for a descriptor that nobody uses now: it is closed where there is no room. */
 void descriptor_set_donate(struct descriptor_set *set, struct inode *inode, int fd);
+/*
+ * The inode's descriptor is fd for now, which the caller goes on using. False, and nothing is done, where the
+ * inode has one, or a quarter of its part is lent. True: to be ended by the second call, before fd is closed,
+ * which says whether the caller is to close it. Else the set does, with its last user; or it is the only way
+ * to the file, and the third call puts another in its place.
+ */
+bool descriptor_set_lend(struct descriptor_set *set, struct inode *inode, int fd);
+bool descriptor_set_take_back(struct descriptor_set *set, struct inode *inode);
+/* The set takes over fd, for the inode's descriptor that it keeps, unless that is in use. */
+void descriptor_set_replace(struct descriptor_set *set, struct inode *inode, int fd);
 /*
  * The inode's descriptor, which the caller has in use, is the only way to a file whose last name is gone and
  * that nobody has open: it stays until the inode is freed. Half of the set is left for others.

@@ -20,15 +20,44 @@ void tree_fd_donate(struct tree *tree, struct inode *inode, int fd)
 		close(fd);
 }
 
-void tree_keep(struct tree *tree, struct inode *inode, int fd)
+bool tree_fd_lend(struct tree *tree, struct inode *inode, int fd)
+{
+	/* what is linked or opened by way of it must lie on the mount itself */
+	if (tree->quiet || tree->keeps_none || inode == tree->root || !inode->mount->local)
+		return false;
+	return descriptor_set_lend(&tree->fds, inode, fd);
+}
+
+static int open_path(struct tree *tree, int fd)
 {
 	char path[TREE_PATH_SIZE];
+
+	snprintf(path, sizeof(path), "%d", fd);
+	return openat(tree->proc_fd, path, O_PATH | O_CLOEXEC);
+}
+
+bool tree_fd_take_back(struct tree *tree, struct inode *inode, int fd)
+{
+	int own;
+
+	if (descriptor_set_take_back(&tree->fds, inode))
+		return true;
+	if (!descriptor_set_keeps(&tree->fds, inode))
+		return false;
+	/* who may write the file must not be seen for as long as the kernel knows it */
+	own = open_path(tree, fd);
+	if (own >= 0)
+		descriptor_set_replace(&tree->fds, inode, own);
+	return false;
+}
+
+void tree_keep(struct tree *tree, struct inode *inode, int fd)
+{
 	int own;
 
 	if (!tree_is_named(inode))
 		return;
-	snprintf(path, sizeof(path), "%d", fd);
-	own = openat(tree->proc_fd, path, O_PATH | O_CLOEXEC);
+	own = open_path(tree, fd);
 	if (own < 0 || descriptor_set_give(&tree->fds, inode, own) < 0)
 		return;
 	descriptor_set_keep(&tree->fds, inode);

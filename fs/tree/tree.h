@@ -162,6 +162,13 @@ ssize_t tree_readlink(struct tree *tree, struct inode *inode, char *target, size
 /* An O_PATH descriptor of the inode, kept until the matching put. Returns it or -errno. */
 int tree_fd_get(struct tree *tree, struct inode *inode);
 void tree_fd_put(struct tree *tree, struct inode *inode);
+/*
+ * The file was just made and is open as fd: requests about it need no descriptor of their own until the
+ * second call. True: that is due before fd is closed, and says whether the caller is to close it; else the
+ * tree does, soon.
+ */
+bool tree_fd_lend(struct tree *tree, struct inode *inode, int fd);
+bool tree_fd_take_back(struct tree *tree, struct inode *inode, int fd);
 /* Opens the file itself: a descriptor that the caller closes, or -errno. -EAGAIN where somebody has a lease
  * on the file in SOURCE; he has been asked to go. O_NOATIME is left out where it is not permitted. */
 int tree_open(struct tree *tree, struct inode *inode, int flags);

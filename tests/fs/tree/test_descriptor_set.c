@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -115,6 +116,97 @@ static void half_of_them_may_be_kept_for_good(void **state)
 	assert_int_equal(kept, LIMIT / 2);
 }
 
+static bool is_open(int fd)
+{
+	return fcntl(fd, F_GETFD) >= 0;
+}
+
+static void what_is_lent_is_found_and_stays_open(void **state)
+{
+	int fd = copy();
+
+	(void)state;
+	assert_true(descriptor_set_lend(&set, inodes[0], fd));
+	assert_false(descriptor_set_lend(&set, inodes[0], fd));
+	for (unsigned i = 1; i < INODES; i++)
+		descriptor_set_donate(&set, inodes[i], copy());
+	descriptor_set_close_idle(&set);
+	descriptor_set_close_idle(&set);
+	assert_int_equal(descriptor_set_get(&set, inodes[0]), fd);
+	descriptor_set_put(&set, inodes[0], true);
+	assert_true(descriptor_set_take_back(&set, inodes[0]));
+	assert_int_equal(descriptor_set_get(&set, inodes[0]), -1);
+	assert_true(is_open(fd));
+	close(fd);
+}
+
+static void what_was_taken_back_in_use_is_closed_after_it(void **state)
+{
+	int fd = copy();
+
+	(void)state;
+	assert_true(descriptor_set_lend(&set, inodes[0], fd));
+	assert_int_equal(descriptor_set_get(&set, inodes[0]), fd);
+	assert_false(descriptor_set_take_back(&set, inodes[0]));
+	assert_true(is_open(fd));
+	descriptor_set_put(&set, inodes[0], false);
+	assert_false(is_open(fd));
+	assert_int_equal(descriptor_set_get(&set, inodes[0]), -1);
+}
+
+static void the_only_way_to_a_file_is_replaced(void **state)
+{
+	int fd = copy(), other = copy(), late = copy();
+
+	(void)state;
+	assert_true(descriptor_set_lend(&set, inodes[0], fd));
+	assert_int_equal(descriptor_set_get(&set, inodes[0]), fd);
+	descriptor_set_keep(&set, inodes[0]);
+	descriptor_set_put(&set, inodes[0], false);
+	assert_false(descriptor_set_take_back(&set, inodes[0]));
+	assert_true(descriptor_set_keeps(&set, inodes[0]));
+	descriptor_set_replace(&set, inodes[0], other);
+	assert_false(is_open(fd));
+	assert_int_equal(descriptor_set_get(&set, inodes[0]), other);
+	descriptor_set_replace(&set, inodes[0], late); /* it is in use */
+	assert_false(is_open(late));
+	descriptor_set_put(&set, inodes[0], false);
+	assert_true(is_open(other));
+	descriptor_set_drop(&set, inodes[0]);
+	assert_false(is_open(other));
+}
+
+static void a_quarter_of_them_may_be_lent(void **state)
+{
+	unsigned lent = 0;
+
+	(void)state;
+	for (int round = 0; round < 2; round++) {
+		bool is_lent[INODES];
+
+		lent = 0;
+		for (unsigned i = 0; i < INODES; i++)
+			lent += is_lent[i] = descriptor_set_lend(&set, inodes[i], null);
+		assert_int_equal(lent, LIMIT / 4);
+		assert_int_equal(count_kept(), LIMIT / 4);
+		for (unsigned i = 0; i < INODES; i++)
+			if (is_lent[i])
+				assert_true(descriptor_set_take_back(&set, inodes[i]));
+		assert_int_equal(count_kept(), 0);
+	}
+}
+
+static void lend_one(struct inode *inode)
+{
+	int fd = fcntl(null, F_DUPFD_CLOEXEC, 0);
+
+	bool lent = descriptor_set_lend(&set, inode, fd);
+
+	sched_yield();
+	if (!lent || descriptor_set_take_back(&set, inode))
+		close(fd);
+}
+
 static void *use_some(void *arg)
 {
 	unsigned at = (unsigned)(uintptr_t)arg;
@@ -123,7 +215,9 @@ static void *use_some(void *arg)
 		struct inode *inode = inodes[at = (at * 1103515245u + 12345u) % INODES];
 		int fd = descriptor_set_get(&set, inode);
 
-		if (fd < 0)
+		if (fd < 0 && round % 3 == 0)
+			lend_one(inode);
+		else if (fd < 0)
 			fd = descriptor_set_give(&set, inode, fcntl(null, F_DUPFD_CLOEXEC, 0));
 		if (fd >= 0 && fcntl(fd, F_GETFD) < 0)
 			return (void *)"a descriptor in use was closed";
@@ -159,6 +253,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_is_in_use_stays_when_others_come, begin, end),
 		cmocka_unit_test_setup_teardown(a_sweep_closes_those_of_all_parts, begin, end),
 		cmocka_unit_test_setup_teardown(half_of_them_may_be_kept_for_good, begin, end),
+		cmocka_unit_test_setup_teardown(what_is_lent_is_found_and_stays_open, begin, end),
+		cmocka_unit_test_setup_teardown(what_was_taken_back_in_use_is_closed_after_it, begin, end),
+		cmocka_unit_test_setup_teardown(the_only_way_to_a_file_is_replaced, begin, end),
+		cmocka_unit_test_setup_teardown(a_quarter_of_them_may_be_lent, begin, end),
 		cmocka_unit_test_setup_teardown(a_descriptor_in_use_is_never_closed, begin, end),
 	};
 
