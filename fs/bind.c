@@ -65,6 +65,17 @@ static int32_t register_backing(const struct opening *o)
 	return id;
 }
 
+/*
+ * Who writes a new file by way of the daemon and can't map it has no use for a backing file, and registering
+ * one takes as long as two small writes. The kernel lets such an open be beside those that are bound, but for
+ * the answers: to one that is not bound it must come first. Copies would have to follow what is written.
+ */
+static bool stays_unbound(const struct opening *o)
+{
+	return o->made && o->server->pins && o->wish == LANE_DIRECT &&
+	       (o->handle->open_flags & O_ACCMODE) == O_WRONLY;
+}
+
 static int bind_backing(struct opening *o)
 {
 	struct inode *inode = o->handle->inode;
@@ -73,7 +84,7 @@ static int bind_backing(struct opening *o)
 		return NEEDS_FD;
 	if (inode->binding == UNBOUND && inode->backing_id > 0) {
 		inode->binding = BOUND_BACKING; /* a pinned file keeps its own */
-	} else if (inode->binding == UNBOUND) {
+	} else if (inode->binding == UNBOUND && !stays_unbound(o)) {
 		if (o->handle->fd < 0)
 			return NEEDS_FD;
 		inode->for_root = !o->writes_as_user;

@@ -25,6 +25,7 @@ struct opening {
 	enum lane wish;
 	uint64_t small_max; /* the option, as this open found it */
 	pid_t reader;       /* 0: not known here */
+	bool made; /* the file, by this open: the kernel knows of no other one before it has the answer */
 	bool writes;
 	bool writes_as_user; /* and must not take what the file system keeps for root */
 	bool refreshed;      /* a copy, which may have grown */

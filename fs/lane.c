@@ -154,6 +154,7 @@ int lane_open(struct server *server, struct inode *inode, const struct fuse_ctx 
 	struct opening o = {.server = server,
 		.handle = handle,
 		.info = info,
+		.made = made,
 		.writes = may_write(open_flags),
 		.reader = caller->pid};
 	int r;

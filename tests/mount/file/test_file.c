@@ -11,7 +11,6 @@
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 static void open_flags_mean_what_they_say(void)
@@ -404,54 +403,6 @@ static void many_handles_see_one_file(void)
 	note_data("f", 8192);
 }
 
-/* Only the kernel knows it once its maker has closed it. */
-static void a_new_file_outlives_its_name_and_its_maker(void)
-{
-	int fd = NOTE_FD(open("f", O_WRONLY | O_CREAT | O_EXCL, 0600)), known, again;
-	char path[32];
-
-	NOTE(put(fd, 5000, 0, 1));
-	NOTE(fchmod(fd, 0640));
-	known = NOTE_FD(open("f", O_PATH));
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", known);
-	NOTE(unlink("f"));
-	NOTE(fchmod(fd, 0604));
-	NOTE(close(fd));
-	usleep(50000); /* RELEASE comes later */
-	note_fstat(known);
-	tape_text("later\n");
-	NOTE(chmod(path, 0444));
-	again = NOTE_FD(open(path, O_RDONLY));
-	note_pread(again, 6000, 0);
-	NOTE(close(again));
-}
-
-/* By requests of its attributes that are on their way while it is closed. */
-static void a_new_file_is_closed_while_it_is_looked_at(void)
-{
-	for (int round = 0; round < 200; round++) {
-		int fd = open("g", O_WRONLY | O_CREAT | O_TRUNC, 0600);
-
-		if (fd < 0 || fchmod(fd, 0644) < 0)
-			NOTE(-1);
-		if (fork() == 0) {
-			for (int i = 0; i < 20; i++)
-				if (chmod("g", i % 2 ? 0600 : 0644) < 0 && errno != ENOENT)
-					_exit(1);
-			_exit(0);
-		}
-		if (put(fd, 100, 0, 1) != 100 || close(fd) < 0 || chmod("g", 0666) < 0 || unlink("g") < 0)
-			NOTE(-2);
-	}
-	for (int round = 0; round < 200; round++) {
-		int status = -1;
-
-		wait(&status);
-		if (status)
-			NOTE(status);
-	}
-}
-
 static const struct CMUnitTest tests[] = {
 	SAME(open_flags_mean_what_they_say),
 	SAME(new_files_take_their_flags),
@@ -459,8 +410,6 @@ static const struct CMUnitTest tests[] = {
 	SAME(appends_go_to_the_end),
 	SAME(unnamed_files_work_and_can_be_named),
 	SAME(unlinked_open_files_go_on),
-	SAME(a_new_file_outlives_its_name_and_its_maker),
-	SAME(a_new_file_is_closed_while_it_is_looked_at),
 	SAME(files_renamed_over_open_ones_are_new),
 	SAME(a_truncating_open_is_seen_by_other_handles),
 	SAME(positions_move_as_below),
