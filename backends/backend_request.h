@@ -34,5 +34,6 @@ struct backend_request {
 		bool buffered;
 		bool in_cache;     /* a large aligned write that goes through the page cache by choice */
 		size_t on_its_way; /* into the page cache, bytes */
+		int64_t file_size; /* of a write: bytes; negative while not asked for, or -errno */
 	} work;
 };

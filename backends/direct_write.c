@@ -15,9 +15,9 @@
 #include "backends/resident.h"
 #include "cache/base/clock.h"
 #include "cache/base/lock_order.h"
+#include "cache/base/page_cache.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -149,16 +149,31 @@ static void direct_done(struct engine_op *op, ssize_t result)
 	write_advance(request, result);
 }
 
+/* As far as this machine knows it: asking SOURCE would be a request to the network for each small write. Once
+ * a request, since what it has written itself lies in the page cache. */
+static int64_t size_of_file(struct backend_request *request)
+{
+	if (request->work.file_size < 0)
+		request->work.file_size = page_cache_file_size(request->file->fd);
+	return request->work.file_size;
+}
+
+static bool file_is_large(struct backend_request *request, off_t end)
+{
+	off_t from = request->file->backend->write_direct_from;
+
+	return end > from || size_of_file(request) > from;
+}
+
 /*
  * Whether this thread may write to the page cache itself. It would wait for the disk if a page that is
  * written in part had to be read first, or while other writes to this file system do. What could go around
  * the page cache is so large that handing it over costs less than what else this thread has to answer.
  */
-static bool write_is_quick(const struct backend_request *request, size_t size, off_t offset)
+static bool write_is_quick(struct backend_request *request, size_t size, off_t offset)
 {
 	struct backend_file *file = request->file;
 	off_t end = offset + (off_t)size;
-	struct stat st;
 
 	if (file->backend->faulty_engine || file->writes_wait || request->sync || request->work.in_cache)
 		return false;
@@ -166,11 +181,12 @@ static bool write_is_quick(const struct backend_request *request, size_t size, o
 		return false;
 	if (!(offset % PAGE) && !(end % PAGE))
 		return true;
-	if (fstat(file->fd, &st) < 0)
+	if (size_of_file(request) < 0)
 		return false;
-	if (offset % PAGE && offset - offset % PAGE < st.st_size && !resident_pages(file->fd, offset, 1))
+	if (offset % PAGE && offset - offset % PAGE < size_of_file(request) &&
+		!resident_pages(file->fd, offset, 1))
 		return false;
-	return !(end % PAGE) || end >= st.st_size || resident_pages(file->fd, end, 1);
+	return !(end % PAGE) || end >= size_of_file(request) || resident_pages(file->fd, end, 1);
 }
 
 static ssize_t write_now(struct backend_file *file, const void *buf, size_t size, off_t offset, int flags)
@@ -191,8 +207,9 @@ static ssize_t write_now(struct backend_file *file, const void *buf, size_t size
 }
 
 /* A stream into a large file leaves the page cache as soon as it is written back; other writes stay there. */
-static int buffered_flags(struct backend_file *file, off_t offset, size_t size)
+static int buffered_flags(struct backend_request *request, off_t offset, size_t size)
 {
+	struct backend_file *file = request->file;
 	bool stream;
 
 	if (backend_file_stays_cached(file) || !file->volume->uncached)
@@ -200,7 +217,7 @@ static int buffered_flags(struct backend_file *file, off_t offset, size_t size)
 	lock_take(&file->lock, LOCK_FILE);
 	stream = offset == file->behind.end;
 	lock_drop(&file->lock, LOCK_FILE);
-	return stream && backend_file_is_large(file, offset + (off_t)size) ? RWF_DONTCACHE : 0;
+	return stream && file_is_large(request, offset + (off_t)size) ? RWF_DONTCACHE : 0;
 }
 
 static bool write_may_block(const struct backend_file *file)
@@ -213,7 +230,7 @@ static void write_buffered(struct backend_request *request)
 	struct backend_file *file = request->file;
 	size_t left = request->size - request->work.moved;
 	off_t offset = request->offset + (off_t)request->work.moved;
-	int flags = buffered_flags(file, offset, left) | request->sync;
+	int flags = buffered_flags(request, offset, left) | request->sync;
 	ssize_t result;
 
 	backend_count(&file->backend->stats.buffered_writes, 1);
@@ -231,7 +248,7 @@ static void write_buffered(struct backend_request *request)
 }
 
 /* Bytes that can go around the page cache now, from where the request stands. */
-static size_t direct_size(const struct backend_request *request)
+static size_t direct_size(struct backend_request *request)
 {
 	struct backend_file *file = request->file;
 	size_t align = file->facts.offset_align, left = request->size - request->work.moved;
@@ -246,7 +263,7 @@ static size_t direct_size(const struct backend_request *request)
 	if (backend_file_stays_cached(file) || !size || size < file->backend->settings.write_direct_min ||
 		offset & (off_t)(align - 1) || buf & (file->facts.memory_align - 1))
 		return 0;
-	if (!backend_file_is_large(file, offset + (off_t)left) || resident_pages(file->fd, offset, size))
+	if (!file_is_large(request, offset + (off_t)left) || resident_pages(file->fd, offset, size))
 		return 0;
 	return size;
 }
@@ -274,6 +291,7 @@ void direct_write(struct backend_request *request)
 
 	backend_count(&backend->stats.writes, 1);
 	request->work.moved = 0;
+	request->work.file_size = -1;
 	request->work.buffered = false;
 	request->work.on_its_way = 0;
 	request->work.in_cache = false;
