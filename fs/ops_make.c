@@ -125,7 +125,7 @@ static int link_in(fuse_req_t req, const struct linking *what, struct inode **fo
 	if (r < 0)
 		return r;
 	*stx = (struct statx){0};
-	r = tree_adopt(server->tree, what->fd, what->dir, what->name, found, stx);
+	r = tree_adopt_link(server->tree, what->inode, what->fd, what->dir, what->name, found, stx);
 	if (r < 0)
 		unmake_file(what->dir_fd, what->name, stx);
 	return r;

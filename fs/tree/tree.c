@@ -51,6 +51,18 @@ int tree_adopt(struct tree *tree, int fd, struct inode *parent, const char *name
 	return adopt(tree, fd, parent, name, ret, stx);
 }
 
+int tree_adopt_link(struct tree *tree, struct inode *inode, int fd, struct inode *parent, const char *name,
+	struct inode **ret, struct statx *stx)
+{
+	*ret = NULL;
+	if (tree_is_named(inode))
+		return tree_adopt(tree, fd, parent, name, ret, stx);
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_WANTED, stx) < 0)
+		return -errno;
+	*ret = tree_hold(tree, inode);
+	return 0;
+}
+
 /*
  * The name leads through a mount of a part of its own file system (bind, perhaps idmapped or read-only). The
  * file is the same under all of its names, so it has the rights and owners of one mount: by handle.

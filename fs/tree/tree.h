@@ -124,6 +124,9 @@ void tree_renew_name(struct tree *tree, struct inode *parent, const char *name);
 /* The same for a descriptor that the caller has and keeps; parent and name may be NULL. */
 int tree_adopt(struct tree *tree, int fd, struct inode *parent, const char *name, struct inode **ret,
 	struct statx *stx);
+/* The same for a new name of inode, whose descriptor fd is: who it is need not be asked. */
+int tree_adopt_link(struct tree *tree, struct inode *inode, int fd, struct inode *parent, const char *name,
+	struct inode **ret, struct statx *stx);
 /* For NFS: a nodeid that the kernel may have forgotten. Takes a reference. */
 int tree_lookup_nodeid(struct tree *tree, uint64_t nodeid, struct inode **ret, struct statx *stx);
 
