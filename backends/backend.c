@@ -18,7 +18,7 @@ int backend_open(struct backend *backend, const struct backend_open *how, struct
 
 	if (!file)
 		return -ENOMEM;
-	r = volumes_find(&backend->volumes, how->fd, &file->volume, &file->facts);
+	r = volumes_find(&backend->volumes, how->fd, how->known, &file->volume, &file->facts);
 	if (r == 0) {
 		file->node = nodes_get(&backend->nodes, file->volume->dev, file->facts.ino);
 		r = file->node ? 0 : -ENOMEM;

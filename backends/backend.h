@@ -43,6 +43,8 @@ struct backend_open {
 	int fd; /* open for what will be asked, without O_DIRECT; stays the caller's, open until
 		   backend_close() */
 	unsigned flags;
+	/* What statx(2) has said of fd, asked for STATX_INO and STATX_DIOALIGN; NULL: it is asked now. */
+	const struct statx *known;
 	/*
 	 * Opens the same file anew with these open(2) flags: a descriptor that becomes the backend's, or
 	 * -errno. NULL: by /proc/self/fd.

@@ -67,7 +67,8 @@ static struct volume *volume_new(int fd, dev_t dev)
 	return volume;
 }
 
-int volumes_find(struct volumes *volumes, int fd, struct volume **volume, struct volume_file *facts)
+int volumes_find(struct volumes *volumes, int fd, const struct statx *known, struct volume **volume,
+	struct volume_file *facts)
 {
 	unsigned mask = STATX_INO;
 	struct volume *found;
@@ -78,11 +79,13 @@ int volumes_find(struct volumes *volumes, int fd, struct volume **volume, struct
 	mask |= STATX_DIOALIGN;
 #endif
 	/* what doesn't change: a file server need not be asked, and may be gone */
-	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, mask, &stx) < 0)
+	if (!known && statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, mask, &stx) < 0)
 		return -errno;
-	dev = makedev(stx.stx_dev_major, stx.stx_dev_minor);
-	facts->ino = stx.stx_ino;
-	file_learn_alignment(facts, &stx);
+	if (!known)
+		known = &stx;
+	dev = makedev(known->stx_dev_major, known->stx_dev_minor);
+	facts->ino = known->stx_ino;
+	file_learn_alignment(facts, known);
 	lock_take(&volumes->lock, LOCK_VOLUMES);
 	for (found = volumes->first; found && found->dev != dev; found = found->next)
 		;

@@ -17,6 +17,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct statx;
+
 struct volume {
 	struct volume *next;
 	dev_t dev;
@@ -52,5 +54,6 @@ uint64_t volumes_read_rate(struct volumes *volumes, dev_t device);
 /* The same of streams of large writes. */
 uint64_t volumes_write_rate(struct volumes *volumes, dev_t device);
 
-/* 0 and *volume, valid until deinit, and *facts; or -errno. */
-int volumes_find(struct volumes *volumes, int fd, struct volume **volume, struct volume_file *facts);
+/* 0 and *volume, valid until deinit, and *facts; or -errno. known: as in struct backend_open. */
+int volumes_find(struct volumes *volumes, int fd, const struct statx *known, struct volume **volume,
+	struct volume_file *facts);

@@ -29,11 +29,12 @@ int handle_fd(struct server *server, struct handle *handle)
 	return none;
 }
 
-int handle_bytes(struct server *server, struct handle *handle, struct backend_file **ret)
+static int open_bytes(
+	struct server *server, struct handle *handle, const struct statx *known, struct backend_file **ret)
 {
 	struct backend_file *file = handle->bytes, *none = NULL;
 	bool around = handle->around && !handle->privileged_bits;
-	struct backend_open how = {0};
+	struct backend_open how = {.known = known};
 	int r;
 
 	if (!file) {
@@ -54,6 +55,18 @@ int handle_bytes(struct server *server, struct handle *handle, struct backend_fi
 	}
 	*ret = file;
 	return 0;
+}
+
+int handle_bytes(struct server *server, struct handle *handle, struct backend_file **ret)
+{
+	return open_bytes(server, handle, NULL, ret);
+}
+
+void handle_bytes_of_made(struct server *server, struct handle *handle, const struct statx *made)
+{
+	struct backend_file *file;
+
+	(void)open_bytes(server, handle, made, &file); /* or with the first request */
 }
 
 void handle_list_init(struct handle_list *list)

@@ -15,6 +15,7 @@ struct backend_file;
 struct inode;
 struct object;
 struct server;
+struct statx;
 
 struct handle {
 	struct inode *inode;   /* referenced */
@@ -77,6 +78,9 @@ int handle_fd(struct server *server, struct handle *handle);
 
 /* What moves the handle's bytes, kept by the handle. Returns 0 or -errno. */
 int handle_bytes(struct server *server, struct handle *handle, struct backend_file **ret);
+
+/* The same before its first request: made is what was read of the file that the handle's open has made. */
+void handle_bytes_of_made(struct server *server, struct handle *handle, const struct statx *made);
 
 /* Whether a program runs from the file, so that nobody may change it. */
 bool handle_is_executed(struct server *server, const struct inode *inode);

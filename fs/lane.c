@@ -194,6 +194,8 @@ int lane_open(struct server *server, struct inode *inode, const struct fuse_ctx 
 		close(handle->fd);
 		handle->fd = -1;
 	}
+	if (made && o.writes && handle->lane == LANE_DIRECT)
+		handle_bytes_of_made(server, handle, made);
 	flush_opened(server, handle, &o.stx, info->flags);
 	handle_register(server, handle);
 	stats_opened(&server->stats, handle->lane);

@@ -46,7 +46,7 @@ int tree_adopt(struct tree *tree, int fd, struct inode *parent, const char *name
 	struct statx *stx)
 {
 	*ret = NULL;
-	if (statx(fd, "", AT_EMPTY_PATH, STATX_WANTED, stx) < 0)
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_OF_MADE, stx) < 0)
 		return -errno;
 	return adopt(tree, fd, parent, name, ret, stx);
 }

@@ -121,7 +121,8 @@ int tree_lookup(
 /* Has the file system below ask its server which file bears the name, where it has one: it may know by a name
  * that was cached. */
 void tree_renew_name(struct tree *tree, struct inode *parent, const char *name);
-/* The same for a descriptor that the caller has and keeps; parent and name may be NULL. */
+/* The same for a descriptor that the caller has and keeps; parent and name may be NULL. stx also has
+ * STATX_DIOALIGN where the file system tells. */
 int tree_adopt(struct tree *tree, int fd, struct inode *parent, const char *name, struct inode **ret,
 	struct statx *stx);
 /* The same for a new name of inode, whose descriptor fd is: who it is need not be asked. */

@@ -27,6 +27,11 @@
 #include "fs/users/space.h"
 
 #define STATX_WANTED (STATX_BASIC_STATS | STATX_BTIME)
+#ifdef STATX_DIOALIGN
+#define STATX_OF_MADE (STATX_WANTED | STATX_DIOALIGN)
+#else
+#define STATX_OF_MADE STATX_WANTED
+#endif
 #define STATX_WHO (STATX_TYPE | STATX_INO | STATX_BTIME) /* what tree_identify() takes */
 #define TREE_SHARDS TREE_SLICES
 #define TREE_INODE_LOCKS 512
