@@ -249,13 +249,14 @@ bool evict_absorb(struct evict *e, struct evict_entry *entry)
 
 int evict_unpark(struct evict *e, struct evict_entry *entry)
 {
+	bool used;
 	int r;
 
 	if (entry->where != EVICT_PARKED)
 		return 0;
 	leave_parking(e, entry);
-	evict_absorb(e, entry);
-	r = e->policy->unpark(e, entry);
+	used = evict_absorb(e, entry);
+	r = e->policy->unpark(e, entry, used);
 	if (r < 0)
 		evict_park(e, entry);
 	return r;

@@ -32,7 +32,7 @@ static void clock_remove(struct evict *e, struct evict_entry *entry)
 	evict_queue_unlink(queue_of(e), entry);
 }
 
-static int clock_unpark(struct evict *e, struct evict_entry *entry)
+static int clock_unpark(struct evict *e, struct evict_entry *entry, bool used)
 {
 	clock_push(e, entry);
 	return 0;

@@ -102,6 +102,11 @@ static int gdsf_insert(struct evict *e, struct evict_entry *entry, struct ghost_
 	return gdsf_push(e, entry);
 }
 
+static int gdsf_unpark(struct evict *e, struct evict_entry *entry, bool used)
+{
+	return gdsf_push(e, entry);
+}
+
 static void gdsf_remove(struct evict *e, struct evict_entry *entry)
 {
 	struct gdsf *g = gdsf_of(e);
@@ -186,7 +191,7 @@ const struct evict_policy evict_gdsf = {
 	.insert = gdsf_insert,
 	.touch = gdsf_touch,
 	.remove = gdsf_remove,
-	.unpark = gdsf_push,
+	.unpark = gdsf_unpark,
 	.resize = gdsf_resize,
 	.pick = gdsf_pick,
 	.check = gdsf_check,

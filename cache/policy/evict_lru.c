@@ -40,7 +40,7 @@ static void lru_touch(struct evict *e, struct evict_entry *entry)
 }
 
 /* It was open until now, which makes it the newest. */
-static int lru_unpark(struct evict *e, struct evict_entry *entry)
+static int lru_unpark(struct evict *e, struct evict_entry *entry, bool used)
 {
 	lru_push(e, entry);
 	return 0;

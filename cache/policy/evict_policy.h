@@ -27,8 +27,8 @@ struct evict_policy {
 	/* Takes the entry out of its queue. */
 	void (*remove)(struct evict *e, struct evict_entry *entry);
 
-	/* Puts an entry back that was parked. May fail with -ENOMEM. */
-	int (*unpark)(struct evict *e, struct evict_entry *entry);
+	/* Puts an entry back that was parked. used: since then, which freq counts. May fail with -ENOMEM. */
+	int (*unpark)(struct evict *e, struct evict_entry *entry, bool used);
 
 	/* Size and charge change from what the entry says to these. NULL: nothing depends on them. */
 	void (*resize)(struct evict *e, struct evict_entry *entry, uint64_t size, uint64_t charge);

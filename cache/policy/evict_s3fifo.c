@@ -40,7 +40,7 @@ static void s3fifo_remove(struct evict *e, struct evict_entry *entry)
 	evict_queue_unlink(queue_of(e, entry), entry);
 }
 
-static int s3fifo_unpark(struct evict *e, struct evict_entry *entry)
+static int s3fifo_unpark(struct evict *e, struct evict_entry *entry, bool used)
 {
 	s3fifo_push(e, entry, EVICT_MAIN);
 	return 0;

@@ -179,7 +179,7 @@ static int s3gd_insert(struct evict *e, struct evict_entry *entry, struct ghost_
 	return 0;
 }
 
-static int s3gd_unpark(struct evict *e, struct evict_entry *entry)
+static int s3gd_unpark(struct evict *e, struct evict_entry *entry, bool used)
 {
 	push_main(e, entry, 1);
 	return 0;

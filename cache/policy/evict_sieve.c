@@ -39,7 +39,7 @@ static void sieve_remove(struct evict *e, struct evict_entry *entry)
 	evict_queue_unlink(&s->queue, entry);
 }
 
-static int sieve_unpark(struct evict *e, struct evict_entry *entry)
+static int sieve_unpark(struct evict *e, struct evict_entry *entry, bool used)
 {
 	sieve_push(e, entry);
 	return 0;
