@@ -46,7 +46,8 @@ struct evict_entry {
 	uint32_t slot;         /* place in a heap, or number of a queue */
 	uint16_t freq;         /* uses counted so far */
 	_Atomic uint8_t used;  /* 1: used since the policy last looked */
-	uint8_t where : 4;     /* enum evict_where */
+	uint8_t where : 3;     /* enum evict_where */
+	uint8_t returned : 1;  /* s3gd: came back after an eviction, and was not seen used since */
 	int8_t priority : 4;   /* set by the host: -1, 0, 1; s3gd and gdsf weigh it, others don't */
 };
 

@@ -12,11 +12,14 @@
  *	H      = L + 2^(k/2)                    grows along a queue, so only the heads are compared
  *	L      = H of the last that left the main part, of those that were used at least twice
  *
- * Two things are this project's own, and docs/policies.md has what they bring. A newcomer that leaves the
+ * Three things are this project's own, and docs/policies.md has what they bring. A newcomer that leaves the
  * small queue unused is not dropped but enters the main part with its weight times trust: how often such
  * files were used after all, learnt from those that left. Under a scan trust falls towards nothing, and
- * newcomers leave first; where most files come back they compete almost as equals. And a file that leaves
- * without ever having been used again does not move L, so that a scan ages nobody.
+ * newcomers leave first; where most files come back they compete almost as equals. A file that leaves
+ * without ever having been used again does not move L, so that a scan ages nobody. And a file that was
+ * evicted and comes back enters the main part with its weight times return_trust: whether such files were
+ * used again before they left again. Where each file is used once an epoch, the files that come back would
+ * otherwise evict those whose turn in the epoch is still to come.
  */
 #include "cache/policy/evict_policies.h"
 
@@ -24,9 +27,10 @@
 #include <string.h>
 
 enum { SMALL_PERMILLE = 50, QUEUE_COUNT = 64, LOG_OFFSET = 54, FREQ_MAX = 15, S0 = 512 << 10 };
-enum { TRUST_WINDOW = 64, OVERFLOW_MAX = 64 };
+enum { TRUST_WINDOW = 64, RETURN_WINDOW = 16, OVERFLOW_MAX = 64 };
 
 static const double trust_max = 0.25, trust_min = 1.0 / 8192;
+static const double return_trust_min = 0.25;
 
 struct s3gd {
 	struct evict_queue small;
@@ -39,7 +43,8 @@ struct s3gd {
 	uint64_t main_charged;
 	double floor; /* L */
 	double s0_density;
-	double trust; /* uses to be expected of a newcomer that was not used in the small queue */
+	double trust;        /* uses to be expected of a newcomer that was not used in the small queue */
+	double return_trust; /* part of its weight with which an evicted file comes back */
 };
 
 static struct s3gd *s3gd_of(const struct evict *e)
@@ -81,6 +86,7 @@ static int s3gd_init(struct evict *e)
 		s->matches[node] = (struct match){DBL_MAX, 0};
 	s->s0_density = 1.0 / (e->options.s0 ? e->options.s0 : S0);
 	s->trust = trust_max;
+	s->return_trust = return_trust_min;
 	return 0;
 }
 
@@ -92,6 +98,14 @@ static void learn(struct s3gd *s, bool was_used)
 		s->trust = trust_max;
 	if (s->trust < trust_min)
 		s->trust = trust_min;
+}
+
+/* A file that had come back was used again, or leaves again without. */
+static void learn_of_returned(struct s3gd *s, bool was_used)
+{
+	double less = s->return_trust - s->return_trust / RETURN_WINDOW;
+
+	s->return_trust = was_used ? 1 : less < return_trust_min ? return_trust_min : less;
 }
 
 /* floor(2 * log2(weight)) + LOG_OFFSET, from the bits of the number. */
@@ -165,23 +179,33 @@ static void overflow_small(struct evict *e)
 
 static int s3gd_insert(struct evict *e, struct evict_entry *entry, struct ghost_memory remembered)
 {
+	struct s3gd *s = s3gd_of(e);
+
+	entry->returned = remembered.was_cached;
 	if (remembered.was_cached) {
 		if (remembered.freq == 1)
-			learn(s3gd_of(e), true);
+			learn(s, true);
 		/* Half of what it had: a loop over more than fits would never let anything stay. */
 		entry->freq = remembered.freq / 2 + 1;
-		push_main(e, entry, 1);
+		push_main(e, entry, s->return_trust);
 		return 0;
 	}
 	entry->where = EVICT_SMALL;
-	evict_queue_push(&s3gd_of(e)->small, entry);
+	evict_queue_push(&s->small, entry);
 	overflow_small(e);
 	return 0;
 }
 
+/* The open that brought it back may well be the one that held it: that proves nothing. */
 static int s3gd_unpark(struct evict *e, struct evict_entry *entry, bool used)
 {
-	push_main(e, entry, 1);
+	struct s3gd *s = s3gd_of(e);
+
+	if (entry->returned && used)
+		learn_of_returned(s, true);
+	if (used)
+		entry->returned = false;
+	push_main(e, entry, entry->returned ? s->return_trust : 1);
 	return 0;
 }
 
@@ -214,14 +238,21 @@ static struct evict_entry *next_judged(const struct evict *e)
 
 static void second_chance(struct evict *e, struct evict_entry *entry, bool was_main)
 {
-	if (was_main && entry->freq == 2)
-		learn(s3gd_of(e), true);
+	struct s3gd *s = s3gd_of(e);
+
+	if (entry->returned)
+		learn_of_returned(s, true);
+	else if (was_main && entry->freq == 2)
+		learn(s, true);
+	entry->returned = false;
 	push_main(e, entry, 1);
 }
 
 /* L follows those that had proved themselves; the others tell how far to trust their like. */
 static void note_departure(struct s3gd *s, const struct evict_entry *entry, bool was_main)
 {
+	if (entry->returned)
+		learn_of_returned(s, false);
 	if (entry->freq == 1)
 		learn(s, false);
 	else if (was_main && entry->rank > s->floor)
@@ -286,9 +317,13 @@ static const char *check_queue(const struct s3gd *s, unsigned k, uint64_t *count
 static const char *s3gd_check(const struct evict *e, uint64_t *count, uint64_t *charged)
 {
 	const struct s3gd *s = s3gd_of(e);
+	const struct evict_entry *entry;
 	uint64_t before = *charged;
 	const char *wrong = NULL;
 
+	list_for_each (entry, &s->small.entries, node)
+		if (entry->returned)
+			return "a file that came back is in s3gd's small queue";
 	for (unsigned k = 0; k < QUEUE_COUNT && !wrong; k++)
 		wrong = check_queue(s, k, count, charged);
 	if (!wrong && *charged - before != s->main_charged)

@@ -220,7 +220,7 @@ static void a_file_that_grows_while_open_counts_as_it_is(void **state)
 
 static void the_entry_is_small(void **state)
 {
-	assert_true(sizeof(struct evict_entry) <= 64);
+	assert_true(sizeof(struct evict_entry) <= 56);
 }
 
 static void an_evicted_file_comes_back_however_many_opens_others_need(void **state)

@@ -198,70 +198,6 @@ static void s3gd_counts_no_more_uses_than_it_can_remember(void **state)
 	toy_deinit(&toy);
 }
 
-/* Each newcomer is used once it has left the small queue. */
-static void use_what_was_not(struct toy_host *toy)
-{
-	for (size_t i = 0; i < toy->object_count; i++) {
-		struct evict_entry *entry = &toy->objects[i].entry;
-
-		if (entry->where == EVICT_MAIN && entry->freq == 1)
-			evict_hit(entry);
-	}
-}
-
-/* Whether a newcomer is kept longer than a file that is twenty times as large. */
-static bool keeps_newcomer(struct toy_host *toy, size_t large, size_t newcomer, bool used)
-{
-	set_size(toy, large, 20 * SIZE);
-	toy_open(toy, large);
-	toy_hold(toy, large);
-	while (toy->objects[large].entry.where != EVICT_PARKED || evict_must_shed(toy->evict, 10 * SIZE))
-		toy_evict(toy);
-	toy_release(toy, large); /* now it weighs as what it is, without any trust */
-	toy_open(toy, newcomer);
-	if (used)
-		toy_open(toy, newcomer);
-	open_range(toy, newcomer + 1, newcomer + 10);
-	assert_int_equal(toy->objects[newcomer].entry.where, EVICT_MAIN);
-	while (toy->objects[large].cached && toy->objects[newcomer].cached)
-		assert_true(toy_evict(toy) >= 0);
-	return toy->objects[newcomer].cached;
-}
-
-/* Each newcomer is used before it has left the small queue, and found there. */
-static void use_in_the_small_queue(struct toy_host *toy, size_t from, size_t to)
-{
-	for (size_t i = from; i < to; i++) {
-		toy_open(toy, i);
-		toy_open(toy, i);
-		assert_int_equal(toy->objects[i].entry.where, EVICT_SMALL);
-		evict_set_budget(toy->evict, SIZE);
-		while (toy->objects[i].entry.where == EVICT_SMALL)
-			assert_true(toy_evict(toy) >= 0);
-		evict_set_budget(toy->evict, 100 * SIZE);
-	}
-}
-
-static void s3gd_trusts_newcomers_as_those_before_them_deserved(void **state)
-{
-	struct toy_host toy;
-
-	toy_init(&toy, "s3gd", 100 * SIZE, 1, 3000, SIZE);
-	assert_true(keeps_newcomer(&toy, 0, 10, false));
-	open_range(&toy, 100, 2000); /* a scan */
-	assert_false(keeps_newcomer(&toy, 1, 30, false));
-	assert_true(keeps_newcomer(&toy, 2, 50, true)); /* which needs no trust */
-	use_in_the_small_queue(&toy, 2600, 2700);       /* nor says how many others deserve */
-	assert_false(keeps_newcomer(&toy, 4, 90, false));
-	for (size_t i = 2000; i < 2500; i++) {
-		toy_open(&toy, i);
-		use_what_was_not(&toy);
-	}
-	assert_true(keeps_newcomer(&toy, 3, 70, false));
-	toy_check(&toy);
-	toy_deinit(&toy);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -275,7 +211,6 @@ int main(void)
 		cmocka_unit_test(s3gd_examines_a_bounded_number_even_when_all_is_in_use),
 		cmocka_unit_test(s3gd_gives_up_what_a_smaller_budget_has_no_room_for),
 		cmocka_unit_test(s3gd_counts_no_more_uses_than_it_can_remember),
-		cmocka_unit_test(s3gd_trusts_newcomers_as_those_before_them_deserved),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
