@@ -1,4 +1,4 @@
-"""What tools/bench/run makes of values, without measuring any: rows, ratios, marks, reports. Argument: run.d."""
+"""What tools/bench/run makes of values, without measuring any: rows, ratios, marks, reports. Argument: tools/bench."""
 
 import ctypes
 import html.parser
@@ -11,7 +11,8 @@ import threading
 import unittest
 
 sys.dont_write_bytecode = True
-sys.path.insert(0, sys.argv.pop(1))
+top = pathlib.Path(sys.argv.pop(1))
+sys.path[:0] = [str(top / "run.d"), str(top / "common.d")]
 
 import arguments  # noqa: E402
 import check  # noqa: E402
