@@ -22,7 +22,8 @@ class Bench:
     """What all workloads share."""
 
     def __init__(self, arguments, kinds, place, xfs, work):
-        self.arguments, self.kinds, self.place, self.xfs, self.work = arguments, kinds, place, xfs, work
+        self.arguments, self.place, self.xfs, self.work = arguments, place, xfs, work
+        self.all_kinds, self.kinds = kinds, kinds  # and those of the workload at hand
         self.progress = ""
         self.shown_commands = {}
         self.tree_names = []
@@ -44,7 +45,8 @@ class Bench:
         """One sievefs of each transport: the others do the same with what is not cached."""
         kept = {}
         for kind in self.kinds:
-            kept.setdefault((kind.group, kind.uring) if kind.group == "sievefs" else kind.name, kind)
+            alike = kind.group == "sievefs" and not kind.groups
+            kept.setdefault((kind.group, kind.uring) if alike else kind.name, kind)
         return list(kept.values())
 
     @contextlib.contextmanager

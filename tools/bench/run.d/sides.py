@@ -28,6 +28,7 @@ class Kind:
     lane: str = ""  # of sievefs's opens of hot files
     store: str = ""
     passthrough: bool = False  # the kernel is to read the open files by itself
+    groups: tuple = ()  # of workloads, by number, that have this side; none: all
 
 
 def sievefs(name, about, options, **more):
@@ -58,6 +59,14 @@ CATALOGUE = [
             ("plain", "nothing cached", "admit=0", {"lane": "plain"}),
         )
         for transport, how in (("uring", "FUSE over io_uring"), ("dev", "/dev/fuse"))
+    ),
+    sievefs(
+        "sievefs-kept-dev",
+        "hot files pinned; names and attributes kept for a day and no extended attributes, as passthrough_ll has it",
+        "store=pin,transport=dev,attr_timeout=86400,entry_timeout=86400,xattr=off",
+        lane="cached",
+        store="pin",
+        groups=("5",),
     ),
     Kind(
         "mergerfs",
