@@ -115,7 +115,7 @@ def add_where(parser):
         "--work",
         metavar="DIR",
         default="/var/tmp",
-        help="for mount points, and the file of --loop (/var/tmp)",
+        help="where mount points and the file of --loop are made (/var/tmp)",
     )
 
 
@@ -123,7 +123,7 @@ def add_what(parser):
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="minutes instead of hours: less of everything, and wider spreads",
+        help="minutes instead of hours: smaller workloads, fewer repeats, wider spreads",
     )
     parser.add_argument(
         "--only",
@@ -136,13 +136,13 @@ def add_what(parser):
         "--sides",
         type=names_of(["native", "sievefs"]),
         metavar="LIST",
-        help="of " + ", ".join([*sides.NAMES["native"], *sides.NAMES["sievefs"]]) + " (all)",
+        help="sides, of " + ", ".join([*sides.NAMES["native"], *sides.NAMES["sievefs"]]) + " (all)",
     )
     parser.add_argument(
         "--peers",
         type=names_of(["peer"]),
         metavar="LIST",
-        help="of " + ", ".join(sides.NAMES["peer"]) + ", or none (all)",
+        help="peers, of " + ", ".join(sides.NAMES["peer"]) + ", or none (all)",
     )
     parser.add_argument(
         "--peer",
@@ -150,7 +150,7 @@ def add_what(parser):
         action="append",
         default=[],
         metavar="COMMAND",
-        help="another peer, kept in the foreground: 'bindfs -f {source} {mountpoint}'; repeatable",
+        help="another peer, which stays in the foreground: 'bindfs -f {source} {mountpoint}'; repeatable",
     )
     parser.add_argument("--options", metavar="OPTIONS", help="further mount options of sievefs")
     parser.add_argument(
@@ -160,41 +160,41 @@ def add_what(parser):
         metavar="DIR",
         help="where sievefs was built (build)",
     )
-    parser.add_argument("--sievefs", metavar="PATH", help="another sievefs than that of the build")
+    parser.add_argument("--sievefs", metavar="PATH", help="a sievefs other than that of the build")
     parser.add_argument(
         "--install",
         action="store_true",
-        help="installs Debian's packages of the peers and programs that are missing",
+        help="install missing Debian packages of peers and programs",
     )
     parser.add_argument(
         "--enable-uring",
         action="store_true",
-        help="turns FUSE over io_uring on for the run, for the whole machine, and back",
+        help="turn FUSE over io_uring on for the run, for the whole machine, and restore it",
     )
 
 
 def add_how_much(parser):
-    parser.add_argument("--repeats", type=count_of, metavar="N", help="of each side (5)")
-    parser.add_argument("--size", type=size_of, metavar="BYTES", help="of what is streamed (2G)")
+    parser.add_argument("--repeats", type=count_of, metavar="N", help="repeats of each side (5)")
+    parser.add_argument("--size", type=size_of, metavar="BYTES", help="size of streamed files (2G)")
     parser.add_argument(
         "--files",
         type=count_of,
         metavar="N",
-        help="of the tree, and a fifth of it in the archive of untar (100000)",
+        help="files of the tree; the archive of untar has a fifth of them (100000)",
     )
-    parser.add_argument("--seconds", dest="ms", type=ms_of, metavar="N", help="of what is repeated for a while (4)")
+    parser.add_argument("--seconds", dest="ms", type=ms_of, metavar="N", help="duration of timed workloads (4)")
     parser.add_argument(
         "--memory",
         type=size_of,
         metavar="BYTES",
-        help="the limit of the isolation's memory cgroup (512M)",
+        help="limit of the memory cgroup of isolation (512M)",
     )
-    parser.add_argument("--scale-most", type=count_of, metavar="N", help="files of the largest count (1000000)")
+    parser.add_argument("--scale-most", type=count_of, metavar="N", help="most files of scale-files (1000000)")
     parser.add_argument(
         "--depths",
         type=depths_of,
         metavar="LIST",
-        help="of native O_DIRECT, the fastest is taken (1,4,8,16)",
+        help="queue depths of native O_DIRECT, of which the fastest counts (1,4,8,16)",
     )
 
 
@@ -207,20 +207,20 @@ def add_output(parser):
             dest="form",
             const=name,
             default="table",
-            help=f"prints {text}",
+            help=f"print {text}",
         )
     parser.add_argument(
         "--output",
         type=pathlib.Path,
         metavar="DIR",
-        help="writes report.txt, report.md, report.json and report.html there",
+        help="write report.txt, report.md, report.json and report.html to DIR",
     )
-    parser.add_argument("--list", action="store_true", help="lists the workloads and ends")
+    parser.add_argument("--list", action="store_true", help="list the workloads and end")
 
 
 def parse(words=None):
     parser = argparse.ArgumentParser(
-        prog="run", description="sievefs beside the bare directory and its peers, in one run. Needs root."
+        prog="run", description="Compares sievefs with the bare directory and its peers, in one run. Needs root."
     )
     for add in (add_where, add_what, add_how_much, add_output):
         add(parser)
