@@ -31,15 +31,15 @@ char *options_help(void)
 	GString *out = g_string_new(
 		"usage: sievefs [-o OPT[=VALUE],...] SOURCE MOUNTPOINT\n"
 		"\n"
-		"Mounts the directory SOURCE at MOUNTPOINT: small hot files come from a cache in\n"
-		"memory, large files bypass the page cache, everything else passes through.\n"
+		"Mounts the directory SOURCE at MOUNTPOINT: small hot files stay in memory, large\n"
+		"files leave the page cache, all others are read and written as without it.\n"
 		"\n"
 		"  -f                                 stay in the foreground\n"
 		"  -d                                 debug: foreground, log=debug, every request\n"
 		"  -h, --help                         this text\n"
 		"  -V, --version                      the version\n"
 		"\n"
-		"options for -o (sizes take K, M, G, T; times take ms, s, m, h):\n");
+		"options for -o (sizes end in K, M, G or T, times in ms, s, m or h):\n");
 
 	option_table_help(options_table(), out);
 	g_string_append(out,

@@ -34,7 +34,7 @@ static void a_directory_with_a_file_of_that_name_is_not_taken_for_a_mount(void *
 	fd = open(path, O_CREAT | O_RDWR, 0600);
 	assert_true(fd >= 0);
 	assert_int_equal(sievefs_mount_open(dir, &mount), -ENOTTY);
-	snprintf(expected, sizeof(expected), "%s: not a mount point of sievefs", dir);
+	snprintf(expected, sizeof(expected), "%s: not in a sievefs mount", dir);
 	assert_string_equal(sievefs_mount_error(mount), expected);
 	assert_int_equal(lseek(fd, 0, SEEK_END), 0);
 	close(fd);
@@ -52,7 +52,7 @@ static void a_path_of_another_file_system_is_named_as_given(void **state)
 
 		assert_int_equal(sievefs_mount_open(paths[i], &mount), -ENOTTY);
 		assert_memory_equal(sievefs_mount_error(mount), paths[i], strlen(paths[i]));
-		assert_non_null(strstr(sievefs_mount_error(mount), ": not a mount point of sievefs"));
+		assert_non_null(strstr(sievefs_mount_error(mount), ": not in a sievefs mount"));
 		sievefs_mount_close(mount);
 	}
 	sievefs_mount_close(NULL);

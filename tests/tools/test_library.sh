@@ -21,6 +21,6 @@ done
 grep -q "^$work/mnt/large: .*, cache too-large\$" "$work/out" || fail "it says: $(cat "$work/out")"
 grep -q "^$work/mnt: 2 files of [0-9]* bytes cached, 0 hits and 0 misses\$" "$work/out" || fail "it says: $(cat "$work/out")"
 if "$example" "$work/src/one" >/dev/null 2>"$work/error"; then fail "a file on no mount succeeds"; fi
-grep -q "^$work/src/one: no file of a mount of sievefs\$" "$work/error" || fail "it says: $(cat "$work/error")"
+grep -q "^$work/src/one: not a file of a sievefs mount\$" "$work/error" || fail "it says: $(cat "$work/error")"
 unmount_it
 echo "all answers are right"

@@ -77,13 +77,14 @@ static void bad_calls_get_one_line_and_status_1(void **state)
 				"-i SECONDS [-c COUNT]]\n"},
 		{"stat / --xml", "sievectl: --xml: unknown flag, usage: sievectl stat MOUNTPOINT [--json | "
 				 "-i SECONDS [-c COUNT]]\n"},
-		{"stat / /usr", "sievectl: /usr: one word too many, usage: sievectl stat MOUNTPOINT [--json "
-				"| -i SECONDS [-c COUNT]]\n"},
+		{"stat / /usr",
+			"sievectl: /usr: unexpected argument, usage: sievectl stat MOUNTPOINT [--json "
+			"| -i SECONDS [-c COUNT]]\n"},
 		{"stat / -i",
 			"sievectl: -i: takes a value, usage: sievectl stat MOUNTPOINT [--json | -i SECONDS "
 			"[-c COUNT]]\n"},
-		{"stat /proc -i 1 -c -1", "sievectl: /proc: not a mount point of sievefs\n"},
-		{"stat /proc -i=1", "sievectl: /proc: not a mount point of sievefs\n"},
+		{"stat /proc -i 1 -c -1", "sievectl: /proc: not in a sievefs mount\n"},
+		{"stat /proc -i=1", "sievectl: /proc: not in a sievefs mount\n"},
 		{"stat / --json=1",
 			"sievectl: --json=1: unknown flag, usage: sievectl stat MOUNTPOINT [--json | -i "
 			"SECONDS [-c COUNT]]\n"},
@@ -91,20 +92,21 @@ static void bad_calls_get_one_line_and_status_1(void **state)
 			"sievectl: --i: unknown flag, usage: sievectl stat MOUNTPOINT [--json | -i SECONDS "
 			"[-c COUNT]]\n"},
 		{"top", "sievectl: MOUNTPOINT is missing, usage: sievectl top MOUNTPOINT [-i SECONDS]\n"},
-		{"top /proc", "sievectl: /proc: not a mount point of sievefs\n"},
+		{"top /proc", "sievectl: /proc: not in a sievefs mount\n"},
 		{"reload", "sievectl: MOUNTPOINT is missing, usage: sievectl reload MOUNTPOINT\n"},
 		{"reload / --json", "sievectl: --json: unknown flag, usage: sievectl reload MOUNTPOINT\n"},
-		{"reload / rules", "sievectl: rules: one word too many, usage: sievectl reload MOUNTPOINT\n"},
+		{"reload / rules",
+			"sievectl: rules: unexpected argument, usage: sievectl reload MOUNTPOINT\n"},
 		{"flush / --left",
 			"sievectl: --left: unknown flag, usage: sievectl flush PATH... [--wait]\n"},
-		{"flush /proc --wait", "sievectl: /proc: no file of a mount of sievefs\n"},
+		{"flush /proc --wait", "sievectl: /proc: not a file of a sievefs mount\n"},
 		{"set", "sievectl: MOUNTPOINT is missing, usage: sievectl set MOUNTPOINT OPT=VALUE...\n"},
-		{"set /proc log=info settle=0", "sievectl: /proc: not a mount point of sievefs\n"},
+		{"set /proc log=info settle=0", "sievectl: /proc: not in a sievefs mount\n"},
 		{"set /proc --json",
 			"sievectl: --json: unknown flag, usage: sievectl set MOUNTPOINT OPT=VALUE...\n"},
-		{"reload /proc", "sievectl: /proc: not a mount point of sievefs\n"},
+		{"reload /proc", "sievectl: /proc: not in a sievefs mount\n"},
 		{"stat -- --json", "sievectl: --json: No such file or directory\n"},
-		{"stat /proc/self --json", "sievectl: /proc/self: not a mount point of sievefs\n"},
+		{"stat /proc/self --json", "sievectl: /proc/self: not in a sievefs mount\n"},
 		{"stat /nonexistent", "sievectl: /nonexistent: No such file or directory\n"},
 	};
 

@@ -35,7 +35,7 @@ mount_it -o cache_size=2M,small_max=128K,settle=0,memory_floor=0
 python3 "$work/opens.py" "$mnt" 12
 if "$sievectl" advise "$mnt" >"$work/out" 2>"$work/error"; then fail "12 opens are enough"; fi
 [ ! -s "$work/out" ] || fail "12 opens give: $(cat "$work/out")"
-grep -qx 'sievectl: the sample is too small: 12 opens of [0-9]* files so far, and advise takes 1000 opens' \
+grep -qx 'sievectl: the sample is too small: 12 opens of [0-9]* files so far, and advise needs 1000 opens' \
 	"$work/error" || fail "12 opens give: $(cat "$work/error")"
 
 # Enough (those that come while others are taken in are lost); a file above small_max is asked about, one above four times that is not
@@ -80,7 +80,7 @@ else
 	echo "left out: pictures, without gnuplot"
 fi
 if PATH=/nowhere "$sievectl" advise "$mnt" --svg "$work/c.svg" >/dev/null 2>"$work/error"; then fail "--svg without gnuplot"; fi
-[ "$(cat "$work/error")" = "sievectl: --svg: takes gnuplot, which is not installed" ] ||
+[ "$(cat "$work/error")" = "sievectl: --svg: needs gnuplot, which is not installed" ] ||
 	fail "--svg without gnuplot gives: $(cat "$work/error")"
 [ ! -e "$work/c.svg" ] || fail "--svg without gnuplot leaves a file"
 

@@ -86,12 +86,12 @@ refuses() { # TEXT ARGUMENT…
 	if "$sievectl" "$@" >"$work/out" 2>"$work/error"; then fail "$* succeeds"; fi
 	grep -q "$text" "$work/error" || fail "$* says: $(cat "$work/error")"
 }
-refuses "^sievectl: out: no file of a mount of sievefs" explain out
-refuses "no file of a mount of sievefs" explain "$work/rules"
+refuses "^sievectl: out: not a file of a sievefs mount" explain out
+refuses "not a file of a sievefs mount" explain "$work/rules"
 refuses "sievectl: nothing: No such file" explain nothing
 refuses "directory" explain small
 refuses "PATH is missing" explain
-for command in warm evict flush; do refuses "sievectl: /proc: no file of a mount of sievefs" $command /proc; done
+for command in warm evict flush; do refuses "sievectl: /proc: not a file of a sievefs mount" $command /proc; done
 "$sievectl" explain nothing mid >"$work/out" 2>/dev/null && fail "one of two that is missing is no failure"
 grep -q "^mid" "$work/out" || fail "one that is missing hides the other"
 
@@ -149,7 +149,7 @@ is small/dirty writeback_bytes 0
 is small/dirty2 dirty_bytes 0
 dd if=/dev/zero of=small/dirty bs=64k count=16 conv=notrunc status=none
 "$sievectl" flush small/dirty >"$work/out" || fail "flush of a file"
-grep -q "files, .* bytes on their way" "$work/out" || fail "flush says: $(cat "$work/out")"
+grep -q "files, .* bytes in writeback" "$work/out" || fail "flush says: $(cat "$work/out")"
 "$sievectl" flush . --wait || fail "flush of a mount without thresholds"
 rm small/dirty small/dirty2
 
@@ -159,14 +159,14 @@ for i in $(seq 100); do head -c 1000000 /dev/zero >"$work/src/many/$i"; done
 "$sievectl" warm many >"$work/out" || fail "warm of more than fits"
 cached=$(sed -n 's/^\([0-9]*\) files, .* MiB cached$/\1/p' "$work/out")
 [ "$cached" -gt 30 ] && [ "$cached" -lt 67 ] || fail "of 100 MB $cached MB are said to be cached in 64 MiB"
-grep -q "left for others again\|not cached: no-room" "$work/out" || fail "warm says: $(cat "$work/out")"
+grep -q "evicted again\|not cached: no-room" "$work/out" || fail "warm says: $(cat "$work/out")"
 
 found=
 for i in $(seq 100); do
 	[ "$(value many/$i left)" = 1 ] || continue
 	found=$i
 	value many/$i left_for | grep -q "^/many/[0-9]*$" || fail "many/$i left for $(value many/$i left_for)"
-	"$sievectl" explain many/$i | grep -q "; left [0-9]* s ago for /many/" || fail "many/$i: $("$sievectl" explain many/$i)"
+	"$sievectl" explain many/$i | grep -q "; evicted [0-9]* s ago for /many/" || fail "many/$i: $("$sievectl" explain many/$i)"
 	user explain many/$i | grep -q "many/.*many/" && fail "a user is told for whom a file left"
 	break
 done

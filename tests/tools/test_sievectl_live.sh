@@ -99,6 +99,6 @@ grep -qx "sievectl: $work/mnt: the daemon of this mount is gone; umount it" "$wo
 	fail "a dead mount gives: $(cat "$work/error")"
 umount "$work/mnt"
 if "$sievectl" stat "$work/mnt" 2>"$work/error"; then fail "an unmounted directory answers"; fi
-grep -qx "sievectl: $work/mnt: not a mount point of sievefs" "$work/error" ||
+grep -qx "sievectl: $work/mnt: not in a sievefs mount" "$work/error" ||
 	fail "an unmounted directory gives: $(cat "$work/error")"
 echo "all answers are right"

@@ -57,7 +57,7 @@ for _ in 1 2 3 4; do
 	cat "$mnt/file" >/dev/null
 done
 wait_for "$work/out" 2
-grep -q '^the mount was started anew, at 20..-..-..T..:..:..Z: all is counted from there$' "$work/out" ||
+grep -q '^the mount was restarted at 20..-..-..T..:..:..Z; the counters begin there$' "$work/out" ||
 	fail "a new daemon is not told: $(cat "$work/out")"
 [ "$(tail -n 1 "$work/out" | awk '{ print ($2 > 1.5 && $2 < 2.5) }')" = 1 ] || fail "not 4 opens in 2 s: $(cat "$work/out")"
 
@@ -65,7 +65,7 @@ grep -q '^the mount was started anew, at 20..-..-..T..:..:..Z: all is counted fr
 umount "$mnt"
 if wait "$reader"; then fail "a mount that is gone is no error"; fi
 reader=
-[ "$(cat "$work/error")" = "sievectl: $mnt: not a mount point of sievefs" ] || fail "gone: $(cat "$work/error")"
+[ "$(cat "$work/error")" = "sievectl: $mnt: not in a sievefs mount" ] || fail "gone: $(cat "$work/error")"
 
 # Whoever reads the lines goes: sievectl ends, and says nothing
 mount_it -o "$options"

@@ -150,7 +150,7 @@ kill -CONT "$daemon"
 start 80 "$top"
 expect "^sievefs $mnt "
 umount "$mnt" || { sleep 0.5; umount "$mnt"; } || fail "top keeps the mount busy"
-expect "^sievectl: $mnt: not a mount point of sievefs\$"
+expect "^sievectl: $mnt: not in a sievefs mount\$"
 expect '^status 1$'
 
 # A mount that is started anew between two samples; a terminal that is unknown

@@ -186,17 +186,17 @@ const char *sievefs_file_error(int error)
 {
 	switch (-abs(error)) {
 	case -ENOTTY:
-		return "no file of a mount of sievefs";
+		return "not a file of a sievefs mount";
 	case -EPROTO:
-		return "the mount's daemon is of another version, which does not understand this request";
+		return "the mount's daemon has another version, which does not understand this request";
 	case -EBUSY:
-		return "it is pinned, on its way into the cache, or a program has its copy open";
+		return "it is pinned, is being brought into the cache, or a program has its copy open";
 	case -EPERM:
-		return "only root and the owner of the mount may do this, and evict it only its owner, too";
+		return "only root and the owner of the mount may do this, and to evict it, also its owner";
 	case -EFBIG:
 		return "it is larger than an eighth of cache_size";
 	case -EAGAIN:
-		return "somebody has a lease on it in SOURCE";
+		return "a program has a lease on it in SOURCE";
 	case -ENOTCONN:
 		return "the daemon of this mount is gone; umount it";
 	default:

@@ -77,7 +77,7 @@ static int cut_to_mount_root(struct sievefs_mount *mount, char *path)
 
 static int fail_foreign(struct sievefs_mount *mount)
 {
-	return fail(mount, -ENOTTY, "%s: not a mount point of sievefs", mount->given);
+	return fail(mount, -ENOTTY, "%s: not in a sievefs mount", mount->given);
 }
 
 /* The type of a mount, from a line of mountinfo; NULL where it is another mount's. */

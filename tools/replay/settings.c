@@ -103,7 +103,7 @@ static void parse_sizes(struct settings *s, const char *list)
 			refuse("--sizes=%s: '%s' is neither bytes (with K, M, G or T) nor a percentage", list,
 				size->text);
 		if (!size->bytes && !(size->part > 0))
-			refuse("--sizes=%s: '%s' is nothing; a cache has at least one byte", list,
+			refuse("--sizes=%s: '%s' is too small; a cache has at least one byte", list,
 				size->text);
 	}
 }
@@ -174,27 +174,28 @@ void settings_parse(struct settings *settings, int argc, char **argv)
 	struct given given = {.admit = 1, .seed = 1};
 	const GOptionEntry entries[] = {
 		{"evict", 0, 0, G_OPTION_ARG_STRING, &given.evict,
-			"policies to run (default: the mount's default)", "LIST|all"},
+			"eviction policies to run (default: that of a mount)", "LIST|all"},
 		{"sizes", 0, 0, G_OPTION_ARG_STRING, &given.sizes,
 			"cache sizes: bytes with K, M, G, T, or % of the working set", "LIST"},
-		{"admit", 0, 0, G_OPTION_ARG_INT, &given.admit, "opens before a file is cached (default 1)",
-			"N"},
+		{"admit", 0, 0, G_OPTION_ARG_INT, &given.admit,
+			"open at which a file is admitted; 0 = never (default 1)", "N"},
 		{"charge", 0, 0, G_OPTION_ARG_STRING, &given.charge,
-			"what a file costs: its size (default), or pages and index as in a mount",
+			"space that a file takes: its size (default), or pages and index as in a mount",
 			"bytes|pages"},
 		{"reference-bit", 0, 0, G_OPTION_ARG_NONE, &given.bit_only,
-			"policies see the lazily read reference bit only", NULL},
+			"policies see only the reference bit, as in a mount", NULL},
 		{"largest", 0, 0, G_OPTION_ARG_STRING, &given.largest,
-			"largest file as part of the cache (default 100%; a mount: 12.5%)", "PERCENT"},
+			"largest file, in percent of the cache size (default 100%; a mount: 12.5%)",
+			"PERCENT"},
 		{"writes", 0, 0, G_OPTION_ARG_STRING, &given.writes,
-			"change the file before so many of the opens (default 0%)", "PERCENT"},
-		{"seed", 0, 0, G_OPTION_ARG_INT64, &given.seed, "seed of --writes (default 1)", "N"},
-		{"s0", 0, 0, G_OPTION_ARG_STRING, &given.s0, "s3gd: where size ends to count (default 512K)",
-			"BYTES"},
+			"part of the opens before which the file changes (default 0%)", "PERCENT"},
+		{"seed", 0, 0, G_OPTION_ARG_INT64, &given.seed, "seed for --writes (default 1)", "N"},
+		{"s0", 0, 0, G_OPTION_ARG_STRING, &given.s0,
+			"s3gd: above this, size hardly matters (default 512K)", "BYTES"},
 		{"small", 0, 0, G_OPTION_ARG_STRING, &given.small,
-			"s3gd, s3fifo: share of the newcomers' queue", "PERCENT"},
+			"s3gd, s3fifo: share of the queue of new files", "PERCENT"},
 		{"advise", 0, 0, G_OPTION_ARG_NONE, &given.advise,
-			"also print what `sievectl advise` would say of the same cache, from a sample", NULL},
+			"also print the estimate of sievectl advise for the same cache", NULL},
 		{"json", 0, 0, G_OPTION_ARG_NONE, &given.json, "print an array of results instead of tables",
 			NULL},
 		{"version", 'V', 0, G_OPTION_ARG_NONE, &given.version, "print the version", NULL},
@@ -207,8 +208,8 @@ void settings_parse(struct settings *settings, int argc, char **argv)
 
 	g_option_context_add_main_entries(context, entries, NULL);
 	g_option_context_set_description(context,
-		"A TRACE is CSV (time,id,size), oracleGeneral, or sievefs's own; plain or zstd.\n"
-		"The defaults are those of cache simulators; what a mount does is\n"
+		"A TRACE is CSV (time,id,size), oracleGeneral, or of sievectl trace; plain or zstd.\n"
+		"The defaults are those of cache simulators; the options of a mount are\n"
 		"--admit=2 --charge=pages --reference-bit --largest=12.5%.\n");
 	*settings = (struct settings){0};
 	if (!g_option_context_parse(context, &argc, &argv, &error))

@@ -196,7 +196,7 @@ static int load(struct loader *l, struct input *input, char **error)
 	if (!r)
 		r = read_all(l, &reader, error);
 	if (!r && !l->trace->open_count) {
-		*error = g_strdup_printf("%s: holds no open", l->trace->path);
+		*error = g_strdup_printf("%s: has no opens", l->trace->path);
 		r = -EINVAL;
 	}
 	if (!r)

@@ -170,10 +170,10 @@ static void print_sample(const struct advise_mount *mount)
 
 	printf("sample: %u opens of %u files, one file in %u, out of %" PRIu64 " opens%s\n",
 		extent->open_count, advise_file_count(mount->advise), 1U << extent->shift, extent->seen.opens,
-		extent->is_cut ? "; older ones are forgotten" : "");
+		extent->is_cut ? "; older ones were dropped" : "");
 	if (mount->hits + mount->misses)
 		printf("the mount itself: %.1f%% hits of the %" PRIu64
-		       " opens of files that may be cached, since it began\n",
+		       " opens of files that may be cached, since its start\n",
 			100.0 * (double)mount->hits / (double)(mount->hits + mount->misses),
 			mount->hits + mount->misses);
 }
@@ -295,7 +295,7 @@ static int draw(const struct advise_mount *mount, const char *file)
 static int too_few(const struct advise_mount *mount)
 {
 	fprintf(stderr,
-		"sievectl: the sample is too small: %u opens of %u files so far, and advise takes %d opens\n",
+		"sievectl: the sample is too small: %u opens of %u files so far, and advise needs %d opens\n",
 		mount->extent.open_count, advise_file_count(mount->advise), OPENS_MIN);
 	return 1;
 }

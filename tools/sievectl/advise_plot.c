@@ -108,7 +108,7 @@ int advise_plot_svg(
 	int script, svg, r;
 
 	if (!gnuplot)
-		return complain("--svg", "takes gnuplot, which is not installed");
+		return complain("--svg", "needs gnuplot, which is not installed");
 	text = make_script(points, count, now, title);
 	script = open_script(text);
 	g_string_free(text, TRUE);

@@ -155,7 +155,7 @@ static struct doctor_finding look_at_memlock(const struct doctor_source *source)
 		return found_or_missing(ok, ok ? "CAP_IPC_LOCK" : "no CAP_IPC_LOCK");
 	return doctor_found(ok ? DOCTOR_OK : DOCTOR_MISSING,
 		"%s CAP_IPC_LOCK, RLIMIT_MEMLOCK of %" PRIu64 " KiB%s", ok ? "with" : "no",
-		(uint64_t)limit.rlim_cur / 1024, ok ? " does not count" : "");
+		(uint64_t)limit.rlim_cur / 1024, ok ? " does not matter" : "");
 }
 
 static struct doctor_finding look_at_descriptors(const struct doctor_source *source)
@@ -194,7 +194,7 @@ static struct doctor_finding look_at_device(const struct doctor_source *source)
 
 	if (fd >= 0) {
 		close(fd);
-		return doctor_found(DOCTOR_OK, "/dev/fuse opens");
+		return doctor_found(DOCTOR_OK, "/dev/fuse can be opened");
 	}
 	finding = doctor_found(DOCTOR_MISSING, "/dev/fuse: %s", g_strerror(errno));
 	if (errno == EACCES)
@@ -211,7 +211,7 @@ static struct doctor_finding look_at_fusermount(const struct doctor_source *sour
 	if (path)
 		return doctor_found(DOCTOR_OK, "%s", path);
 	if (has_capability(CAP_SYS_ADMIN))
-		return doctor_found(DOCTOR_OK, "not there; root mounts without it");
+		return doctor_found(DOCTOR_OK, "not installed; root does not need it");
 	return doctor_found(DOCTOR_MISSING, "fusermount3 is not in PATH");
 }
 
@@ -235,35 +235,33 @@ static struct doctor_finding look_at_allow_other(const struct doctor_source *sou
 }
 
 const struct doctor_check doctor_checks[] = {
-	{"kernel", look_at_kernel,
-		"before Linux 6.9 every file is served by the daemon, several times slower",
+	{"kernel", look_at_kernel, "before Linux 6.9 the daemon serves every file, several times slower",
 		"# run Linux 6.9 or newer"},
-	{"passthrough", look_at_passthrough, "every file is served by the daemon, several times slower",
+	{"passthrough", look_at_passthrough, "the daemon serves every file, several times slower",
 		"# run Linux 6.9 or newer"},
-	{"uring", look_at_uring, "requests travel over /dev/fuse, which costs more for each of them",
+	{"uring", look_at_uring, "requests use /dev/fuse, which makes each of them more expensive",
 		URING_SWITCH_ON},
 	{"cachestat", look_at_cachestat,
-		"large files are read and written by O_DIRECT, not trailed; the options dirty_* are refused",
+		"large files are read and written with O_DIRECT, not trailed; the options dirty_* are "
+		"refused",
 		"# run Linux 6.5 or newer"},
-	{"backing", doctor_look_at_backing,
-		"cached files are copies instead of pinned pages, and requests travel over /dev/fuse",
+	{"backing", doctor_look_at_backing, "files are copied instead of pinned, and requests use /dev/fuse",
 		"# keep SOURCE on ext4, xfs, btrfs or f2fs"},
 	{"handles", doctor_look_at_handles,
-		"files are found by their names, with a bounded set of descriptors, which is slower",
+		"files are reached by name, with a bounded set of descriptors, which is slower",
 		"# keep SOURCE on ext4, xfs, btrfs or f2fs"},
 	{"direct", doctor_look_at_direct, "the lane direct reads and writes through the page cache",
 		"# keep SOURCE on a file system that has O_DIRECT"},
-	{"mappings", look_at_mappings, "no more files are pinned than one process may map",
+	{"mappings", look_at_mappings, "only as many files are pinned as one process may map",
 		"sysctl -w vm.max_map_count=65530"},
-	{"memlock", look_at_memlock, "cached files are copied instead of pinned", "# run sievefs as root"},
+	{"memlock", look_at_memlock, "files are copied instead of pinned", "# run sievefs as root"},
 	{"descriptors", look_at_descriptors,
-		"fewer files are reached without looking their names up again, or may be open at once",
+		"fewer files can be open at once, or be reached without a new look-up",
 		"ulimit -Hn 1048576 # as root, before sievefs starts; LimitNOFILE= in a unit"},
-	{"memory", look_at_memory,
-		"below memory_floor (5%) the cache gives memory back and takes no files in",
+	{"memory", look_at_memory, "below memory_floor (5%) the cache shrinks and takes no files in",
 		"# free memory, or raise memory.max of the cgroup; MemoryMax= in a unit"},
 	{"device", look_at_device, "nothing can be mounted", "modprobe fuse"},
-	{"fusermount", look_at_fusermount, "an ordinary user can mount nothing", "apt-get install fuse3"},
+	{"fusermount", look_at_fusermount, "ordinary users can't mount", "apt-get install fuse3"},
 	{"allow_other", look_at_allow_other,
 		"an ordinary user's mount can't be opened to other users (-o allow_other)",
 		"echo user_allow_other >> " FUSE_CONF},

@@ -58,16 +58,17 @@ struct doctor_finding doctor_look_at_handles(const struct doctor_source *source)
 		return no_source();
 	type = type_of(source);
 	if (type && type->forgets_handles)
-		return doctor_found(DOCTOR_MISSING, "file system %s forgets handles", type->name);
+		return doctor_found(
+			DOCTOR_MISSING, "handles of file system %s do not stay valid", type->name);
 	if (name_to_handle_at(source->fd, "", &handle.head, &id, AT_EMPTY_PATH) < 0)
 		return doctor_found(DOCTOR_MISSING, "name_to_handle_at: %s", g_strerror(errno));
 	probe = open_by_handle_at(source->fd, &handle.head, O_PATH | O_CLOEXEC);
 	if (probe >= 0) {
 		close(probe);
-		return doctor_found(DOCTOR_OK, "files open by handle");
+		return doctor_found(DOCTOR_OK, "files can be opened by handle");
 	}
 	finding = doctor_found(DOCTOR_MISSING, "open_by_handle_at: %s%s", g_strerror(errno),
-		errno == EPERM ? ", it takes CAP_DAC_READ_SEARCH" : "");
+		errno == EPERM ? ", it needs CAP_DAC_READ_SEARCH" : "");
 	if (errno == EPERM)
 		finding.mend = "# run sievefs as root";
 	return finding;
@@ -95,14 +96,12 @@ struct doctor_finding doctor_look_at_direct(const struct doctor_source *source)
 		return no_source();
 	type = type_of(source);
 	if (type && type->in_memory)
-		return doctor_found(
-			DOCTOR_OK, "not needed: the page cache of file system %s is the files", type->name);
+		return doctor_found(DOCTOR_OK, "not needed: file system %s is in memory", type->name);
 	fd = openat(source->fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (fd < 0)
-		return doctor_found(
-			DOCTOR_UNKNOWN, "no file can be made to try it on: %s", g_strerror(errno));
+		return doctor_found(DOCTOR_UNKNOWN, "can't make a file to try it: %s", g_strerror(errno));
 	direct = file_has_direct(fd) && fcntl(fd, F_SETFL, O_DIRECT) == 0;
 	close(fd);
 	return doctor_found(
-		direct ? DOCTOR_OK : DOCTOR_MISSING, "O_DIRECT is %s", direct ? "taken" : "refused");
+		direct ? DOCTOR_OK : DOCTOR_MISSING, "O_DIRECT is %s", direct ? "supported" : "refused");
 }

@@ -23,9 +23,9 @@ static const struct sentence {
 		{"mid", "larger than small_max, and smaller than large_min"},
 		{"large", "large_min or more"},
 		{"random", "large, and was read out of order, as databases do"},
-		{"rule", "a rule names the lane"},
-		{"pinned", "it was pinned by name"},
-		{"bound", "it is open, and all who open it meanwhile get the same lane"},
+		{"rule", "a rule sets the lane"},
+		{"pinned", "pinned with sievectl pin or pins="},
+		{"bound", "it is open, and all opens meanwhile get the same lane"},
 		{"no-passthrough", "the daemon serves all files of this mount"},
 },
   cache_sentences[] = {
@@ -34,15 +34,14 @@ static const struct sentence {
 	  {"rule", "not cached: a rule gives it another lane"},
 	  {"off", "not cached: admit or cache_size is 0"},
 	  {"seldom", "not cached yet: opened too seldom"},
-	  {"next", "not cached yet: the next open brings it in"},
-	  {"evicted", "not cached any more: others needed the room; the next open brings it back"},
-	  {"filling", "on its way into the cache"},
+	  {"next", "not cached yet: the next open caches it"},
+	  {"evicted", "not cached any more: evicted for other files; the next open caches it again"},
+	  {"filling", "being brought into the cache"},
 	  {"over-budget", "not cached: larger than an eighth of cache_size"},
 	  {"outgrown", "not cached again: it grew too large while it was cached"},
-	  {"mounted-below",
-		  "not cached: on a file system mounted below SOURCE, which is to stay one to unmount"},
+	  {"mounted-below", "not cached: on a file system mounted below SOURCE, so that it can be unmounted"},
 	  {"written", "not cached: no copy is made while it is open for writing"},
-	  {"bound", "not read from its copy until those have closed it who opened it without"},
+	  {"bound", "not read from its copy until programs that opened it without have closed it"},
 };
 
 static const char *sentence_of(const struct sentence *sentences, size_t count, const char *word)
@@ -79,7 +78,8 @@ static void print_cache(const struct sievefs_file *file)
 	if (g_str_equal(file->cache, "seldom"))
 		printf("; %u of %u opens", file->opens, file->wanted);
 	if (file->flags & SIEVEFS_LEFT)
-		printf("; left %u s ago%s%s", file->left_s, *file->left_for ? " for " : "", file->left_for);
+		printf("; evicted %u s ago%s%s", file->left_s, *file->left_for ? " for " : "",
+			file->left_for);
 	if (file->flags & SIEVEFS_CACHED)
 		printf("; since %u s, %u opens", file->age_s, file->uses);
 	putchar('\n');
@@ -89,8 +89,7 @@ static void print_bytes(const struct sievefs_file *file)
 {
 	printf("  bytes  %" PRIu64, file->size);
 	if (file->flags & SIEVEFS_COUNTED)
-		printf(", %" PRIu64 " of them in memory, %" PRIu64 " dirty, %" PRIu64
-		       " on their way to the disk",
+		printf(", %" PRIu64 " of them in memory, %" PRIu64 " dirty, %" PRIu64 " in writeback",
 			file->cached_bytes, file->dirty_bytes, file->writeback_bytes);
 	if (file->flags & SIEVEFS_OPEN)
 		printf("; it is open%s", file->flags & SIEVEFS_WRITTEN ? " for writing" : "");

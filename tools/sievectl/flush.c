@@ -179,7 +179,7 @@ int flush_run(const char *const *paths, const char *const *flags)
 	if (*flags)
 		wait_for_the_disk(&flushing);
 	else
-		printf("%" PRIu64 " files, %" PRIu64 " bytes on their way\n", flushing.left.files,
+		printf("%" PRIu64 " files, %" PRIu64 " bytes in writeback\n", flushing.left.files,
 			flushing.left.bytes);
 	g_ptr_array_free(flushing.files, TRUE);
 	g_ptr_array_free(flushing.mounts, TRUE);

@@ -50,31 +50,28 @@ static const char *const no_flags[] = {NULL};
 static const struct command commands[] = {
 	{"stat", "stat MOUNTPOINT [--json | -i SECONDS [-c COUNT]]",
 		"options in force and counters of the mount", stat_flags, stat_run},
-	{"top", "top MOUNTPOINT [-i SECONDS]", "what the mount does, on a terminal, as it does it", top_flags,
-		top_run},
+	{"top", "top MOUNTPOINT [-i SECONDS]", "what the mount does, live on a terminal", top_flags, top_run},
 	{"metrics", "metrics MOUNTPOINT", "the counters as OpenMetrics text", no_flags, print_reply},
 	{"reload", "reload MOUNTPOINT", "read the rules file again", no_flags, print_reply},
-	{"ls", "ls MOUNTPOINT [--json]", "the files that are cached, those that were opened most first",
-		json_flags, ls_run},
-	{"flush", "flush PATH... [--wait]", "send to the disk what is dirty", flush_flags,
+	{"ls", "ls MOUNTPOINT [--json]", "the cached files, most opened first", json_flags, ls_run},
+	{"flush", "flush PATH... [--wait]", "start writeback of dirty data", flush_flags,
 		.run_files = flush_run},
-	{"explain", "explain FILE... [--json]", "how files would be read, and why they are cached or not",
+	{"explain", "explain FILE... [--json]", "which lane files would take, and why they are cached or not",
 		json_flags, .run_files = explain_run},
-	{"warm", "warm PATH...", "bring files into the cache, and wait for that", no_flags,
-		.run_files = warm_run},
+	{"warm", "warm PATH...", "bring files into the cache, and wait", no_flags, .run_files = warm_run},
 	{"pin", "pin PATH...", "keep files in the cache", no_flags, .run_files = pin_run},
-	{"unpin", "unpin PATH...", "let pinned files leave again", no_flags, .run_files = unpin_run},
-	{"evict", "evict PATH... [--all]", "take files out of the cache and the page cache", evict_flags,
+	{"unpin", "unpin PATH...", "let pinned files be evicted again", no_flags, .run_files = unpin_run},
+	{"evict", "evict PATH... [--all]", "remove files from the cache and the page cache", evict_flags,
 		.run_files = evict_run},
-	{"advise", "advise MOUNTPOINT [--json] [--svg FILE]", "hit ratios that other caches would have",
+	{"advise", "advise MOUNTPOINT [--json] [--svg FILE]", "hit ratios with other cache sizes and options",
 		advise_flags, advise_run},
-	{"doctor", "doctor [SOURCE] [--json]", "what this machine has of what sievefs can use", json_flags,
+	{"doctor", "doctor [SOURCE] [--json]", "check what this machine lacks for sievefs", json_flags,
 		.run_unmounted = doctor_run},
 	{"get", "get MOUNTPOINT [OPTION...] [--json]", "options in force, as mount -o takes them", json_flags,
 		print_reply, .takes_words = true},
-	{"set", "set MOUNTPOINT OPT=VALUE...", "change options of the mount while it is in use", no_flags,
-		print_reply, .takes_words = true},
-	{"accesslog", "accesslog MOUNTPOINT", "one line an operation, until interrupted", no_flags,
+	{"set", "set MOUNTPOINT OPT=VALUE...", "change options of the running mount", no_flags, print_reply,
+		.takes_words = true},
+	{"accesslog", "accesslog MOUNTPOINT", "a line for each operation, until interrupted", no_flags,
 		accesslog_run},
 	{"trace", "trace MOUNTPOINT start FILE|stop", "record opens for sievefs-replay", no_flags, trace_run,
 		.takes_words = true},
@@ -104,10 +101,11 @@ static int finish_output(void)
 static int print_help(void)
 {
 	printf("usage: sievectl COMMAND MOUNTPOINT [ARGUMENT]...\n\n"
-	       "Asks the sievefs mounted at MOUNTPOINT; any path inside the mount will do.\n\n");
+	       "Queries and controls the sievefs mounted at MOUNTPOINT; any path inside the mount will "
+	       "do.\n\n");
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
-		printf("  %-36s %s\n", commands[i].usage, commands[i].help);
-	printf("  %-36s %s\n  %-36s %s\n\nEach command is explained in sievectl(8).\n", "-h, --help",
+		printf("  %-49s %s\n", commands[i].usage, commands[i].help);
+	printf("  %-49s %s\n  %-49s %s\n\nEach command is explained in sievectl(8).\n", "-h, --help",
 		"this text", "-V, --version", "the version");
 	return finish_output();
 }
@@ -187,7 +185,8 @@ static int sort_words(const struct command *command, char **typed, struct words 
 		else if (command->takes_words)
 			words->request[words->request_count++] = *typed;
 		else
-			return complain("%s: one word too many, usage: sievectl %s", *typed, command->usage);
+			return complain(
+				"%s: unexpected argument, usage: sievectl %s", *typed, command->usage);
 	}
 	if (words->file_count == 0 && !command->run_unmounted)
 		return complain("%s is missing, usage: sievectl %s",

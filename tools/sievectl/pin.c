@@ -70,7 +70,7 @@ int pin_run(const char *const *paths, const char *const *flags)
 	if (pinning.absent)
 		printf("%" PRIu64 " of them are not cached now: sievectl explain says why\n", pinning.absent);
 	if (pinning.not_kept)
-		printf("%" PRIu64 " of them may leave: the pinned files take half of cache_size\n",
+		printf("%" PRIu64 " of them may be evicted: pinned files take at most half of cache_size\n",
 			pinning.not_kept);
 	return pinning.status;
 }

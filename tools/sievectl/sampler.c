@@ -123,7 +123,7 @@ bool sampler_read(struct sampler *sampler, struct sampler_news *news)
 		return false;
 	if (n == 0) {
 		news->result = -ECHILD;
-		snprintf(news->error, sizeof(news->error), "the process that takes samples is gone");
+		snprintf(news->error, sizeof(news->error), "the sampling process has ended");
 		return true;
 	}
 	*news = sampler->next;

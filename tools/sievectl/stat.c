@@ -45,8 +45,7 @@ static void print_line(const struct watch *watch, int width)
 	struct tm tm;
 
 	if (watch->rates.restarted)
-		printf("the mount was started anew, at %s: all is counted from there\n",
-			watch->now.start_time);
+		printf("the mount was restarted at %s; the counters begin there\n", watch->now.start_time);
 	columns_line(&watch->now, &watch->rates, localtime_r(&now, &tm), width, line);
 	puts(line);
 }
@@ -122,6 +121,6 @@ int stat_run(struct sievefs_mount *mount, const char *const *request)
 	if (r != 0)
 		return r;
 	if (interval_s == 0)
-		return count ? refuse("-c", NULL, "-i beside it") : print_reply(mount, request);
-	return other ? refuse(other, NULL, "no -i beside it") : stat_watch(mount, interval_s, count);
+		return count ? refuse("-c", NULL, "-i as well") : print_reply(mount, request);
+	return other ? refuse(other, NULL, "no -i") : stat_watch(mount, interval_s, count);
 }

@@ -196,7 +196,7 @@ static void print_result(const struct warming *warming)
 		cached->bytes - MIN(stayed->bytes, cached->bytes)};
 
 	printf("%" PRIu64 " files, %.1f MiB cached\n", stayed->files, (double)stayed->bytes / MIB);
-	print_amount(&left, "were cached, and left for others again: they need a larger cache_size");
+	print_amount(&left, "were cached and evicted again: this needs a larger cache_size");
 	print_amount(&warming->in_page_cache, "read into the page cache, which may drop them");
 	for (unsigned i = 0; i < warming->refusals->len; i++) {
 		const struct refusal *refusal = &g_array_index(warming->refusals, struct refusal, i);
@@ -205,7 +205,7 @@ static void print_result(const struct warming *warming)
 		print_amount(&refusal->amount, what);
 	}
 	if (interrupted)
-		puts("interrupted: the rest was not looked at");
+		puts("interrupted: the rest was skipped");
 }
 
 int warm_run(const char *const *paths, const char *const *flags)

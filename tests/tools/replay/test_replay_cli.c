@@ -52,7 +52,7 @@ static void bad_options_are_named(void **state)
 {
 	refuses("", "--sizes=LIST is missing");
 	refuses("--sizes=1%,many", "'many' is neither bytes");
-	refuses("--sizes=0", "'0' is nothing");
+	refuses("--sizes=0", "'0' is too small");
 	refuses("--sizes=5X", "'5X' is neither bytes");
 	refuses("--sizes=1% --evict=sievee", "there is no policy 'sievee'; it takes all or a list of s3gd,");
 	refuses("--sizes=1% --admit=-1", "--admit=-1: it takes");

@@ -215,7 +215,7 @@ static void an_empty_or_missing_trace_is_refused(void **state)
 	char *error;
 
 	put_text("");
-	refuse("holds no open");
+	refuse("has no opens");
 	assert_int_equal(trace_load("/nonexistent/trace", &trace, &error), -ENOENT);
 	assert_non_null(strstr(error, "/nonexistent/trace: No such file"));
 	g_free(error);
