@@ -1,6 +1,6 @@
 /*
- * Brings files into the cache of the sievefs that they lie on, waits until they are there, and says what the
- * mount does with each, and with all.
+ * Brings files into the cache of their sievefs mount, waits until that is done, and prints the state of each
+ * file and counters of the mount.
  *
  *	cc example.c $(pkg-config --cflags --libs libsievefs) -o example
  *	./example FILE...
