@@ -43,9 +43,10 @@ struct session {
 	struct guard guard;
 	struct thread_room *room;  /* for libfuse's own threads */
 	struct thread_room *spare; /* for mount(8) and fusermount3, which libfuse may run */
-	pthread_t starter;
-	bool starter_runs;
-	sem_t mounted;
+	pthread_t asker, starter;  /* the first asks the mount itself, which the second says to others */
+	bool asker_runs, starter_runs;
+	sem_t mounted, asked;
+	bool answers;
 	_Atomic int ended_by; /* a signal */
 };
 
@@ -68,14 +69,26 @@ static bool answers(const char *mountpoint)
 	return statvfs(mountpoint, &fs) == 0 && stat(mountpoint, &st) == 0;
 }
 
-static void *wait_until_it_answers(void *data)
+static void *ask_mount(void *data)
 {
 	struct session *session = data;
 
+	thread_forget_descriptors();
 	while (sem_wait(&session->mounted) < 0)
 		;
-	if (!session->server.failed && answers(session->server.options.mountpoint) &&
-		!session->server.failed) {
+	session->answers = !session->server.failed && answers(session->server.options.mountpoint) &&
+			   !session->server.failed;
+	sem_post(&session->asked);
+	return NULL;
+}
+
+static void *say_that_it_answers(void *data)
+{
+	struct session *session = data;
+
+	while (sem_wait(&session->asked) < 0)
+		;
+	if (session->answers) {
 		session->ready();
 		tell_service_manager(session, "READY=1");
 		watchdog_mounted(&session->watchdog);
@@ -127,7 +140,10 @@ static int start_threads(struct session *session)
 	if (r == 0)
 		r = signals_start(&session->signals);
 	if (r == 0)
-		r = thread_start(&session->starter, "sieve-start", wait_until_it_answers, session);
+		r = thread_start(&session->asker, "sieve-first", ask_mount, session);
+	session->asker_runs = r == 0;
+	if (r == 0)
+		r = thread_start(&session->starter, "sieve-start", say_that_it_answers, session);
 	session->starter_runs = r == 0;
 	if (r == 0)
 		r = thread_room_hold(threads_of_libfuse(server), &session->room);
@@ -164,10 +180,12 @@ static void stop_threads(struct session *session)
 {
 	thread_room_free(session->spare);
 	thread_room_free(session->room);
-	if (session->starter_runs) {
+	if (session->asker_runs) {
 		sem_post(&session->mounted);
-		pthread_join(session->starter, NULL);
+		pthread_join(session->asker, NULL);
 	}
+	if (session->starter_runs)
+		pthread_join(session->starter, NULL);
 	upkeep_end(&session->upkeep);
 	watchdog_end(&session->watchdog);
 	signals_stop(&session->signals);
@@ -285,6 +303,7 @@ static int run_threads_and_mount(struct session *session)
 		(struct signals){.end = end_by_signal, .reload = reload_by_signal, .context = session};
 	signals_hold(&session->signals);
 	sem_init(&session->mounted, 0, 0);
+	sem_init(&session->asked, 0, 0);
 	r = start_loop(session);
 	if (r == 0)
 		r = start_threads(session);

@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <glib.h>
+#include <linux/close_range.h>
 #include <semaphore.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 int thread_start(pthread_t *thread, const char *name, void *(*run)(void *), void *context)
 {
@@ -15,6 +17,11 @@ int thread_start(pthread_t *thread, const char *name, void *(*run)(void *), void
 		return -r;
 	pthread_setname_np(*thread, name);
 	return 0;
+}
+
+void thread_forget_descriptors(void)
+{
+	close_range(0, ~0U, CLOSE_RANGE_UNSHARE); /* kernels before 5.9 have no such call, and may wait */
 }
 
 /* --- room for threads of others ---------------------------------------------------------------- */

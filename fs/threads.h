@@ -12,6 +12,13 @@
 int thread_start(pthread_t *thread, const char *name, void *(*run)(void *), void *context);
 
 /*
+ * The calling thread has no descriptors from now on. For threads that ask the daemon's own mount: the kernel
+ * lets a thread that was killed wait for the answer to a request that another thread had taken, and with its
+ * descriptors it would keep the connection that the others' end would close. So the daemon would never end.
+ */
+void thread_forget_descriptors(void);
+
+/*
  * Room for threads that libfuse will start after the mount: as many are started and kept until they are let
  * go. 0 or -errno.
  */

@@ -79,6 +79,7 @@ static void *ask(void *data)
 	struct watchdog *watchdog = data;
 	struct statx stx;
 
+	thread_forget_descriptors();
 	watchdog->asker = gettid();
 	while (wait_a_while(watchdog)) {
 		if (!watchdog->mounted)

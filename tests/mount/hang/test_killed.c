@@ -216,6 +216,66 @@ static void a_mount_that_is_aborted_waits_for_its_disk(void **state)
 	mount_stop(&mount, MOUNT_END_UMOUNT);
 }
 
+/* Its number among the kernel's connections. */
+static int connection_of(const char *point)
+{
+	char output[64];
+
+	if (shell(output, sizeof(output),
+		    "awk -v p='%s' '$5 == p { sub(\".*:\", \"\", $3); print $3 }' "
+		    "/proc/self/mountinfo",
+		    point))
+		return -1;
+	return atoi(output);
+}
+
+static pid_t start_slow(const struct mount *mount)
+{
+	char options[256];
+	pid_t pid = suite_fork();
+
+	assert_return_code(pid, errno);
+	if (pid)
+		return pid;
+	mount_config_options(options, sizeof(options));
+	setenv("LD_PRELOAD", getenv("SIEVEFS_SLOW_STATFS"), 1);
+	execl(getenv("SIEVEFS"), "sievefs", "-f", "-o", options, mount->source, mount->point, NULL);
+	_exit(127);
+}
+
+/*
+ * It asks its mount whether that answers, and another thread of it has the request when it is killed. The
+ * kernel lets the first wait for an answer, which comes only when the connection ends.
+ */
+static void a_daemon_that_is_killed_while_it_asks_its_own_mount_ends(void **state)
+{
+	struct mount mount;
+	char path[64];
+	int connection, status, waited = 0, fd;
+	pid_t pid;
+
+	if (!getenv("SIEVEFS_SLOW_STATFS"))
+		SKIP_TEST("SIEVEFS_SLOW_STATFS names no library to load before");
+	mount_prepare(&mount, "asking");
+	pid = start_slow(&mount);
+	assert_true(mount_wait(mount.point, true, LIMIT_MS));
+	connection = connection_of(mount.point);
+	poll(NULL, 0, 500); /* the request is taken at once */
+	kill(pid, SIGKILL);
+	while (waitpid(pid, &status, WNOHANG) == 0 && waited < LIMIT_MS / 3) {
+		poll(NULL, 0, 10);
+		waited += 10;
+	}
+	snprintf(path, sizeof(path), "/sys/fs/fuse/connections/%d/abort", connection);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		assert_int_equal(write(fd, "1", 1), 1);
+		close(fd);
+	}
+	assert_return_code(umount2(mount.point, MNT_DETACH), errno);
+	assert_in_range(waited, 0, LIMIT_MS / 3 - 1);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -224,6 +284,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_signal_that_kills_nobody_ends_no_read),
 		cmocka_unit_test(what_comes_late_reaches_no_other_request),
 		cmocka_unit_test(a_mount_that_is_aborted_waits_for_its_disk),
+		cmocka_unit_test(a_daemon_that_is_killed_while_it_asks_its_own_mount_ends),
 	};
 	const struct suite suite = {
 		.name = "killed",
