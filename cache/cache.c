@@ -1,4 +1,4 @@
-/* Its life, and the answers to the policy. */
+/* The cache is made and freed; the callbacks that answer the policy. */
 #include "cache/base/lock_order.h"
 #include "cache/cache_impl.h"
 
@@ -11,8 +11,8 @@ uint64_t cache_stamp(uint64_t size, int64_t mtime_ns, int64_t ctime_ns)
 {
 	uint64_t h = size * 0x9e3779b97f4a7c15ULL;
 
-	/* multiply and fold, once a word: enough for 64 bits against chance; nobody gains by forging his own
-	 * file */
+	/* multiply and fold each word: 64 bits suffice against accidental collisions; forging one harms only
+	 * the own file */
 	h = (h ^ (h >> 29) ^ (uint64_t)mtime_ns) * 0xbf58476d1ce4e5b9ULL;
 	h = (h ^ (h >> 32) ^ (uint64_t)ctime_ns) * 0x94d049bb133111ebULL;
 	return h ^ (h >> 31);
@@ -20,7 +20,7 @@ uint64_t cache_stamp(uint64_t size, int64_t mtime_ns, int64_t ctime_ns)
 
 /* --- what the policy asks --------------------------------------------------------------------- */
 
-/* Finer than the clock that the kernel stamps reads with; that it goes round after 49 days does no harm. */
+/* Finer than the clock that the kernel stamps reads with; the wrap after 49 days does no harm. */
 uint32_t cache_atime_ms(struct cache *cache, struct object *object)
 {
 	return (uint32_t)(store_atime(cache->store, &object->place) / 1000000);

@@ -3,11 +3,11 @@
  *
  * Mechanism only: the policy (cache/policy/evict.h) decides who enters and leaves, the store
  * (cache/store/store.h) keeps the bytes, the owner (fs/lane.c) binds objects to files and knows whether one
- * is fresh. Functions may be called from any thread; none holds the cache's lock across reading or
- * writing of files.
+ * is fresh. Functions may be called from any thread; none holds the cache's lock across reading or writing of
+ * files.
  *
- * An object is open while it is held; the eviction claims only those that nobody holds, in one atomic step,
- * and then asks the owner to let go. A claimed object can no longer be held.
+ * An object is in use while it is held. Eviction claims an object that is not held, in one atomic step, and
+ * then asks the owner to let go of it. A claimed object can't be held.
  *
  * Units: bytes. Errors: negative errno.
  */
@@ -24,13 +24,13 @@ struct cache;
 /* What is known of mappings of an object. */
 enum cache_mapping {
 	CACHE_UNMAPPED,
-	CACHE_UNWANTED, /* nobody maps it, and it is to leave */
+	CACHE_UNWANTED, /* not mapped, and to be dropped */
 	CACHE_MAPPED,   /* for reading */
 	CACHE_WRITTEN,  /* perhaps for writing, or what was stored is not in the file yet */
 };
 
 struct cache_owner {
-	/* Detach the claimed object from its file. -EBUSY: somebody still maps it; it is then kept and
+	/* Detaches the claimed object from its file. -EBUSY: the object is still mapped, so it is kept and
 	 * watched. */
 	int (*let_go)(void *ctx, struct object *object);
 	/* Looks at a watched object, and writes back what was stored through mappings. Called from
@@ -40,11 +40,12 @@ struct cache_owner {
 };
 
 struct cache_options {
-	struct store *store; /* the cache's from here on, also after a failure; NULL: copies */
-	uint64_t budget;     /* hard for what is kept by choice */
-	uint64_t growth;     /* how far objects that grow while open may take it beyond */
+	struct store *store; /* the cache takes it over, also if this fails; NULL: a store of copies */
+	uint64_t budget;     /* bytes; fills never exceed it */
+	uint64_t growth;     /* bytes beyond the budget, for objects that grow while they are open */
 	unsigned admit;
-	unsigned descriptors; /* of copies: how many may cost one each, where there is no tmpfs; 0: any */
+	unsigned descriptors; /* most copies where each takes a descriptor, since there is no tmpfs; 0: any
+				 number */
 	const struct evict_policy *policy;
 };
 
@@ -56,28 +57,29 @@ struct store *cache_store(struct cache *cache);
 /* An uncached file was opened. id: identity and version. True: fill it now. */
 bool cache_ask(struct cache *cache, uint64_t id, uint64_t size);
 
-/* What it would say, and why; changes nothing. */
+/* What cache_ask() would answer, and why. Changes nothing. */
 struct evict_outlook cache_peek(struct cache *cache, uint64_t id, uint64_t size);
 
-/* Why a file left, of the last few thousand. */
+/* Why a file was evicted. The last 4,096 evictions are remembered. */
 struct cache_departure {
-	uint64_t by;    /* the name, of its store_source, that it made room for; 0: the budget shrank, or the
+	uint64_t by;    /* store_source.name of the file that it made room for; 0: the budget shrank, or the
 			   cache was emptied */
 	uint32_t ago_s; /* seconds since then */
 };
 
-/* False: it is not remembered, or never left. */
+/* False: the file was not evicted, or that is not remembered any more. */
 bool cache_find_departure(struct cache *cache, uint64_t id, struct cache_departure *departure);
 
 /*
- * Keeps size bytes of the source in a new object, after making room. The object is claimed and unknown to
- * the policy until cache_publish(). -ENOSPC: nothing can leave, which is counted; -ENOMEM: there is no memory
- * for it. -ESTALE: the file had not size bytes. -EBUSY, -EFAULT: its pages can't be held now (keepers_pin()).
+ * Makes room, and keeps size bytes of the source in a new object. The object is claimed and unknown to the
+ * policy until cache_publish(). -ENOSPC: nothing more can be evicted (counted as no_room). -ENOMEM: memory,
+ * or the store's own limit. -ESTALE: the file is shorter than size. -EBUSY, -EFAULT: its pages can't be
+ * pinned now (keepers_pin()).
  */
 int cache_fill(struct cache *cache, const struct store_source *source, uint64_t id, uint64_t size,
 	struct object **ret);
 
-/* A file to keep, and what came of it: the object, or an error as of cache_fill(). */
+/* A file to fill, and the result: the object, or an error as from cache_fill(). */
 struct cache_filling {
 	struct store_source source;
 	uint64_t id, size;
@@ -87,21 +89,25 @@ struct cache_filling {
 
 #define CACHE_FILL_MOST 16
 
-/* The same for several files, CACHE_FILL_MOST at most, which may take less than one after the other. */
+/* The same for up to CACHE_FILL_MOST files, which may be faster than one after the other. */
 void cache_fill_many(struct cache *cache, struct cache_filling *fillings, unsigned count);
 
-/* The object may be used, and leave. -ENOMEM: it stays claimed and unknown, and cache_drop() takes it. */
+/* From now on the object may be held and evicted. -ENOMEM: it stays claimed and unknown to the policy, and
+ * the caller drops it with cache_drop(). */
 int cache_publish(struct cache *cache, struct object *object);
 
 /* Ends a use that object_hold() began. */
 void cache_release(struct cache *cache, struct object *object);
-/* Ends a use of an object that is to go with its last user: then owner.let_go() is called for it. */
+/* Ends a use of an object that is to be dropped after its last use: owner.let_go() is called then. */
 void cache_release_unwanted(struct cache *cache, struct object *object);
-/* What a rule says of a held object; counts when the policy next weighs it. */
+/* Sets the priority of a held object, as a rule says: -1, 0 or 1. The policy reads it when it next weighs the
+ * object. */
 void cache_set_priority(struct cache *cache, struct object *object, int priority);
-/* A use by somebody who holds it. */
+/* Counts a use of an object that the caller holds. */
 void cache_used(struct cache *cache, struct object *object);
-/* What was read of it so far, by who holds it and brought it in, is no use besides that. */
+/*
+ * Reads of the object so far are not counted as a use: they belong to the open that filled it and holds it.
+ */
 void cache_discount_reads(struct cache *cache, struct object *object);
 
 /* Ends a claim of object_claim(). */
@@ -110,27 +116,28 @@ void cache_unclaim(struct cache *cache, struct object *object);
 void cache_drop(struct cache *cache, struct object *object);
 
 /*
- * Bytes of a held or claimed object. Those that change it never evict, so that the caller may hold his
- * locks: a growing object takes from the growth allowance, and freezes at its end; call cache_shed() when no
- * lock is held any more.
+ * The bytes of a held or claimed object. The functions that change them never evict, so that the caller may
+ * hold locks: a growing object takes from the growth allowance, and is frozen when that is used up. Call
+ * cache_shed() once no lock is held.
  */
 int64_t cache_read(struct cache *cache, struct object *object, void *buf, size_t size, uint64_t offset);
-/* Follows a write of the file. */
+/* Writes to the copy what was written to its file. */
 int cache_write(struct cache *cache, struct object *object, const void *buf, size_t size, uint64_t offset);
 int cache_truncate(struct cache *cache, struct object *object, uint64_t size);
-/* It could not follow: nobody is to read it any more. */
+/* The copy could not follow its file: it must not be read any more. */
 void cache_damage(struct cache *cache, struct object *object);
 /* Bytes of the range that lie in the object become zeros. */
 int cache_zero(struct cache *cache, struct object *object, uint64_t offset, uint64_t length);
-/* Takes in the file again, in place: those who have the object open or mapped see the new contents. What
- * there is no growth for is left out, and the object freezes. */
+/* Copies the file into the object again, in place: programs that have the object open or mapped see the new
+ * contents. If the growth allowance is used up, the rest is left out and the object is frozen. */
 int cache_refresh(
 	struct cache *cache, struct object *object, const struct store_source *source, uint64_t size);
 
 /*
- * Where the store keeps the file itself: the file of an object that the caller holds has size bytes now, or
- * pages of it went. Makes room first, so that the budget holds. Errors as of cache_fill(): what was kept
- * before is. -EOWNERDEAD: nothing is.
+ * For a store that keeps the file itself (pin): pins all size bytes of the file, after its size has changed
+ * or pages left the page cache. The caller holds the object. Makes room first, so that the budget holds.
+ * Errors are those of cache_fill(), and what was pinned before still is; -EOWNERDEAD: nothing is pinned any
+ * more.
  */
 int cache_mend(struct cache *cache, struct object *object, const struct store_source *source, uint64_t size);
 /* False: what the store kept of it is lost. */
@@ -141,16 +148,16 @@ void cache_set_budget(struct cache *cache, uint64_t budget);
 void cache_set_admit(struct cache *cache, unsigned admit);
 /* Evicts until the budget holds. */
 void cache_shed(struct cache *cache);
-/* Evicts what nobody uses; returns how many. */
+/* Evicts all objects that are not in use; returns how many. */
 uint64_t cache_empty(struct cache *cache);
-/* The process has no descriptor left: evicts some objects if they hold any; returns how many. No lock of an
- * inode may be held. */
+/* For a process that has run out of descriptors: evicts some objects if objects take descriptors; returns how
+ * many. Takes locks of inodes: the caller must hold none. */
 uint64_t cache_yield_descriptors(struct cache *cache);
-/* Once a second: looks after all objects that may be stored into, and some hundreds of those that are mapped
- * otherwise; evicts what the budget no longer holds. */
+/* To be called once a second: calls owner.watch() for all objects that may be written through mappings and
+ * for some hundreds of those that are only mapped for reading; evicts until the budget holds. */
 void cache_tick(struct cache *cache);
-/* Keeps an object although nobody has it open, since somebody maps it: it is held until owner.watch() says
- * otherwise. The caller has it claimed or holds it, and ends that. -ENOMEM: it is not watched. */
+/* Holds an object that is mapped, though not open, until owner.watch() finds it unmapped. The caller holds or
+ * has claimed the object, and ends that itself. -ENOMEM: it is not watched. */
 int cache_watch(struct cache *cache, struct object *object, enum cache_mapping mapping);
 
 struct cache_figures {

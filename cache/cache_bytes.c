@@ -25,9 +25,9 @@ int64_t cache_read(struct cache *cache, struct object *object, void *buf, size_t
 }
 
 /*
- * Charges the object for size bytes. The caller may hold locks that an eviction would need, so others leave
- * only at the next cache_shed(); until then the growth allowance is used. False: no more growth for this
- * object, from now on.
+ * Charges the object for size bytes. The caller may hold locks that an eviction would need, so nothing is
+ * evicted before the next cache_shed(); until then the growth allowance is used. False: it is used up, and
+ * this object must not grow any more.
  */
 static bool charge_size(struct cache *cache, struct object *object, uint64_t size)
 {

@@ -1,4 +1,4 @@
-/* How objects leave, so that the budget holds. */
+/* Eviction: objects leave so that the budget holds. */
 #include "cache/base/clock.h"
 #include "cache/base/lock_order.h"
 #include "cache/cache_impl.h"
@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* REFUSALS_MAX: victims that turn out to be mapped are kept and watched; a fill asks no more than so many. */
+/* REFUSALS_MAX: victims that turn out to be mapped are kept and watched; a fill gives up after this many. */
 enum { YIELDED_AT_ONCE = 16, REFUSALS_MAX = 64 };
 
 void cache_free_object(struct cache *cache, struct object *object)
@@ -17,7 +17,7 @@ void cache_free_object(struct cache *cache, struct object *object)
 	free(object);
 }
 
-/* A victim of the policy's. False: it is mapped and stays. */
+/* Drops a victim of the policy. False: it is mapped, and stays. */
 static bool let_go(struct cache *cache, struct object *object)
 {
 	if (cache->owner.let_go(cache->owner.ctx, object) < 0) {

@@ -1,4 +1,4 @@
-/* How an object enters and leaves. */
+/* Fills: how objects enter the cache. */
 #include "cache/base/clock.h"
 #include "cache/base/lock_order.h"
 #include "cache/cache_impl.h"
@@ -69,7 +69,7 @@ static int end_fill(struct cache *cache, struct object *object, int64_t n)
 	if (n != (int64_t)object->entry.size) {
 		unreserve(cache, object->entry.charge);
 		cache_free_object(cache, object);
-		if (n == -ENOSPC) /* of the store's: the backstop above the budget */
+		if (n == -ENOSPC) /* the store's own limit, a backstop above the budget */
 			return -ENOMEM;
 		return n < 0 ? (int)n : -ESTALE;
 	}

@@ -23,15 +23,15 @@ struct cache {
 	struct store *store;
 	struct cache_owner owner;
 	uint64_t growth;
-	uint64_t fixed;    /* bytes of the policy's own that it does not count against its budget */
-	uint64_t reserved; /* bytes of fills at work */
+	uint64_t fixed;    /* bytes of memory of the policy that it does not count against its budget */
+	uint64_t reserved; /* bytes of fills in progress */
 	bool eager;
 	struct object **watched; /* mapped objects; first those that may be stored into */
 	unsigned watched_count, watched_size;
 	unsigned written_count;       /* how many those are */
 	unsigned watched_next;        /* where the next tick goes on among the others */
 	struct departure *departures; /* a ring */
-	uint32_t departure_count;     /* ever: where the next one goes, modulo DEPARTURES */
+	uint32_t departure_count;     /* in all; modulo DEPARTURES, the place of the next one */
 	_Atomic uint64_t fills, fill_bytes, no_room, frozen, grown_bytes;
 };
 
@@ -44,7 +44,7 @@ uint32_t cache_atime_ms(struct cache *cache, struct object *object);
 
 /* cache_evict.c */
 
-/* Frees what left the policy, the watch list and its file. */
+/* Frees an object that is neither in the policy nor in the watch list and is detached from its file. */
 void cache_free_object(struct cache *cache, struct object *object);
 /* Evicts until incoming more bytes fit, and reserves them. by: for whom, see struct cache_departure.
  * -ENOSPC: nothing more can leave. */

@@ -1,21 +1,22 @@
-/* The look at mapped objects, once a second: who is still there, and what was stored. */
+/* Checks mapped objects, once a second: whether they still are, and what was stored through the mappings. */
 #include "cache/base/lock_order.h"
 #include "cache/cache_impl.h"
 
-/* A look at one costs some system calls: what a tick may do besides looking after stores. */
+/* A check takes some system calls: most checks in a tick, besides those of objects that may be written. */
 enum { LOOKS_PER_TICK = 512 };
 
-/* There was no memory for it in the policy when it could not leave: without this it never would. */
+/* The policy had no memory to take the object back when it could not be evicted: without this it never would
+ * be. */
 static void settle(struct cache *cache, struct object *object)
 {
 	if (!object->settled)
 		object->settled = evict_insert(cache->evict, &object->entry) == 0;
 }
 
-/* (locked) Whether it is watched no more, and so it is held once less. */
+/* (locked) Whether the object is not watched any more, so that its hold must be released. */
 static bool heed(struct cache *cache, struct object *object, enum cache_mapping answer)
 {
-	if (object->watched_again) /* the answer is older than that */
+	if (object->watched_again) /* it was watched anew after it was asked about */
 		return false;
 	if (answer == CACHE_MAPPED || answer == CACHE_WRITTEN) {
 		cache_set_written(cache, object, answer == CACHE_WRITTEN);
@@ -25,7 +26,9 @@ static bool heed(struct cache *cache, struct object *object, enum cache_mapping 
 	return true;
 }
 
-/* Looks at the object in that place of the list. Whether it is still there: else another one is. */
+/*
+ * Looks at the object in this place of the list. False: it left the list, and another object has its place.
+ */
 static bool look_at(struct cache *cache, unsigned at)
 {
 	struct object *object;
@@ -33,7 +36,8 @@ static bool look_at(struct cache *cache, unsigned at)
 	bool ended, stays;
 
 	lock_take(&cache->lock, LOCK_CACHE);
-	object = cache->watched[at]; /* the list holds it: only this thread takes it away */
+	object = cache->watched[at]; /* the list holds it, and only this thread removes objects from the list
+				      */
 	object->watched_again = false;
 	settle(cache, object);
 	lock_drop(&cache->lock, LOCK_CACHE);
@@ -70,7 +74,7 @@ void cache_tick(struct cache *cache)
 	written = cache->written_count;
 	looks = MIN(cache->watched_count - written, LOOKS_PER_TICK);
 	lock_drop(&cache->lock, LOCK_CACHE);
-	/* none but this thread makes that part smaller */
+	/* only this thread makes that part smaller */
 	while (written-- > 0)
 		at += look_at(cache, at);
 	while (looks-- > 0 && find_next(cache))

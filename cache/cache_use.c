@@ -1,4 +1,6 @@
-/* The end of uses: the word to the policy when the last user goes. And uses themselves. */
+/*
+ * Uses of objects and their ends. The last release tells the policy if that asked for the object meanwhile.
+ */
 #include "cache/base/lock_order.h"
 #include "cache/cache_impl.h"
 
@@ -13,8 +15,8 @@ static bool is_free_and_parked(uint32_t holds)
 	return (holds & HOLD_PARKED) && !(holds & (HOLD_CLAIMED | HOLD_COUNT));
 }
 
-/* The last to go tells the policy if that asked meanwhile. The lock keeps the object alive between the two
- * steps: dropping it needs the lock, too. */
+/* The last user tells the policy, if that asked for the object meanwhile. The lock keeps the object alive
+ * between the two steps, since dropping it needs the lock. */
 static void end_use_parked(struct cache *cache, struct object *object, bool claim)
 {
 	uint32_t holds = atomic_load(&object->holds), want;

@@ -1,4 +1,4 @@
-/* The list of mapped objects: they stay until nobody maps them. */
+/* The list of mapped objects, which are kept until they are unmapped. */
 #include "cache/base/lock_order.h"
 #include "cache/cache_impl.h"
 

@@ -1,5 +1,6 @@
 /*
- * list - doubly linked lists through nodes that are members of what they link: no memory, nothing that fails.
+ * list - intrusive doubly linked lists: a node is a member of the struct that it links. Nothing is allocated,
+ * nothing fails.
  *
  * A zeroed list is empty, a zeroed node is in no list, and both ends of a list are NULL. The list owns
  * nothing; its owner's lock protects it and all its nodes. Every operation is O(1).
@@ -20,10 +21,10 @@ struct list {
 	struct list_node *first, *last;
 };
 
-/* What a node is a member of; NULL for NULL. */
+/* The struct that contains the node; NULL for NULL. */
 #define list_entry(node, type, member) ((type *)list_container((node), offsetof(type, member)))
 
-/* Entries from the first to the last; the present one must stay in the list until the next is taken. */
+/* Visits the entries from the first to the last. The body must not remove the present entry from the list. */
 #define list_for_each(entry, list, member)                                               \
 	for ((entry) = list_entry((list)->first, __typeof__(*(entry)), member); (entry); \
 		(entry) = list_entry((entry)->member.next, __typeof__(*(entry)), member))

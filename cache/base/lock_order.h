@@ -30,7 +30,7 @@ enum lock_rank {
 	/* cache/store/ */
 	LOCK_KEEPERS, /* the list of keepers; starting one */
 	LOCK_KEEPER,  /* a request to one of them */
-	LOCK_CHARGED,
+	LOCK_CHARGED, /* the memory cgroup of this process */
 	/* cache/trail/ */
 	LOCK_TRAIL, /* the files that are trailed */
 	/* cache/flush/ */
@@ -38,7 +38,7 @@ enum lock_rank {
 	/* fs/lock*: locks=shared */
 	LOCK_HOLDER,  /* an owner's open file description; not held while waiting for other processes */
 	LOCK_HOLDERS, /* the table of owners */
-	/* fs/loop: the threads that take requests, and what they do */
+	/* fs/loop: the threads that take requests, and what each is doing */
 	LOCK_LOOP,
 	/* fs/tree/: functions of the tree never take LOCK_INODE */
 	LOCK_NAMED,  /* identities of files without handles */
@@ -47,7 +47,7 @@ enum lock_rank {
 	LOCK_MOUNTS, /* the list of file systems below SOURCE */
 	LOCK_FDS,    /* the set of O_PATH descriptors */
 	/* fs/: leaves, except that LOCK_PAYLOAD is taken under LOCK_IO */
-	LOCK_RELIEF,
+	LOCK_RELIEF,      /* how large the cache may be (memory_floor) */
 	LOCK_ADVICE,      /* the sample of opens */
 	LOCK_PLUS,        /* for whom names are looked up while a directory is listed */
 	LOCK_WAYS,        /* how large files are read, by volume */
@@ -58,19 +58,19 @@ enum lock_rank {
 	LOCK_SESSIONS,    /* the list of open control files */
 	LOCK_IO,          /* a pool of requests in flight */
 	LOCK_PAYLOAD,     /* libfuse's buffers and their second mappings */
-	LOCK_TAPS,        /* who listens to what happens, and what he has not read yet */
+	LOCK_TAPS,        /* sessions of accesslog and trace, and what they have not read yet */
 	/* backends/ */
-	LOCK_FILE,   /* the read and write patterns of an open file */
-	LOCK_BEHIND, /* what all streams of writes hold in the page cache */
-	LOCK_CHOICE, /* a volume's choice of read mode */
-	LOCK_WINDOW, /* a readahead window; under LOCK_HOST only lock_try() */
-	LOCK_HOST,   /* the list of all windows */
-	LOCK_NODES,
-	LOCK_VOLUMES,
-	LOCK_BUFFERS,
-	LOCK_ENGINE, /* the submission queue */
-	LOCK_REAP,   /* the completion queue */
-	LOCK_FAULT,
+	LOCK_FILE,    /* the read and write patterns of an open file */
+	LOCK_BEHIND,  /* what all streams of writes hold in the page cache */
+	LOCK_CHOICE,  /* a volume's choice of how streams are read and written */
+	LOCK_WINDOW,  /* a readahead window; under LOCK_HOST only lock_take_if_free() */
+	LOCK_HOST,    /* the list of all windows */
+	LOCK_NODES,   /* the table of backing files that are open */
+	LOCK_VOLUMES, /* the list of backing file systems */
+	LOCK_BUFFERS, /* the pool of buffers */
+	LOCK_ENGINE,  /* the submission queue */
+	LOCK_REAP,    /* the completion queue */
+	LOCK_FAULT,   /* for tests: what a plan of faults delays */
 	LOCK_RANKS,
 };
 

@@ -22,12 +22,13 @@ struct page_cache_counts {
  */
 int page_cache_count(int fd, off_t offset, uint64_t size, struct page_cache_counts *counts);
 
-/* Bytes of the file, as far as is known here: a network is not asked, so nothing is waited for. Or -errno. */
+/* The size of the file in bytes, as this kernel knows it, or -errno. No file server is asked, so the call
+ * does not wait. */
 int64_t page_cache_file_size(int fd);
 
 /*
- * Reads the first size bytes into the page cache where they are not there, on this process's account. 0 or
- * -errno: -EFAULT if the file is shorter.
+ * Reads those of the first size bytes that are missing into the page cache, charged to this process's memory
+ * cgroup. 0 or -errno: -EFAULT if the file is shorter.
  */
 int page_cache_bring_in(int fd, uint64_t size);
 

@@ -1,10 +1,9 @@
 /*
- * standard_fds - descriptors 0, 1 and 2 are taken before a program opens anything of its own.
+ * standard_fds - makes sure that descriptors 0, 1 and 2 are open before a program opens anything of its own.
  *
  * A program that was started with one of them closed would get that number for a file, a ring or a mount, and
- * then write messages into it or put something else in its place. Every program calls this first. What is
- * opened here cannot be read from or written to in the direction that is meant, so that lost output stays an
- * error.
+ * then write its messages there. Every program calls this first. A missing descriptor is opened in the wrong
+ * direction (0 for writing, 1 and 2 for reading), so that using it is still an error.
  */
 #pragma once
 

@@ -4,7 +4,7 @@
  * A file is TRACE_MAGIC and then records of 24 bytes, little-endian, in the order of the events; it may be
  * compressed with zstd as a whole. An id stands for a file by its identity (file system and inode), not its
  * version: a change is an event of its own. A recorder writes one OPEN per open(2) for reading, with the size
- * at that moment. It does not see what is stored, and writes a CHANGE per open(2) for writing.
+ * at that moment. It does not see the writes themselves, and records a CHANGE per open(2) for writing.
  */
 #pragma once
 

@@ -1,4 +1,4 @@
-/* What a mount has dirty, in figures. */
+/* The flusher's counters, and what is dirty now. */
 #include "cache/base/clock.h"
 #include "cache/base/lock_order.h"
 #include "cache/base/page_cache.h"

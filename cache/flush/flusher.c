@@ -105,7 +105,7 @@ bool flusher_begin(struct flusher *flusher, void *owner, const struct flusher_op
 static struct flush_file *forget_if_over(struct flusher *flusher, struct flush_file *file)
 {
 	if (file->busy || !flush_line_is_over(line_of(flusher, file), file, clock_now_ms()))
-		return NULL; /* where it is busy, its line's thread sees to it */
+		return NULL; /* a busy file is left to the thread of its line */
 	flusher_forget(flusher, file);
 	return file;
 }

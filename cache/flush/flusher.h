@@ -1,19 +1,21 @@
 /*
  * flusher - starts writeback of the files that a mount writes, by the mount's own thresholds.
  *
- * What was written lies in the page cache of the backing files, as it does without a mount: nothing is held
- * back here, and nothing is lost with the daemon. The flusher only asks the kernel to begin
- * (sync_file_range(2), SYNC_FILE_RANGE_WRITE), which takes no error away from anybody's fsync(2). Which file
- * is next is cache/policy/dirty.h's to say.
+ * What was written is in the page cache of the backing files, as without a mount: nothing is held back here,
+ * and nothing is lost if the daemon dies. The flusher only asks the kernel to begin writeback
+ * (sync_file_range(2), SYNC_FILE_RANGE_WRITE), which leaves errors for the fsync(2) of those who wrote.
+ * cache/policy/dirty.h decides which file is next.
  *
- * A file is known from its first open for writing until it was found clean and closed; one that may be mapped
- * is to be found clean twice, since a mapping outlives its descriptor. It takes 80 bytes and a place in a
- * queue, and no descriptor: it is counted with the descriptor of whoever closes it, and opened anew when it
- * is its turn. A file without a name is left alone: what is temporary needs no disk.
+ * A file is tracked from its first open for writing until it is closed and found clean; one that may be
+ * mapped must be found clean twice, since a mapping outlives its descriptor. A tracked file takes 80 bytes
+ * and a place in a queue, but no descriptor: it is counted with the descriptor of the program that closes it,
+ * and opened anew at its turn in the queue. A file without a name is not written back: temporary data need
+ * not reach the disk.
  *
- * FLUSHER_LINES threads do this, one for each file system that is written (more than that share them): a disk
- * that hangs keeps one of them, and so the files of its own file system from being written back. They sleep
- * while there is nothing to do. All functions may be called from any thread, and wait for no disk.
+ * FLUSHER_LINES threads do this, one for each file system that is written (if there are more, they share
+ * threads): a disk that hangs blocks one thread, and so delays only the files of its own file system. The
+ * threads sleep while there is nothing to do. All functions may be called from any thread, and do not wait
+ * for a disk.
  *
  * Files are named by pointers of the caller's, which flusher_host.hold() keeps valid.
  */
@@ -31,10 +33,10 @@
 struct flusher;
 
 struct flusher_host {
-	/* A new descriptor in any mode, or -errno; where that passes (-EAGAIN, -EMFILE, -ENFILE, -ENOMEM) it
-	 * is tried again later. */
+	/* Returns a new descriptor in any mode, which the flusher closes, or -errno. Temporary errors
+	 * (-EAGAIN, -EMFILE, -ENFILE, -ENOMEM) are tried again later. */
 	int (*open)(void *context, void *file);
-	void (*hold)(void *context, void *file); /* called under a lock */
+	void (*hold)(void *context, void *file); /* called under LOCK_FLUSHER */
 	void (*let_go)(void *context, void *file);
 	/* Writeback could not be started; error: errno. May be NULL. */
 	void (*failed)(void *context, void *file, int error);
@@ -48,19 +50,19 @@ struct flusher_open {
 };
 
 /* clang-format off */
-/* Counted for a mount, as cache/trail/trail.h does. Those from files on are levels. */
+/* Counted since the mount began, as in cache/trail/trail.h; those from files on are present levels. */
 #define FLUSHER_STATS(COUNTER) \
 	COUNTER(looks, "times that a file's dirty pages were counted when it was its turn") \
 	COUNTER(started_bytes, "bytes whose writeback was started") \
 	COUNTER(spared_bytes, "bytes of removed files that were not written back") \
 	COUNTER(failures, "times that a file could not be opened, counted or written back") \
-	COUNTER(throttled, "times that writers waited since dirty_max was dirty") \
+	COUNTER(throttled, "times that writers waited because dirty_max was reached") \
 	COUNTER(throttled_ms, "milliseconds that they waited") \
-	COUNTER(refused, "opens of files that are left to the kernel, for want of memory") \
+	COUNTER(refused, "opens of files that are left to the kernel, for lack of memory") \
 	COUNTER(files, "files that are or may be dirty, or are open for writing") \
 	COUNTER(dirty_bytes, "bytes that are dirty, as last counted") \
 	COUNTER(writeback_bytes, "bytes that are being written back, as last counted") \
-	COUNTER(oldest_ms, "milliseconds since the oldest of them may have been written")
+	COUNTER(oldest_ms, "milliseconds since the oldest dirty bytes may have been written")
 /* clang-format on */
 
 struct flusher_stats {
@@ -73,16 +75,18 @@ struct flusher_stats {
  * copied. */
 int flusher_new(const struct dirty_limits *limits, const struct flusher_host *host, struct flusher **out);
 
-/* Other limits from now on: what is beyond them is written back, or waits, at once. */
+/* Changes the limits, at once: what exceeds them is written back, or waits. */
 void flusher_set_limits(struct flusher *flusher, const struct dirty_limits *limits);
 
 /* Leaves what is dirty to the kernel. NULL is fine. */
 void flusher_free(struct flusher *flusher);
 
-/* The file was opened for writing. True if flusher_end() is due; false without a flusher, or memory. */
+/*
+ * The file was opened for writing. True: flusher_end() must follow. False: there is no flusher, or no memory.
+ */
 bool flusher_begin(struct flusher *flusher, void *file, const struct flusher_open *how);
 
-/* Has it counted now, or soon where it is large; fd: any descriptor of it. */
+/* Counts the dirty pages of the file now, or soon in a thread where it is large. fd: any descriptor of it. */
 void flusher_count(struct flusher *flusher, void *file, int fd);
 
 /* One of those opens is over; fd: any descriptor of the file, still open. */
@@ -93,15 +97,15 @@ void flusher_removed(struct flusher *flusher, void *file);
 /* It was given a name again: linkat(2). */
 void flusher_named(struct flusher *flusher, void *file);
 
-/* So many bytes were written to it through the page cache by the caller: they count at once. */
+/* The caller wrote that many bytes to the file through the page cache: they count at once. */
 void flusher_wrote(struct flusher *flusher, void *file, uint64_t bytes);
 
 /*
- * Whether more than limits.max is dirty or being written back, so that who writes the file should wait. False
- * without a flusher, and for files that it does not know. To be asked again after a while.
+ * Whether the writer of the file must wait, since more than limits.max is dirty or in writeback. False
+ * without a flusher, and for files that it does not track. To be asked again after a while.
  */
 bool flusher_must_wait(struct flusher *flusher, void *file);
-/* Somebody did. */
+/* Counts a writer that waited that long. */
 void flusher_waited(struct flusher *flusher, uint64_t ms);
 
 /* Starts writeback of all that is dirty now; returns at once. */
@@ -111,8 +115,8 @@ struct flusher_left {
 	uint64_t files, bytes; /* bytes: as last counted */
 };
 
-/* What of that has not reached the disk; files that are written on count until nothing of them is under way.
- */
+/* What of that has not reached the disk. A file that is still being written counts until none of it is in
+ * writeback. */
 void flusher_left(struct flusher *flusher, struct flusher_left *left);
 
 /* As of now. Never freed before the flusher. */

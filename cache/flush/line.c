@@ -9,11 +9,11 @@
 #include "cache/base/lock_order.h"
 #include "cache/base/page_cache.h"
 
-/* A file up to here is counted when it is closed, in a few microseconds. */
+/* A file up to this size is counted when it is closed, which takes a few microseconds. */
 #define COUNT_AT_CLOSE (16ll << 20)
-/* The end of the mount waits no longer than for so many bytes to be on their way. */
+/* The end of the mount waits no longer than for so many bytes to be in writeback. */
 #define CHUNK (8ll << 20)
-/* In a pass so long is spent on counting active files; the next goes on where it ended. */
+/* The time of a pass for counting active files; the next pass goes on where it ended. */
 #define SLICE_MS 50
 /* And no more than this part of the time, unless writers wait. */
 #define COUNT_SHARE 4
@@ -154,7 +154,7 @@ static int start_writeback(const struct flusher *flusher, int fd)
 	return size < 0 ? (int)size : 0;
 }
 
-/* It may take long: who asks meanwhile is to know what was counted. */
+/* Writeback may take long to start: callers that ask meanwhile must see the new count. */
 static void note_before(struct flush_line *line, struct flush_file *file, const struct look *look)
 {
 	lock_take(&line->flusher->lock, LOCK_FLUSHER);
@@ -198,7 +198,7 @@ static void tell(struct flusher *flusher, const struct flush_file *file, const s
 		flusher->host.failed(flusher->host.context, file->owner, -r);
 }
 
-/* (locked) A file that can't be opened or counted is the kernel's. */
+/* (locked) A file that can't be opened or counted is left to the kernel. */
 static void note_look(struct flush_line *line, struct flush_file *file, const struct look *look, int r)
 {
 	bool counted = look->wrote || r == 0;
@@ -215,11 +215,11 @@ static void note_look(struct flush_line *line, struct flush_file *file, const st
 	else if (!counted && !file->again)
 		dirty_counted(&line->queue, &file->dirty, &(struct dirty_count){0}, look->when_ms);
 	file->again |= was_asked_meanwhile;
-	if (look->is_turn) /* or the pass would find it first again */
+	if (look->is_turn) /* else the pass would get it again */
 		dirty_postponed(&line->queue, &file->dirty, look->when_ms);
 }
 
-/* (locked) Beyond the bound a file on its way to the disk is forgotten. */
+/* (locked) Beyond the bound a file that is in writeback is forgotten. */
 static bool is_spare(const struct flush_line *line, const struct flush_file *file)
 {
 	return !file->opens && !file->dirty.dirty && !file->again &&

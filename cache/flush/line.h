@@ -1,7 +1,7 @@
 /*
- * line - the files of one file system, and the thread that has them written back.
+ * line - the files of one file system, and the thread that starts their writeback.
  *
- * Part of the flusher, under whose lock all of this is but for what the thread does to a busy file.
+ * Part of the flusher, whose lock protects all of this, except what the thread does to a busy file.
  */
 #pragma once
 
@@ -10,7 +10,7 @@
 #include "cache/base/list.h"
 #include "cache/flush/flusher.h"
 
-#define BUCKETS (1u << 17) /* a mebibyte, of which the kernel gives what is used */
+#define BUCKETS (1u << 17) /* 1 MiB; only the pages that are used take memory */
 
 struct flush_file {
 	struct dirty_file dirty; /* in the line's queue but for a file without a name */
@@ -36,10 +36,10 @@ struct flush_line {
 	struct dirty_queue queue;
 	struct list active; /* files that are open, being written back, or to be counted again */
 	size_t active_count, open_count, asked_count;
-	bool unsettled;  /* some are more than open */
-	int64_t pass_ms; /* when its last look around began */
-	int64_t rest_ms; /* until then the next one waits, so that counting takes little of the time */
-	int64_t wake_ms; /* when the next does */
+	bool unsettled;  /* some of them are not only open: they are in writeback or must be counted again */
+	int64_t pass_ms; /* when its last pass began */
+	int64_t rest_ms; /* the next pass begins no earlier, so that counting takes little of the time */
+	int64_t wake_ms; /* when the next one begins */
 };
 
 struct flusher {
@@ -58,7 +58,7 @@ struct flusher {
 /* The thread; context: a line. */
 void *flush_line_run(void *context);
 
-/* (locked) Has the thread look around by then. */
+/* (locked) Makes the next pass begin by then. */
 void flush_line_call(struct flush_line *line, int64_t ms);
 
 /* (locked) After each change: whether the file is in the list of active ones, and when the thread is needed.
@@ -71,8 +71,9 @@ void flush_line_count(struct flush_line *line, struct flush_file *file, int fd);
 /* (locked) Whether nothing is left to be done for it. */
 bool flush_line_is_over(const struct flush_line *line, const struct flush_file *file, int64_t now_ms);
 
-/* (locked) */
+/* (locked) Sets file->asked, and counts it. */
 void flush_line_ask(struct flush_line *line, struct flush_file *file, bool asked);
 
-/* (locked) Takes it out of everything. The caller then frees it and, without the lock, lets its owner go. */
+/* (locked) Removes the file from the table, the queue and the list. The caller then frees it and, without the
+ * lock, lets its owner go. */
 void flusher_forget(struct flusher *flusher, struct flush_file *file);

@@ -1,5 +1,5 @@
 /*
- * capabilities - what a process may still do once it has shed the rest.
+ * capabilities - drops all capabilities that a process does not need.
  *
  * A set is a word with bit N for capability N. Linux keeps capabilities per thread: call before there are
  * threads.

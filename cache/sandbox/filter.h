@@ -2,7 +2,7 @@
  * filter - the system calls that a process may make (seccomp(2)).
  *
  * A call that is not on the list fails with ENOSYS, as on a kernel without it: libraries that try a newer
- * call first fall back to the older one then, where EPERM would be an answer to keep. Each such call is told
+ * call first then fall back to an older one, where they would report EPERM. Each refused call is reported
  * once. Requests that go through an io_uring are not system calls and are not filtered.
  */
 #pragma once
@@ -10,8 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* One row allows a call, if an argument has this value under a mask where there is one. Several rows with the
- * same name: any of them. A name that this architecture has not is left out. */
+/* A row allows a call; with a mask, only if (argument & mask) == value. Of several rows with the same name
+ * any one suffices. Names that this architecture lacks are left out. */
 struct filter_call {
 	const char *name;
 	int number; /* for a libseccomp that is older than the call; 0: it knows the name */
@@ -31,8 +31,9 @@ typedef void filter_refused(int number, const char *name);
 
 /*
  * Sets no_new_privs and the filter for all threads of the process; both stay, for programs that are executed
- * too. refused() is called by the thread that made the call. -EOPNOTSUPP: built without libseccomp, and only
- * this thread and those that it starts have no_new_privs; other -errno: the kernel refuses.
+ * too. refused() is called in a signal handler, in the thread that made the call. -EOPNOTSUPP: built without
+ * libseccomp, and only this thread and those that it starts have no_new_privs; other -errno: the kernel
+ * refuses.
  */
 int filter_load(const struct filter_list *list, filter_refused *refused);
 

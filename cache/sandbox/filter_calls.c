@@ -1,5 +1,5 @@
-/* The lists of calls: what the tests see the daemon and its keepers do, and what of glibc's is sure to come.
- */
+/* The lists of allowed calls: those that the daemon and its keepers make in the tests, and those that glibc
+ * may make instead. */
 #include <linux/prctl.h>
 #include <linux/sched.h>
 #include <sys/mman.h>

@@ -59,9 +59,9 @@ void sandbox_begin(void)
 	int r = capabilities_keep(capabilities_of_daemon());
 
 	if (r < 0)
-		log_warning("sandbox: capabilities cannot be given up: %s", strerror(-r));
+		log_warning("sandbox: can't drop capabilities: %s", strerror(-r));
 	if (mounts_by_itself() && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		log_warning("sandbox: no_new_privs: %s", strerror(errno));
+		log_warning("sandbox: can't set no_new_privs: %s", strerror(errno));
 	if (path)
 		also_to = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 }

@@ -14,12 +14,12 @@
 #define AT_ONCE 256 /* pages */
 #define PRESENT (1ull << 63)
 #define PFN ((1ull << 55) - 1)
-#define OWN_GROUP_MS 1000 /* a process is rarely moved, and asking costs more than a pin */
+#define OWN_GROUP_MS 1000 /* a process is rarely moved to another group, and asking costs more than a pin */
 
 struct charged {
 	int pagemap, groups;  /* /proc/self/pagemap, /proc/kpagecgroup */
-	pthread_mutex_t lock; /* for the rest */
-	char *own_page;       /* one that this process is charged for */
+	pthread_mutex_t lock; /* protects the rest */
+	char *own_page;       /* a page that this process is charged for */
 	uint64_t own_group;   /* as of asked_ms; 0: never asked */
 	int64_t asked_ms;
 };
@@ -95,7 +95,7 @@ static bool pages_are_of(const struct charged *charged, uint64_t group, const ch
 		uint64_t first;
 		size_t n = run_length(entries + at, count - at, &first);
 
-		/* one that is not mapped is not known; without the right to know it, all bear 0 */
+		/* 0: the page is not mapped, or the process lacks the right to know it */
 		if (!(entries[at] & PRESENT) || !(entries[at] & PFN))
 			return false;
 		if (!run_is_of(charged, group, first, n))

@@ -63,8 +63,8 @@ static bool may_be_held(const struct charged *charged, uint64_t group, void *mem
 	return charged && charged_to(charged, group, memory, size);
 }
 
-/* Nothing is locked before it is known who pays for it. MLOCK_ONFAULT, since mlock(2) says ENOMEM both for a
- * page that the file lost meanwhile and for a limit. */
+/* Nothing is locked before it is known which group pays for it. MLOCK_ONFAULT, since mlock(2) says ENOMEM
+ * both for a page that the file lost meanwhile and for a limit. */
 static int hold(const struct charged *charged, uint64_t group, void *memory, size_t size)
 {
 	bool is_known = false;
@@ -133,7 +133,7 @@ static void close_all(const struct message *message)
 		close(message->fds[i]);
 }
 
-/* False: whoever asked is gone. */
+/* False: the sender of the requests is gone. */
 static bool obey(const struct charged *charged, const struct message *message, int socket)
 {
 	const struct keeper_request *first = message->requests;
@@ -145,7 +145,7 @@ static bool obey(const struct charged *charged, const struct message *message, i
 		return true;
 	}
 	pin_all(charged, message, replies);
-	close_all(message); /* before the answer: whoever asked may look who has the files open */
+	close_all(message); /* before the reply: the sender may then check who has the files open */
 	return send(socket, replies, message->count * sizeof(*replies), MSG_NOSIGNAL) >= 0;
 }
 
@@ -192,12 +192,13 @@ static void be_the_first_to_go(void)
 	if (fd < 0)
 		return;
 	if (write(fd, "1000", 4) < 0) {
-		/* then it is weighed by its size, as others are */
+		/* then the OOM killer weighs it by its size, as other processes */
 	}
 	close(fd);
 }
 
-/* What ends the daemon is sent to all of its group or unit: a keeper ends with it, not before. */
+/* Signals that end the daemon are sent to its whole process group or unit: a keeper must end with the daemon,
+ * not before it. */
 static void leave_signals_to_the_daemon(void)
 {
 	static const int signals[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGPIPE};
@@ -206,7 +207,7 @@ static void leave_signals_to_the_daemon(void)
 		signal(signals[i], SIG_IGN);
 }
 
-/* Anything that can't be given up is not held against it: an ordinary user's keeper has nothing to give. */
+/* Errors are ignored: an ordinary user's keeper has no privileges to drop. */
 static void drop_privileges(void)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
@@ -245,11 +246,11 @@ _Noreturn void keeper_main(int socket, char **argv)
 	leave_signals_to_the_daemon();
 	be_the_first_to_go();
 	close_all_but(socket);
-	charged_new(&charged); /* only root may; NULL: it is not known whose a page is */
+	charged_new(&charged); /* only root may; NULL: it is not known which group pays for a page */
 	drop_privileges();
 	if (argv[1] && strcmp(argv[1], KEEPER_IN_SANDBOX) == 0)
-		sandbox_keeper(socket); /* a kernel that has no filters is the daemon's to complain of */
+		sandbox_keeper(socket); /* the daemon logs that a kernel has no filters */
 	while (goes_on && (n = receive(socket, &message)) > 0)
 		goes_on = obey(charged, &message, socket);
-	_exit(n < 0 ? 1 : 0); /* its owner may be killing it already: it has nothing to tidy up */
+	_exit(n < 0 ? 1 : 0); /* it has nothing to clean up, and its owner may already be killing it */
 }

@@ -1,17 +1,17 @@
 /*
- * keeper - a process that holds files mapped and locked, so that their pages stay in the page cache.
+ * keeper - a process that has files mapped and locked, so that their pages stay in the page cache.
  *
- * It does what it is told over a socket and nothing else: no threads, no FUSE, no privilege but CAP_IPC_LOCK,
- * no descriptors but its socket and those that tell whose pages it maps (charged.h); a file is closed once it
- * is mapped; of the kernel's calls it may make a dozen (cache/sandbox/). It never touches what it maps. It
- * ends when nobody has the other end of the socket any more, however that came. Its oom_score_adj makes the
- * kernel take it before anything else: its pages are then ordinary page cache, which costs hits and nothing
- * more.
+ * It serves requests on a socket and does nothing else: no threads, no FUSE, no privilege but CAP_IPC_LOCK,
+ * no descriptors but its socket and those that tell which cgroup pays for its pages (charged.h). A file is
+ * closed once it is mapped, and the mapping is never touched. The keeper may make a dozen system calls
+ * (cache/sandbox/). It ends when the other end of its socket is closed, for whatever reason. Its
+ * oom_score_adj makes the OOM killer choose it before anything else: its pages then are ordinary page cache,
+ * which costs hits and nothing more.
  *
- * Messages are datagrams in order (SOCK_SEQPACKET) between processes of one build: one request or several,
- * and as many replies in one message. A call that its sandbox refuses is told in a message of its own
- * (struct sandbox_refused), whose size no reply has. See keepers.h for the side that sends them. Units: pages
- * of 4096 bytes, addresses of the keeper's.
+ * Messages are datagrams in order (SOCK_SEQPACKET) between processes of one build: a message has one request
+ * or several, and is answered by one message with as many replies. A call that its sandbox refuses is
+ * reported by a message of its own (struct sandbox_refused), which is told from replies by its size. See
+ * keepers.h for the side that sends requests. Units: pages of 4096 bytes; addresses are the keeper's.
  */
 #pragma once
 
@@ -27,7 +27,7 @@
 #define KEEPER_BATCH 16 /* requests in one message, at most */
 
 enum keeper_verb {
-	KEEPER_PIN,   /* a descriptor comes along: maps and locks `pages` of it from its beginning */
+	KEEPER_PIN,   /* comes with a descriptor: maps and locks the first `pages` pages of the file */
 	KEEPER_UNPIN, /* alone in its message, and not answered: unmaps `pages` at `address` */
 };
 
@@ -41,8 +41,8 @@ struct keeper_request {
 
 /*
  * error: 0 or -errno, and then nothing is mapped. -EFAULT: the file is shorter, or can't be read. -EBUSY:
- * pages are charged to another group, or it is not known to which. -ENOMEM: and nothing behind it in its
- * message was tried; all of that is answered alike.
+ * pages are charged to another group, or it is not known to which. -ENOMEM: the kernel allows no more; the
+ * requests after it in its message were not tried, and have the same error.
  */
 struct keeper_reply {
 	int32_t error;

@@ -51,7 +51,7 @@ void keeper_process_end(struct keeper_process *process)
 	int status = 0;
 
 	close(process->socket);
-	kill(process->pid, SIGKILL); /* or a socket that broke would leave it behind */
+	kill(process->pid, SIGKILL); /* else a broken socket would leave the process behind */
 	while (waitpid(process->pid, &status, 0) < 0 && errno == EINTR)
 		;
 	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)

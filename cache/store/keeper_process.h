@@ -1,7 +1,7 @@
 /*
- * keeper_process - a keeper (keeper.h) as its owner sees it: starts it, asks it, ends it.
+ * keeper_process - the owner's side of one keeper (keeper.h): starts it, sends requests, ends it.
  *
- * The caller serialises the calls on one. Errors: -errno.
+ * The caller serialises the calls on one keeper. Errors: -errno.
  */
 #pragma once
 
@@ -10,7 +10,7 @@
 
 #include "cache/store/keeper.h"
 
-/* Zeroed memory is none. */
+/* Zeroed memory is no process. */
 struct keeper_process {
 	pid_t pid; /* 0: none runs */
 	int socket;
@@ -24,7 +24,7 @@ void keeper_process_end(struct keeper_process *process);
 /* Sends count requests, KEEPER_BATCH at most, that are not answered. fds: as many descriptors, or NULL. */
 int keeper_process_tell(const struct keeper_process *process, const struct keeper_request *requests,
 	const int *fds, unsigned count);
-/* The same, and waits for as many replies. -EOWNERDEAD: it died, and is to be ended. */
+/* The same, and waits for as many replies. -EOWNERDEAD: the keeper died; keeper_process_end() follows. */
 int keeper_process_ask(const struct keeper_process *process, const struct keeper_request *requests,
 	const int *fds, struct keeper_reply *replies, unsigned count);
 /* Also logs what its sandbox refused. */

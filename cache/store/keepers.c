@@ -151,8 +151,8 @@ static unsigned pin_in(
 		orders[i].error = r < 0 ? -EAGAIN : replies[i].error;
 		if (orders[i].error == 0)
 			note_pin(keepers, keeper, &orders[i].pin, replies[i].address, requests[i].pages);
-		/* its share of mappings may be smaller than ours is meant to be; else the machine's memory is
-		 * short, and nobody has room for the rest */
+		/* the kernel may allow it fewer mappings than are assumed here; else the machine is short of
+		 * memory, and no keeper has room for the rest */
 		if (orders[i].error == -ENOMEM && keeper->mappings > keepers->mappings_max / 2) {
 			keeper->full = true;
 			return i;
@@ -216,7 +216,7 @@ int keepers_pin(struct keepers *keepers, int fd, uint64_t size, uint64_t group, 
 	return order.error;
 }
 
-/* By another mapping, so that what is held stays held if the new pages may not be. */
+/* Makes another mapping, so that what is pinned stays pinned if the new pages may not be. */
 int keepers_resize(struct keepers *keepers, struct pin *pin, int fd, uint64_t size, uint64_t group)
 {
 	struct pin next;
@@ -247,7 +247,7 @@ void keepers_unpin(struct keepers *keepers, struct pin *pin)
 		keeper->mappings--;
 		keeper->pages -= pin->pages;
 		keeper->full = false;
-		/* if it can't be told, it is dead, which the next check notices */
+		/* if that fails, the keeper is dead, which the next check notices */
 		keeper_process_tell(&keeper->process, &request, NULL, 1);
 	}
 	lock_drop(&keeper->lock, LOCK_KEEPER);

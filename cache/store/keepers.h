@@ -1,14 +1,15 @@
 /*
- * keepers - the processes that hold pages locked, as their owner sees them: pins a file's pages, and lets
- * them go.
+ * keepers - the owner's side of all keepers: pins the pages of files, and unpins them.
  *
- * One process holds some 65,000 mappings (vm.max_map_count): another one is started when those there are
- * full. One that dies (the OOM killer takes it first) loses its pins: they are ordinary page cache from then
- * on, keepers_holds() says no of them, and it is not replaced for a while, since memory is short.
+ * A keeper can have some 65,000 mappings (vm.max_map_count); when all keepers are full, another one is
+ * started. A keeper that dies (the OOM killer takes it first) loses its pins: their pages are ordinary page
+ * cache from then on, keepers_holds() returns false for them, and the keeper is not replaced for a while,
+ * since memory is short.
  *
- * Functions may be called from any thread. A pin is its owner's: two threads must not use the same one at
- * once. keepers_pin() and keepers_resize() wait for the keeper, and read what is not in the page cache; a
- * caller who must not wait for a disk reads the file first. Units: bytes, pages of 4096. Errors: -errno.
+ * Functions may be called from any thread. The caller owns each pin, and two threads must not use the same
+ * one at once. keepers_pin() and keepers_resize() wait for the keeper, and read what is not in the page
+ * cache; a caller who must not wait for a disk reads the file first. Units: bytes, pages of 4096. Errors:
+ * -errno.
  */
 #pragma once
 
@@ -38,12 +39,12 @@ struct keepers_figures {
 	uint64_t pins, pages, deaths;
 };
 
-/* Starts the first keeper, so that a machine where it can't be had is known at once. 0 or -errno. */
+/* Starts the first keeper, so that a machine that allows none is found out at once. 0 or -errno. */
 int keepers_new(struct keepers **ret, const struct keepers_options *options);
 /* Ends the keepers, and with them all pins. */
 void keepers_free(struct keepers *keepers);
 
-/* False for a while after a keeper died: pinning says -EAGAIN. */
+/* False for a while after a keeper died: pinning returns -EAGAIN. */
 bool keepers_are_ready(const struct keepers *keepers);
 /*
  * Maps and locks size bytes of the file, which is open for reading. group: the memory cgroup that may pay for
@@ -54,7 +55,7 @@ bool keepers_are_ready(const struct keepers *keepers);
  */
 int keepers_pin(struct keepers *keepers, int fd, uint64_t size, uint64_t group, struct pin *pin);
 
-/* A file to pin, and what came of it. */
+/* A file to pin, and the result. */
 struct pin_order {
 	int fd;
 	uint64_t size, group; /* as above */
@@ -62,15 +63,16 @@ struct pin_order {
 	int error;
 };
 
-/* The same for several files: one turn of a keeper's for as many as it takes at once. */
+/* The same for several files, as many in one message as a keeper takes. */
 void keepers_pin_many(struct keepers *keepers, struct pin_order *orders, unsigned count);
-/* The file has another size, or pages of it went (truncated, written around the page cache): holds size bytes
- * of it instead. Errors as above, and then the pin is what it was; -EOWNERDEAD: its keeper is gone. */
+/* Pins size bytes of the file instead, after its size changed or pages left the page cache (truncation,
+ * O_DIRECT writes). Errors as above, and then the pin is unchanged; -EOWNERDEAD: its keeper is gone. */
 int keepers_resize(struct keepers *keepers, struct pin *pin, int fd, uint64_t size, uint64_t group);
 void keepers_unpin(struct keepers *keepers, struct pin *pin);
 /* Whether the pin is still held: false once its keeper died. */
 bool keepers_holds(struct keepers *keepers, const struct pin *pin);
 
-/* Notices deaths. Returns how many there were since the last call: whoever owns pins looks through them. */
+/* Notices keepers that died. Returns how many since the last call: if any, the owner checks its pins with
+ * keepers_holds(). */
 unsigned keepers_check(struct keepers *keepers);
 void keepers_read_figures(struct keepers *keepers, struct keepers_figures *figures);

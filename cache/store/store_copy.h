@@ -24,7 +24,10 @@ int64_t store_copy_bytes(const struct store_source *source, int fd, uint64_t siz
 /* As pwrite(2), but all of it or -errno. */
 int64_t store_copy_write(int fd, const void *buf, size_t size, off_t offset);
 
-/* Whether somebody but us has the copy open or mapped (for_writing: open for writing). Asked with a lease;
- * true when it cannot be known. The caller must have no descriptor and no backing id of it open. */
+/*
+ * Whether another process has the copy open or mapped; store_copy_is_written(): open for writing or mapped
+ * so. Asked by a lease; true when that can't tell. This process must have no descriptor and no backing id of
+ * the copy.
+ */
 bool store_copy_in_use(struct store *store, const union store_place *place);
 bool store_copy_is_written(struct store *store, const union store_place *place);

@@ -1,4 +1,4 @@
-/* What a kind of store provides; only they include this. */
+/* What a kind of store provides. Included by the kinds and store.c only. */
 #pragma once
 
 #include "cache/store/store.h"
@@ -11,7 +11,7 @@ struct store_kind {
 		uint64_t size);
 	void (*drop)(struct store *store, union store_place *place);
 
-	/* The rest may be NULL: it is never so, or never happens; files are filled one after the other. */
+	/* The rest may be NULL: the answer is then no or 0, and fills are made one after the other. */
 	void (*fill_many)(struct store *store, struct store_fill *fills, unsigned count);
 	int (*resize)(struct store *store, union store_place *place, const struct store_source *source,
 		uint64_t size);

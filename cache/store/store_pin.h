@@ -1,9 +1,9 @@
 /*
  * store_pin - files are kept by locking their pages in the page cache: the kind "pin" of store.h.
  *
- * Where the file system's pages are the file: local ones. A place holds the file's pages as of the last fill
- * or resize; pages that came later (growth) or come back (after truncation, after O_DIRECT writes) are in the
- * page cache but not held.
+ * For local file systems, where the page cache is never out of date. A place holds the file's pages as of the
+ * last fill or resize; pages that came later (growth) or come back (after truncation, after O_DIRECT writes)
+ * are in the page cache but not pinned.
  */
 #pragma once
 

@@ -95,7 +95,7 @@ int finder_prepare(struct finder *finder, int fd, const struct spans *kept, stru
 	return 0;
 }
 
-/* Some of the kept pages may have left: then others are not seen instead. */
+/* Some of the kept pages may have left the page cache: then as many others are not seen. */
 static int64_t beside(int64_t resident, uint64_t kept)
 {
 	return resident > (int64_t)kept ? resident - (int64_t)kept : 0;

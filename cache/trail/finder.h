@@ -1,8 +1,8 @@
 /*
  * finder - where in a large file the page cache holds pages.
  *
- * Counts by cachestat(2) and halves what holds some, so that the cost follows what is resident and not the
- * size of the file. Positions and counts are pages. Not thread-safe.
+ * Counts by cachestat(2) and bisects ranges that have pages, so that the cost depends on what is resident,
+ * not on the size of the file. Positions and counts are pages. Not thread-safe.
  */
 #pragma once
 
@@ -15,7 +15,7 @@
 enum {
 	FINDER_EXTENTS = 1024,
 	FINDER_LEAF = TRAILING_PIECE, /* pages that are not told apart any further */
-	FINDER_GAP = 2048,            /* pieces that lie as close are one extent */
+	FINDER_GAP = 2048,            /* pages; pieces that are no farther apart are one extent */
 	FINDER_SECTIONS = 64,
 };
 
@@ -36,7 +36,7 @@ struct finder {
 	size_t section_count;
 };
 
-/* Of the file: page_cache_file_size(), or -errno. */
+/* The size of the file in pages (page_cache_file_size()), or -errno. */
 int64_t finder_pages(int fd);
 
 /*
@@ -50,7 +50,7 @@ int64_t finder_count(const struct finder *finder);
 
 /*
  * The same as extents, in order; what does not fit into the array is added to its last. before: the extents
- * of an earlier search, or none, near which it is looked first. Returns their number, or -errno.
+ * of an earlier search, or none, around which the search begins. Returns their number, or -errno.
  */
 int finder_find(const struct finder *finder, const struct extent *before, size_t before_count,
 	struct extent extents[FINDER_EXTENTS]);

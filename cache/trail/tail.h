@@ -4,8 +4,8 @@
  *
  * Appended pages are dirty, and can't be dropped before they are written back. So the tail, which begins
  * where the file ended when it was first looked at, goes through each of these states, in pieces: being
- * written; complete, and its write-back started (sync_file_range(2), which takes no error away from
- * anybody's fsync); clean, and dropped. What is written anywhere else in the file is not the tail's.
+ * written; complete, and its writeback started (sync_file_range(2), which leaves errors for the fsync of
+ * those who wrote); clean, and dropped. What is written anywhere else in the file is not the tail's.
  * Positions and counts are pages.
  */
 #pragma once
@@ -17,8 +17,8 @@
 
 enum {
 	TAIL_PIECE = 2048,
-	TAIL_AT_ONCE = 16384, /* most that is being written back of a file: so that starting it does not wait
-				 for the device */
+	TAIL_AT_ONCE = 16384, /* most pages of a file in writeback at a time, so that starting it does not
+				 wait for the device */
 };
 
 /* Zeroed memory is the tail of an empty file. */

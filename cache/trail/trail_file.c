@@ -28,7 +28,8 @@
 /* Pages from which on they are looked for, so that random reading is told before much of it looks like a
  * stream. */
 #define SEARCH_FIRST 1024
-/* What a reader may read between two looks, beside what the kernel has read ahead for him: up to two windows.
+/*
+ * What a reader may read between two looks, besides what the kernel has read ahead for it: up to two windows.
  */
 #define WINDOW_MIN 1024
 
@@ -46,8 +47,7 @@ static struct page_cache_counts resident(int fd, const struct span *span)
 
 /*
  * A picture of the file, but for what takes long to look at since it is resident: that is left for the
- * thread. A reader that begins there may be faster, and what he reads until then is taken for somebody
- * else's.
+ * thread. A reader that begins there may be faster; what it reads until then is not counted as its stream's.
  */
 static int begin_picture(struct trail_file *file, int fd)
 {
@@ -191,7 +191,7 @@ static void drop(struct trail_file *file, const struct span *span, const struct 
 	}
 }
 
-/* From now on that is the database's, or whose it may be. */
+/* These pages belong to random reading, as of a database: they stay from now on. */
 static int keep(struct trail_file *file, uint64_t from, uint64_t to, const struct trail_look *look)
 {
 	uint64_t before = spans_covered(&file->kept, from, to);
@@ -322,7 +322,8 @@ static bool is_search_due(const struct trail_file *file, const struct trail_look
 	return look->ends || look->reopened || pages > most || pages > file->search_at;
 }
 
-/* came: pages since the last look. A look without any ends the epoch: its program measured itself. */
+/* came: pages since the last look. A look without any ends the epoch: it measured the pace of the program,
+ * not the device. */
 static uint64_t measure(struct epoch *epoch, uint64_t came, int64_t now_ns)
 {
 	int64_t ns = now_ns - epoch->since_ns;

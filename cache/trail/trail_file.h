@@ -16,7 +16,7 @@
 #include "cache/trail/tail.h"
 #include "cache/trail/trail.h"
 
-/* What is measured of a stream at a time. */
+/* A measurement of streams. */
 struct epoch {
 	int64_t since_ns; /* since then pages came in each look; 0: not now */
 	uint64_t pages;
@@ -29,9 +29,9 @@ struct trail_file {
 	uint64_t id;
 	unsigned opens;
 	struct reread reread;  /* its pages stay */
-	pid_t reader;          /* who opened it last; 0: that has been seen to */
+	pid_t reader;          /* who opened it last; 0: its memory limit is known */
 	uint64_t memory;       /* bytes that the memory cgroup of each reader may have */
-	int64_t due_ns;        /* when it is to be looked at; INT64_MAX while it rests */
+	int64_t due_ns;        /* when it is to be looked at; INT64_MAX while it is idle */
 	bool reopened;         /* since the last look: what lies there beside streams is not to be dropped */
 	uint64_t truncated;    /* to the fewest pages since the last look; UINT64_MAX: it was not */
 	bool gone;             /* removed */
@@ -48,31 +48,30 @@ struct trail_file {
 	uint64_t small_pages; /* its size when last looked, while it was small */
 	bool has_tail;
 	struct tail tail;
-	uint64_t file_pages; /* when it was first opened */
-	uint64_t passed;     /* pages dropped behind streams, a page that was read twice counts twice */
-	struct spans kept;   /* left alone */
-	struct spans
-		again; /* dropped, but for pages that were being read or written: the next look drops them */
+	uint64_t file_pages;  /* when it was first opened */
+	uint64_t passed;      /* pages dropped behind streams, a page that was read twice counts twice */
+	struct spans kept;    /* left alone */
+	struct spans again;   /* dropped except for pages in use: the next look drops those */
 	struct spans stuck;   /* could not be dropped: not tried again for a while */
 	uint64_t stuck_pages; /* resident in there when that was tried */
 	int64_t stuck_until_ns;
-	int64_t stuck_pause_ns; /* until it is tried again: longer each time in vain */
+	int64_t stuck_pause_ns; /* until it is tried again: longer after each failure */
 	uint64_t left;          /* pages that the last look could not drop */
 	uint64_t window_min; /* pages: what the kernel reads ahead is not to be dropped before it is read */
 	struct span middle;  /* of the file: not looked at in the open */
-	bool pictured;       /* all of the file is in kept that was there at the first open */
+	bool pictured;       /* kept has all pages that were resident at the first open */
 	struct spans known;  /* streams' pages, resident throughout: not looked at again for a moment */
 	int64_t known_ns;    /* when all was looked at */
 	struct extent *extents; /* of the last search */
 	size_t extent_count;
 	uint64_t pages;     /* beside the kept ones, when last looked */
-	uint64_t search_at; /* so many of them are looked for */
+	uint64_t search_at; /* their places are searched once there are so many */
 	unsigned streams;
 	unsigned quiet; /* looks since something changed */
 };
 
-/* 0 and *out, or -errno. fd becomes the file's. Begins to take a picture of what is resident. writes: it is
- * opened to be written; large: from so many bytes on it is followed then. */
+/* 0 and *out, which takes over fd, or -errno. Begins to record what is resident. writes: it was opened for
+ * writing; large: the size in bytes from which on it is then followed. */
 int trail_file_new(uint64_t id, int fd, bool writes, uint64_t large, struct trail_file **out);
 void trail_file_free(struct trail_file *file);
 
@@ -90,7 +89,7 @@ struct trail_look {
 	struct extent *extents; /* room for FINDER_EXTENTS */
 };
 
-/* Whether streams read all of it since the first open, or nearly. */
+/* Whether streams have read all of it, or nearly all, since the first open. */
 bool trail_file_was_read_whole(const struct trail_file *file);
 
 /* What a look found. */

@@ -1,5 +1,5 @@
 /*
- * What the trail's own sources share; nobody else includes this.
+ * What the trail's own sources share. Included by them only.
  *
  * trail.c has what others call, trail_table.c the files that are followed, trail_thread.c what the threads
  * do.
@@ -16,7 +16,7 @@
 
 #define TRAIL_BUCKETS 256
 #define TRAIL_LOOK_NS (10 * CLOCK_NS_PER_MS)
-/* One works; the others stand in for one that a file system holds up. */
+/* One works; the others replace one that a file system blocks. */
 #define TRAIL_THREADS 3
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
@@ -36,28 +36,29 @@ struct trail {
 	struct trail_thread threads[TRAIL_THREADS];
 	unsigned thread_count;
 	int wake_fd;    /* eventfd */
-	int inotify_fd; /* or -1: no file rests then, all are looked at each tenth of a second */
+	int inotify_fd; /* or -1: then no file is idle, and all are looked at each tenth of a second */
 
 	pthread_mutex_t lock;
 	pthread_cond_t replaced;
-	struct trail_thread *works; /* the one that does */
+	struct trail_thread *works; /* the one that works now */
 	bool ending;
 	struct list files;
 	struct rereads rereads;
 	struct rates read, written;
-	bool asleep;    /* who works */
-	int64_t due_ns; /* when he wakes up; while awake, what he may have passed by in this round */
+	bool asleep;    /* the one that works */
+	int64_t due_ns; /* when that one wakes up; while it is awake, the earliest time that it may have
+			   passed by in this round */
 	struct trail_file *buckets[TRAIL_BUCKETS];
 };
 
-/* Of all of these the caller holds the lock. Where the file with this number is, or would be. */
+/* The caller of all of these holds the lock. The place of the file with this number in its bucket. */
 struct trail_file **trail_slot_of(struct trail *trail, uint64_t id);
 void trail_insert(struct trail *trail, struct trail_file *file);
 void trail_unwatch(struct trail *trail, struct trail_file *file);
-/* Not one that is being looked at. It is the caller's to free, without the lock: closing may free the blocks
- * of a removed file, which takes long. */
+/* Not for a file that is being looked at. The caller then frees the file, without the lock: closing may free
+ * the blocks of a removed file, which takes long. */
 void trail_forget(struct trail *trail, struct trail_file *file);
-/* There is something to do then. */
+/* Wakes the thread that works by then. */
 void trail_wake_by(struct trail *trail, int64_t due_ns);
 
 /* Frees the files of a list that is the caller's alone. */
@@ -66,5 +67,5 @@ void trail_free_all(struct list *files);
 /* 0 or -errno; those that were started end when trail->ending is set and they are woken. */
 int trail_threads_start(struct trail *trail);
 void trail_threads_end(struct trail *trail);
-/* (locked) Puts another thread in the place of one that is held up. */
+/* (locked) Replaces a thread that is blocked by another one. */
 void trail_replace(struct trail *trail, int64_t now_ns);

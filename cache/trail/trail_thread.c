@@ -11,7 +11,7 @@
 #include "cache/base/page_cache.h"
 #include "cache/trail/trail_impl.h"
 
-/* Looks without a change: from so many on the pause doubles, and after so many the file rests. */
+/* Looks without a change: from so many on the pause doubles, and after so many the file is idle. */
 #define QUIET_FIRST 10
 #define QUIET_LAST 14
 /* While nothing changes in a file that nobody has open any more, the pause doubles, so many times. */
@@ -96,7 +96,7 @@ static void see_to_reader(struct trail *trail, struct trail_file *file)
 }
 
 /* (locked) When a file that was just looked at is due again. A file that seems quiet is looked at once more
- * after its watch was set: what was read in between woke nobody. */
+ * after its watch was set: reads in between did not wake the thread. */
 static void schedule(struct trail *trail, struct trail_file *file, int found)
 {
 	int64_t pause = TRAIL_LOOK_NS;
@@ -226,7 +226,7 @@ static void sum_up(struct trail *trail)
 		files += !file->reread.size;
 		staying += file->reread.size > 0;
 		resting += file->due_ns == INT64_MAX && !file->reread.size;
-		if (file->looked_at) /* by a thread that is held up, whose the rest is */
+		if (file->looked_at) /* by a blocked thread, which owns the other members */
 			continue;
 		streams += file->streams;
 		pages += file->pages;
