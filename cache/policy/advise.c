@@ -15,7 +15,7 @@ struct advise {
 	struct state *states; /* of files, as opens found them */
 	uint16_t *opens;      /* numbers of states */
 	uint32_t open_count, state_count, file_count;
-	uint32_t warm_up; /* opens that count for nothing: the caches are empty at first, as the mount's was
+	uint32_t warm_up; /* opens that are not counted: these caches are empty at first, but the mount's was
 			     not */
 	unsigned shift;
 	struct sample_seen seen;

@@ -1,5 +1,6 @@
 /*
- * advise - which hit ratio another cache would have: runs small caches over a sample of opens.
+ * advise - the hit ratio that another cache would have had, from small caches that are run over a sample of
+ * opens.
  *
  * A cache of 1/2^shift of the size, with 1/2^shift of the files, has nearly the hit ratio of the whole one
  * (miniature simulation: Waldspurger et al., "Cache Modeling and Optimization using Miniature Simulations",
@@ -13,7 +14,7 @@
 #include "cache/policy/evict.h"
 #include "cache/policy/sample.h"
 
-struct advise; /* a sample, made ready */
+struct advise; /* a sample, prepared for simulations */
 
 /* What sample_read_files() and sample_read_tokens() gave for one extent; borrowed. */
 struct advise_sample {
@@ -36,16 +37,16 @@ struct advise_result {
 	double byte_hit_ratio; /* of the opened files' bytes */
 };
 
-/* Copies what it takes of the sample. -EINVAL: its numbers don't fit together; -ENOMEM. */
+/* Copies what it needs of the sample. -EINVAL: the numbers in the sample are inconsistent; -ENOMEM. */
 int advise_new(struct advise **ret, const struct advise_sample *sample);
 void advise_free(struct advise *a); /* accepts NULL */
 
 uint32_t advise_file_count(const struct advise *a);
 
-/* How much one file may charge a mount's cache of that budget. */
+/* Bytes that one file may charge to the cache of a mount with this budget. */
 uint64_t advise_largest(uint64_t budget);
 
-/* How many files of the sample the small cache for this one would hold, about. */
+/* About how many files of the sample the small cache for this one would hold. */
 uint64_t advise_cached_files(const struct advise *a, const struct advise_cache *cache);
 
 /* -ENOMEM, or 0. */

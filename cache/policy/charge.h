@@ -1,5 +1,5 @@
 /*
- * charge - what a file costs the cache: whole pages, and what is kept about it.
+ * charge - what a cached file counts against the budget: whole pages and a fixed amount for metadata. Bytes.
  *
  * The mount and the replayer count alike.
  */
@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #define CHARGE_PAGE 4096
-#define CHARGE_PAGE_TABLE 8 /* of each page that is mapped */
+#define CHARGE_PAGE_TABLE 8 /* bytes for each mapped page */
 
 /*
  * For a pinned file on Linux 6.18, from /proc/slabinfo before and after pinning 100,000: its inode on ext4

@@ -1,8 +1,8 @@
 /*
- * classify - which lane a file travels in when it is opened.
+ * classify - the lane of a file when it is opened.
  *
- * Pure: thresholds and facts in, a lane out. What an inode is already bound to may overrule it (fs/lane.c).
- * Sizes are bytes.
+ * Pure: thresholds and facts in, a lane out. The inode may already be bound to another lane, which then takes
+ * precedence (fs/lane.c). Sizes are bytes.
  */
 #pragma once
 
@@ -10,18 +10,18 @@
 #include <stdint.h>
 
 enum lane {
-	LANE_CACHED,       /* reads by the kernel, from the store */
+	LANE_CACHED,       /* reads by the kernel, of the pinned file or its copy */
 	LANE_PLAIN,        /* reads and writes by the kernel, through the backing file's page cache */
 	LANE_DIRECT,       /* by the daemon, around the page cache */
 	LANE_TRAILED,      /* as plain, and the daemon drops what streams leave in the page cache */
-	LANE_CACHED_WRITE, /* by the daemon, into the backing file and its copy in the store */
-	LANE_SERVED,       /* all by the daemon: no passthrough here */
+	LANE_CACHED_WRITE, /* by the daemon: writes go to the backing file and its copy */
+	LANE_SERVED,       /* all by the daemon: passthrough is impossible */
 	LANE_COUNT,
 };
 
 extern const char *const lane_names[LANE_COUNT];
 
-/* The kernel moves the bytes: reads come to the daemon in none of these. */
+/* Whether the kernel moves the bytes by itself: the daemon sees no reads of files in these lanes. */
 static inline bool lane_is_of_kernel(enum lane lane)
 {
 	return lane == LANE_PLAIN || lane == LANE_TRAILED || lane == LANE_CACHED;
@@ -29,7 +29,7 @@ static inline bool lane_is_of_kernel(enum lane lane)
 
 struct classify_limits {
 	uint64_t small_max;    /* the largest file that may be cached */
-	uint64_t large_min;    /* from here on a file is large */
+	uint64_t large_min;    /* the smallest file that is large */
 	enum lane mid;         /* LANE_PLAIN or LANE_DIRECT */
 	enum lane large;       /* of files that are read: LANE_PLAIN, LANE_DIRECT or LANE_TRAILED */
 	enum lane large_write; /* of files that are written: likewise */
@@ -40,12 +40,12 @@ struct file_facts {
 	uint64_t size;
 	bool writes;          /* opened for writing */
 	bool in_place;        /* for reading and writing, not appending: as databases do */
-	bool grows;           /* new or truncated, to be written: nobody knows how far */
+	bool grows;           /* new or truncated, and opened for writing: its future size is unknown */
 	bool random;          /* it was read out of order before */
-	bool privileged_bits; /* set-uid or set-gid: a write clears them or not, by who writes */
+	bool privileged_bits; /* set-uid or set-gid: whether a write clears them depends on who writes */
 };
 
-/* What decides: the first that is so, in this order. */
+/* What decides the lane: the first class that applies, in this order. */
 enum file_class {
 	CLASS_PRIVILEGED, /* written, and set-uid or set-gid */
 	CLASS_RANDOM,     /* large, and used as a database is */
@@ -61,11 +61,11 @@ extern const char *const class_names[CLASS_COUNT]; /* one word each */
 enum file_class class_of(const struct classify_limits *limits, const struct file_facts *facts);
 
 /*
- * The lane of a file of that class. LANE_CACHED says that the file may be cached: whether it is, is the
- * cache's matter. Where the kernel can't be bound to the file, it is served, and its bytes travel through the
- * daemon the way that this says.
+ * The lane of a file of that class. LANE_CACHED means that the file may be cached; the cache decides whether
+ * it is. Where passthrough is impossible the lane is LANE_SERVED, and this lane says how the daemon moves the
+ * bytes.
  */
 enum lane lane_of_class(const struct classify_limits *limits, enum file_class class, bool writes);
 
-/* Both in one. */
+/* The lane of the class of a file with these facts. */
 enum lane classify(const struct classify_limits *limits, const struct file_facts *facts);

@@ -1,14 +1,14 @@
 /*
- * dirty - which file's writeback is started next, and who waits: by a mount's own thresholds.
+ * dirty - which file is written back next, and whether writers must wait, by a mount's own thresholds.
  *
- * Pure: no I/O, no locks; the caller brings the time and what it counted in the page cache. Files stand in
- * queues, one for each device, ordered by when each was last looked at or found clean: what is dirty in the
- * first one may be the oldest. The thresholds are those of the kernel (vm.dirty_*), but for one mount:
+ * Pure: no I/O, no locks; the caller passes the time and what it counted in the page cache. Files are in
+ * queues, one for each device, in the order in which they were last looked at or found clean: so the first
+ * one may have the oldest dirty data. The thresholds are those of the kernel (vm.dirty_*), but for one mount:
  *   - by age: a file whose data may be older than expire_ms;
  *   - by amount: while all files together have more than background dirty, whichever is first;
  *   - above max, dirty or being written, writers wait.
  * A look moves a file to the end of its queue, so that a pass over it ends. Times are milliseconds of any
- * steady clock, amounts are pages.
+ * monotonic clock, amounts are pages.
  */
 #pragma once
 
@@ -25,11 +25,11 @@ enum {
 };
 
 struct dirty_limits {
-	int64_t expire_ms;   /* DIRTY_NEVER: whatever its age */
+	int64_t expire_ms;   /* DIRTY_NEVER: age is ignored */
 	int64_t period_ms;   /* from pass to pass */
 	uint64_t background; /* DIRTY_UNLIMITED: none; set for max alone by dirty_init() */
 	uint64_t max;        /* DIRTY_UNLIMITED: none */
-	size_t files;        /* beyond so many in a queue, the first are looked at whatever their age */
+	size_t files;        /* if a queue has more, its first files are looked at whatever their age */
 };
 
 /* What all queues have in common. */
@@ -71,11 +71,11 @@ void dirty_queue_deinit(struct dirty_queue *queue); /* no file is in it */
 int dirty_add(struct dirty_queue *queue, struct dirty_file *file, int64_t now_ms);
 void dirty_remove(struct dirty_queue *queue, struct dirty_file *file);
 
-/* Its pages were counted; when_ms: just before. */
+/* The dirty pages of the file were counted; when_ms: just before. */
 void dirty_counted(
 	struct dirty_queue *queue, struct dirty_file *file, const struct dirty_count *count, int64_t when_ms);
 
-/* So many pages were written to it, as far as is known; the next count knows better. */
+/* That many pages were written to the file: an estimate until the next count. */
 void dirty_wrote(struct dirty_queue *queue, struct dirty_file *file, uint64_t pages);
 
 /*
@@ -85,35 +85,37 @@ void dirty_wrote(struct dirty_queue *queue, struct dirty_file *file, uint64_t pa
 void dirty_started(struct dirty_queue *queue, struct dirty_file *file, const struct dirty_count *before,
 	const struct dirty_count *after, int64_t when_ms);
 
-/* Nothing could be learned or done: later. */
+/* The file could not be counted or written back: it is tried again later. */
 void dirty_postponed(struct dirty_queue *queue, struct dirty_file *file, int64_t when_ms);
 
 /*
  * The file that is to be counted now, and written back if it is dirty; NULL: none. pass_ms: when this pass
- * began. A pass calls this until it gets NULL, and tells of each file by the functions above.
+ * began. A pass calls this until it gets NULL, and reports each file by one of the functions above.
  */
 struct dirty_file *dirty_next(const struct dirty_queue *queue, int64_t now_ms, int64_t pass_ms);
 
-/* Whether a file is to be written back if it is dirty, though it is not its turn. */
+/* Whether a file must be written back if it is dirty, although it is not first in its queue. */
 bool dirty_is_late(const struct dirty_queue *queue, const struct dirty_file *file, int64_t now_ms);
 
 /* All that is dirty now is to be written back, whatever the thresholds. */
 void dirty_flush(struct dirty_queue *queue, int64_t now_ms);
 bool dirty_is_flushed(const struct dirty_queue *queue, const struct dirty_file *file);
-/* Adds the files whose turn has not come since, and what of them is dirty as last counted. */
+/* Adds to *files and *pages the files that were not looked at since dirty_flush(), and their dirty pages as
+ * last counted. */
 void dirty_left(const struct dirty_queue *queue, uint64_t *files, uint64_t *pages);
 
-/* Whether amounts matter, so that open files are to be counted now and then. */
+/* Whether there are limits by amount, so that open files must be counted now and then. */
 bool dirty_has_amounts(const struct dirty *dirty);
 
 /*
- * A pass has ended: when the next begins. open: files are open for writing; writing: some are being written
- * back, or wait for another look; hurry: somebody waits for that. DIRTY_NEVER: when a file is added.
+ * Returns when the next pass begins, after one has ended. open: files are open for writing; writing: some are
+ * in writeback, or wait for another look; hurry: a caller waits for these. DIRTY_NEVER: not before a file is
+ * added.
  */
 int64_t dirty_again(struct dirty_queue *queue, int64_t pass_ms, bool open, bool writing, bool hurry);
 
 /*
- * Whether who writes files of this queue waits: all have more than max, and this queue more than its part, so
- * that a device that hangs does not stop the writers of another.
+ * Whether writers of files in this queue must wait: all queues together have more than max, and this one more
+ * than its part, so that a device that hangs does not stop the writers of another.
  */
 bool dirty_must_wait(const struct dirty_queue *queue);

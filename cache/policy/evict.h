@@ -51,7 +51,8 @@ struct evict_entry {
 	int8_t priority : 4;   /* set by the host: -1, 0, 1; s3gd and gdsf weigh it, others don't */
 };
 
-/* An eviction looks at no more than this many objects that were used, and then takes the next that it may. */
+/* An eviction looks at no more than this many objects that were used, and then takes the next one that is not
+ * held. */
 #define EVICT_EXAMINE_MAX 2048
 
 /* A file may charge at most the budget divided by this, where the options say nothing else. */
@@ -59,8 +60,9 @@ struct evict_entry {
 
 struct evict_host {
 	/*
-	 * "Was it used since you last asked?" Answers and forgets: the lazily read reference bit (in a mount,
-	 * whether the atime of the store object moved). NULL: evict_hit() and evict_touch() tell everything.
+	 * "Was it used since you last asked?" Answers, and clears the answer: the lazily read reference bit
+	 * (in a mount, whether the atime of the store object moved). NULL: evict_hit() and evict_touch()
+	 * report every use.
 	 */
 	bool (*used)(void *ctx, struct evict_entry *entry);
 
@@ -85,7 +87,7 @@ struct evict_options {
 	uint64_t budget;        /* bytes for charges and for the policy's own memory */
 	unsigned admit;         /* opens within the ghost's horizon until a file is admitted; 0 never */
 	unsigned largest_part;  /* a file may charge at most budget / this; 0 means EVICT_LARGEST_PART */
-	uint64_t largest_extra; /* and so much more: what is charged besides the file's bytes */
+	uint64_t largest_extra; /* and this much more, for what is charged besides the file's bytes */
 	bool memory_is_free;    /* the policy's own memory does not count against the budget */
 	bool bit_only; /* the host never calls evict_hit() or evict_touch(): used() is all there is */
 	uint64_t s0;   /* s3gd: size in bytes where a file's own weight ends; 0 means 512K */
@@ -93,9 +95,9 @@ struct evict_options {
 				  */
 };
 
-/* Takes copies of options and host. NULL when there is no memory. */
+/* Takes copies of options and host. NULL: no memory. */
 struct evict *evict_new(const struct evict_options *options, const struct evict_host *host);
-void evict_free(struct evict *e); /* accepts NULL; entries still inside are simply forgotten */
+void evict_free(struct evict *e); /* accepts NULL; does not touch entries that are still inside */
 
 /* The budget shrinks at once; the host then evicts while evict_must_shed(e, 0). */
 void evict_set_budget(struct evict *e, uint64_t budget);
@@ -105,7 +107,7 @@ uint64_t evict_budget(const struct evict *e);
 void evict_set_admit(struct evict *e, unsigned admit);
 
 enum evict_answer {
-	EVICT_NEVER, /* too large for this budget, or admission is off: not remembered */
+	EVICT_NEVER, /* too large for this budget, or admit is 0: not remembered */
 	EVICT_LATER, /* not yet: this open is remembered */
 	EVICT_ADMIT,
 };
@@ -118,16 +120,16 @@ struct evict_outlook {
 	enum evict_answer answer;
 	unsigned opens;  /* that are remembered */
 	unsigned wanted; /* as the option admit says */
-	bool was_cached; /* it left when others needed the room; the next open brings it back */
+	bool was_cached; /* it was evicted; the next open brings it back */
 };
 
 /* Changes nothing. */
 struct evict_outlook evict_peek(const struct evict *e, uint64_t id, uint64_t charge);
 
-/* A hint that evict_ask() or evict_insert() will soon be asked about this id. */
+/* Prefetches memory that evict_ask() or evict_insert() will need for this id. */
 void evict_prefetch(const struct evict *e, uint64_t id);
 
-/* Makes the object known after its fill. The host made room before; it may be held open already. */
+/* Inserts an object after its fill. The host has made room before; the object may be held already. */
 int evict_insert(struct evict *e, struct evict_entry *entry);
 
 /* A use, without any lock: one byte is set. */
@@ -145,10 +147,11 @@ void evict_touch(struct evict *e, struct evict_entry *entry);
 /* The object grew or shrank. */
 void evict_resize(struct evict *e, struct evict_entry *entry, uint64_t size, uint64_t charge);
 
-/* The object leaves for a reason of the host's (changed, unlinked). Leaves no ghost. Fine for one outside. */
+/* Removes an object for a reason of the host's (changed, unlinked). It is not put into the ghost list. Does
+ * nothing if the object is not inside. */
 void evict_remove(struct evict *e, struct evict_entry *entry);
 
-/* A parked object is free again (see evict_host.take). Nothing happens when it is not parked. */
+/* A parked object is not held any more (see evict_host.take). Does nothing if it is not parked. */
 int evict_unpark(struct evict *e, struct evict_entry *entry);
 
 /* True while charges, own memory and incoming bytes exceed the budget. */
@@ -156,7 +159,7 @@ bool evict_must_shed(const struct evict *e, uint64_t incoming);
 
 /*
  * The next victim: claimed by take(), out of all queues, its charge given back, its id in the ghost list.
- * NULL when nothing can leave: everything that is left is held.
+ * NULL: nothing can be evicted, since all objects that are left are held.
  */
 struct evict_entry *evict_pick(struct evict *e);
 
@@ -164,7 +167,7 @@ struct evict_stats {
 	uint64_t object_count, parked_count, ghost_count;
 	uint64_t charged;       /* bytes of all objects inside, parked ones too */
 	uint64_t parked;        /* bytes of those that could not leave when they were asked */
-	uint64_t memory;        /* bytes of the policy's own: ghost list, heap, queues */
+	uint64_t memory;        /* bytes of memory of the policy: ghost list, heap, queues */
 	uint64_t evictions;     /* victims handed out */
 	uint64_t examined;      /* objects looked at for them, in all */
 	uint64_t most_examined; /* and the most for one */

@@ -1,6 +1,6 @@
 /*
- * evict_clock - a FIFO queue in which a file that was used since it entered or was last looked at goes around
- * once more.
+ * evict_clock - a FIFO queue. A file that was used since it entered or was last looked at goes round once
+ * more.
  *
  * Source: Corbato, "A Paging Experiment with the Multics System", 1968.
  */

@@ -1,10 +1,11 @@
 /*
- * evict_gdsf - the file with the least H leaves, where H = L + freq / size when it was last used, and L is
- * the H of the last that left.
+ * evict_gdsf - evicts the file with the least H. H = L + freq / size, computed at the last use; L is the H of
+ * the file that was evicted last.
  *
  * Source: Cherkasova, "Improving WWW Proxies Performance with Greedy-Dual-Size-Frequency Caching Policy",
- * 1998, with the cost of a miss taken as 1. A binary heap, so each use costs a logarithm; with the reference
- * bit alone a file that was used is moved when it comes to the top. Equal H: the older leaves.
+ * 1998, with the cost of a miss taken as 1. Files are in a binary heap, so a use costs O(log n). With the
+ * reference bit alone, a file that was used is moved when it comes to the top. Of files with equal H the
+ * older one is evicted.
  */
 #include "cache/policy/evict_policies.h"
 

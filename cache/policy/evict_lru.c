@@ -1,5 +1,5 @@
 /*
- * evict_lru - the file whose last open is longest ago leaves.
+ * evict_lru - evicts the file that was opened least recently.
  *
  * Each open moves the file to the newest end, so it is eager. With the reference bit alone the order within
  * the queue is not known; then a file that was used moves to the newest end when its turn to leave comes, as

@@ -13,7 +13,7 @@
 struct evict_policy {
 	const char *name;
 	size_t state_bytes;
-	bool keeps_ghost; /* uses the ghost list itself, whatever admission does */
+	bool keeps_ghost; /* uses the ghost list itself, even if admission does not */
 
 	int (*init)(struct evict *e); /* the state is zeroed; NULL: nothing to do */
 	void (*deinit)(struct evict *e);
@@ -27,17 +27,20 @@ struct evict_policy {
 	/* Takes the entry out of its queue. */
 	void (*remove)(struct evict *e, struct evict_entry *entry);
 
-	/* Puts an entry back that was parked. used: since then, which freq counts. May fail with -ENOMEM. */
+	/* Puts a parked entry back. used: it was used since then, which freq has counted. May fail with
+	 * -ENOMEM. */
 	int (*unpark)(struct evict *e, struct evict_entry *entry, bool used);
 
-	/* Size and charge change from what the entry says to these. NULL: nothing depends on them. */
+	/*
+	 * Size and charge change from those in the entry to these. NULL: the policy does not depend on them.
+	 */
 	void (*resize)(struct evict *e, struct evict_entry *entry, uint64_t size, uint64_t charge);
 
 	/* Judges entries by evict_judge() until one is EVICT_TAKEN; returns it, out of its queue, or NULL. */
 	struct evict_entry *(*pick)(struct evict *e);
 
-	/* Walks everything; NULL or what is wrong. Adds up what it found for the comparison with the totals.
-	 */
+	/* Checks all invariants: NULL, or what is wrong. Adds up counts and charges, to be compared with the
+	 * totals. */
 	const char *(*check)(const struct evict *e, uint64_t *count, uint64_t *charged);
 	size_t (*memory)(const struct evict *e); /* NULL: the state alone */
 };
@@ -60,13 +63,14 @@ enum evict_verdict {
 	EVICT_ENOUGH /* looked at too many: give up with NULL */
 };
 
-/* The one place where uses are absorbed and victims claimed. Look at each entry once per step. */
+/* Judges an entry: the only function that clears the reference bit and claims victims. Call it once for each
+ * entry in a step. */
 enum evict_verdict evict_judge(struct evict *e, struct evict_entry *entry);
 
-/* Whether it was used since the last look, which this forgets and freq counts. */
+/* Whether the entry was used since the last look; clears that, and counts it in freq. */
 bool evict_absorb(struct evict *e, struct evict_entry *entry);
 
-/* What the entry's priority makes of its weight: low a quarter, high four times as much. */
+/* The weight, scaled by the entry's priority: low a quarter, high four times as much. */
 static inline double evict_weighed(const struct evict_entry *entry, double weight)
 {
 	return entry->priority < 0 ? weight / 4 : entry->priority > 0 ? weight * 4 : weight;

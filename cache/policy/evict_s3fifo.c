@@ -1,6 +1,6 @@
 /*
- * evict_s3fifo - new files stand in a small queue first; what is used there moves to the main queue, the rest
- * leaves soon and is remembered in the ghost list, from where it returns to the main queue.
+ * evict_s3fifo - new files enter a small queue first. Those that are used there move to the main queue; the
+ * others are evicted soon and remembered in the ghost list, and enter the main queue if they come back.
  *
  * Source: Yang et al., "FIFO Queues are All You Need for Cache Eviction", SOSP 2023, with one bit instead of
  * two for each file. A file larger than the small queue is not refused.

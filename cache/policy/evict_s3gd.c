@@ -1,25 +1,25 @@
 /*
- * evict_s3gd - a small queue for newcomers, and behind it a main part from which the file with the fewest
- * uses per byte leaves, aged as in GreedyDual.
+ * evict_s3gd - a small queue for new files, and a main part, which evicts the file with the fewest uses per
+ * byte, aged as in GreedyDual.
  *
  * Sources: the small queue, the ghost list and the lazy promotion are S3-FIFO's (Yang et al., SOSP 2023); the
  * weight is that of Greedy-Dual-Size-Frequency (Cherkasova 1998); queues by rounded weight instead of a heap
  * are CAMP's (Ghandeharizadeh et al., Middleware 2014). A use sets one bit; order changes at insertions and
  * evictions only.
  *
- *	weight = freq * (1 / charge + 1 / s0)   s0 smaller favours byte hits, larger favours file hits
- *	k      = floor(2 * log2(weight))        the queue in the main part
- *	H      = L + 2^(k/2)                    grows along a queue, so only the heads are compared
- *	L      = H of the last that left the main part, of those that were used at least twice
+ * 	weight = freq * (1 / charge + 1 / s0)   s0 smaller favours byte hits, larger favours file hits
+ * 	k      = floor(2 * log2(weight))        the queue in the main part
+ * 	H      = L + 2^(k/2)                    grows along a queue, so only the heads are compared
+ * 	L      = H of the last that left the main part, of those that were used at least twice
  *
- * Three things are this project's own, and docs/policies.md has what they bring. A newcomer that leaves the
- * small queue unused is not dropped but enters the main part with its weight times trust: how often such
- * files were used after all, learnt from those that left. Under a scan trust falls towards nothing, and
- * newcomers leave first; where most files come back they compete almost as equals. A file that leaves
- * without ever having been used again does not move L, so that a scan ages nobody. And a file that was
- * evicted and comes back enters the main part with its weight times return_trust: whether such files were
- * used again before they left again. Where each file is used once an epoch, the files that come back would
- * otherwise evict those whose turn in the epoch is still to come.
+ * Three things are this project's own; docs/policies.md says what each brings. A new file that leaves the
+ * small queue unused is not evicted but enters the main part with its weight times trust: the share of such
+ * files that were used later, learnt from those that were evicted. Under a scan trust falls towards 0, and
+ * new files are evicted first; where most files come back they compete almost as equals. The eviction of a
+ * file that was never used again does not move L, so that a scan does not age the other files. And a file
+ * that was evicted and comes back enters the main part with its weight times return_trust: whether such files
+ * were used again before they left again. Where each file is used once an epoch, the files that come back
+ * would otherwise evict those that are still to be used in the epoch.
  */
 #include "cache/policy/evict_policies.h"
 
@@ -185,7 +185,7 @@ static int s3gd_insert(struct evict *e, struct evict_entry *entry, struct ghost_
 	if (remembered.was_cached) {
 		if (remembered.freq == 1)
 			learn(s, true);
-		/* Half of what it had: a loop over more than fits would never let anything stay. */
+		/* Half of its uses: else a loop over more than fits would never let a file stay. */
 		entry->freq = remembered.freq / 2 + 1;
 		push_main(e, entry, s->return_trust);
 		return 0;
@@ -196,7 +196,7 @@ static int s3gd_insert(struct evict *e, struct evict_entry *entry, struct ghost_
 	return 0;
 }
 
-/* The open that brought it back may well be the one that held it: that proves nothing. */
+/* The open that brought it back may be the one that held it, which is no further use. */
 static int s3gd_unpark(struct evict *e, struct evict_entry *entry, bool used)
 {
 	struct s3gd *s = s3gd_of(e);
@@ -248,7 +248,7 @@ static void second_chance(struct evict *e, struct evict_entry *entry, bool was_m
 	push_main(e, entry, 1);
 }
 
-/* L follows those that had proved themselves; the others tell how far to trust their like. */
+/* L follows files that were used at least twice; the others adjust trust. */
 static void note_departure(struct s3gd *s, const struct evict_entry *entry, bool was_main)
 {
 	if (entry->returned)

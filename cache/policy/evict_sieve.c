@@ -1,6 +1,6 @@
 /*
- * evict_sieve - a hand moves from the oldest file to the newest and takes the first that was not used since
- * it last passed; those that were used stay where they are.
+ * evict_sieve - a hand moves from the oldest file to the newest and evicts the first one that was not used
+ * since the hand last passed; those that were used keep their places.
  *
  * Source: Zhang et al., "SIEVE is Simpler than LRU: an Efficient Turn-Key Eviction Algorithm for Web Caches",
  * NSDI 2024, algorithm 1. Open files are taken out of the queue and enter again as the newest when they are

@@ -1,10 +1,11 @@
 /*
- * ghost - remembers the ids of files that are not in the cache, the newest N of them, 10 to 16 bytes each.
+ * ghost - remembers the ids of the last N files that were opened or evicted and are not in the cache, in 10
+ * to 16 bytes each.
  *
  * A table of buckets, one cache line each. A slot holds a fingerprint of the id, the number of its insertion
  * (so that age needs no list: whatever is N insertions old is forgotten), a 4-bit frequency, and whether the
  * file had been in the cache. A full bucket forgets its oldest. Wrong answers, one in some thousands, cost a
- * wrong guess about a file's heat and nothing else.
+ * wrong guess at how often a file was opened, and nothing else.
  *
  * Pure: no I/O, no locks, no clock. The table grows and shrinks with the capacity that is asked for; where
  * there is no memory it stays as it is and remembers less.
@@ -33,7 +34,7 @@ struct ghost_memory {
 void ghost_init(struct ghost *g);
 void ghost_deinit(struct ghost *g);
 
-/* How many ids to remember. Cheap when little changes. */
+/* Sets how many ids are remembered. Cheap when that changes little. */
 void ghost_set_capacity(struct ghost *g, uint64_t capacity);
 
 /* Remembers the id as the newest; freq is cut to 1..15. Without a capacity nothing happens. */
@@ -41,10 +42,10 @@ void ghost_put(struct ghost *g, uint64_t id, unsigned freq, bool was_cached);
 
 struct ghost_memory ghost_find(const struct ghost *g, uint64_t id);
 
-/* Finds and forgets. */
+/* The same, and forgets the id. */
 struct ghost_memory ghost_take(struct ghost *g, uint64_t id);
 
-/* Fetches what the next call about this id will look at. */
+/* Prefetches the bucket of this id into the CPU cache. */
 void ghost_prefetch(const struct ghost *g, uint64_t id);
 
 size_t ghost_bytes(const struct ghost *g);

@@ -1,11 +1,11 @@
 /*
- * open_code - a sequence of opens in few bytes: programs open the same files in the same order again and
- * again.
+ * open_code - stores a sequence of opens in few bytes, since programs open the same files in the same order
+ * again and again.
  *
- * After each three opens the one that followed them the last time is expected (LZP: Bloom, "LZP: a new data
- * compression algorithm", DCC 1996). As long as that is right, or each file is one that was not opened
- * before, an open costs nothing but its part of a count. A token has 16 bits: the number of a file, or how
- * many opens are as expected, or how many are of new files.
+ * After three opens, the one that followed the same three the last time is expected (LZP: Bloom, "LZP: a new
+ * data compression algorithm", DCC 1996). As long as the expected files are opened, or files that were not
+ * opened before, an open only increments a count. A token has 16 bits: the number of a file, a count of opens
+ * as expected, or a count of opens of new files.
  *
  * Pure: no I/O, no locks, no clock, no memory of its own.
  */
@@ -21,7 +21,7 @@
 #define OPEN_CODE_NEW (OPEN_CODE_EXPECTED + OPEN_CODE_RUN_MAX)
 #define OPEN_CODE_CONTEXTS (1 << 15)
 
-/* What both sides know: zeroed at first, and the same on both after the same opens. */
+/* The state of encoder and decoder: zeroed at first, and the same on both sides after the same opens. */
 struct open_code {
 	uint16_t followed[OPEN_CODE_CONTEXTS]; /* 1 + the file, or 0 */
 	uint16_t last[3];
@@ -35,7 +35,7 @@ static inline uint16_t *open_code_context(struct open_code *c)
 	return &c->followed[last * 0x9e3779b97f4a7c15ULL >> (64 - 15)];
 }
 
-/* The token of an open that follows: of a count of one, or the file itself. */
+/* The token of the next open: a count of one, or the number of the file. */
 static inline uint16_t open_code_token(struct open_code *c, uint16_t file)
 {
 	if (*open_code_context(c) == file + 1)
@@ -53,7 +53,7 @@ static inline void open_code_saw(struct open_code *c, uint16_t file)
 		c->next_file = (uint16_t)(file + 1);
 }
 
-/* Whether one open more of the same sort fits the count. */
+/* Whether the open can be added to the count of the newest token. */
 static inline bool open_code_continues(uint16_t token, uint16_t newest)
 {
 	return token >= OPEN_CODE_FILES && newest >= token && newest - token < OPEN_CODE_RUN_MAX - 1;

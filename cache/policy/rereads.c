@@ -31,7 +31,7 @@ void rereads_leave(struct rereads *rereads, struct reread *reread)
 	reread->size = 0;
 }
 
-/* The next one pays for a newcomer. Returns it if it had nothing left. */
+/* The next file loses a credit to a new one. Returns it if it had none left. */
 static struct reread *charge(struct rereads *rereads)
 {
 	struct reread *next = first(rereads);

@@ -102,7 +102,7 @@ static int parse_range(
 		(*g_strstrip(ends[1]) && !rules_number(ends[1], units, &range->to)))
 		return rules_complain(line, "it takes %s", takes);
 	if (range->from > range->to)
-		return rules_complain(line, "it begins above its end");
+		return rules_complain(line, "the range begins above its end");
 	return 0;
 }
 
@@ -237,7 +237,8 @@ static int end_section(void *ctx, struct rules_line *line)
 
 	if (rule->has_lane || rule->has_write || rule->has_pin || rule->has_priority || rule->has_revalidate)
 		return 0;
-	return rules_complain(line, "[%s] decides nothing; it takes lane, write, pin, priority or revalidate",
+	return rules_complain(line,
+		"section [%s] decides nothing; it needs lane, write, pin, priority or revalidate",
 		rule->section);
 }
 

@@ -58,7 +58,7 @@ bool rules_number(const char *text, const struct rules_unit *units, uint64_t *nu
 	return unit->letter && !end[1] && !__builtin_mul_overflow(*number, unit->factor, number);
 }
 
-/* What reading goes through. */
+/* The state of reading. */
 struct reader {
 	GKeyFile *file;
 	const struct rules_visitor *visitor;
@@ -86,7 +86,7 @@ static int begin_section(struct reader *r, char *text)
 		return error;
 	r->line.key = NULL;
 	if (text[length - 1] != ']' || length < 3)
-		return rules_complain(&r->line, "'%s' is no section; it takes [NAME]", text);
+		return rules_complain(&r->line, "'%s' is not a section; write [NAME]", text);
 	text[length - 1] = '\0';
 	if (!g_hash_table_add(r->sections, g_strdup(text + 1)))
 		return rules_complain(&r->line, "there is a section [%s] already", text + 1);
@@ -112,7 +112,7 @@ static int read_key(struct reader *r, char *text)
 	r->line.key = g_strstrip(text);
 	r->line.value = g_strstrip(equals + 1);
 	if (!g_hash_table_add(r->keys, g_strdup(r->line.key)))
-		return rules_complain(&r->line, "the section has this key already");
+		return rules_complain(&r->line, "the section has this key already; remove one of them");
 	value = g_key_file_get_string(r->file, r->line.section, r->line.key, &error);
 	if (!value)
 		return rules_complain(&r->line, "%s", error->message);
@@ -128,14 +128,14 @@ static int read_line(struct reader *r, char *text)
 	return *text == '[' ? begin_section(r, text) : read_key(r, text);
 }
 
-/* GKeyFile first refuses what is not UTF-8 or not its form; which line that is, is found here. */
+/* GKeyFile refuses text that is not UTF-8 or not a key file, without a line number; this finds the line. */
 static int check_form(struct reader *r, char **lines, const char *text, size_t size)
 {
 	g_autoptr(GError) error = NULL;
 
 	for (r->line.number = 1; lines[r->line.number - 1]; r->line.number++)
 		if (!g_utf8_validate(lines[r->line.number - 1], -1, NULL))
-			return rules_complain(&r->line, "it is not UTF-8 text");
+			return rules_complain(&r->line, "the line is not UTF-8 text");
 	if (g_key_file_load_from_data(r->file, text, size, G_KEY_FILE_NONE, &error))
 		return 0;
 	for (r->line.number = 1; lines[r->line.number - 1]; r->line.number++) {
@@ -180,7 +180,7 @@ int rules_read_text(const char *text, size_t size, rules_find_user *find_user,
 	*error = NULL;
 	r.line.number = 1;
 	if (strlen(copy) != size)
-		return rules_complain(&r.line, "the file holds a NUL byte: it is not text");
+		return rules_complain(&r.line, "the file has a NUL byte; it must be text");
 	r.sections = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	r.keys = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	result = read_lines(&r, lines, copy, size);

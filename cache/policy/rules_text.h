@@ -1,8 +1,8 @@
 /*
  * rules_text - the lines of a rules file, each with its number, so that an error can name it.
  *
- * The form is GLib's key file. GKeyFile keeps no line numbers, merges sections of one name and lets the last
- * of equal keys win; here both are errors, and every value is GKeyFile's reading of it. Private to rules.c.
+ * The form is GLib's key file. GKeyFile keeps no line numbers, merges sections with the same name and takes
+ * the last of equal keys; here both are errors. Values are read by GKeyFile. Private to rules.c.
  */
 #pragma once
 

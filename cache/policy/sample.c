@@ -8,7 +8,7 @@ enum { NAME_BITS = 41, VERSION_BITS = 6, SIZE_BITS = 16, MANTISSA_BITS = 11 };
 #define BITS(n) ((1ULL << (n)) - 1)
 #define TOKENS_END(s) ((const uint16_t *)((s)->room + SAMPLE_ROOM / 8))
 
-/* What those that wait may take. */
+/* What the waiting opens may take. */
 #define ROOM_FOR_WAITING (SAMPLE_WAITING * (sizeof(uint64_t) + sizeof(uint16_t)))
 
 /*
@@ -346,7 +346,7 @@ void sample_take_in_ahead(struct sample *s, uint64_t cache_size)
 
 void sample_restart(struct sample *s, uint64_t size_max)
 {
-	sample_take_in(s, 0); /* what waits is of before */
+	sample_take_in(s, 0); /* the waiting opens are from before */
 	atomic_store_explicit(&s->size_max, size_max, memory_order_relaxed);
 	s->file_count = 0;
 	forget_opens(s);

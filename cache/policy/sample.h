@@ -1,17 +1,17 @@
 /*
- * sample - the opens of some of the files of a mount, of which a simulation (advise.h) can say what caches of
- * other sizes and policies would have done with all of them.
+ * sample - the opens of some files of a mount. A simulation over them (advise.h) tells what caches of other
+ * sizes and policies would have done with all opens.
  *
  * Files are chosen by a hash (spatial sampling: Waldspurger et al., "Efficient MRC Construction with SHARDS",
- * FAST 2015): each open of a chosen file is kept, in order, and none of another one. One in 2^shift files is
- * chosen. The memory is sizeof(struct sample) and never more: when the room is used up, shift grows by one
- * and the opens of half of the files go, or the older half of all opens goes.
+ * FAST 2015): all opens of a chosen file are kept, in order, and no opens of the others. One in 2^shift files
+ * is chosen. The memory is sizeof(struct sample) and never more: when it is used up, shift grows by one and
+ * the opens of half of the files are removed, or the older half of all opens is removed.
  *
- * A file takes eight bytes, and eight more with each new size or version of it; an open two, or next to none
- * where it follows the same files as before (open_code.h).
+ * A file takes eight bytes, and eight more with each new size or version of it; an open takes two bytes, or
+ * next to none where it follows the same files as before (open_code.h).
  *
  * Pure: no I/O, no clock. sample_open() takes no lock and may be called by any number of threads; the caller
- * serialises all else by a lock of its own.
+ * serialises all other calls by a lock of its own.
  */
 #pragma once
 
@@ -22,9 +22,9 @@
 
 #include "cache/policy/open_code.h"
 
-#define SAMPLE_WAITING 4096          /* opens until they are taken in */
+#define SAMPLE_WAITING 4096          /* opens that can wait for sample_take_in() */
 #define SAMPLE_FILES OPEN_CODE_FILES /* the index has free places, too */
-#define SAMPLE_PIECE (32 << 10)      /* bytes that are copied at a time for somebody who asks */
+#define SAMPLE_PIECE (32 << 10)      /* bytes that are copied at a time for a reader */
 #define SAMPLE_SHIFT_MAX 20
 
 /* With two pieces in flight all is below 1 MiB. */
@@ -41,13 +41,13 @@ struct sample {
 	_Atomic uint64_t size_max;
 	_Alignas(64) _Atomic uint64_t seen_opens; /* so far */
 	_Atomic uint64_t seen_bytes;
-	_Atomic uint32_t waiting_count; /* SAMPLE_WAITING and more: the others were lost */
+	_Atomic uint32_t waiting_count; /* above SAMPLE_WAITING: the further ones were lost */
 	_Atomic uint64_t waiting[SAMPLE_WAITING];
 
 	/* Under the caller's lock. */
 	uint32_t file_count, open_count, token_count;
-	uint32_t generation; /* grows when what is kept changes otherwise than at its end */
-	bool is_cut;         /* older opens are gone */
+	uint32_t generation; /* grows when kept opens are removed or renumbered */
+	bool is_cut;         /* older opens were removed */
 	uint32_t middle;     /* where the newer opens begin; 0: it is not half full yet */
 	struct sample_seen at_begin, at_middle;
 	struct open_code code;
@@ -69,13 +69,13 @@ struct sample_file {
 struct sample_file sample_unpack(uint64_t packed);
 uint64_t sample_pack(uint64_t hash, uint64_t size, unsigned version, bool by_rule);
 
-/* s: zeroed memory. size_max: opens of larger files are no part of it, nor counted. */
+/* s: zeroed memory. size_max: opens of larger files are neither kept nor counted. */
 void sample_init(struct sample *s, uint64_t size_max);
 
 /* Forgets all opens, since those of files up to the new size_max were not kept. */
 void sample_restart(struct sample *s, uint64_t size_max);
 
-/* Spreads the number by which a file is known. */
+/* The hash of the number of a file. */
 static inline uint64_t sample_hash(uint64_t id)
 {
 	id = (id ^ id >> 30) * 0xbf58476d1ce4e5b9ULL;
@@ -85,8 +85,8 @@ static inline uint64_t sample_hash(uint64_t id)
 
 /*
  * A file of size bytes was opened. version: six bits of a number that changes when what the cache would keep
- * of it becomes stale; by_rule: it may be cached whatever its size. True: opens of chosen files are lost
- * until sample_take_in() is called.
+ * of it becomes stale; by_rule: it may be cached whatever its size. True: call sample_take_in(), since
+ * further opens of chosen files are lost until then.
  */
 static inline bool sample_open(struct sample *s, uint64_t hash, uint64_t size, unsigned version, bool by_rule)
 {
@@ -107,26 +107,28 @@ static inline bool sample_open(struct sample *s, uint64_t hash, uint64_t size, u
 }
 
 /*
- * Takes in what waits, and makes room for what may wait next, which takes some 20 ms now and then.
- * cache_size: bytes of the cache that the sample is to speak of. The sample is thinned to reach back as far
- * as it can while the chosen files are enough for such a cache, and cut off at its older end from then on.
+ * Takes in the waiting opens, and makes room for the next ones, which takes some 20 ms now and then.
+ * cache_size: bytes of the cache that is simulated. To make room, files are removed as long as enough are
+ * left for such a cache, so that the sample reaches back as far as possible; after that the oldest opens are
+ * removed.
  */
 void sample_take_in(struct sample *s, uint64_t cache_size);
 
-/* The same, and makes room before it is needed: called once a second, it keeps that from sample_take_in(). */
+/* The same, and makes room before it is needed: if it is called once a second, sample_take_in() does not have
+ * to. */
 void sample_take_in_ahead(struct sample *s, uint64_t cache_size);
 
-/* What is kept at one moment, for who asks. */
+/* What the sample has at one moment. */
 struct sample_extent {
 	uint32_t file_count, open_count, token_count, generation;
 	unsigned shift;          /* one in 2^shift files was chosen */
-	bool is_cut;             /* there were older opens */
+	bool is_cut;             /* older opens were removed */
 	struct sample_seen seen; /* since the oldest that is kept */
 };
 
 void sample_read_extent(const struct sample *s, struct sample_extent *extent);
 
-/* Copies of what is kept, from the number first on; return how many, up to count and to what there is. They
- * belong to an extent as long as the generation is the same. */
+/* Copy files or tokens from number first on; return how many, at most count. They belong to an extent as long
+ * as its generation is unchanged. */
 uint32_t sample_read_files(const struct sample *s, uint32_t first, uint64_t *files, uint32_t count);
 uint32_t sample_read_tokens(const struct sample *s, uint32_t first, uint16_t *tokens, uint32_t count);

@@ -29,7 +29,7 @@ void spans_clear(struct spans *spans);
 /* 0, or -ENOMEM with the set as it was. */
 int spans_add(struct spans *spans, uint64_t from, uint64_t to);
 
-/* Takes out all from this page on. Returns whether there was something. */
+/* Removes all pages from this one on. Returns whether there were any. */
 bool spans_cut(struct spans *spans, uint64_t from);
 
 /* Pages of [from, to) that the set covers. */

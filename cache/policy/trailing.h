@@ -1,14 +1,14 @@
 /*
- * trailing - which pages of a large file are a stream's, and which of them may leave the page cache.
+ * trailing - which pages of a large file belong to streams, and which of them may leave the page cache.
  *
- * Pure. The caller brings what it found in the page cache beside what was there before the streams came: as
- * extents, stretches whose pages lie close together. Two such pictures, one after the other, tell streams
+ * Pure. The caller passes what it found in the page cache, without what was there before the streams came, as
+ * extents: stretches whose pages lie close together. Two such pictures, one after the other, tell streams
  * from random reading, though no read is seen:
  *   - a long extent without holes was read in order: a stream;
  *   - an extent with holes that grows at an end, and not between, is a reader that skips (strided): a stream;
  *   - one that fills up between its ends is read at random: its pages stay, as the kernel likes.
- * Of a stream the pages behind its front stay, up to a window; a stream that rests loses them when another
- * one needs the room. Positions and counts are pages.
+ * A stream keeps the pages behind its front, up to a window; an idle stream loses them when another one needs
+ * the room. Positions and counts are pages.
  */
 #pragma once
 
@@ -20,16 +20,16 @@
 
 enum {
 	TRAILING_PIECE = 128,      /* extents begin and end at multiples of it */
-	TRAILING_STREAM_MIN = 128, /* so many pages without holes are a stream's: no record of a database is
-				      as long, and no readahead of a single fault */
+	TRAILING_STREAM_MIN = 128, /* pages without holes from which on they are a stream: records of
+				      databases and the readahead of a single fault are shorter */
 	TRAILING_RANDOM_MIN =
-		1024, /* so many pages tell random reading from a reader in the middle of a record */
-	TRAILING_REST_MS = 500, /* an extent that has not grown for so long: its reader rests */
+		1024, /* pages from which on random reading is told from a reader in the middle of a record */
+	TRAILING_REST_MS = 500, /* an extent that has not grown for so long has an idle reader */
 };
 
 enum trailing_verdict {
-	TRAILING_LEAVE,  /* nothing yet */
-	TRAILING_DROP,   /* what is in .drop */
+	TRAILING_LEAVE,  /* nothing is to be done yet */
+	TRAILING_DROP,   /* drop the pages in .drop */
 	TRAILING_RANDOM, /* not a stream: leave it alone for good */
 };
 
@@ -46,7 +46,7 @@ struct extent {
 
 /*
  * Judges the extents of a new picture (now) by those of the one before, both in order of their positions.
- * window: pages that each stream may keep; now_ms: by any steady clock. Fills in what follows kept, and
+ * window: pages that each stream may keep; now_ms: of any monotonic clock. Fills in what follows kept, and
  * reduces from, to and pages by what is to be dropped, so that now is the next call's before. Returns how
  * many streams are reading.
  */
