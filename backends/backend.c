@@ -223,7 +223,8 @@ static void backend_init(struct backend *backend, const struct backend_settings 
 	window_host_init(&backend->streams.windows);
 	if (settings->log && !settings->threads_only && !engine_is_uring(backend->engine))
 		settings->log(settings->log_context, LOG_NOTICE,
-			"io_uring is refused here: large files are read by a pool of threads, slower");
+			"io_uring is not available: large files are read by a pool of threads, which is "
+			"slower");
 }
 
 int backend_new(const struct backend_settings *settings, struct backend **out)

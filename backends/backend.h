@@ -3,20 +3,20 @@
  *
  * A backend is made once per mount, a backend_file once per open handle. Reads and writes are requests that
  * live in the caller's own struct: submit one, and done() is called exactly once, either in the submitting
- * thread before the call returns (the data was at hand) or later in a thread of the backend. The submitting
- * thread never waits for the disk, and done() must not either: it answers and returns. done() may submit
- * other requests and may free the request.
+ * thread before the call returns (the data was in memory) or later in a thread of the backend. The submitting
+ * thread never waits for the disk, and done() must not either: it sends the reply and returns. done() may
+ * submit other requests and may free the request.
  *
  * Results are those of pread(2) and pwrite(2): bytes moved or a negative errno; a read is short only at the
  * end of the file, a write never is. Offsets and sizes are bytes and need no alignment; an aligned buffer
  * saves a copy.
  *
- * Coherence: what a write acknowledged is in the backing file (its page cache or the disk) before done() is
- * called, and no read returns data that was read ahead before a change. Nothing acknowledged is held back
- * here.
+ * Coherence: before done() is called for a write, its data is in the backing file (its page cache or the
+ * disk), and no later read returns data that was read ahead before the write. The backend never holds
+ * acknowledged data back.
  *
  * All functions may be called from any thread. Requests on one file may be in flight together; overlapping
- * ones are as unordered as they are with pread(2) and pwrite(2).
+ * ones are unordered, as with pread(2) and pwrite(2).
  */
 #pragma once
 
@@ -40,10 +40,12 @@ enum backend_open_flags {
 };
 
 struct backend_open {
-	int fd; /* open for what will be asked, without O_DIRECT; stays the caller's, open until
+	int fd; /* open for the requests that will follow, without O_DIRECT; the caller's, and open until
 		   backend_close() */
 	unsigned flags;
-	/* What statx(2) has said of fd, asked for STATX_INO and STATX_DIOALIGN; NULL: it is asked now. */
+	/*
+	 * The result of statx(2) for fd with STATX_INO and STATX_DIOALIGN; NULL: the backend calls statx(2).
+	 */
 	const struct statx *known;
 	/*
 	 * Opens the same file anew with these open(2) flags: a descriptor that becomes the backend's, or
@@ -53,7 +55,7 @@ struct backend_open {
 	void *context; /* valid until backend_close() returned */
 };
 
-/* What a handle's reads looked like so far. */
+/* The order of the reads of a handle so far. */
 enum backend_pattern {
 	BACKEND_PATTERN_UNKNOWN, /* too few reads to tell */
 	BACKEND_PATTERN_STREAM,
@@ -66,64 +68,65 @@ int backend_new(const struct backend_settings *settings, struct backend **out);
 /* Waits for what is in flight; every file must be closed. NULL is fine. */
 void backend_free(struct backend *backend);
 
-/* Another readahead, in bytes, and depth: for what streams read ahead from now on. */
+/* Changes readahead, in bytes, and depth, for later readahead. */
 void backend_set_readahead(struct backend *backend, size_t readahead, unsigned depth);
 
-/* Another stream_after and stream_gap, in bytes, from now on. */
+/* Changes stream_after and stream_gap, in bytes. */
 void backend_set_streams(struct backend *backend, size_t after, size_t gap);
 
-/* Another backend_settings.write_direct_from from now on, in bytes. */
+/* Changes backend_settings.write_direct_from, in bytes. */
 void backend_set_write_direct_from(struct backend *backend, off_t from);
 
 /* "io_uring" or "threads", for the start-up message. */
 const char *backend_engine_name(const struct backend *backend);
 
 /*
- * 0 and *file, which the caller closes, or -errno. Makes few system calls and does not wait for the disk.
- * The file is read and written around the page cache where its file system has O_DIRECT; else through it, and
- * what streams leave there is dropped behind them.
+ * 0 and *file, for backend_close(), or -errno. Makes few system calls and does not wait for the disk. The
+ * file is read and written around the page cache where its file system has O_DIRECT; otherwise through the
+ * page cache, where the pages behind streams are dropped.
  */
 int backend_open(struct backend *backend, const struct backend_open *how, struct backend_file **file);
 
-/* Every request on the file must be done. Read-ahead still in flight ends by itself. NULL is fine. */
+/* No request on the file may be in flight. Readahead still in flight ends by itself. NULL is fine. */
 void backend_close(struct backend_file *file);
 
 void backend_read(struct backend_request *request);
 
 /*
- * A write of a large file goes around the page cache where it is aligned and large enough and nobody has
- * cached that range, unless it is one of a stream and a window of the page cache is faster there; else
- * through it. The handle must be open for writing and without O_APPEND, which would
- * make the kernel ignore the offset. A full disk is -ENOSPC, never a short count, whatever part was written.
- * Errors of write-back are seen by fsync(2) on the caller's descriptor: nothing here consumes them.
+ * A write to a large file goes around the page cache if it is aligned and large enough and the page cache has
+ * no page of the range, unless it is part of a stream and a window in the page cache is faster on that
+ * device; otherwise it goes through the page cache. The handle must be open for writing and without O_APPEND,
+ * which would make the kernel ignore the offset. A full disk is -ENOSPC, never a short count, even if a part
+ * was written. Errors of writeback are reported by fsync(2) on the caller's descriptor: the backend does not
+ * consume them.
  */
 void backend_write(struct backend_request *request);
 
 /*
  * The caller wrote these bytes by itself through the page cache (O_APPEND, copy_file_range(2)): the request
- * is done when no more than the window of such a stream is left in the page cache. buf is not used, the
- * result is size. Offsets that others made inexact do no harm.
+ * is done when such a stream has no more than its window in the page cache. buf is not used, the result is
+ * size. An inexact offset, as of O_APPEND, does no harm.
  */
 void backend_wrote(struct backend_request *request);
 
 /*
  * The file was changed by other means than backend_write() on this backend (truncate, fallocate, copy): call
- * it after the change was made and before it is acknowledged. Whatever was read ahead is thrown away.
+ * it after the change was made and before it is acknowledged. Data that was read ahead is discarded.
  */
 void backend_file_changed(struct backend_file *file);
 
-/* The same for a file of which no handle is at hand; nothing happens when none is open. */
+/* The same for a file by its numbers; does nothing if it has no open handle. */
 void backend_changed(struct backend *backend, dev_t dev, ino_t ino);
 
-/* Bytes a second of streams that were read around the page cache of this device (st_dev), of late; 0: none
- * was measured. */
+/* Bytes a second of streams that were read around the page cache from this device (st_dev), lately; 0: not
+ * measured. */
 uint64_t backend_read_rate(struct backend *backend, dev_t device);
 /* The same of streams of large writes. */
 uint64_t backend_write_rate(struct backend *backend, dev_t device);
 
 enum backend_pattern backend_file_pattern(struct backend_file *file);
 
-/* For tests: what the faults let hang goes on, and nothing hangs from now on. */
+/* For tests: requests that the plan of faults holds go on, and none is held from now on. */
 void backend_faults_release(struct backend *backend);
 
 /* Never freed before the backend; read with backend_stats_each(). */

@@ -58,12 +58,12 @@ static void file_refuse(struct backend_file *file, int error)
 		return;
 	file->direct_refused = true;
 	if (is_gone(error))
-		return; /* which says nothing of its file system */
+		return; /* that does not depend on its file system */
 	backend_count(&backend->stats.fallback_files, 1);
 	if (!atomic_exchange(&file->volume->refused, true))
 		say(backend, LOG_NOTICE,
 			"inode %ju on file system %u:%u can't be read around the page cache (%s): such files "
-			"are read through it, and dropped behind",
+			"are read through it, and their pages are dropped behind the reader",
 			(uintmax_t)file->facts.ino, major(file->volume->dev), minor(file->volume->dev),
 			strerror(error));
 }
@@ -113,6 +113,6 @@ bool backend_file_is_large(const struct backend_file *file, off_t end)
 {
 	off_t from = file->backend->write_direct_from;
 
-	/* not asking SOURCE, which is a request to the network for each small write */
+	/* does not ask SOURCE: that would be a network request for each small write */
 	return end > from || page_cache_file_size(file->fd) > from;
 }

@@ -1,6 +1,6 @@
 /*
- * backend_file - a backend and its open files, as the parts see them that do its work: backend.c,
- * direct_read.c and direct_write.c. Included by these only.
+ * backend_file - the structs of a backend and its open files. Included only by the parts of the backend:
+ * backend*.c and direct_*.c.
  */
 #pragma once
 
@@ -24,8 +24,8 @@ struct backend {
 	struct volumes volumes;
 	struct nodes nodes;
 	struct stream_host streams;
-	struct fault_plan *faults; /* for tests: what goes wrong before the backend is asked; NULL: nothing */
-	bool faulty_engine;        /* everything goes through the engine, which fails as planned */
+	struct fault_plan *faults; /* for tests: faults of requests to the backend; NULL: none */
+	bool faulty_engine;        /* for tests: all goes through the engine, which has faults as planned */
 };
 
 struct backend_file {
@@ -42,13 +42,13 @@ struct backend_file {
 
 	pthread_mutex_t lock; /* of what follows */
 	int direct_fd;        /* O_DIRECT, opened at the first use; -1 before */
-	bool direct_refused;  /* the file can't be read around the page cache: all goes buffered */
-	off_t kept_from;      /* buffered fallback: what a stream brought in from here on is still cached */
+	bool direct_refused;  /* the file can't be read around the page cache: all goes through it */
+	off_t kept_from;      /* without O_DIRECT: a stream's pages from here on are still cached */
 	struct stream stream;
-	int sync_fd;          /* for write-back without O_DIRECT; -1 before its first use */
+	int sync_fd;          /* for writeback without O_DIRECT; -1 before its first use */
 	struct behind behind; /* the stream of writes */
 	struct behind_holder holder;
-	uint64_t settling_dirty; /* bytes of it that somebody waits for */
+	uint64_t settling_dirty; /* bytes of it whose writeback a request waits for */
 };
 
 /* Nothing goes around the page cache or is dropped from it. */
@@ -57,21 +57,22 @@ static inline bool backend_file_stays_cached(const struct backend_file *file)
 	return file->volume->in_memory || file->buffered;
 }
 
-/* A descriptor of the same file with these open(2) flags, the caller's, or -errno. */
+/* A new descriptor of the same file with these open(2) flags, which the caller closes, or -errno. */
 int backend_file_reopen(struct backend_file *file, int flags);
 
 /* The O_DIRECT descriptor, opened now if need be, or -1 where there is none, or none at this moment. */
 int backend_file_descriptor(struct backend_file *file);
 
 /*
- * A descriptor to wait for write-back with: not the caller's, whose next fsync(2) must still find the error
- * that the wait would consume. -1 where there is none.
+ * A descriptor to wait for writeback with: not the caller's, since the wait would consume the error that its
+ * next fsync(2) must report. -1: there is none.
  */
 int backend_file_sync_descriptor(struct backend_file *file);
 
-/* So large, or by a write up to there, that it is written around the page cache or dropped behind. */
+/* Whether the file is so large, or becomes so by a write that ends at end, that it is written around the page
+ * cache or its pages are dropped behind the writer. */
 bool backend_file_is_large(const struct backend_file *file, off_t end);
 
-/* The device refused the alignment or the flag: this handle goes buffered from now on, and the first file of
- * a volume that does is said. */
+/* The device refused the alignment or the flag: this handle goes through the page cache from now on. The
+ * first such file of a volume is logged. */
 void backend_file_refuse(struct backend_file *file, int error);

@@ -1,10 +1,10 @@
 /*
- * behind_bound - how much all streams of writes together have in the page cache that is not on the disk yet.
+ * behind_bound - bounds what all streams of writes together have in the page cache and not yet on the disk.
  *
- * Each stream says what it holds there, and is told how much is still free. It may hold as much as is free
- * and no more: so one alone gets its full windows, n of them get one part in n + 1 each, and what one more
- * asks for is there when it comes. One that rests keeps its part until the kernel has written that by itself.
- * Sizes are bytes; the caller brings the clock. Any thread may call.
+ * Each stream reports what it holds there, and is told how much is free. It may hold as much as is free and
+ * no more: so one stream alone gets its full windows, and n streams get one part in n + 1 each, which leaves
+ * room for the next one. An idle stream keeps its part until the kernel has written it back by itself. Sizes
+ * are bytes; the caller passes the time. Any thread may call.
  */
 #pragma once
 
@@ -15,13 +15,13 @@
 
 struct behind_bound {
 	pthread_mutex_t lock;
-	struct list holders; /* who wrote last is last */
-	uint64_t bytes;      /* of all holders, and of what is on its way */
+	struct list holders; /* the one that wrote last is last */
+	uint64_t bytes;      /* of all holders, and of what is in flight */
 	uint64_t max;
 	struct backend_stats *stats;
 };
 
-/* A stream's part; zeroed at first, and its owner's until it holds nothing. */
+/* A stream's part; zeroed at first. It must stay in place until it holds nothing. */
 struct behind_holder {
 	struct list_node node;
 	uint64_t bytes;
@@ -36,9 +36,9 @@ void behind_bound_deinit(struct behind_bound *bound);
 void behind_bound_begin(struct behind_bound *bound, uint64_t bytes);
 void behind_bound_end(struct behind_bound *bound, uint64_t bytes);
 
-/* What the stream holds from now on; 0 before its owner goes. */
+/* Sets what the stream holds; 0 before the holder is freed. */
 void behind_bound_hold(
 	struct behind_bound *bound, struct behind_holder *holder, uint64_t bytes, uint64_t now_ns);
 
-/* What nobody holds. */
+/* Bytes that are free. */
 uint64_t behind_bound_free(struct behind_bound *bound);

@@ -1,8 +1,9 @@
 /*
- * buffers - page-aligned buffers of one size, under one bound for all streams and bounces.
+ * buffers - page-aligned buffers of one size; one bound covers those of all streams and of unaligned
+ * requests.
  *
- * A buffer that is given back is kept for the next taker; what lies idle beyond a few is returned to the
- * kernel. Taking never waits: at the bound the answer is NULL, and the caller does without.
+ * A buffer that is given back is kept for reuse; beyond a few idle ones the memory is returned to the kernel.
+ * buffers_take() never waits: at the bound it returns NULL, and the caller does without.
  */
 #pragma once
 
@@ -28,10 +29,10 @@ struct buffers {
 	struct backend_stats *stats;
 };
 
-/* memory in bytes; at least one buffer is given whatever it says. */
+/* memory: the bound in bytes; at least one buffer is available even below its size. */
 void buffers_init(struct buffers *buffers, size_t memory, struct backend_stats *stats);
 
-/* Every buffer must be back. */
+/* Every buffer must have been given back. */
 void buffers_deinit(struct buffers *buffers);
 
 struct buffer *buffers_take(struct buffers *buffers);

@@ -1,6 +1,6 @@
 #include "backends/choice.h"
 
-#define PAUSE_NS 200000000 /* a stream that rested so long measured itself, not the device */
+#define PAUSE_NS 200000000 /* a stream that was idle so long measured itself, not the device */
 #define TRY_AFTER_MAX (8ull << 30)
 
 const struct choice_terms choice_of_reads = {8 << 20, 16 << 20, 512 << 20};
@@ -96,7 +96,7 @@ static void meter_restart(struct choice_meter *meter)
 	meter->epoch_ns = 0;
 }
 
-/* Requests of another size are another case: what was measured so far counts for nothing. */
+/* Requests of another size are another case: what was measured so far does not count. */
 static void meter_set_class(struct choice_meter *meter, struct choice_class *class)
 {
 	if (class == meter->class)

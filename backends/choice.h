@@ -1,11 +1,11 @@
 /*
- * choice - whether streams on a volume are better read or written through a window or straight.
+ * choice - whether streams on a volume are read or written through a window or straight.
  *
- * Pure: the caller brings the clock and the lock. A window hides the device's waiting but copies every byte
- * once more; straight reads into the caller's buffer copy nothing but wait for the device each time. Which
- * costs more depends on the device, the request size and the machine's load, so it is measured: streams
- * report what an epoch of each mode took, the faster is chosen, and the other is tried again now and then,
- * more and more rarely while it keeps losing.
+ * Pure: the caller passes the time and holds the lock. A window hides the latency of the device but copies
+ * every byte once more; straight requests copy nothing but wait for the device each time. Which costs more
+ * depends on the device, the request size and the load of the machine, so it is measured: streams report how
+ * long an epoch in each mode took, the faster mode is chosen, and the other one is tried again now and then,
+ * more and more rarely while it is slower.
  */
 #pragma once
 
@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 enum choice_mode {
-	CHOICE_WINDOW, /* of read-ahead, or in the page cache behind a stream of writes */
+	CHOICE_WINDOW, /* of readahead, or in the page cache behind a stream of writes */
 	CHOICE_STRAIGHT,
 	CHOICE_MODES,
 };
@@ -28,8 +28,8 @@ struct choice_terms {
 	uint64_t settling;     /* left out after a change of mode */
 	uint64_t epoch;        /* measured before a report */
 	uint64_t try_after;    /* until the other mode is tried again, at first */
-	unsigned toll_divisor; /* a window is charged one part in so many of its time for what it costs
-				  besides; 0: nothing */
+	unsigned toll_divisor; /* the time of a window is increased by one part in so many, for its other
+				  costs; 0: by nothing */
 };
 
 extern const struct choice_terms choice_of_reads, choice_of_writes;
@@ -48,7 +48,7 @@ struct choice {
 	struct choice_class classes[CHOICE_CLASSES];
 };
 
-/* The terms outlive it. */
+/* terms must outlive choice. */
 void choice_init(struct choice *choice, const struct choice_terms *terms);
 
 struct choice_class *choice_class_of(struct choice *choice, size_t request_size);
@@ -62,7 +62,7 @@ struct choice_meter {
 	uint64_t last_ns;
 };
 
-/* A stream asks for so many bytes now: the mode for it. */
+/* A request of a stream, in bytes. Returns the mode for it. */
 enum choice_mode choice_note(
 	struct choice *choice, struct choice_meter *meter, size_t request_size, uint64_t now_ns);
 
@@ -72,7 +72,7 @@ void choice_end(struct choice_meter *meter);
 /* The mode for a stream that starts. */
 enum choice_mode choice_start(const struct choice_class *class);
 
-/* A stream's epoch in this mode took so long: the mode for its next one. */
+/* An epoch of a stream in this mode took elapsed_ns. Returns the mode for its next epoch. */
 enum choice_mode choice_report(
 	struct choice_class *class, enum choice_mode mode, uint64_t bytes, uint64_t elapsed_ns);
 

@@ -1,11 +1,11 @@
 /*
- * detect - tells from a handle's reads in which order they come.
+ * detect - finds the order of a handle's reads.
  *
  * Pure: no I/O, no locks, no clock. Offsets and sizes in bytes.
  *
- * Forward and backward runs are counted by how far they move their front, so that reads that hop about in one
- * place never look like a stream; requests that overtake each other by a little still do. A constant distance
- * between reads that leaves most bytes out is a stride.
+ * Forward and backward runs are measured by how far their front moves, so that reads that jump about in one
+ * place never look like a stream, but requests that overtake each other by a little still do. A constant
+ * distance between reads that leaves out most bytes is a stride.
  *
  * A read(2) larger than a FUSE request comes as several that follow one another: a record. When two in a row
  * were of one size, the next is taken to be of that size too, and to lie at the same distance if it starts
@@ -27,7 +27,7 @@ enum detect_order {
 
 struct detect_limits {
 	size_t after; /* a run of so many bytes is a stream */
-	size_t gap;   /* a reader may skip so many and be in order */
+	size_t gap;   /* a reader may skip so many bytes and still be in order */
 };
 
 struct detect_record {
@@ -51,11 +51,11 @@ struct detect {
 	bool repeats;          /* the two runs before it were of one size, and it starts as the last did */
 	struct detect_record last;   /* the run before it; size 0 where that was a single read */
 	struct detect_record record; /* what is being read, where the order is DETECT_STRIDED */
-	unsigned in_order;           /* reads of late, both halved now and then */
+	unsigned in_order;           /* recent reads; both counts are halved now and then */
 	unsigned out_of_order;
 };
 
-/* The order that the reads up to and with this one show. */
+/* Adds a read. Returns the order of the reads so far. */
 enum detect_order detect_read(
 	struct detect *detect, const struct detect_limits *limits, off_t offset, size_t size);
 

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 enum {
-	WINDOW_MIN = 1 << 20, /* below it there are none: all that a stream wrote is awaited at once */
+	WINDOW_MIN = 1 << 20, /* below it there are no windows: all that a stream wrote is awaited at once */
 	HELD_MIN = 256 << 10, /* so much at a time, that small writes don't wait each */
 };
 
@@ -77,8 +77,8 @@ static void left_settled(struct behind_job *job)
 	left_free((struct left_job *)job);
 }
 
-/* What nobody waits for is settled with a descriptor of its own, which no write needs: a program that was
- * just written can be executed. */
+/* Work in the background has a descriptor of its own, not open for writing: so a program that was just
+ * written can be executed. */
 static void settle_left(struct backend_file *file, struct behind_range range, uint64_t dirty)
 {
 	struct left_job *left;
@@ -160,7 +160,7 @@ void direct_behind_close(struct backend_file *file)
 	struct behind_range left = behind_end(&file->behind, file->backend->settings.write_window);
 	struct stat st;
 
-	/* one without a name has no need of the disk, and its blocks are not to be held */
+	/* a file without a name need not reach the disk, and its blocks must be freed by its last close */
 	if (left.from < left.to && fstat(file->fd, &st) == 0 && st.st_nlink > 0 &&
 		backend_file_is_large(file, left.to))
 		settle_left(file, left, dirty);

@@ -3,10 +3,10 @@
  * there.
  *
  * Around it, the writer waits for the device each time; through a window (behind.h) it does not, but every
- * byte is copied once more and its page made and dropped. Which is faster is measured while streams run, for
- * each volume, whose streams travel in one way at a time since they share its device (choice.h). Whatever
- * else asks for the device goes around: writes that are to be on the disk at once, that continue no stream,
- * or whose window would be no more than a request.
+ * byte is copied once more and its page allocated and dropped. Which is faster is measured for each volume
+ * while streams run; all streams of a volume go the same way at a time, since they share its device
+ * (choice.h). Other large aligned writes go around the page cache: those that must be on the disk at once,
+ * that continue no stream, or whose window would be no larger than a request.
  */
 #pragma once
 
@@ -16,5 +16,6 @@
 struct backend_file;
 struct backend_request;
 
-/* Notes a write that could go around the page cache, once; true if it had better not. */
+/* Notes a write that could go around the page cache; call it once for each. True: it should go through the
+ * window. */
 bool direct_choice_is_window(struct backend_request *request, size_t size);

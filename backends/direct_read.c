@@ -1,7 +1,7 @@
 /*
- * direct_read - one read request, piece by piece: what is resident from the page cache, what is aligned
- * straight into the caller's buffer, the rest by way of an aligned one. Each step asks the engine for one
- * piece and goes on when that is done, until the request is full or the file ends.
+ * direct_read - carries out a read request, piece by piece: resident pages from the page cache, aligned parts
+ * straight into the caller's buffer, the rest through an aligned buffer. Each step has the engine do one
+ * piece and goes on when that is done, until the request is complete or the file ends.
  */
 #include "backends/direct_read.h"
 #include "backends/backend_file.h"
@@ -160,7 +160,7 @@ static void straight_done(struct engine_op *op, ssize_t result)
 	read_advance(request, op->size, result);
 }
 
-/* What the bounce buffer holds of the request goes where it is wanted; the bytes of that, or -errno. */
+/* Copies the request's part of the bounce buffer to the caller's buffer; returns its bytes, or -errno. */
 static ssize_t bounce_copy(struct backend_request *request, const struct engine_op *op, ssize_t result)
 {
 	size_t skip = read_position(request) - op->offset;

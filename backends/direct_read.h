@@ -1,5 +1,5 @@
 /*
- * direct_read - reads a backend's file: around the page cache, or through it where that is asked for or
+ * direct_read - reads a backend's file around the page cache, or through it where that was asked for or is
  * better.
  */
 #pragma once

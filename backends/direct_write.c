@@ -1,12 +1,13 @@
 /*
- * direct_write - one write request, repeated until all of it is written or an error says why not.
+ * direct_write - carries out a write request, repeated until all of it is written or an error ends it.
  *
- * Around the page cache where the file is large, the request aligned and large enough, nothing of the
- * range is cached, and a window in the page cache would not be faster (direct_choice.h): what is cached may
- * be mapped, and is kept right by writing to it. The rest goes through the page cache; a stream of such
- * writes is uncached where the kernel knows that (6.14), and keeps a bounded window there: when it is full,
- * its write-back is started, and the request waits for that of the window before, which is then dropped. So a
- * writer faster than the disk is slowed. All such windows together keep to a bound (direct_behind.h).
+ * It goes around the page cache if the file is large, the request is aligned and large enough, no page of the
+ * range is in the page cache (a cached page may be mapped, so the write must go to it), and a window in the
+ * page cache would not be faster (direct_choice.h). All other writes go through the page cache. A stream of
+ * such writes is uncached where the kernel can do that (6.14), and has a bounded window there: when it is
+ * full, its writeback is started, and the request waits for that of the window before, which is then dropped.
+ * So a writer that is faster than the disk is slowed. All such windows together have a bound
+ * (direct_behind.h).
  */
 #include "backends/direct_write.h"
 #include "backends/backend_file.h"

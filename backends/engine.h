@@ -1,11 +1,11 @@
 /*
- * engine - runs single operations on a range of a file without the submitter waiting for them.
+ * engine - runs single operations on a range of a file, for which the submitter does not wait.
  *
  * Two kinds: io_uring rings, each with one thread that calls done(); or, where the kernel refuses io_uring, a
  * pool of threads with preadv2(2) and pwritev2(2). The op lives in the caller's struct and must stay in place
  * until its done() was called, which happens exactly once: in an engine thread or, where `here` allows it, in
- * the submitting one before engine_submit() returns. Result: bytes moved (may be short) or -errno; EINTR,
- * EAGAIN and ECANCELED are repeated by the engine and never seen.
+ * the submitting thread before engine_submit() returns. Result: bytes moved (may be short) or -errno; the
+ * engine repeats operations that fail with EINTR, EAGAIN or ECANCELED.
  */
 #pragma once
 
@@ -15,7 +15,7 @@
 #include <sys/types.h>
 
 enum {
-	ENGINE_SIZE_MAX = 1 << 30, /* of one op; aligned to any device's blocks */
+	ENGINE_SIZE_MAX = 1 << 30, /* bytes of one op; a multiple of any device's block size */
 };
 
 enum engine_verb {
@@ -33,15 +33,15 @@ struct engine_op {
 	off_t offset;
 	int rw_flags; /* RWF_*, or SYNC_FILE_RANGE_* */
 	void (*done)(struct engine_op *op, ssize_t result);
-	/* done() may run in the submitting thread: it answers only what this thread was asked, and takes no
-	   lock that the thread could hold. */
+	/* done() may run in the submitting thread: it must reply only to requests that this thread received,
+	 * and take no lock that the thread could hold. */
 	bool here;
 
 	/* Private to the engine. */
 	struct engine_op *next;
 	const void *submitter;
 	unsigned handed; /* atomic: orders the submitter's stores before the engine thread's loads */
-	bool blocking;   /* repeated from a context that may block */
+	bool blocking;   /* to be repeated where it may block */
 };
 
 struct engine_settings {

@@ -1,5 +1,6 @@
 /*
- * engine_faulty - an engine that wraps another and plays a disk that fails as a plan says (fault.h).
+ * engine_faulty - an engine that wraps another one and imitates a disk that fails as planned (fault.h). For
+ * tests.
  */
 #include "backends/engine_impl.h"
 #include "backends/fault.h"

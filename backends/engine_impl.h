@@ -28,8 +28,8 @@ int engine_threads_new(unsigned thread_count, struct engine **out);
 /* Starts a thread with every signal blocked (they are the main thread's) and with this name. 0 or -errno. */
 int engine_thread_start(pthread_t *thread, const char *name, void *(*run)(void *), void *context);
 
-/* Orders what the submitter wrote to the op before what the engine thread reads: the kernel carries the
- * pointer. */
+/* Orders the submitter's writes to the op before the engine thread's reads: the pointer passes through the
+ * kernel, so nothing else orders them. */
 static inline void engine_op_hand_over(struct engine_op *op)
 {
 	__atomic_store_n(&op->handed, 1, __ATOMIC_RELEASE);

@@ -1,6 +1,6 @@
 /*
- * engine_threads - the engine where io_uring is refused (ENOSYS, EPERM by seccomp or sysctl): a queue and
- * threads that block in its place.
+ * engine_threads - the engine where io_uring is refused (ENOSYS, or EPERM by seccomp or sysctl): a queue, and
+ * threads that make blocking calls.
  */
 #include "backends/engine_impl.h"
 #include "cache/base/lock_order.h"

@@ -1,8 +1,8 @@
 /*
- * engine_uring - the engine on io_uring. A ring per CPU (up to a bound), since the kernel serialises
- * submissions to one ring; each has a thread that takes completions in batches and calls done(). Threads
- * submit to their CPU's ring under a short lock, engine threads to their own, so that a window advances
- * without another thread being woken.
+ * engine_uring - the engine on io_uring. One ring for each CPU (up to a bound), since the kernel serialises
+ * submissions to one ring; each ring has a thread that takes completions in batches and calls done(). Threads
+ * submit to the ring of their CPU under a short lock, engine threads to their own ring, so that readahead
+ * goes on without waking another thread.
  */
 #include "backends/engine_impl.h"
 #include "backends/uring_worker.h"
@@ -173,7 +173,8 @@ static void ring_complete(struct ring *ring, struct engine_op *op, int result)
 	atomic_fetch_sub(&ring->in_flight, 1);
 }
 
-/* What has completed, taken by the ring's thread. Who takes completions holds the reap lock while taking. */
+/* What has completed, taken by the ring's thread. A thread that takes completions holds the reap lock
+ * meanwhile. */
 static unsigned ring_reap(struct ring *ring, bool *woken)
 {
 	struct io_uring_cqe *cqes[REAP_BATCH];
@@ -230,9 +231,10 @@ static struct engine_op *ring_take_own(struct ring *ring, int *result)
 
 /*
  * A device of memory (zram, pmem) is done before the submission returns: the answer then needs no other
- * thread. Only what this thread submitted: it may hold a lock (a FUSE queue's) that the answer to another's
- * op waits for, while the other holds that one's and waits for ours. The rest is left to the ring's thread,
- * which the completion has woken. Not from within a done(), which would nest without bound.
+ * thread. Only ops that this thread submitted: this thread may hold the lock of a FUSE queue that the reply
+ * to another thread's op waits for, while that thread holds its own queue's lock and waits for this one's.
+ * The rest is left to the ring's thread, which the completion has woken. Not from within a done(), which
+ * would nest without bound.
  */
 static void ring_reap_own(struct ring *ring)
 {

@@ -1,5 +1,5 @@
 /*
- * fault - a plan of what shall go wrong, for tests: which requests, and how.
+ * fault - a plan of faults, for tests: which requests fail, and how.
  *
  * A plan is written as rules with commas between: PLACE:FAULT[@OFFSET][#NTH]
  *
@@ -13,8 +13,8 @@
  *   - short: the disk moves half of it (device only, where short counts are allowed)
  *   - eio, enospc, edquot
  *
- * @OFFSET: only requests that reach this byte of their file (K, M, G). #NTH: only the Nth such request,
- * from 1.
+ * @OFFSET: only requests that reach this byte of their file (K, M, G). #NTH: only the Nth such request, from
+ * 1.
  *
  * Example: read:delay=200ms,write:enospc@1M,device-read:eio@8M#2
  */
@@ -49,7 +49,7 @@ struct fault_rule {
 	uint64_t seen; /* under the plan's lock */
 };
 
-/* Something put off; embedded in or allocated by whoever puts it off. */
+/* Something that is delayed; embedded in or allocated by the code that delays it. */
 struct fault_delayed {
 	struct list_node node;
 	uint64_t due_ns;
@@ -67,7 +67,7 @@ struct fault_plan {
 	pthread_t thread;
 };
 
-/* What a request meets. All zero: nothing. */
+/* The fault of a request. All zero: none. */
 struct fault_verdict {
 	uint64_t delay_ns;
 	bool hang;

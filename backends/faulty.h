@@ -1,5 +1,5 @@
 /*
- * faulty - lets requests to a backend go wrong as a plan says. For tests: only where there is a plan.
+ * faulty - makes requests to a backend fail as planned (fault.h). For tests.
  */
 #pragma once
 

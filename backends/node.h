@@ -1,8 +1,8 @@
 /*
- * node - what the handles of one backing file share: the count of changes made through the daemon, and of
- * windows that read ahead of it.
+ * node - what the handles of one backing file share: a count of the changes made through the daemon, and the
+ * number of windows that read it ahead.
  *
- * A node lives while a handle or a read-ahead in flight holds it.
+ * A node lives while a handle or a readahead in flight holds it.
  */
 #pragma once
 
@@ -31,7 +31,7 @@ struct nodes {
 void nodes_init(struct nodes *nodes);
 void nodes_deinit(struct nodes *nodes);
 
-/* The file's node with a reference of the caller's, or NULL without memory. */
+/* The node of the file with a reference for the caller, to be given back by nodes_put(); NULL: no memory. */
 struct node *nodes_get(struct nodes *nodes, dev_t dev, ino_t ino);
 void nodes_put(struct nodes *nodes, struct node *node);
 

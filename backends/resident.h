@@ -2,7 +2,7 @@
  * resident - what the page cache already holds of a file.
  *
  * By cachestat(2), Linux 6.5; without it the answer is "nothing", which is slower, never wrong. A probe by
- * RWF_NOWAIT alone would not do: it starts the kernel's readahead on what is missing.
+ * RWF_NOWAIT alone is no substitute: it starts the kernel's readahead of what is missing.
  */
 #pragma once
 

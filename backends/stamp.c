@@ -6,7 +6,7 @@
 
 #define SETTLED_NS 100000000ll                 /* more than a tick of any clock that stamps are made from */
 #define COARSE_NS (2 * CLOCK_NS_PER_S)         /* the coarsest stamps, of FAT, are of every other second */
-#define LONGEST_WRITE_NS (60 * CLOCK_NS_PER_S) /* that one write(2) is taken to last */
+#define LONGEST_WRITE_NS (60 * CLOCK_NS_PER_S) /* the longest that one write(2) is assumed to last */
 
 int stamp_take(int fd, struct stamp *stamp)
 {
@@ -60,8 +60,8 @@ bool stamp_is_trusted(int fd, const struct stamp *stamp, int64_t now_ns)
 {
 	int64_t age = now_ns - stamp->ctime_ns;
 
-	/* Nobody can set a ctime: one in the future means that the clock was set back, and nothing is known.
-	 */
+	/* Programs can't set a ctime: one in the future means that the clock was set back, so the stamp
+	 * proves nothing. */
 	if (age < SETTLED_NS + (stamp_is_coarse(stamp->mtime_ns, stamp->ctime_ns) ? COARSE_NS : 0))
 		return false;
 	return age >= LONGEST_WRITE_NS || !stamp_file_is_written(fd);

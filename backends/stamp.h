@@ -1,11 +1,11 @@
 /*
- * stamp - a file's change stamp: proves that what was read ahead is still what the file holds.
+ * stamp - a file's change stamp: proves that data that was read ahead is still what the file has.
  *
- * Size, mtime and ctime. Since Linux 6.13 a stamp that was looked at is never given to a later change;
- * before, two changes within a tick look alike, and some file systems keep whole seconds only. At any time
- * one write(2) moves the stamp when it begins and stores its bytes for as long as it lasts, and so does a
- * store through a mapping. So a stamp is worth something only when the file had been quiet for a while and
- * nobody may be in the middle of a write (stamp_is_trusted).
+ * A stamp is size, mtime and ctime. Since Linux 6.13 a later change never gets a stamp that was read before;
+ * on older kernels two changes within a tick look alike, and some file systems keep whole seconds only. On
+ * all kernels a write(2) moves the stamp when it begins and stores its bytes afterwards, and so does a store
+ * through a mapping. So a stamp is proof only if the file had been unchanged for a while and no write can be
+ * in progress (stamp_is_trusted).
  *
  * Times are nanoseconds since 1970 by CLOCK_REALTIME.
  */
@@ -23,20 +23,21 @@ struct stamp {
 /* 0 or -errno. */
 int stamp_take(int fd, struct stamp *stamp);
 
-/* The file system seems to keep whole seconds: changes within one (FAT: two) look alike. */
+/* Whether the file system seems to keep whole seconds only: then changes within one (FAT: two) look alike. */
 bool stamp_is_coarse(int64_t mtime_ns, int64_t ctime_ns);
 
 /*
- * Somebody on this machine has the file open for writing or mapped so: a read lease is refused then. fd must
- * be open for reading only, or it is itself the writer. Unknown (another's file, a network file system)
- * counts as no. The lease is gone at once; SIGIO must be ignored or blocked.
+ * Whether a process on this machine has the file open for writing or a writable mapping of it: then a read
+ * lease is refused. fd must be open for reading only, else it counts itself. If it can't be known (another
+ * user's file, a network file system), the answer is no. The lease is given back at once; SIGIO must be
+ * ignored or blocked.
  */
 bool stamp_file_is_written(int fd);
 
-/* The same for open or mapped in any way, but by fd itself. */
+/* The same for a file that is open or mapped in any way, except by fd itself. */
 bool stamp_file_is_open(int fd);
 
-/* Whether one of those two has a lease at this moment, on whatever file. */
+/* Whether a call of one of those two has a lease at this moment, on any file. */
 bool stamp_holds_leases(void);
 
 /* What is read after this stamp was taken, and before another is found, is of one state of the file. now_ns

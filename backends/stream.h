@@ -1,5 +1,5 @@
 /*
- * stream - what one handle knows of its reads: their order, its window, and whether the window pays.
+ * stream - the reads of one handle: their order, its window, and whether the window pays.
  *
  * Embedded in the handle, whose lock must be held in all calls.
  */
@@ -10,11 +10,11 @@
 #include "backends/volume.h"
 #include "backends/window.h"
 
-/* What the streams of one backend share; the backend's. */
+/* What the streams of one backend share; owned by the backend. */
 struct stream_host {
 	struct window_host windows;
 	_Atomic size_t after, gap; /* see struct detect_limits */
-	bool window_always;        /* for comparing: whatever was measured */
+	bool window_always;        /* for benchmarks: regardless of what was measured */
 };
 
 struct stream {
@@ -29,9 +29,9 @@ struct stream {
 	enum choice_mode mode;
 };
 
-/* How one read is to travel. */
+/* Which way one read is to go. */
 struct stream_answer {
-	struct window *window; /* look here first; a reference of the caller's, or NULL */
+	struct window *window; /* look here first; with a reference for the caller; or NULL */
 	bool ahead;            /* and read further ahead */
 	enum detect_order order;
 	struct detect_record record;
@@ -44,5 +44,5 @@ void stream_init(struct stream *stream, struct stream_host *host, struct volume 
 /* Notes a read. direct_fd: the O_DIRECT descriptor, from which a window may be read; -1: there is none. */
 struct stream_answer stream_note(struct stream *stream, int direct_fd, off_t offset, size_t size);
 
-/* The handle goes. True when a window took over its O_DIRECT descriptor. */
+/* The handle is closed. True: a window took over its O_DIRECT descriptor. */
 bool stream_close(struct stream *stream);

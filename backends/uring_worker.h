@@ -1,9 +1,9 @@
 /*
  * uring_worker - whether this thread has an io_uring worker.
  *
- * What cannot be done at once the kernel gives to a worker that belongs to the submitting thread, and starts
- * one where there is none; the last one stays. Where no more tasks are allowed the request waits for ever. So
- * a thread whose worker does not start leaves its requests to a thread that has one from the beginning.
+ * The kernel gives a request that would block to a worker that belongs to the submitting thread, and starts
+ * one if there is none; the last worker stays. If the limit of tasks is reached, the request waits for ever.
+ * So a thread whose worker does not start leaves its requests to a thread that had one from the start.
  */
 #pragma once
 

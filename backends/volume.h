@@ -1,11 +1,11 @@
 /*
- * volume - what is known of each backing file system, found at the first open of a file on it and kept for
- * the backend's life, so that a fallback is said once per file system and not once per file.
+ * volume - what is known of each backing file system: found at the first open of a file on it, and kept as
+ * long as the backend, so that a fallback is logged once for each file system and not for each file.
  *
- * Whether a file is read and written around the page cache, and with which alignment, is the file's own: one
- * that is compressed, encrypted or journalled may refuse what its neighbours do. Alignment is
- * STATX_DIOALIGN's (Linux 6.1) where the file system gives it, else a page is taken, and the first EINVAL of
- * the device turns the direct way off for that handle.
+ * Whether a file can be read and written around the page cache, and with which alignment, depends on the
+ * file: one that is compressed, encrypted or journalled may refuse what its neighbours allow. The alignment
+ * is that of STATX_DIOALIGN (Linux 6.1) if the file system gives it, otherwise a page; after the first EINVAL
+ * of the device the handle goes through the page cache.
  */
 #pragma once
 
@@ -23,8 +23,8 @@ struct volume {
 	struct volume *next;
 	dev_t dev;
 	bool in_memory;        /* tmpfs, ramfs: the page cache is the file */
-	bool local;            /* nobody changes a file without this kernel's knowing at once */
-	_Atomic bool refused;  /* a file here refused O_DIRECT, and that was said */
+	bool local;            /* this kernel sees each change of a file at once */
+	_Atomic bool refused;  /* a file here refused O_DIRECT, and that was logged */
 	_Atomic bool uncached; /* RWF_DONTCACHE (Linux 6.14) was not refused yet */
 	struct pace pace;      /* of writes through the page cache */
 	pthread_mutex_t choice_lock;
@@ -33,7 +33,7 @@ struct volume {
 	struct choice_meter write_meters[CHOICE_CLASSES];
 };
 
-/* What a file itself says. */
+/* What is known of one file. */
 struct volume_file {
 	ino_t ino;
 	bool direct;           /* O_DIRECT may be tried */

@@ -78,7 +78,7 @@ static void chunk_done(struct engine_op *op, ssize_t result)
 		chunk->wanted = chunk->size;
 	backend_count(&window->host->stats->readahead_bytes, chunk->size);
 	window->flying--;
-	/* An error is the reader's to see, when it gets there and reads for itself. */
+	/* An error is reported when the reader gets there and reads by itself. */
 	if (chunk->doomed || result <= 0)
 		chunk_retire(chunk);
 	lock_drop(&window->lock, LOCK_WINDOW);
@@ -113,7 +113,7 @@ static bool chunk_is_fresh(const struct chunk *chunk)
 	       stamp_take(chunk->window->fd, &now) == 0 && stamp_equals(&now, &chunk->stamp);
 }
 
-/* (locked) Its own reader took so much of it. */
+/* (locked) The own reader of the window took that much of the chunk. */
 static void chunk_used(struct chunk *chunk, size_t moved)
 {
 	struct window *window = chunk->window;

@@ -3,12 +3,11 @@
  * them.
  *
  * The window belongs to a handle, has its own lock, and outlives the handle while chunks are in flight.
- * Readers of one file find each other's chunks (window_share.c), so that two that walk together read the
- * device once. Its
- * size doubles with every chunk that was used to its end, up to its bound, and halves when chunks are thrown
- * away unread. Memory is shared evenly among the windows whose readers are about; a reader that rests loses
- * its chunks when another window wants memory. A chunk is handed out only when the file is proved unchanged
- * since before the chunk was read (stamp.h, node.h).
+ * Readers of one file find each other's chunks (window_share.c), so that two that read the same part read the
+ * device once. The size of the window doubles with every chunk that was used to its end, up to its bound, and
+ * halves when chunks are discarded unread. Memory is shared evenly among the windows of active readers; an
+ * idle reader loses its chunks when another window needs memory. A chunk is handed out only when the file is
+ * proved unchanged since before the chunk was read (stamp.h, node.h).
  */
 #pragma once
 
@@ -21,7 +20,7 @@ struct window;
 enum window_answer {
 	WINDOW_MISS,   /* the bytes at this place are not here */
 	WINDOW_COPIED, /* some were, see moved */
-	WINDOW_WAITS,  /* they are on their way: host->resume() will be called with the request */
+	WINDOW_WAITS,  /* they are in flight: host->resume() will be called with the request */
 };
 
 /* What a window reads from. */
@@ -35,8 +34,8 @@ struct window_file {
 /* NULL without memory. */
 struct window *window_new(struct window_host *host, const struct window_file *file);
 
-/* The handle goes: nothing new is read. The window closes its descriptor and puts its node when the last
- * chunk came. */
+/* The handle is closed: nothing new is read. The window closes its descriptor and puts its node when its last
+ * chunk has arrived. */
 void window_close(struct window *window);
 
 void window_get(struct window *window);
@@ -54,5 +53,5 @@ void window_advance(struct window *window, enum detect_order order, const struct
 /* Nothing more is read ahead; what there is may still be taken. */
 void window_stop(struct window *window);
 
-/* The stream ended: what is left is thrown away. */
+/* The stream ended: the remaining chunks are discarded. */
 void window_shut(struct window *window);

@@ -1,6 +1,6 @@
 /*
- * window_chunk - a window from within, and its chunks. Included by window*.c only: window.c takes and
- * answers, window_plan.c decides what to read ahead, window_share.c looks into the windows of other handles.
+ * window_chunk - the structs of a window and its chunks. Included by window*.c only: window.c answers reads,
+ * window_plan.c decides what to read ahead, window_share.c looks into the windows of other handles.
  */
 #pragma once
 
@@ -22,14 +22,14 @@ struct chunk {
 	struct engine_op op;
 	struct window *window;
 	enum chunk_state state;
-	bool spent;    /* its own reader has taken all of it: kept for others while there is room */
-	bool doomed;   /* to be freed when it has come and nobody copies from it */
-	unsigned pins; /* copies under way */
+	bool spent;    /* its own reader has read all of it: kept for other readers while there is room */
+	bool doomed;   /* to be freed when it has arrived and no copy from it is in progress */
+	unsigned pins; /* copies in progress */
 	struct buffer *buffer;
 	off_t offset;
-	size_t size;   /* asked for; once ready, what came */
-	size_t wanted; /* of them are not there for the alignment's sake only */
-	size_t used;   /* handed out */
+	size_t size;   /* bytes that were asked for; once ready, bytes that arrived */
+	size_t wanted; /* bytes of it that the reader wants; the others are for alignment only */
+	size_t used;   /* bytes that were handed out */
 	struct stamp stamp;
 	uint64_t read_ns; /* when it was submitted */
 	uint64_t generation;
@@ -41,15 +41,15 @@ struct window {
 	int fd;
 	struct node *node;
 	struct window_seat seat;
-	uint64_t used_ns; /* when the reader came last */
+	uint64_t used_ns; /* when the reader last read */
 	size_t align;
-	bool local; /* else a stamp may be one of a server's a while ago */
+	bool local; /* false: a stamp may be an older one of a server */
 	pthread_mutex_t lock;
 	unsigned refs;
 	bool closed;
 	size_t bytes; /* how far to read ahead */
 	unsigned flying;
-	bool placed; /* next is meant */
+	bool placed; /* next is valid */
 	enum detect_order order;
 	off_t position; /* where the reader is: end of its last request, start of it when it goes backwards */
 	struct detect_record record; /* a strided reader's */
@@ -75,12 +75,12 @@ struct chunk *window_find(struct window *window, off_t offset);
 
 enum chunk_answer {
 	CHUNK_NONE,    /* no chunk has the bytes */
-	CHUNK_PINNED,  /* it may be copied from until chunk->pins is given back */
-	CHUNK_AWAITED, /* they are on their way, and the request will be resumed */
+	CHUNK_PINNED,  /* it may be copied from until the caller decrements chunk->pins */
+	CHUNK_AWAITED, /* they are in flight, and the request will be resumed */
 };
 
 enum chunk_answer chunk_claim(struct chunk *chunk, struct backend_request *request);
 
-/* Throws it away, or has that done when it has come and nobody copies from it. */
+/* Frees the chunk, now or when it has arrived and no copy from it is in progress. */
 void chunk_retire(struct chunk *chunk);
 void window_retire_all(struct window *window);

@@ -1,5 +1,5 @@
 /*
- * window_host - what all windows of a backend share, and which of them share its memory.
+ * window_host - what all windows of a backend share, and which of them are active and so share its memory.
  */
 #pragma once
 
@@ -14,7 +14,7 @@ struct backend_request;
 /* A window's place in its host; embedded in the window. Under the host's lock. */
 struct window_seat {
 	struct list_node node;
-	bool active; /* its reader is about */
+	bool active; /* its reader is active */
 };
 
 /* The backend's. */
@@ -30,7 +30,7 @@ struct window_host {
 	pthread_mutex_t lock; /* of what follows; taken after a window's own */
 	struct list windows;  /* by their seats */
 	unsigned active;
-	uint64_t reclaimed_ns; /* when resting readers were last looked for */
+	uint64_t reclaimed_ns; /* when idle readers were last looked for */
 };
 
 void window_host_init(struct window_host *host);

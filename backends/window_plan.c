@@ -9,7 +9,7 @@ enum {
 	PAGE = 4096,
 	CHUNK_SIZE_MIN = 128 << 10,
 	WINDOW_MIN = 1 << 20,
-	RECLAIM_NS = 100000000, /* between looks for readers that rest */
+	RECLAIM_NS = 100000000, /* between looks for idle readers */
 	REST_NS = 1000000000,
 };
 
@@ -196,7 +196,7 @@ static bool window_has_room(struct window *window)
 	       window_host_share(window->host) + BUFFER_SIZE;
 }
 
-/* Lets go of what is only kept for others. */
+/* Frees chunks that are only kept for other readers. */
 static void window_retire_spent(struct window *window)
 {
 	for (int i = 0; i < CHUNK_COUNT; i++) {
@@ -205,7 +205,9 @@ static void window_retire_spent(struct window *window)
 	}
 }
 
-/* Whether somebody has these bytes already: this window, another one on the file, or the page cache. */
+/*
+ * Whether the bytes are in memory already: in this window, in another one on the file, or in the page cache.
+ */
 static bool window_need_not_read(struct window *window, off_t start, off_t end)
 {
 	return window_find(window, start) || window_is_shared(window, start, end) ||
@@ -224,8 +226,9 @@ static struct chunk *window_start_chunk(
 	return chunk && window_has_room(window) && chunk_prepare(chunk, stamp, start, end) ? chunk : NULL;
 }
 
-/* Readers that rest give their memory to this window, which wants it. Others' locks are only tried: no
- * deadlock. */
+/*
+ * Idle readers give their memory to this window, which wants it. Others' locks are only tried: no deadlock.
+ */
 static void window_reclaim(struct window *window)
 {
 	struct window_host *host = window->host;
