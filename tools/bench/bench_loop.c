@@ -1,16 +1,17 @@
 /*
- * bench_loop - one operation on many files, over and over, for a while: for workloads of tools/bench/run
- * that are too short for an interpreter.
+ * bench_loop - repeats one operation on many files for a while: for workloads of tools/bench/run whose
+ * operations are too short to be timed by an interpreter.
  *
  *   bench_loop read|mmap|overwrite|open|stat [--threads=N] [--block=BYTES] [--ms=N] [--cpu=N] LIST
  *   bench_loop touch LIST
  *   bench_loop make DIRECTORY COUNT
  *
- * LIST is a file of names, each ended by a NUL. read, mmap and overwrite work on files that stay open, on a
- * block at a random place of a random file, and are counted; open (open, read to the end, close) and stat
- * take a random file, and each is timed. touch opens, reads and closes each file once, in the order of the
- * list. make creates COUNT empty files, renames each, and unlinks each. --cpu: all threads run on that CPU
- * alone. Output: lines of key=value. Prints what it measures and judges nothing.
+ * LIST is a file of names, each ended by a NUL. read, mmap and overwrite work on files that stay open, each
+ * time on a block at a random place of a random file; these operations are counted. open (open, read to the
+ * end, close) and stat take a random file each time, and each operation is timed. touch opens, reads and
+ * closes each file once, in the order of the list. make creates COUNT empty files, renames each, and unlinks
+ * each. --cpu: all threads run on that CPU only. Output: lines of key=value. Prints what it measures, without
+ * judging it.
  */
 #include "cache/base/clock.h"
 #include "cache/base/standard_fds.h"

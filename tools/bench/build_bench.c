@@ -1,13 +1,13 @@
 /*
- * build_bench - two builds of sievefs side by side: what a change costs, or saves.
+ * build_bench - compares two builds of sievefs: what a change costs, or saves.
  *
  *   build_bench [--rounds=N] [--cpu=N] SIEVEFS SIEVEFS SIEVECTL DIRECTORY
  *
- * Mounts DIRECTORY's files with each build and does the same operations on both in turn, round after round: a
- * round's figure is the median over its operations, and its ratio the first build's time to the second's.
- * Prints medians of the figures and of the ratios, with quartiles of the latter, and judges nothing. One
- * build twice shows how far that is to be believed. --cpu: operations and daemons run on that CPU alone, so
- * that it is no chance on which the kernel wakes them.
+ * Mounts DIRECTORY's files with each build and does the same operations on both in turn, round after round.
+ * The figure of a round is the median over its operations; its ratio is the first build's time to the
+ * second's. Prints medians of the figures and of the ratios, with quartiles of the latter, without judging
+ * them. Given the same build twice, it shows how large differences by chance are. --cpu: operations and
+ * daemons run on that CPU only, so that the results do not depend on which CPU the kernel wakes them.
  */
 #include "cache/base/clock.h"
 #include "cache/base/standard_fds.h"

@@ -1,12 +1,12 @@
 /*
- * cache_bench - what entering, opening and leaving the cache cost, by how many files are in it.
+ * cache_bench - what it costs to insert, open and evict files, depending on how many files are in the cache.
  *
  * Files of one page in a real store under the given policy. For each count: fills the cache, then opens and
- *closes objects at random, then adds files to the full cache, so that one leaves for each. A curve that is
- *flat says that the costs do not depend on the count. Medians of batches; memory is what malloc(3) holds per
- *object.
+ * closes objects at random, then adds files to the full cache, so that each evicts one. A flat curve says
+ * that the costs do not depend on the count. Figures are medians of batches; memory is what malloc(3) has
+ * allocated per object.
  *
- *	cache_bench [--evict=POLICY] [--counts=N,N...] [--json]
+ * 	cache_bench [--evict=POLICY] [--counts=N,N...] [--json]
  */
 #include <malloc.h>
 #include <stdbool.h>

@@ -1,11 +1,11 @@
 /*
- * engine_bench - one stream through the direct lane's engine, without FUSE, beside what the machine does
- * natively.
+ * engine_bench - one stream through the engine of the lane direct, without FUSE, compared with native ways of
+ * reading and writing.
  *
- * Reads a file from its start, cold each time, in every way in turn, or with -w writes it anew until all is
- * on the disk; the ways are interleaved over the repeats, so that a disk that changes its speed changes it
- * for all. Prints medians: MB/s, the ratio to the best native way, CPU time per GB (all threads, kernel's
- * workers included), and the page cache left behind.
+ * Reads a file from its start, cold each time, in each way in turn, or with -w writes it anew until all is on
+ * the disk. The ways are interleaved over the repeats, so that a change of the disk's speed affects all of
+ * them. Prints medians: MB/s, the ratio to the best native way, CPU time per GB (of all threads and kernel
+ * workers), and the page cache left behind.
  */
 #include "backends/backend.h"
 #include "backends/resident.h"

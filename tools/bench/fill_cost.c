@@ -1,13 +1,12 @@
 /*
- * fill_cost - what bringing a file into the cache costs, beside what a hit and the other ways of reading
- * cost.
+ * fill_cost - what a fill costs, compared with a hit and with other ways of reading.
  *
  *   fill_cost [--files=N] [--rounds=N] [--store=pin|copy] SIEVEFS SIEVECTL DIRECTORY
  *
  * Makes files of some sizes below DIRECTORY, mounts them with SIEVEFS, and times open, read to the end and
- * close of each. Prints medians over all files and rounds as a table; fills are asynchronous, and their cost
- * is the CPU time of the daemon and its keepers beyond that of the same opens without them. Prints what it
- * measures and judges nothing.
+ * close of each. Prints medians over all files and rounds as a table, without judging them. Fills are
+ * asynchronous: their cost is the CPU time of the daemon and its keepers beyond that of the same opens
+ * without fills.
  */
 #include "cache/base/clock.h"
 #include "cache/base/standard_fds.h"

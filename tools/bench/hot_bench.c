@@ -1,12 +1,13 @@
 /*
- * hot_bench - hot files through a mount that pins them and one that copies them, beside the bare directory.
+ * hot_bench - hot files through a mount that pins them and one that copies them, compared with the bare
+ * directory.
  *
  *   hot_bench [--files=N] [--rounds=N] [--cpu=N] SIEVEFS SIEVECTL DIRECTORY
  *
  * Makes files of some sizes below DIRECTORY, mounts them twice, and does each operation on each side in turn,
- * round after round: a round's figure is the mean over its operations, a cell the median over the rounds and
- * its ratio to the bare directory's. --cpu: the operations run on that CPU alone. Prints what it measures and
- * judges nothing.
+ * round after round. The figure of a round is the mean over its operations; a cell of the table is the median
+ * over the rounds, with its ratio to the bare directory's. --cpu: the operations run on that CPU only. Prints
+ * what it measures, without judging it.
  */
 #include "cache/base/clock.h"
 #include "cache/base/standard_fds.h"

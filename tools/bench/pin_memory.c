@@ -1,13 +1,14 @@
 /*
- * pin_memory - what memory files of one page cost, known through a mount and pinned there.
+ * pin_memory - the memory that files of one page take once a mount knows them, and once it has pinned them.
  *
  *   pin_memory [--most=N] SIEVEFS SIEVECTL DIRECTORY
  *
  * Makes 1,000 files below DIRECTORY, then ten times as many, up to N. At each count it opens each file once
- * through a mount that caches nothing, then through one that pins each, and prints what memory grew by, in
- * bytes a file: of the kernel (slab, page tables and vmalloc of /proc/meminfo), of the daemon and its keepers
- * (their anonymous memory). SOURCE's own inodes and dentries are in memory before. Prints what it measures
- * and judges nothing: the machine should do nothing else, since the kernel's figures are the machine's.
+ * through a mount that caches nothing, then through one that pins each, and prints how much memory grew, in
+ * bytes a file: that of the kernel (slab, page tables and vmalloc of /proc/meminfo), and that of the daemon
+ * and its keepers (their anonymous memory). SOURCE's own inodes and dentries are in memory before. Prints
+ * what it measures, without judging it. The machine should be idle, since the kernel's figures are those of
+ * the whole machine.
  */
 #include "cache/base/standard_fds.h"
 

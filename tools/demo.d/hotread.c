@@ -1,14 +1,14 @@
 /*
- * hotread - reads many small files at a steady rate, for a while with a large file streaming beside them, and
- * prints what a small read (open, read to the end, close) took.
+ * hotread - reads many small files at a steady rate, for a while with a large file being streamed at the same
+ * time, and prints how long a small read (open, read to the end, close) took.
  *
- *   hotread drop LIST                        asks the kernel to forget the pages of the files in LIST
+ *   hotread drop LIST                        asks the kernel to drop the pages of the files in LIST
  *   hotread warm LIST                        reads the files in LIST three times, with pauses
- *   hotread run HOT STREAM BACKING B,D,A     B seconds without, D with, A again without the stream
+ *   hotread run HOT STREAM BACKING B,D,A     B seconds without the stream, D with it, A again without
  *
- * HOT, STREAM and BACKING are files of names, each ended by a NUL; BACKING names the files of STREAM as they
- * lie in the backing directory, where the pages that the stream leaves behind are counted. Output: lines of
- * key=value.
+ * HOT, STREAM and BACKING are files of names, each ended by a NUL; BACKING has the names of the files of
+ * STREAM in the backing directory, where the pages that the stream leaves behind are counted. Output: lines
+ * of key=value.
  */
 #include "cache/base/clock.h"
 #include "cache/base/standard_fds.h"

@@ -7,5 +7,5 @@
 
 #include <stdint.h>
 
-/* Bytes of the file that are resident; -errno when that can't be told. */
+/* Bytes of the file that are resident; -errno when that can't be found out. */
 int64_t resident_bytes(int fd);

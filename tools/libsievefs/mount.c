@@ -38,7 +38,7 @@ __attribute__((format(printf, 3, 4))) static int fail(
 	return error;
 }
 
-/* The last three: it went while this was asked; which one is a matter of how far the kernel had come. */
+/* The last three: the mount ended during the request; which error depends on how far the kernel had got. */
 static bool is_gone(int error)
 {
 	return error == ENOTCONN || error == ECONNABORTED || error == ECANCELED || error == ENODEV;
@@ -88,8 +88,8 @@ static const char *type_of_line(const char *line, uint64_t mount_id)
 	return type && strtoull(line, NULL, 10) == mount_id ? type + 3 : NULL;
 }
 
-/* 1, 0, or -1 where this does not tell. statfs(2) would ask what the mount stands before, which may not
- * answer, or answer by an error of its own. */
+/* 1, 0, or -1 where this does not tell. statfs(2) would ask SOURCE, which may not answer, or answer with an
+ * error of its own. */
 static int is_fuse_by_mountinfo(const char *root)
 {
 	FILE *mounts = fopen("/proc/self/mountinfo", "re");

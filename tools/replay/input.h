@@ -1,5 +1,5 @@
 /*
- * input - the bytes of a trace file, plain or zstd, in a stream: a trace may be larger than the memory.
+ * input - reads a trace file, plain or zstd, as a stream: a trace may be larger than memory.
  */
 #pragma once
 
@@ -17,7 +17,7 @@ void input_close(struct input *in); /* accepts NULL */
  */
 ssize_t input_peek(struct input *in, const unsigned char **bytes, size_t size);
 
-/* Reads size bytes or up to the end. -EBADMSG: the zstd stream is damaged or cut off. */
+/* Reads size bytes, fewer only at the end. -EBADMSG: the zstd stream is damaged or cut off. */
 ssize_t input_read(struct input *in, void *bytes, size_t size);
 
 /* One line without its end, NUL-terminated, valid until the next call. 1 for a line, 0 at the end; -E2BIG:

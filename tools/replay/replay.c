@@ -81,7 +81,8 @@ static inline void hit(struct replay *r, struct file *file)
 		evict_hit(&file->entry);
 }
 
-/* In a mount nobody knows the next open; here it would only measure the machine's memory to wait for it. */
+/* Not possible in a mount, where the next open is not known; without it, the time would be that of the
+ * machine's memory. */
 static inline void fetch_ahead(const struct replay *r, const uint32_t *open)
 {
 	const struct file *near = &r->files[open[AHEAD / 2]];

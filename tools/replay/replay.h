@@ -1,8 +1,8 @@
 /*
- * replay - runs one policy, the very code of the mount, over a trace at one cache size.
+ * replay - runs one policy, with the code of the mount, over a trace at one cache size.
  *
- * Each open is a hit, or a miss that asks for admission and, if admitted, is in the cache at once: fills take
- * no time and nothing is held open, which is where a mount differs.
+ * Each open is a hit, or a miss that asks for admission and, if admitted, is in the cache at once. Unlike in
+ * a mount, fills take no time and no file is held open.
  */
 #pragma once
 
@@ -12,10 +12,9 @@
 
 enum replay_charge {
 	REPLAY_BYTES, /* a file costs its size */
-	REPLAY_PAGES  /* whole pages and what is kept about it, as in a mount */
+	REPLAY_PAGES  /* whole pages and metadata, as in a mount (charge.h) */
 };
 
-/* What a mount keeps in its index for each object. */
 struct replay_options {
 	struct evict_options evict; /* policy, budget and bit_only are set for each run */
 	enum replay_charge charge;

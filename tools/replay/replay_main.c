@@ -1,5 +1,5 @@
 /*
- * sievefs-replay - what each policy would have kept, over traces of opens.
+ * sievefs-replay - the miss ratios that each policy would have had, over traces of opens.
  */
 #include "cache/base/standard_fds.h"
 #include "tools/replay/report.h"

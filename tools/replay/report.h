@@ -10,6 +10,6 @@
 void report_table(const struct settings *settings, const struct trace *trace, const struct advised *advised,
 	const struct replay_result *results);
 
-/* Elements of the array only; is_first: of the whole array. */
+/* Elements of the array only; is_first: these begin the array. */
 void report_json(const struct settings *settings, const struct trace *trace,
 	const struct replay_result *results, bool is_first);

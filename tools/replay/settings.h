@@ -23,7 +23,7 @@ struct settings {
 	bool json, advise;
 };
 
-/* Ends the program with a line on stderr (or the help, or the version) where it cannot go on. */
+/* On an error ends the program with a line on stderr; likewise after --help and --version. */
 void settings_parse(struct settings *settings, int argc, char **argv);
 void settings_free(struct settings *settings);
 

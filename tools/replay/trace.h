@@ -1,8 +1,8 @@
 /*
- * trace - a trace of opens, loaded whole: 4 bytes an open, 16 a file.
+ * trace - a trace of opens, loaded into memory: 4 bytes an open, 16 a file.
  *
- * Formats, told apart by their contents: CSV (time,id,size; a heading line and lines that begin with # are
- * passed over), libCacheSim's oracleGeneral (records of 24 bytes: uint32 time, uint64 id, uint32 size, int64
+ * Formats, recognised by their contents: CSV (time,id,size; a heading line and lines that begin with # are
+ * skipped), libCacheSim's oracleGeneral (records of 24 bytes: uint32 time, uint64 id, uint32 size, int64
  * next), and sievefs's own (trace_format.h); each plain or zstd.
  */
 #pragma once
@@ -17,11 +17,11 @@ struct trace_file {
 	uint64_t size; /* bytes at the first open */
 };
 
-/* Anything but a plain open; it happens before the open with the number position. */
+/* A change of a file; it happens before the open with the number position. */
 struct trace_change {
 	uint64_t position;
 	uint32_t file;
-	bool is_stale; /* the contents changed; else only the size is another */
+	bool is_stale; /* the contents changed; else only the size did */
 	uint64_t size; /* from now on; ignored when stale */
 };
 
@@ -41,5 +41,6 @@ struct trace {
 int trace_load(const char *path, struct trace *trace, char **error);
 void trace_unload(struct trace *trace);
 
-/* Before each open, with this probability, the file is changed. Same seed, same changes. */
+/* Adds changes: before each open the file is changed with this probability. The same seed gives the same
+ * changes. */
 int trace_add_writes(struct trace *trace, double probability, uint64_t seed);

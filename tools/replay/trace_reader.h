@@ -17,7 +17,7 @@ struct trace_reader {
 	uint64_t record_count; /* read so far */
 	uint64_t line_count;   /* CSV only */
 	uint64_t last_time_us;
-	char wrong[200]; /* what is wrong with the record after those */
+	char wrong[200]; /* after an error: what is wrong with the next record */
 };
 
 /* Looks at the first bytes for the format. Borrows the input. */

@@ -1,7 +1,7 @@
 /*
  * workload - synthetic opens, the same on every machine for the same options.
  *
- * Files have log-normal sizes. Hot files are drawn by Zipf's law; what else happens is the kind's.
+ * Files have log-normal sizes. Hot files are drawn by Zipf's law; the kind decides what else is opened.
  */
 #pragma once
 
@@ -12,7 +12,7 @@ struct workload {
 	uint64_t seed;
 	uint32_t file_count;  /* hot files */
 	uint64_t open_count;  /* of hot files, in all */
-	double zipf;          /* exponent; 0: all alike */
+	double zipf;          /* exponent; 0: all files are equally likely */
 	uint32_t round_count; /* rounds of hot opens, each followed by what the kind does */
 	uint32_t cold_count;  /* files of a scan or a loop; opens once in so many for onehit */
 	double size_median;   /* bytes */

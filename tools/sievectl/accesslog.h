@@ -1,7 +1,8 @@
-/* accesslog - the command: one line for each operation of the mount, while they happen. */
+/* accesslog - sievectl accesslog: one line for each operation of the mount, as it happens. */
 #pragma once
 
 #include "tools/libsievefs/sievefs.h"
 
-/* Takes nothing. Returns at the mount's end, or when nobody reads its output any more; 0 or -errno. */
+/* Takes no arguments. Returns at the end of the mount, or when the output is closed by its reader; 0 or
+ * -errno. */
 int accesslog_run(struct sievefs_mount *mount, const char *const *request);

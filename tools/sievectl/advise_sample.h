@@ -1,4 +1,4 @@
-/* advise_sample - fetches the sample of opens that a mount keeps, and the options that it is seen with. */
+/* advise_sample - fetches the sample of opens that a mount keeps, and the options of its cache. */
 #pragma once
 
 #include "cache/policy/advise.h"

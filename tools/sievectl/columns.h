@@ -13,7 +13,7 @@
 #define COLUMNS_ALL 0 /* for @width: leave none out */
 #define COLUMNS_LINE 160
 
-/* Write a line without its newline, of those columns that fit into @width. */
+/* Write a line without its newline, with the columns that fit into @width. */
 void columns_header(int width, char line[COLUMNS_LINE]);
 void columns_line(const struct sample *sample, const struct rates *rates, const struct tm *now, int width,
 	char line[COLUMNS_LINE]);

@@ -1,4 +1,4 @@
-/* doctor - sievectl doctor: what this machine has of what sievefs can use. Needs no mount. */
+/* doctor - sievectl doctor: checks what this machine offers of what sievefs can use. Needs no mount. */
 #pragma once
 
 /*

@@ -1,8 +1,8 @@
 /*
  * doctor_check - the checks of sievectl doctor, one row each.
  *
- * A check only looks: it changes nothing and leaves no file behind. It judges for the user that it runs as,
- * and for this process's limits; a daemon that a service manager starts may have others.
+ * A check changes nothing and leaves no file behind. It is valid for the user that it runs as, and for this
+ * process's limits; a daemon that a service manager starts may have others.
  */
 #pragma once
 
@@ -13,7 +13,7 @@ enum doctor_state { DOCTOR_OK, DOCTOR_MISSING, DOCTOR_UNKNOWN };
 struct doctor_finding {
 	enum doctor_state state;
 	char *found;      /* what is there; freed with g_free() */
-	const char *mend; /* instead of the row's, where the cause asks for another command; or NULL */
+	const char *mend; /* instead of the row's, where another command is needed; or NULL */
 };
 
 /* What is looked at; fd is an open directory, or -1 where no SOURCE was given. */
@@ -22,9 +22,9 @@ struct doctor_source {
 };
 
 struct doctor_check {
-	const char *name; /* one word, stable: people and programs rely on it */
+	const char *name; /* one word, stable: programs rely on it */
 	struct doctor_finding (*look)(const struct doctor_source *source);
-	const char *cost; /* of going without */
+	const char *cost; /* what is lost without it */
 	const char *mend; /* a command, or what else to do, after a # */
 };
 

@@ -1,4 +1,4 @@
-/* evict - sievectl evict: files, or all, leave the cache. */
+/* evict - sievectl evict: evicts files, or all files, from the cache. */
 #pragma once
 
 /* For the table of commands, see main.c. @flags: "--all" or nothing. */

@@ -1,4 +1,4 @@
-/* explain - sievectl explain: how files would be read, and why they are cached or not. */
+/* explain - sievectl explain: the lane that files would be read in, and why they are cached or not. */
 #pragma once
 
 /* For the table of commands, see main.c. @flags: "--json" or nothing. */

@@ -1,4 +1,4 @@
-/* file_json - what the mount says of a file, as JSON. */
+/* file_json - the state of a file, as JSON. */
 #pragma once
 
 #include <glib.h>

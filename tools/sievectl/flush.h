@@ -1,4 +1,4 @@
-/* flush - sievectl flush: sends to the disk what is dirty, and shows what is left while it waits. */
+/* flush - sievectl flush: starts writeback of dirty data; with --wait shows what is left until it is done. */
 #pragma once
 
 /* For the table of commands, see main.c. @flags: "--wait" or nothing. */

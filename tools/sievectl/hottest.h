@@ -13,7 +13,7 @@ struct hottest {
 	unsigned count;
 	struct {
 		uint64_t opens, bytes;   /* opens since it was cached */
-		char path[HOTTEST_PATH]; /* from the mount's root; of a longer one the end */
+		char path[HOTTEST_PATH]; /* from the mount's root; only the end of a longer one */
 	} files[HOTTEST_MAX];            /* most opens first */
 };
 
@@ -23,5 +23,5 @@ struct hottest {
  * Pure. */
 int hottest_add(struct hottest *hottest, const char *reply, int *next);
 
-/* Asks the mount, some requests. 0; -EACCES: only for root and the owner; or -errno. */
+/* Asks the mount, by a few requests. 0; -EACCES: only for root and the owner; or -errno. */
 int hottest_read(struct sievefs_mount *mount, struct hottest *hottest);

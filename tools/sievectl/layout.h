@@ -1,4 +1,4 @@
-/* layout - the lines of a screen while it is made, and the panels that add them. */
+/* layout - a screen in the making: its lines, and the panels that add them. */
 #pragma once
 
 #include "tools/sievectl/screen.h"
@@ -21,16 +21,16 @@ void layout_format(struct layout *layout, enum screen_style style, const char *f
 /* A blank line between panels, where there is room for such. */
 void layout_stand_apart(struct layout *layout);
 
-/* What a terminal could take for commands, or does not know, is not for it: it becomes '?'. */
+/* Replaces by '?' what a terminal could take for commands or can't show. */
 void layout_printable(GString *text, bool utf8);
 
-/* In columns. */
+/* The width of the text in columns. */
 int layout_width(const GString *text);
 
-/* Fills the line up with a graph, if that leaves a readable one. */
+/* Fills the rest of the line with a graph, if there is room for a readable one. */
 void layout_graph(const struct layout *layout, const struct series *series, double top, GString *text);
 
-/* The lists: each takes what those before it have left. */
+/* The lists: each takes the rows that those before it have left. */
 void layout_lanes(struct layout *layout);
 void layout_operations(struct layout *layout);
 void layout_hottest(struct layout *layout);

@@ -7,7 +7,7 @@
 
 #define PAUSE_MS 100
 
-/* Which one is a matter of how far the kernel had come. */
+/* Which error it is depends on how far the kernel had got. */
 static bool is_end_of_mount(int error)
 {
 	return error == ENOTCONN || error == ECONNABORTED || error == ENODEV || error == ECANCELED;

@@ -1,4 +1,4 @@
-/* sievectl - the command that asks a mounted sievefs. */
+/* sievectl - the command that queries and controls a mounted sievefs. */
 #include "cache/base/standard_fds.h"
 #include "tools/libsievefs/sievefs.h"
 #include "tools/sievectl/accesslog.h"
@@ -27,14 +27,14 @@ struct command {
 	const char *usage;
 	const char *help;
 	const char *const *flags; /* ended by NULL; one that ends with "=" takes a value */
-	/* 0; 1: it failed, as it has said; or -errno, with the reason in sievefs_mount_error(). @request is
+	/* 0; 1: it failed and has said why; or -errno, with the reason in sievefs_mount_error(). @request is
 	 * the command's name, its flags, each with its value behind it, and its words. */
 	int (*run)(struct sievefs_mount *mount, const char *const *request);
-	/* Instead of run, by a command that asks no mount; @path is NULL where none was given. 0; 1, an
+	/* Instead of run, for a command that needs no mount; @path is NULL where none was given. 0; 1, an
 	 * answer that is to be the exit status; or -errno, already explained. */
 	int (*run_unmounted)(const char *path, const char *const *request);
-	/* Instead of run, by a command about files, one or more: @files and @flags are ended by NULL. The
-	 * exit status; what was wrong is said already. */
+	/* Instead of run, for a command about one file or more: @files and @flags are ended by NULL. The exit
+	 * status; what was wrong is said already. */
 	int (*run_files)(const char *const *files, const char *const *flags);
 	bool takes_words; /* behind MOUNTPOINT */
 };

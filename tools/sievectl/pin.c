@@ -75,7 +75,7 @@ int pin_run(const char *const *paths, const char *const *flags)
 	return pinning.status;
 }
 
-/* Those that are not pinned are none of its concern: it is told how many were. */
+/* Files that were not pinned are ignored; the number of the others is printed. */
 static bool unpin_file(void *context, int dirfd, const char *name, const char *path)
 {
 	struct pinning *pinning = context;

@@ -1,4 +1,4 @@
-/* pin - sievectl pin and unpin: files that stay in the cache, and files that need not any more. */
+/* pin - sievectl pin and unpin: exempts files from eviction, and ends that. */
 #pragma once
 
 /* For the table of commands, see main.c. */

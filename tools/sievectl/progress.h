@@ -1,4 +1,4 @@
-/* progress - one line on standard error that says how far a command has come, where that is a terminal. */
+/* progress - one line on standard error, if that is a terminal, with the progress of a command. */
 #pragma once
 
 #include <stdbool.h>
@@ -12,9 +12,9 @@ struct progress {
 };
 
 void progress_begin(struct progress *progress, uint64_t files, uint64_t bytes);
-/* So much more is done; the line is drawn anew ten times a second at most. */
+/* Adds to what is done; the line is drawn anew ten times a second at most. */
 void progress_add(struct progress *progress, uint64_t files, uint64_t bytes);
-/* So much is left; the whole may have grown. */
+/* Sets what is left to be done; the totals may grow. */
 void progress_left(struct progress *progress, uint64_t files, uint64_t bytes);
-/* Takes the line away, for other output. */
+/* Removes the line, for other output. */
 void progress_clear(struct progress *progress);

@@ -1,8 +1,7 @@
 /*
- * sample - what `stat --json` said at a moment, and what happened between two such moments.
+ * sample - the values of `stat --json` at one moment, and what happened between two such moments.
  *
- * Pure: text in, numbers out. Members that a daemon's report lacks are 0, so that an older daemon can be
- * watched too.
+ * Pure: text in, numbers out. Members that the report of an older daemon lacks are 0.
  */
 #pragma once
 
@@ -21,7 +20,8 @@ enum sample_lane {
 
 extern const char *const sample_lane_names[SAMPLE_LANES];
 
-/* Of these lanes the daemon sees the bytes; those of the others move within the kernel. */
+/* Whether the daemon sees the bytes that are read and written in this lane; in the others the kernel moves
+ * them by itself. */
 bool sample_lane_has_bytes(enum sample_lane lane);
 
 #define SAMPLE_OPERATIONS 48 /* further ones are left out */
@@ -44,7 +44,8 @@ struct sample {
 	} lanes[SAMPLE_LANES];
 	uint64_t hits, misses;
 	uint64_t objects, cached_bytes, budget_bytes;
-	bool has_dirty; /* the mount has thresholds of its own, else the next five are not known */
+	bool has_dirty; /* the mount has one of the options dirty_*; without them the next five are not known
+			 */
 	uint64_t dirty_bytes, writeback_bytes, oldest_ms, dirty_files, throttled;
 	uint64_t trail_streams, trail_bytes;    /* levels; bytes in the page cache */
 	uint64_t dropped_bytes;                 /* behind streams, in all */
@@ -56,9 +57,11 @@ struct sample {
 /* 0, -EPROTO: not such a report. @taken_s is the caller's to fill. */
 int sample_parse(const char *json, struct sample *sample);
 
-/* What happened from one sample to the next, a second. Shares are of 1; negative: of nothing. */
+/*
+ * What happened from one sample to the next, per second. Shares are from 0 to 1; negative: nothing happened.
+ */
 struct rates {
-	bool restarted; /* another daemon: what it counted since its start is what happened */
+	bool restarted; /* the daemon was restarted: rates are those since its start */
 	double opens, hit_share, throttled, dropped_bytes;
 	struct {
 		double opens, open_share, bytes;

@@ -28,7 +28,7 @@ static void sleep_until(double when_s)
 	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
 }
 
-/* False once nobody reads any more. */
+/* False once the reader is gone. */
 static bool tell(int to, const struct sampler_news *news)
 {
 	const char *at = (const char *)news, *end = at + sizeof(*news);
@@ -60,7 +60,7 @@ static void run(struct sampler_news *news, double interval_s, int to)
 	}
 }
 
-/* It may outlive the terminal, and must not hold that. */
+/* The process may outlive the terminal, and must not keep it open. */
 static void leave_terminal(void)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);

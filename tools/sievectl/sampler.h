@@ -1,6 +1,7 @@
 /*
- * sampler - takes samples of a mount in a process of its own, so that a daemon that hangs holds nobody up:
- * whoever waits for an answer of it, or closes a file of it, can't even be killed until it answers.
+ * sampler - takes samples of a mount in a process of its own, so that a daemon that hangs does not block
+ * sievectl: a process that waits for a reply of the daemon, or closes a file of its mount, can't even be
+ * killed until the daemon answers.
  */
 #pragma once
 
@@ -10,14 +11,14 @@ struct sampler;
 
 #define SAMPLER_ERROR 1024
 
-/* What the process tells. */
+/* What the process reports. */
 struct sampler_news {
 	struct watch watch;
-	int result;                /* 0, or -errno: there will be no more */
-	char error[SAMPLER_ERROR]; /* the reason, "" where there is none but that */
+	int result;                /* 0, or -errno: this was the last report */
+	char error[SAMPLER_ERROR]; /* the reason, "" where result says it all */
 };
 
-/* Goes on from a watch that has begun. 0 or -errno. */
+/* Starts the process, which continues a watch that has begun. 0 or -errno. */
 int sampler_new(const struct watch *watch, double interval_s, struct sampler **out);
 
 /* True where there is something new; does not wait. A process that was killed is an error. */

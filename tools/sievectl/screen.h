@@ -1,7 +1,7 @@
 /*
- * screen - what `sievectl top` shows: lines of text, made for a terminal of any size.
+ * screen - the screen of `sievectl top`: lines of text for a terminal of any size.
  *
- * Pure: knows of no terminal. Panels follow each other from the most important to the least, each as long as
+ * Pure: does not use a terminal. Panels follow each other from the most important to the least, as far as
  * there is room.
  */
 #pragma once
@@ -14,7 +14,7 @@
 
 enum screen_sort { SORT_LANE, SORT_OPENS, SORT_BYTES, SORT_COUNT };
 
-/* What is shown, and how it came to it. Zeroed memory is a valid start. */
+/* What is shown, with its history. Zeroed memory is a valid start. */
 struct view {
 	struct sample sample;
 	struct rates rates;
@@ -23,14 +23,14 @@ struct view {
 	struct series hits, dirty, opens[SAMPLE_LANES], bytes[SAMPLE_LANES];
 };
 
-/* Takes over what happened in another interval. */
+/* Adds what happened in another interval. */
 void view_add(struct view *view, const struct sample *sample, const struct rates *rates,
 	const struct hottest *hottest);
 
 struct screen_state {
 	enum screen_sort sort;
 	bool paused, utf8;
-	double silent_s; /* since when the mount has not answered; 0: it does */
+	double silent_s; /* seconds since the mount last answered; 0: it answers */
 	struct tm now;
 };
 

@@ -1,4 +1,4 @@
-/* series - what a figure was of late, and a graph of it in one line. Pure. */
+/* series - the recent values of a figure, and a graph of them in one line. Pure. */
 #pragma once
 
 #include <glib.h>
@@ -12,7 +12,7 @@ struct series {
 	unsigned count, next;
 };
 
-/* Negative: nothing was known. */
+/* Negative: the value is not known. */
 void series_add(struct series *series, double value);
 
 /*

@@ -3,9 +3,9 @@
 
 #include "tools/libsievefs/sievefs.h"
 
-/* @request: "stat" and its flags. 0; 1, as was said; or -errno, with the reason in sievefs_mount_error(). */
+/* @request: "stat" and its flags. 0; 1: it failed and has said why; or -errno, with the reason in
+ * sievefs_mount_error(). */
 int stat_run(struct sievefs_mount *mount, const char *const *request);
 
-/* Lines each @interval_s seconds, @count of them, 0: until the mount is gone. 0 or -errno, likewise.
- */
+/* Prints a line each @interval_s seconds, @count lines; 0: until the mount is gone. 0 or -errno, likewise. */
 int stat_watch(struct sievefs_mount *mount, double interval_s, unsigned long count);

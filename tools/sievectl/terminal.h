@@ -3,5 +3,5 @@
 
 #include <stdbool.h>
 
-/* Whether newterm(3) will know $TERM: it leaks where it does not. */
+/* Whether newterm(3) will know $TERM; where it does not, it leaks memory, so ask before. */
 bool terminal_is_known(void);

@@ -111,7 +111,7 @@ static int write_trace(struct sievefs_mount *mount, int control, const char *pat
 	r = record(mount, control, file, &counts);
 	if (fclose(file) != 0 && r == 0)
 		r = -errno;
-	/* as long as this one listens, the figures are those of its recording; without the mount there are
+	/* as long as this process listens, the counts are those of its recording; without the mount there are
 	 * none */
 	stop(mount, &recorded);
 	if (r < 0)

@@ -70,7 +70,7 @@ static bool walk_directory(
 	return goes_on;
 }
 
-/* Whoever names a directory by mistake is not to wait for a walk through all of it. */
+/* A directory named by mistake must not cost a walk through all of it. */
 static int check_mount(const char *path)
 {
 	struct sievefs_mount *mount;

@@ -25,7 +25,7 @@ struct amount {
 	uint64_t files, bytes;
 };
 
-/* A word of why files are not cached, and how many that are. */
+/* A reason why files are not cached, and how many files have it. */
 struct refusal {
 	char word[SIEVEFS_WORD_SIZE];
 	struct amount amount;
@@ -42,7 +42,8 @@ struct warming {
 	int status;
 };
 
-/* The first signal ends the walk, and what was asked for is waited for and told; a second one kills. */
+/* The first signal ends the walk; files that were asked for are waited for and reported. A second signal
+ * kills. */
 static volatile sig_atomic_t interrupted;
 
 static void interrupt(int signal_number)

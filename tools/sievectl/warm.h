@@ -1,4 +1,5 @@
-/* warm - sievectl warm: brings files into the cache, several at a time, and says what did not fit. */
+/* warm - sievectl warm: brings files into the cache, several at a time, and reports those that were not
+ * cached. */
 #pragma once
 
 /* For the table of commands, see main.c. */

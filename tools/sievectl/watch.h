@@ -11,22 +11,22 @@ struct watch {
 	struct rates rates;     /* between them */
 	struct hottest hottest; /* not read with each sample; see watch_hottest() */
 	double hottest_s;       /* when that is to be read again */
-	bool may_list;          /* the mount lets us ask for it, and can tell */
+	bool may_list;          /* the mount answers requests for the hottest files */
 };
 
 /* Takes the first sample. 0 or -errno, with the reason in sievefs_mount_error() but for -EPROTO and -ENOMEM.
  */
 int watch_begin(struct watch *watch, struct sievefs_mount *mount);
 
-/* Takes the next one: likewise. */
+/* Takes the next sample. 0 or -errno, likewise. */
 int watch_next(struct watch *watch);
 
-/* Reads the hottest files again, if it is time: every five seconds, and less often where that takes long. A
- * mount that does not tell them has none. */
+/* Reads the hottest files again, if it is time: every five seconds, and less often where that takes long. The
+ * list stays empty if the mount does not answer that. */
 void watch_hottest(struct watch *watch);
 
-/* Reads the value of -i, seconds. 0; 1: it is none, as was said. */
+/* Reads the value of -i, seconds. 0; 1: it is invalid, and that was reported. */
 int watch_parse_interval(const char *text, double *interval_s);
 
-/* Seconds, of a clock that does not jump. */
+/* Seconds, of a monotonic clock. */
 double watch_clock(void);
