@@ -9,7 +9,7 @@
 #	cluster_mount a -o …; cluster_mount b -o …
 #
 # SYSTEM is gluster or moosefs; what differs between them is in the file of that name beside this one. Of live.sh, which
-# it sources, it uses $work, $sievefs, skip and fail, and its clean_up, which ends everything by pid, also after a
+# it sources, it uses $work, $sievefs, skip, fail and clean_up, which ends all processes by their pids, also after a
 # failure. The test runs in a mount and a network namespace of its own: nothing reaches its servers from outside,
 # nothing stays mounted, and all ports are free.
 #

@@ -1,12 +1,12 @@
 /*
- * coherence - random operations by processes of two machines against an oracle; see coherence.h.
+ * coherence - random operations by processes of two machines, checked against an oracle; see coherence.h.
  *
  * usage: coherence DIRECTORY_A DIRECTORY_B [--ops=N] [--procs=N] [--files=N] [--quiet=MS] [--pause=US]
- *	[--small=BYTES] [--large=BYTES] [--no-stat] [--seed=N]
+ * 	[--small=BYTES] [--large=BYTES] [--no-stat] [--seed=N]
  *
- * The two directories are one, as two machines see it. A file is changed a few times and then left alone for
- * up to --quiet, so that it is cached, and changed while it is. Exit status 1 and a line on stderr at the
- *first wrong answer.
+ * The two arguments are the same directory, as two machines see it. A file is changed a few times and then
+ * only read for up to --quiet, so that it is cached; then it is changed while it is cached. At the first
+ * wrong answer the program prints a line on stderr and exits with status 1.
  */
 #include "tests/distributed/coherence.h"
 
@@ -121,7 +121,7 @@ static void work(struct coherence *shared, unsigned number, const char *dir)
 	_exit(EXIT_SUCCESS);
 }
 
-/* A process that is gone may have had a lock: the others are not waited for. */
+/* A process that has ended may still have a lock: the others are not waited for. */
 static bool wait_for_all(const pid_t *pids, unsigned long count)
 {
 	int status;

@@ -1,9 +1,9 @@
 /*
- * coherence - random operations on a few files by processes of two machines, and what each must see.
+ * coherence - random operations on a few files by processes of two machines, and what each process must see.
  *
- * The oracle is a table in memory that all share. Each file has a lock there, held over an operation: at one
- * time one process changes the file or some read it. So what was written and closed before the lock was
- * released must be seen by whoever opens the file under the lock.
+ * The oracle is a table in memory that all processes share. It has a lock for each file, held during an
+ * operation: either one process changes the file, or any number of them read it. So what was written and
+ * closed before the lock was released must be seen by each process that opens the file under the lock.
  */
 #pragma once
 
@@ -22,18 +22,18 @@ struct coherent_file {
 	bool exists;
 	uint32_t version; /* of its contents; none is used twice */
 	uint64_t size;
-	uint32_t generation;                     /* another inode under the name */
-	uint32_t changes[COHERENCE_GENERATIONS]; /* in place, of generation % COHERENCE_GENERATIONS */
-	_Atomic int64_t quiet_until_ms;          /* CLOCK_MONOTONIC; it is only read until then */
+	uint32_t generation;                     /* changes with each new inode under the name */
+	uint32_t changes[COHERENCE_GENERATIONS]; /* changes in place, of generation % COHERENCE_GENERATIONS */
+	_Atomic int64_t quiet_until_ms;          /* CLOCK_MONOTONIC; until then the file is only read */
 };
 
 struct coherence {
 	unsigned long op_count, proc_count, file_count; /* options */
 	unsigned quiet_ms, pause_us;
-	uint64_t small_size, large_size; /* bytes at most: of most files, and of every sixteenth */
+	uint64_t small_size, large_size; /* largest size in bytes, of most files and of every sixteenth one */
 	bool stats;                      /* compare what stat(2) says */
 	uint64_t seed;
-	atomic_ulong reads, changes, held_reads, mapped_reads; /* that were done */
+	atomic_ulong reads, changes, held_reads, mapped_reads; /* operations done */
 	atomic_bool failed;
 	struct coherent_file files[COHERENCE_FILES];
 };
@@ -48,7 +48,7 @@ struct held {
 struct worker {
 	struct coherence *shared;
 	unsigned number;
-	const char *dir; /* of its machine */
+	const char *dir; /* the directory as its machine sees it */
 	struct random random;
 	struct held held[COHERENCE_HELD];
 	char *buffer; /* large_size bytes */

@@ -1,11 +1,13 @@
 /*
- * coherence_cases - what one machine changed and closed, the other sees at its next open: one case each.
+ * coherence_cases - what one machine changed and closed, the other sees at its next open: one test for each
+ * kind of change.
  *
  * usage: coherence_cases DIRECTORY_A DIRECTORY_B [bare|late]
- * bare: without sievefs. late: a file that was overwritten in place may show its old bytes for two seconds
- * more, as where time stamps reach the other machines later than the bytes do. The two directories are one,
- * as two machines see it. Before a case begins, machine b has the case's file in its cache, where there is a
- * sievefs. Files of the group "large" are too large for that.
+ *
+ * bare: without sievefs. late: a file that was overwritten in place may show its old bytes for two more
+ * seconds, for systems where time stamps reach the other machines later than the bytes. The two arguments are
+ * the same directory, as two machines see it. Before a test begins, machine b has cached the file of the
+ * test, if there is a sievefs, except for the files of the group "large", which are too large for that.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-/* What a writer does. Each closes the file before the lock is released. */
+/* The operations of writers. Each closes the file before the lock is released. */
 #include "tests/distributed/coherence.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* What a reader must see. */
+/* The operations of readers, and what they must see. */
 #include "tests/distributed/coherence.h"
 
 #include <errno.h>
@@ -140,8 +140,9 @@ void worker_hold(struct worker *worker, unsigned file)
 }
 
 /*
- * A file that was replaced or removed stays what it was for who has it open. One that was changed in place
- * may be shown as it was, as it is, or partly so, as without sievefs; never as it was before the open.
+ * A file that was replaced or removed stays unchanged for processes that have it open. One that was changed
+ * in place may be shown as it was, as it is, or partly so, as without sievefs; never as it was before the
+ * open.
  */
 void worker_read_held(struct worker *worker, struct held *held)
 {

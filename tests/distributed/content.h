@@ -1,6 +1,7 @@
 /*
- * content - what files of the coherence tests hold: cells of 16 bytes that name file, version and offset, so
- * that bytes of another version, another file or another place are recognised wherever they turn up.
+ * content - the contents of files of the coherence tests: cells of 16 bytes with the numbers of file and
+ * version and the offset, so that bytes of another version, file or place are recognised wherever they
+ * appear.
  */
 #pragma once
 
@@ -16,8 +17,8 @@ struct cell {
 void content_fill(char *buffer, size_t length, uint64_t offset, uint32_t file, uint32_t version);
 
 /*
- * Whether those bytes are that version's, or with `or_newer` that of each whole cell or a newer one's. If
- * not, `reason` says what is there instead and -1 is returned.
+ * Checks that the bytes belong to the expected version or, with or_newer, that each whole cell belongs to
+ * that or a newer version. 0; or -1, and reason says what is wrong.
  */
 int content_check(const char *buffer, size_t length, uint64_t offset, const struct cell *expected,
 	int or_newer, char reason[160]);

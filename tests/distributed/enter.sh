@@ -1,8 +1,8 @@
 #!/bin/sh
 # shellcheck disable=SC1091,SC2154
-# enter - runs a command beside the cluster of the tests, in its namespaces, and does for it what only this shell can:
-# lines that the command writes to $WORK/questions are evaluated. For each, a line is written to $WORK/answers: "done"
-# (what was printed is in $WORK/answer), or, as the last one, "failed" and why. $WORK is the cluster's $work.
+# enter - runs a command in the namespaces of the tests' cluster, and evaluates shell lines for it: those that it
+# writes to $WORK/questions. For each line one is written to $WORK/answers: "done" (the output is in $WORK/answer) or,
+# as the last one, "failed" and why. $WORK is the cluster's $work.
 #
 # usage: enter SIEVEFS SIEVECTL SYSTEM COMMAND…
 set -eu

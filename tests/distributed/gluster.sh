@@ -1,5 +1,5 @@
 # shellcheck shell=sh disable=SC2154
-# gluster - one brick of GlusterFS and its clients, without glusterd; see cluster.sh.
+# gluster - one brick of GlusterFS and its clients, without glusterd; sourced by cluster.sh.
 
 gluster_port=24007
 

@@ -1,5 +1,5 @@
 # shellcheck shell=sh disable=SC2154
-# moosefs - a master, a chunk server and the clients of MooseFS; see cluster.sh.
+# moosefs - a master, a chunk server and the clients of MooseFS; sourced by cluster.sh.
 
 moosefs_chunk_port=24961
 moosefs_client_port=24962

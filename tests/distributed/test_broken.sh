@@ -1,6 +1,6 @@
 #!/bin/sh
-# SOURCE that is slow, does not answer, or is gone: what needs nothing of it goes on, its errors are its own, and all
-# goes on when it is back, without a new mount.
+# SOURCE that is slow, does not answer, or is gone: requests that need nothing of it are answered, the others fail with
+# SOURCE's own errors, and all goes on when it is back, without a new mount.
 #
 # usage: test_broken.sh SIEVEFS SIEVECTL SYSTEM
 set -eu

@@ -1,6 +1,6 @@
 #!/bin/sh
-# The cluster that the tests here stand on: two machines see the same files, requests are counted, servers can be
-# slow, stopped, killed and started again.
+# Tests of the cluster that the other tests use: two machines see the same files, requests are counted, servers can be
+# slowed, stopped, killed and started again.
 #
 # usage: test_cluster.sh SIEVEFS SIEVECTL SYSTEM
 set -eu

@@ -1,8 +1,9 @@
 #!/bin/sh
-# What one machine wrote and closed, the other sees at its next open, by random operations against an oracle.
+# What one machine wrote and closed, the other sees at its next open: single cases, and random operations that are
+# checked against an oracle.
 #
 # usage: test_coherence.sh SIEVEFS SIEVECTL SYSTEM CASES COHERENCE [ARGUMENT…]
-# ARGUMENT is of COHERENCE; with --bare it runs on the clients' mounts, without sievefs.
+# ARGUMENTs are passed to COHERENCE; with --bare, the first one, all runs on the clients' mounts, without sievefs.
 set -eu
 . "$(dirname "$(readlink -f "$0")")/cluster.sh"
 

@@ -1,7 +1,7 @@
 #!/bin/sh
-# A training job in small: each file once an epoch, in another order each time, by four readers. With room for all files
-# the second epoch finds them all, and with -o revalidate the third asks the servers nothing; with room for half of them
-# the cache has nearly as many as one that would keep any half for good.
+# A small training job: four readers read each file once an epoch, in another order each time. With room for all files
+# the second epoch hits all of them, and with -o revalidate the third asks the servers nothing; with room for half of
+# the files there are nearly as many hits as if the cache kept one half for good.
 #
 # usage: test_epochs.sh SIEVEFS SIEVECTL SYSTEM
 set -eu

@@ -1,6 +1,7 @@
 #!/bin/sh
-# What fsync acknowledged is there, whoever was killed meanwhile: the servers, the client daemon, sievefs. Written
-# through sievefs on one machine, on the lanes plain and direct; read on the other one without it.
+# Data that fsync acknowledged is there, whichever process was killed meanwhile: the servers, the client daemon,
+# sievefs. It is written through sievefs on one machine, in the lanes plain and direct, and read on the other one
+# without sievefs.
 #
 # usage: test_kill.sh SIEVEFS SIEVECTL SYSTEM [ROUNDS]
 set -eu

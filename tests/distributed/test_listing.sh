@@ -1,6 +1,7 @@
 #!/bin/sh
-# Directories listed through sievefs, whose clients ask their servers for each name: who wants names alone makes no
-# request for each of them, who wants attributes gets them with the listing once that is seen.
+# Directories listed through sievefs, where each look-up of a name is a request to the servers: a program that wants
+# names alone causes no request for each of them; one that wants attributes gets them with the listing once sievefs has
+# seen that.
 #
 # usage: test_listing.sh SIEVEFS SIEVECTL SYSTEM
 set -eu

@@ -1,5 +1,5 @@
 #!/bin/sh
-# What is read and written in order makes no more requests through sievefs than without it, but for a few.
+# Sequential reads and writes cause no more requests through sievefs than without it, except for a few.
 #
 # usage: test_streams.sh SIEVEFS SIEVECTL SYSTEM
 set -eu

@@ -1,4 +1,4 @@
-/* check - cmocka.h with the headers that it wants before it, and what it lacks. */
+/* check - cmocka.h, the headers that must precede it, and what it lacks. */
 #pragma once
 
 #include <setjmp.h>
@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-/* Ends one test as skipped, saying why. */
+/* Skips the present test and prints why. */
 #define SKIP_TEST(...)                                      \
 	do {                                                \
 		print_message("[ SKIPPING ] " __VA_ARGS__); \

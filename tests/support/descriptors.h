@@ -1,4 +1,4 @@
-/* descriptors - how many this process has open. */
+/* descriptors - the number of descriptors that this process has open. */
 #pragma once
 
 #include "tests/support/check.h"

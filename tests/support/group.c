@@ -29,7 +29,7 @@ static bool write_text(const char *folder, const char *name, const char *text)
 	return done;
 }
 
-/* Where this process belongs to now, of lines such as "4:memory:/a/b" and "0::/a/b". */
+/* The group of this process, from lines such as "4:memory:/a/b" and "0::/a/b". */
 static bool find_home(const char *controller)
 {
 	char line[PATH_MAX], key[64];

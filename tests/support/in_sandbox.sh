@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs a test, and fails it where the sandbox of a daemon that it starts refuses a system call.
+# Runs a test, and fails it if the sandbox of a daemon that it starts refuses a system call.
 #
 # usage: in_sandbox.sh TEST ARGUMENT...
 log=$(mktemp /tmp/sievefs-sandbox-XXXXXX) || exit 1

@@ -1,5 +1,5 @@
 # shellcheck shell=sh disable=SC2154
-# live - what the shell tests of a live mount share: their folder, one mount in it, and its end, whatever happens.
+# live - shared by the shell tests of a live mount: a folder, one mount in it, and clean-up in all cases.
 #
 # A test sources it by its own path, after set -eu:
 #

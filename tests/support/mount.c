@@ -207,7 +207,8 @@ int mount_umount(const char *path)
 	return r;
 }
 
-/* Anybody who looks at /proc/PID of a program that ran from there keeps it busy a little beyond its end. */
+/* A process that looks at /proc/PID of a program from there keeps the mount busy for a moment after the
+ * program has ended. */
 static void umount_soon(const char *path)
 {
 	int r = mount_umount(path);

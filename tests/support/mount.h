@@ -3,7 +3,7 @@
  *
  * The daemon is the program named by the environment variable SIEVEFS. Its stderr goes to a log beside
  * SOURCE, the reports of sanitizers to files beside that; mount_stop() fails the test over any report. With
- * config.bare no daemon is started and the mount point is SOURCE itself: what is compared must then be equal,
+ * config.bare no daemon is started and the mount point is SOURCE itself: all comparisons must then succeed,
  * which tests the tests.
  */
 #pragma once
@@ -30,18 +30,18 @@ enum mount_end {
 };
 
 /*
- * Makes BASE/NAME.source and BASE/NAME.mount (or uses them where they are) and starts a daemon between them
- * in the foreground, with the options of the configuration followed by `options` (may be NULL). Returns once
- * the mount answers; any failure fails the test.
+ * Makes BASE/NAME.source and BASE/NAME.mount (or uses existing ones) and starts a daemon between them in the
+ * foreground, with the options of the configuration followed by `options` (may be NULL). Returns once the
+ * mount answers; any failure fails the test.
  */
 void mount_start(struct mount *mount, const char *name, const char *options);
 
 /* ROOT/NAME, below a mount or a SOURCE. */
 void path_below(char path[PATH_MAX], const char *root, const char *name);
-/* Opens that, close-on-exec, a new file with mode 0644; fails the test where it can't. */
+/* Opens ROOT/NAME, close-on-exec; a new file gets mode 0644. An error fails the test. */
 int open_below(const char *root, const char *name, int flags);
 
-/* Only the paths: for tests that start the program themselves. */
+/* Sets the paths only: for tests that start the program themselves. */
 void mount_prepare(struct mount *mount, const char *name);
 
 /* Ends the daemon and fails the test unless it leaves with exit status 0, nothing mounted and no report of a
@@ -55,7 +55,7 @@ bool mount_is_on(const char *path);
 /* umount(8) or fusermount3 -u, whichever the caller may use; 0 or the exit status. */
 int mount_umount(const char *path);
 
-/* The options that the configuration stands for, as one comma-separated string. */
+/* The mount options of the configuration (lane, transport, passthrough), as one comma-separated string. */
 void mount_config_options(char *options, size_t size);
 
 /* Prints the log and the sanitizers' reports; true if there was such a report. */
@@ -68,10 +68,10 @@ int program_run(char *const argv[], char *output, size_t size);
 /* program_run() of a shell command line. */
 int shell(char *output, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* Runs `sievectl stat POINT --json` and returns a number of it: "hits", or "direct/opens" where a name comes
- * up twice. */
+/* Runs `sievectl stat POINT --json` and returns a number of its output: key is "hits", or "direct/opens"
+ * where a name occurs more than once. */
 long long mount_stat(const struct mount *mount, const char *key);
 
-/* Opens a file of the mount for reading once its copy is in the cache, as often as that takes: the descriptor
- * uses the copy. Fails the test where that never comes. */
+/* Opens a file of the mount for reading, again and again until it is in the cache: the descriptor uses its
+ * copy. Fails the test if the file is never cached. */
 int mount_open_cached(const struct mount *mount, const char *name);

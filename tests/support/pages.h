@@ -1,11 +1,11 @@
-/* pages - what the page cache holds of a file. */
+/* pages - the pages of a file in the page cache. */
 #pragma once
 
-/* How many of its pages of 4096 bytes. */
+/* How many pages of 4096 bytes the page cache has. */
 unsigned pages_resident(const char *path);
-/* The file goes to the disk, and from the page cache what nobody maps or holds. */
+/* Writes the file to the disk, and drops its pages that are neither mapped nor pinned from the page cache. */
 void pages_drop(const char *path);
 
-/* Until this descriptor is closed, others here that would empty the whole page cache wait. -1: they can't be
- * kept from it. */
+/* Returns a descriptor; until it is closed, other tests on this machine do not empty the whole page cache.
+ * -1: they can't be kept from it. */
 int pages_keep(void);

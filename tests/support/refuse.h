@@ -6,6 +6,6 @@
 #include <stddef.h>
 #include <sys/syscall.h>
 
-/* By a filter of seccomp(2), which is never to be taken back: for a program with one test. Skips it where the
- * kernel filters no calls. */
+/* By a filter of seccomp(2), which lasts until the process ends: for programs with one test. Skips the test
+ * if the kernel filters no calls. */
 void refuse_calls(const struct sock_filter *code, size_t count);

@@ -228,7 +228,7 @@ static int stop_mount(void **state)
 	return 0;
 }
 
-/* Every daemon of this run appends what its sandbox refuses. */
+/* Makes every daemon of this run append to this file what its sandbox refuses. */
 static void listen_to_sandboxes(char path[PATH_MAX])
 {
 	snprintf(path, PATH_MAX, "%.3000s/sandbox.log", config.base);

@@ -1,15 +1,21 @@
 /*
- * suite - a program of mount tests: arguments, a private mount namespace, clean-up whatever happens.
+ * suite - a program of mount tests: arguments, a private mount namespace, and clean-up in all cases.
  *
- * The tests run in a child. Its parent waits, and afterwards kills every process and unmounts every mount
- * that the child left behind, and removes the base directory: also when the child crashed, hung or was
- * interrupted. As root, all mounts live in a mount namespace of their own, so nothing can stay behind on the
- * machine. What the sandbox of any of their daemons refuses fails the run.
+ * The tests run in a child. Afterwards its parent kills every process and unmounts every mount that the child
+ * left behind, and removes the base directory, even if the child crashed, hung or was interrupted. As root,
+ * all mounts are in a mount namespace of their own, so nothing can stay behind on the machine. If the sandbox
+ * of any of their daemons refuses a system call, the run fails.
  *
  * Arguments of every such program, in any order:
- *   lane=plain|cached|copied|direct|trailed|written|mixed|served  transport=dev|uring  passthrough=on|off
- * user=NAME  bare source=overlay|tmpfs|fuse|TYPE (SOURCE, and the bare directory, lie on a file system of
- * that type) descriptors=none (the daemon keeps no descriptor between operations, as after a pause)
+ *
+ *   lane=plain|cached|copied|direct|trailed|written|mixed|served
+ *   transport=dev|uring
+ *   passthrough=on|off
+ *   user=NAME           the tests run as this user
+ *   bare                without a daemon
+ *   source=overlay|tmpfs|fuse|TYPE
+ *                       the file system of SOURCE and of the bare directory
+ *   descriptors=none    the daemon keeps no descriptor between operations, as after a pause
  *   --seed=N --ops=N --procs=N --files=N --test=PATTERN --keep
  */
 #pragma once
@@ -21,14 +27,14 @@
 #include <sys/types.h>
 
 struct suite_config {
-	char base[PATH_MAX];     /* everything of this run lies below */
+	char base[PATH_MAX];     /* the directory of all files of this run */
 	const char *lane;        /* NULL: the defaults of the daemon */
 	const char *transport;   /* NULL: the daemon's choice */
 	const char *passthrough; /* NULL: the daemon's choice */
 	const char *descriptors; /* NULL: as many as the daemon likes */
 	bool bare;
-	const char *source; /* the type of SOURCE's file system; NULL: as make_base() finds it */
-	bool overlay, fuse; /* that is what source says */
+	const char *source; /* the type of SOURCE's file system; NULL: that of the base directory */
+	bool overlay, fuse; /* source is "overlay"; is "fuse" */
 	bool user;          /* the tests run as an ordinary user */
 	bool keep;
 	uid_t uid;
@@ -51,7 +57,7 @@ struct suite {
 	bool mounts;         /* one mount for all tests of the suite; otherwise each test makes its own */
 	bool needs_root;
 	bool needs_daemon;    /* makes no sense on a bare directory */
-	bool needs_cachestat; /* asks what the page cache holds (Linux 6.5) */
+	bool needs_cachestat; /* needs cachestat(2) (Linux 6.5) */
 };
 
 int suite_run(const struct suite *suite, int argc, char **argv);
@@ -62,14 +68,13 @@ int suite_run(const struct suite *suite, int argc, char **argv);
 		return suite_run(&suite, argc, argv); \
 	}
 
-/* fork(), with the signals that cmocka catches back at their defaults in the child. The child has to _exit().
- */
+/* fork(); the child gets the default actions of the signals that cmocka catches. The child must _exit(). */
 pid_t suite_fork(void);
 
-/* Whether a mount with transport=uring would not be refused. */
+/* Whether a mount with transport=uring is possible. */
 bool suite_uring_can_be_had(void);
 
-/* Sanitizers take memory and tasks of their own: limits of the daemon's can't be tested with them. */
+/* Sanitizers use memory and threads of their own: limits of the daemon can't be tested with them. */
 #ifndef __has_feature
 #define __has_feature(name) 0
 #endif

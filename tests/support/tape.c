@@ -167,7 +167,7 @@ int put_file(const char *path, size_t length, unsigned salt)
 	return close(fd) || done != (ssize_t)length ? -1 : 0;
 }
 
-/* Reads it to its end. Returns whether it is on a mount whose cache could have it. */
+/* Reads the file to its end. Returns whether it is on a mount that may cache it. */
 static bool read_through(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);

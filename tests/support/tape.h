@@ -1,11 +1,11 @@
 /*
- * tape - writes down what a sequence of operations answered, so that two runs can be compared line by line.
+ * tape - records the results of a sequence of operations, so that two runs can be compared line by line.
  *
  * A sequence is a function without arguments that works in its current directory and passes each result
  * through NOTE() and its relatives. SAME(sequence) is a cmocka test: it runs the sequence in a directory of
  * the mount and in one beside it on the bare file system, and fails on the first line that differs;
  * afterwards the tree on the mount, below it in SOURCE, and the bare one must be equal in contents and
- * metadata. The bare file system is what is right by definition.
+ * metadata. The results on the bare file system are right by definition.
  */
 #pragma once
 
@@ -37,24 +37,25 @@ void tape_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
 		noted_;                                       \
 	})
 
-/* Type, mode, owner, size, links (but not times and inode number) of a path, not following a link. */
+/* Notes type, mode, owner, size and link count (not times and inode number) of a path; a link is not
+ * followed. */
 void note_stat(const char *path);
 void note_fstat(int fd);
-/* Length and hash of a file's contents, read by read(2) with this many bytes each. */
+/* Notes length and hash of a file's contents, read by read(2) with step bytes each. */
 void note_data(const char *path, size_t step);
-/* Names, sorted, with types. */
+/* Notes the names in a directory, sorted, with types. */
 void note_dir(const char *path);
-/* Names and values of extended attributes, sorted. */
+/* Notes names and values of extended attributes, sorted. */
 void note_xattrs(const char *path);
-/* pread() with what it read. */
+/* Notes the result of pread(2), and what it read. */
 void note_pread(int fd, size_t length, off_t offset);
 
 /* Writes `length` bytes of a pattern that depends on `salt` and the offset; returns what pwrite said. */
 ssize_t put(int fd, size_t length, off_t offset, unsigned salt);
-/* Creates (or truncates) a file with such contents, without notes; -1 and errno if it could not. */
+/* Creates (or truncates) a file with such contents, without notes; 0, or -1 and errno. */
 int put_file(const char *path, size_t length, unsigned salt);
-/* Reads the file a few times with pauses, so that a cache which admits it has it when this returns. On a bare
- * directory once. */
+/* Reads the file a few times with pauses, so that it is cached when this returns, if the cache admits it. On
+ * a bare directory it is read once. */
 void warm(const char *path);
 
 /*

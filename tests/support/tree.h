@@ -8,7 +8,7 @@
 
 #include <glib.h>
 
-/* The caller frees the string. A file that can't be read gets a line that says so. */
+/* The caller frees the string. The line of a file that can't be read says so. */
 GString *tree_describe(const char *path);
 
 /* The first line that differs between two texts, as "line N:\n  a: …\n  b: …"; NULL if they are equal. The

@@ -77,7 +77,7 @@ static void cut_power(const char *point)
 	close(fd);
 }
 
-/* Who used it is gone, or about to be. */
+/* The processes that used the volume have ended, or are about to. */
 static void mount_again(const char *dir, const char *point)
 {
 	/* the kernel lets go of a killed daemon's files in its own time */
