@@ -1,9 +1,9 @@
 /*
- * answer - the replies to requests: those of libfuse, observed.
+ * answer - replies to requests: wrappers of libfuse's fuse_reply_*() that also tell the observer.
  *
- * Each takes the request, which is gone afterwards, and returns as libfuse's does: 0, or negative where the
- * kernel did not take it. libfuse's own are poisoned below: a reply that passes the observer by would leave
- * its request in flight.
+ * Each consumes the request and returns as libfuse's does: 0, or negative if the kernel did not accept the
+ * reply. libfuse's functions are poisoned below, since a reply that bypasses the observer would leave its
+ * request in flight there.
  */
 #pragma once
 

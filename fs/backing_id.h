@@ -1,8 +1,8 @@
 /*
- * backing_id - binds an open file to a file that the kernel reads and writes by itself (FUSE passthrough,
+ * backing_id - registers backing files, which the kernel then reads and writes by itself (FUSE passthrough,
  * Linux 6.9).
  *
- * libfuse's calls report no errno and log by themselves, hence these.
+ * Used instead of libfuse's calls, which report no errno and write to the log.
  */
 #pragma once
 
@@ -14,5 +14,5 @@ struct fuse_session;
  * -errno. */
 int32_t backing_id_open(struct fuse_session *session, int fd);
 
-/* Takes ids <= 0 and does nothing. */
+/* Unregisters the file. Ids <= 0 are accepted and ignored. */
 void backing_id_close(struct fuse_session *session, int32_t id);

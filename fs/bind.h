@@ -1,7 +1,8 @@
 /*
- * bind - to what the kernel binds the inode of an open: its backing file, its copy in the store, or nothing.
+ * bind - what the kernel binds an inode to when it is opened: its backing file, its copy in the store, or
+ * nothing.
  *
- * Part of opening a file, see lane.h: the first open of an inode decides, the others follow.
+ * Part of opening a file, see lane.h: the first open of an inode decides, later ones follow.
  */
 #pragma once
 
@@ -14,7 +15,7 @@
 
 struct fuse_file_info;
 
-/* An open that is being made. */
+/* An open in progress. */
 struct opening {
 	struct server *server;
 	struct handle *handle;
@@ -23,30 +24,30 @@ struct opening {
 	struct rule_decision rule;
 	enum file_class class;
 	enum lane wish;
-	uint64_t small_max; /* the option, as this open found it */
-	pid_t reader;       /* 0: not known here */
-	bool made; /* the file, by this open: the kernel knows of no other one before it has the answer */
+	uint64_t small_max; /* bytes; the option's value, read once for this open */
+	pid_t reader;       /* the process that opens it; 0: not known */
+	bool made; /* this open created the file: the kernel knows no other open of it before the reply */
 	bool writes;
-	bool writes_as_user; /* and must not take what the file system keeps for root */
-	bool refreshed;      /* a copy, which may have grown */
-	bool pinned;         /* the file was found pinned */
-	bool outsized;       /* it is pinned, and is not to be any more */
-	bool missed;         /* the file was not cached: counted, and the policy was asked */
-	bool unasked;        /* SOURCE was not asked: stx is but a size, and */
-	uint64_t stamp;      /* the copy's, which stands for the rest of it */
-	int64_t asked_us;    /* when it was, by the monotonic clock; 0: earlier */
+	bool writes_as_user; /* may not take the blocks that the file system reserves for root */
+	bool refreshed;      /* a copy was refreshed, and may have grown */
+	bool pinned;         /* the file's pages are pinned */
+	bool outsized;       /* it is pinned, but has become too large for that */
+	bool missed;         /* the file was not cached: the miss is counted and the policy was asked */
+	bool unasked;        /* SOURCE was not asked: of stx only the size is set */
+	uint64_t stamp;      /* with unasked: the copy's stamp, in place of the other attributes */
+	int64_t asked_us;    /* when SOURCE was asked, monotonic; 0: before this open */
 };
 
-/* Whether the rules, or its size, let the file be cached by this open. */
+/* Whether the rules and the file's size permit that this open caches it. */
 bool opening_may_be_cached(const struct opening *o);
 
 /*
- * An open that needs nothing of SOURCE (-o revalidate): does what bind_opening() does, to the copy, though
- * stx and wish are not set. Returns 1; 0, and nothing is done, where there is no such copy; or -errno.
+ * Binds an open without asking SOURCE (-o revalidate): as bind_opening(), to the copy, but stx and wish need
+ * not be set. Returns 1 if bound; 0, with nothing done, if no copy may be used so; or -errno.
  */
 int bind_unasked(struct opening *o);
-/* Binds the inode, fills in info, the handle's lane and what it holds, and counts the open. 0 or -errno. */
+/* Binds the inode, fills in info, the handle's lane and its references, and counts the open. 0 or -errno. */
 int bind_opening(struct opening *o);
-/* (locked) The open is over; with the last one the inode is unbound. Returns the backing id to close then,
- * once the inode's lock is dropped; else 0. */
+/* (locked) Ends an open; the last one unbinds the inode. Returns the backing id that the caller closes after
+ * it has dropped the inode's lock, or 0. */
 int32_t bind_end(struct server *server, struct handle *handle);

@@ -1,8 +1,8 @@
 /*
- * cached - what pinned and copied files have in common, as seen from their inodes: versions, what rules say
- * of them, and how it is told that one can't be cached.
+ * cached - what pinned and copied files have in common, as seen from their inodes: version stamps, what rules
+ * demand, and reports of files that can't be cached.
  *
- * Calls marked (locked) want the inode's lock held.
+ * Call functions marked (locked) with the inode's lock held.
  */
 #pragma once
 
@@ -10,28 +10,31 @@
 
 #include "fs/server.h"
 
-/* Of a version of the file: size, mtime and ctime. */
+/* The stamp of this version of the file: a hash of size, mtime and ctime. */
 uint64_t cached_stamp_of(const struct statx *stx);
 int cached_fd_statx(int fd, struct statx *stx);
-/* The same as of now, not as a client of a network file system keeps it. */
+/* The same, but a network file system asks its server instead of using cached attributes. */
 int cached_fd_statx_now(int fd, struct statx *stx);
-/* The backing file, to be read by the daemon for itself: a descriptor or -errno. */
+/* Opens the backing file to be read by the daemon itself. Returns a descriptor, which the caller closes, or
+ * -errno. */
 int cached_open_source(struct server *server, struct inode *inode);
-/* (locked) The largest size that may be cached. */
+/* (locked) The largest size, in bytes, at which this file may be cached. */
 uint64_t cached_size_limit(const struct server *server, const struct inode *inode);
 
-/* (locked) Keeps the object if a rule wants it, within half of the cache; the second ends that. */
+/* (locked) Exempts the object from eviction if it is pinned by a rule or by name and all such objects fit
+ * into half of the cache. cached_unkeep() ends that. */
 void cached_keep(struct server *server, struct inode *inode, struct object *object);
 void cached_unkeep(struct server *server, struct object *object);
-/* (locked) After whatever may have changed what the object, in use, is charged for: one that takes the kept
- * ones beyond their bound is kept no more. */
+/* (locked) Call after a change that may affect the charge of an object in use. If exempt objects then exceed
+ * half of the cache, this one loses its exemption. */
 void cached_recount(struct server *server, struct object *object);
-/* What the rules say at an open for reading. */
+/* Applies what the rules say at an open for reading. */
 void cached_follow_rule(struct server *server, struct inode *inode, bool pin, int priority);
-/* The rules changed: objects are kept again as files are opened. */
+/* The rules changed: ends the exemption of all objects but those pinned by name. Rules apply again at the
+ * next open of each file. */
 void cached_unkeep_all(struct server *server);
 
-/* A file could not be cached: counts it, and logs a reason that is new. */
+/* Counts a file that could not be cached. Logs the reason if it is a new one, or once a minute. */
 void cached_note_failure(struct server *server, struct inode *inode, int error);
-/* What the log calls the file. */
+/* The name of the file for log messages: its path, or its inode number. */
 void cached_path(struct server *server, struct inode *inode, char path[PATH_MAX]);

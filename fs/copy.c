@@ -1,4 +1,4 @@
-/* The copy as an open finds it: whether it may be used. */
+/* Whether an open may use the copy. */
 #include "fs/copy.h"
 
 #include <errno.h>

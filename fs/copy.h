@@ -1,113 +1,117 @@
 /*
- * copy - the copy of a file in the cache, as seen from its inode: is it fresh, who uses it, how does it
- * follow.
+ * copy - the copy of a file in the cache, as seen from its inode: whether it is fresh, whether it is in use,
+ * and how it follows changes of the file.
  *
- * Calls marked (locked) want the inode's lock held. A copy may be used when its stamp is the file's; after
- * the file was open for writing it must also be proved, by a lease on the file, that no writable mapping was
- * left behind.
+ * Call functions marked (locked) with the inode's lock held. A copy may be used if its stamp equals the
+ * file's. If the file was open for writing since, a lease on the file must also prove that no writable
+ * mapping is left.
  */
 #pragma once
 
 #include "fs/server.h"
 
 enum copy_state {
-	COPY_NONE,   /* there is none, or none that the file may be bound to now */
+	COPY_NONE,   /* there is no copy, or the inode may not be bound to it now */
 	COPY_USABLE, /* fresh */
-	COPY_MAPPED, /* perhaps stale, but somebody maps it, who must see what is written from now on */
+	COPY_MAPPED, /* perhaps stale, but mapped by a program, which must see later writes */
 };
 
-/* Names this version of the file to the policy. */
+/* The id of this version of the file for the policy. */
 uint64_t copy_id(const struct inode *inode, const struct statx *stx);
-/* The same of a stamp; see cached_stamp_of(). */
+/* The same from a stamp, see cached_stamp_of(). */
 uint64_t copy_id_of_stamp(const struct inode *inode, uint64_t stamp);
 
-/* (locked) For an inode that is not bound. Any answer but COPY_NONE holds the copy for the caller. A
- * stale copy that nobody uses is dropped. */
+/* (locked) For an inode that is not bound. With any result but COPY_NONE the caller owns a hold on the copy.
+ * A stale copy that is not in use is dropped. */
 enum copy_state copy_examine(
 	struct server *server, struct inode *inode, const struct statx *stx, bool may_use);
-/* (locked) Whether that would answer COPY_USABLE to who may use it. */
+/* (locked) Whether copy_examine() would return COPY_USABLE with may_use. */
 bool copy_would_be_used(struct server *server, struct inode *inode, const struct statx *stx);
-/* Whether the file's last change is long enough ago to be told from another (-o settle). */
+/* Whether the file's last change is old enough (-o settle) that a further change would alter the stamp. */
 bool copy_is_quiet(const struct server *server, const struct statx *stx);
 /* (locked) */
 bool copy_is_fresh(struct server *server, struct inode *inode, const struct statx *stx);
 /*
- * -o revalidate: for how long an answer of SOURCE's that the copy is fresh need not be asked for again. Only
- * opens for reading are let go by it.
+ * -o revalidate: how long the copy counts as fresh after SOURCE confirmed it. Only opens for reading skip the
+ * check of SOURCE.
  */
-/* Whether there may be such an answer: without a lock, for those who would take it only for that. */
+/* Whether such a confirmation may exist. Takes no lock: call it before taking the inode's lock only for
+ * this. */
 bool copy_may_answer(const struct server *server, const struct inode *inode);
-/* (locked) Whether the inode is or may be bound to its copy, and that was found fresh so lately. */
+/* (locked) Whether the inode is or may be bound to its copy, and the copy was found fresh within
+ * revalidate. */
 bool copy_is_within_revalidate(struct server *server, struct inode *inode);
-/* (locked) SOURCE was asked at asked_us, by the monotonic clock, and the copy is fresh. */
+/* (locked) Records that SOURCE was asked at asked_us (monotonic clock) and the copy is fresh. */
 void copy_note_answer(struct server *server, struct inode *inode, const struct rule_decision *rule,
 	const struct statx *stx, int64_t asked_us);
-/* (locked) The attributes of that answer, where the copy is within revalidate. SOURCE is not asked, whether
- * or not a descriptor of the file is left. */
+/* (locked) Fills in the attributes from the last confirmation, if the copy is within revalidate; else returns
+ * false. Never asks SOURCE, whether or not a descriptor of the file is open. */
 bool copy_attributes_known(struct server *server, struct inode *inode, struct statx *stx);
-/* This mount has changed the file's attributes or its names. */
+/* Call after this mount has changed the file's attributes or names. */
 void copy_attributes_changed(struct server *server, struct inode *inode);
-/* Whether requests for this file need nothing of SOURCE now. Never waits. */
+/* Whether requests for this file can now be answered without SOURCE. Never waits. */
 bool copy_answers_at_once(struct server *server, uint64_t nodeid);
-/* What was just read of the file: a copy of another version is asked about at the next open. */
+/* Attributes were just read from the file. If the copy is of another version, the next open asks SOURCE. */
 void copy_note_attributes(struct server *server, struct inode *inode, const struct statx *stx);
-/* All copies are: the option or the rules have changed. */
+/* The option revalidate or the rules changed: the next open of each copy asks SOURCE. */
 void copy_forget_answers(struct server *server);
 
-/* (locked) The copy, held, where it is fresh; else NULL. For the served lane. */
+/* (locked) For the lane served: a hold on the copy if it is fresh, else NULL. */
 struct object *copy_hold_fresh(struct server *server, struct inode *inode, const struct statx *stx);
-/* Whether a mapping may still be writing the file, unseen by everybody. */
+/* Whether a mapping, whose stores the daemon does not see, may still write the file. */
 bool copy_may_be_mapped(struct server *server, struct inode *inode);
-/* (locked) Copies the file again, in place. 0 or -errno. */
+/* (locked) Reads the file into its copy again, in place. 0 or -errno. */
 int copy_refresh(struct server *server, struct inode *inode);
-/* Refreshes object, the copy that a handle uses (NULL: none), where it is older than the file. */
+/* Refreshes object, the copy that a handle uses (NULL: none), if it is older than the file. */
 void copy_follow(struct server *server, struct inode *inode, const struct object *object);
-/* (locked) Makes the copy known to the kernel if it is not. 0 or -errno. */
+/* (locked) Registers the copy as a backing file with the kernel, if it is not registered yet. 0 or -errno. */
 int copy_backing_id(struct server *server, struct object *object);
 
-/* (locked) The copy, held, is about to be opened so that a shared mapping may store into it. 0 or -ENOMEM.
- */
+/* (locked) Call before an open that permits shared mappings to store into the copy; the caller holds it. 0 or
+ * -ENOMEM. */
 int copy_expect_stores(struct server *server, struct object *object);
 /*
- * Writes what was stored through shared mappings of the copy, held, into the backing file. 0 or -errno,
- * also of an earlier attempt whose stores are lost by now: once to each who keeps count of them in *told (or
- * NULL), which begins as object->sync_seq.
+ * Writes to the backing file what shared mappings stored into the copy; the caller holds it. Returns 0 or
+ * -errno. The error may be that of an earlier attempt whose stores are lost: it is returned once to each
+ * caller that passes its own counter in told, which starts as object->sync_seq. told may be NULL.
  */
 int copy_sync_mapping(struct server *server, struct inode *inode, struct object *object, uint16_t *told);
 
 /*
- * Around a change of the file's bytes or size that comes through the daemon. Where the copy must follow, it
- * is returned by begin with the inode locked, so that file and copy change alike; else NULL, and nothing is
- * locked. *fresh tells end whether the copy was the file's before.
+ * Call before and after a change of the file's bytes or size by the daemon. If the copy must follow,
+ * copy_change_begin() returns it held and with the inode locked, so that file and copy change together; else
+ * it returns NULL and locks nothing. *fresh: whether the copy matched the file before; pass it to
+ * copy_change_end().
  */
 struct object *copy_change_begin(struct server *server, struct inode *inode, bool *fresh);
 void copy_change_end(struct server *server, struct inode *inode, struct object *object, bool fresh);
-/* Before bytes are read from the backing file by other means than the copy: brings the file up to date. 0 or
+/* Call before reading the backing file itself: writes to it what mappings stored into the copy. 0 or
  * -errno. */
 int copy_before_reading(struct server *server, struct inode *inode);
-/* Its attributes were changed through the mount: no reason to copy a fresh copy again. Call before and after.
- */
+/* Call before and after the mount changes the file's attributes, so that a fresh copy stays fresh. */
 bool copy_attributes_begin(struct server *server, struct inode *inode);
 void copy_attributes_end(struct server *server, struct inode *inode, bool fresh);
 
-/* (locked) The copy outgrew its file's right to one, or follows it no more: it leaves with its last user. */
+/* (locked) Whether the copy has grown too large to be cached or no longer follows its file. Such a copy is
+ * dropped when its last user is gone. */
 bool copy_is_unwanted(const struct server *server, const struct inode *inode, const struct object *object);
 
-/* A rule says that the file is not to be cached: a copy that nobody uses goes. */
+/* A rule excludes the file from the cache: drops its copy if that is not in use. */
 void copy_exclude(struct server *server, struct inode *inode);
 
-/* The kernel forgot the inode: a copy of a deleted file need not stay. */
+/* The kernel forgot the inode: drops the copy if the file is deleted. */
 void copy_forgotten(struct server *server, struct inode *inode);
 
-/* Both make the copy of an inode that is marked as filling. A job of server.fillers, which takes over a
- * reference to the inode: */
+/* Makes the copy of an inode that is marked as filling. A job of server.fillers; takes over a reference to
+ * the inode. */
 void copy_fill(gpointer inode, gpointer server);
-/* By the thread that opens the file, and has it open as fd, or -errno. before: as SOURCE said before that. */
+/* The same in the thread that opens the file. fd: its descriptor, which stays the caller's, or -errno.
+ * before: the attributes from before the open. */
 void copy_fill_at_open(struct server *server, struct inode *inode, int fd, const struct statx *before);
 
-/* The cache's questions; see struct cache_owner. */
+/* Callbacks of the cache, see struct cache_owner. */
 int copy_let_go(void *server, struct object *object);
 enum cache_mapping copy_watch(void *server, struct object *object);
 
-/* At the very end, when nobody uses anything any more. */
+/* Drops all copies. At the end of the mount, when none is in use. */
 void copy_drop_all(struct server *server);

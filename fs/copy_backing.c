@@ -1,4 +1,4 @@
-/* The copy as the kernel's backing file: while the kernel knows it, a backing id holds it open. */
+/* The copy as a backing file of the kernel's: while it is registered, a backing id holds it open. */
 #include <fcntl.h>
 
 #include "cache/store/store_copy.h"

@@ -1,37 +1,37 @@
-/* What the copy's own sources share; nobody else includes this. All but the first want the inode's lock held.
- */
+/* Shared by the sources fs/copy*.c only. Call all functions but the first with the inode's lock held. */
 #pragma once
 
 #include "fs/cached.h"
 #include "fs/copy.h"
 
-/* Of a version of the file, without ctime, which new names and attributes move. */
+/* The stamp of this version of the contents: without ctime, which changes of names and attributes also
+ * move. */
 uint32_t copy_content_of(const struct statx *stx);
 void copy_set_stamp(struct object *object, const struct statx *stx);
-/* Whether a change that came now would give the file another stamp: the file system's are fine, or its last
- * change is long enough ago. */
+/* Whether a change made now would alter the file's stamp: the file system's time stamps are fine-grained, or
+ * the last change is old enough. */
 bool copy_stamp_is_unique(const struct server *server, const struct inode *inode, const struct statx *stx);
 
-/* The kernel knows the copy no longer as a backing file. */
+/* Unregisters the copy as a backing file of the kernel's. */
 void copy_forget_backing_id(struct server *server, struct object *object);
-/* The object is claimed: it and the inode part, and it is freed. */
+/* Detaches the object, which the caller has claimed, from the inode and frees it. */
 void copy_drop(struct server *server, struct inode *inode, struct object *object);
-/* Whether anybody has the copy open or mapped; it is then unknown to the kernel. */
+/* Whether a program has the copy open or mapped. Unregisters it as a backing file first. */
 bool copy_is_mapped(struct server *server, struct object *object);
-/* Whether the copy is the file, but for what mappings stored into it. */
+/* Whether the copy equals the file, except for what mappings stored into it. */
 bool copy_is_whole(struct server *server, struct inode *inode);
 int copy_refresh_from(struct server *server, struct inode *inode, struct object *object, int fd);
-/* After a change to both: no stamp where it could hide somebody else's, and the next open looks again. */
+/* Call after a change of both file and copy. Sets no stamp if it could hide another writer's change: the next
+ * open then checks the file. */
 void copy_restamp(
 	struct server *server, struct inode *inode, struct object *object, bool fresh, bool attributes_only);
 
 /*
- * Mappings may have stored what the file has not got, and the copy is right where the two differ: what others
- * have changed in the file since would be lost otherwise.
+ * Whether mappings may have stored bytes that the file does not have yet. Where file and copy differ, the
+ * copy then counts.
  */
 bool copy_is_ahead(struct server *server, struct inode *inode);
-/* Writes that into the file. 0, also where there is none; or -errno, then the copy keeps it. */
+/* Writes those bytes to the file. 0, also if there are none; or -errno, and the copy stays ahead. */
 int copy_sync_if_ahead(struct server *server, struct inode *inode, struct object *object);
-/* The same, and finds out whether there may be more to come: then, or after an error, the copy stays ahead.
- */
+/* The same, and checks whether mappings may store more: then, or after an error, the copy stays ahead. */
 int copy_settle_stores(struct server *server, struct inode *inode, struct object *object);

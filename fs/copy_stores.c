@@ -1,4 +1,4 @@
-/* What is stored through shared mappings of a copy, and how it reaches the file. */
+/* Writing to the file what shared mappings store into its copy. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>

@@ -1,4 +1,4 @@
-/* Of which version of the file the copy is, and when SOURCE was last asked. */
+/* Which version of the file the copy is, and when SOURCE was last asked. */
 #include <stdlib.h>
 
 #include "backends/stamp.h"

@@ -12,23 +12,23 @@
 #define DIR_BUFFER (32 * 1024)
 
 struct dir {
-	struct list_node node; /* in the list of all */
+	struct list_node node; /* in the list of all open directories */
 	int fd;
-	pthread_mutex_t lock; /* for all below: a descriptor has one position */
-	off_t next;           /* the offset behind the last entry given out */
-	bool ended;           /* the end was seen there, and has not been told yet */
+	pthread_mutex_t lock; /* for all fields below; a descriptor has only one position */
+	off_t next;           /* the offset behind the last entry that was returned */
+	bool ended;           /* the end was reached at that offset, but not reported yet */
 	size_t used, at;      /* of the buffer */
 	char buffer[DIR_BUFFER];
 };
 
-/* Takes fd over, also where it returns NULL: out of memory. */
+/* Takes over fd, also on failure. NULL if out of memory. */
 struct dir *dir_new(int fd);
 void dir_free(struct dir *dir);
-/* At the end of the mount, when nobody asks for them any more: what the kernel did not release. */
+/* Frees the directories that the kernel did not release. At the end of the mount, without other threads. */
 void dir_free_all(void);
 
-/* (dir->lock) Continues at an offset that an entry came with; 0 is the start. 0 or -errno. */
+/* (dir->lock) Moves to the offset of an entry; 0 is the start. 0 or -errno. */
 int dir_seek(struct dir *dir, off_t offset);
-/* (dir->lock) The next entry, which stays the next one until the caller moves at and next on. NULL at the
- * end, or with *r < 0. */
+/* (dir->lock) Returns the next entry without consuming it: the caller advances at and next. NULL at the end,
+ * or on an error with *r < 0. */
 struct dirent64 *dir_peek(struct dir *dir, int *r);

@@ -1,9 +1,9 @@
 /*
- * durable - what a mount with the option sync or dirsync, or write=through, has on the disk before it
- * answers.
+ * durable - syncs changes before the reply, on mounts with sync, dirsync or write=through.
  *
- * The kernel tells of single writes only: all else that changes a file or a directory calls here, after the
- * change and before the reply. Without the options each of them is a comparison and no more. 0 or -errno.
+ * The kernel marks only writes as synchronous. Every other operation that changes a file or directory calls
+ * one of these functions after the change and before the reply. Without the options each costs one
+ * comparison. They return 0 or -errno.
  */
 #pragma once
 
@@ -11,14 +11,14 @@ struct handle;
 struct inode;
 struct server;
 
-/* Names in the directory were made, moved or removed. */
+/* Syncs the directory after names in it were made, moved or removed. */
 int durable_names(struct server *server, struct inode *dir);
 
-/* The bytes or the size of the file that fd is open on. */
+/* Syncs the bytes and the size of the file that fd is open on. */
 int durable_bytes(struct server *server, int fd);
 
-/* The same, changed by way of this handle. */
+/* The same after a change through this handle. */
 int durable_change(struct server *server, const struct handle *handle, int fd);
 
-/* Its extended attributes. */
+/* Syncs the file after a change of its extended attributes. */
 int durable_inode(struct server *server, struct inode *inode);

@@ -1,8 +1,8 @@
 /*
- * explain - how a file would be read if it were opened now, and why.
+ * explain - on which lane a file would be read if it were opened now, and why.
  *
- * The same code decides as at an open (fs/wish, fs/large, the policies); nothing is changed or counted. Each
- * answer is one word, stable, and explained in sievefs(8), ATTRIBUTES.
+ * The code that decides at an open (fs/wish, fs/large, the policies) is asked, without changing or counting
+ * anything. Each answer is one stable word, explained in sievefs(8), ATTRIBUTES.
  */
 #pragma once
 
@@ -18,19 +18,20 @@ struct inode;
 struct page_cache_counts;
 struct server;
 
-/* The cache's answer to an open for reading; after HTTP's Cache-Status (RFC 9211). */
+/* What the cache would answer to an open for reading; modelled on HTTP's Cache-Status (RFC 9211). */
 enum explain_cache {
 	EXPLAIN_HIT,           /* it is cached */
 	EXPLAIN_RULE,          /* not looked up: a rule gives it another lane */
 	EXPLAIN_TOO_LARGE,     /* larger than small_max */
 	EXPLAIN_OFF,           /* nothing is admitted: admit=0, or no budget */
-	EXPLAIN_OUTGROWN,      /* it grew while it was cached: not again */
-	EXPLAIN_MOUNTED_BELOW, /* on a file system mounted below SOURCE, which is to stay one to unmount */
-	EXPLAIN_OVER_BUDGET,   /* not admitted: larger than its part of the budget */
-	EXPLAIN_WRITTEN,       /* a copy is not made while it is open for writing */
-	EXPLAIN_BOUND,         /* those who opened it without its copy have not closed or unmapped it yet */
-	EXPLAIN_FILLING,       /* admitted, and on its way in */
-	EXPLAIN_EVICTED,       /* it left for others; the next open brings it back */
+	EXPLAIN_OUTGROWN,      /* it grew too large while it was cached, and is not cached again */
+	EXPLAIN_MOUNTED_BELOW, /* on a file system mounted below SOURCE, which a cached file would keep from
+				  being unmounted */
+	EXPLAIN_OVER_BUDGET,   /* larger than the part of the budget that one file may take */
+	EXPLAIN_WRITTEN,       /* open for writing, during which no copy is made */
+	EXPLAIN_BOUND,         /* programs that opened it without its copy still have it open or mapped */
+	EXPLAIN_FILLING,       /* admitted; a fill is queued or running */
+	EXPLAIN_EVICTED,       /* it was evicted; the next open brings it back */
 	EXPLAIN_SELDOM,        /* too few opens so far */
 	EXPLAIN_NEXT,          /* the next open brings it in */
 	EXPLAIN_COUNT,
@@ -40,31 +41,33 @@ extern const char *const explain_cache_words[EXPLAIN_COUNT];
 
 struct explanation {
 	enum lane lane;
-	const char *why; /* of the lane: a word of class_names, "pinned", "rule", "bound", "no-passthrough";
-			    static */
+	const char *why; /* why this lane: a word of class_names, "pinned", "rule", "bound" or
+			    "no-passthrough"; static */
 	enum explain_cache cache;
-	struct evict_outlook outlook; /* of the answers over-budget, evicted, seldom and next */
+	struct evict_outlook outlook; /* set with over-budget, evicted, seldom and next */
 	uint64_t size;
-	bool departed; /* of the answer evicted: it is known for whom */
+	bool departed; /* with evicted: departure is set */
 	struct cache_departure departure;
-	char section[64]; /* of the rules, that decided; "": none */
+	char section[64]; /* of the rules file, which decided; "": none */
 };
 
-/* Of a regular file. 0 or -errno. */
+/* Explains an open of a regular file. 0 or -errno. */
 int explain_open(struct server *server, struct inode *inode, struct explanation *out);
 
-/* "small; fwd=seldom; size=4096; opens=1; wanted=2": why the lane, what the cache says, and the figures. */
+/* Appends "small; fwd=seldom; size=4096; opens=1; wanted=2": the reason for the lane, the cache's answer, and
+ * its figures. */
 void explain_to_text(const struct server *server, const struct explanation *explanation, GString *out);
 
-/* The attributes user.sievefs.lane, .why and .cached_bytes, which every file has and listxattr(2) leaves out.
- */
+/* Whether name is user.sievefs.lane, .why or .cached_bytes: attributes of every file, which listxattr(2) does
+ * not list. */
 bool explain_is_xattr(const char *name);
-/* 0 or -errno: -ENODATA where it is no regular file. */
+/* Appends the attribute's value. 0 or -errno; -ENODATA if the inode is no regular file. */
 int explain_xattr(struct server *server, struct inode *inode, const char *name, GString *out);
 
-/* Pages of the backing file, and bytes of the file that are in memory as below. 0 or -errno. */
+/* Counts pages of the backing file in the page cache, and bytes as explain_cached_bytes() does. 0 or
+ * -errno. */
 int explain_count_pages(
 	struct server *server, struct inode *inode, struct page_cache_counts *counts, uint64_t *cached_bytes);
 
-/* Bytes of the file that are in memory: in the page cache, or of its copy. Or -errno. */
+/* Bytes of the file that are in memory, in the page cache or in its copy; or -errno. */
 int64_t explain_cached_bytes(struct server *server, struct inode *inode);

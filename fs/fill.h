@@ -1,4 +1,4 @@
-/* fill - when a file is brought into the cache: after an open, or since somebody asked for it. */
+/* fill - when a file is brought into the cache: at or after an open, or on request. */
 #pragma once
 
 #include <stdbool.h>
@@ -9,29 +9,30 @@ struct opening;
 struct server;
 
 /*
- * (not locked) For an open that may be cached: brings the file in if it is not there and the policy says so.
+ * (not locked) Bring the file of an open into the cache if it may be cached, is not cached, and the policy
+ * admits it.
  *
- * The first is called before the open is bound, and has what it brings in read before it returns: where each
- * request of SOURCE is one to a server, a program that read the file meanwhile would have its bytes sent
- * twice. Elsewhere it leaves all to the second, which has it done while the program reads. 0 or -errno, of
- * opening the file.
+ * fill_first() is called before the open is bound. If each request of SOURCE goes to a server
+ * (tree_is_remote()), it makes the copy before it returns, since a program that reads the file meanwhile
+ * would have the bytes sent twice. Otherwise it does nothing, and fill_consider() queues the fill, which runs
+ * while the program reads. fill_first() returns 0 or the -errno of opening the file.
  */
 int fill_first(struct opening *o);
-/* Whether it would, if the policy says so. */
+/* Whether fill_first() would make a copy if the policy admits the file. */
 bool fill_comes_first(const struct opening *o);
 void fill_consider(struct opening *o);
 
-/* What the policy knows it by. */
+/* The id of the file for the policy. */
 uint64_t fill_id(const struct opening *o);
 
-/* (locked) Whether a filler has it to do, or is at it. */
+/* (locked) Whether a fill is queued or running. */
 bool fill_is_under_way(const struct inode *inode);
 
-/* (not locked) Has a filler bring the file in, whatever the policy says, unless it is there or on its way. */
+/* (not locked) Queues a fill without asking the policy, unless the file is cached or being filled. */
 void fill_later(struct opening *o);
-/* The same for who has no opening. 0 or -errno. */
+/* (not locked) The same for callers that do not open the file. 0 or -errno. */
 int fill_unasked(struct server *server, struct inode *inode);
 
-/* (not locked) What is wished for the file has changed: one that is cached is kept by that, or leaves. 0 or
- * -errno. */
+/* (not locked) Call after the pin of a file or what rules say of it changed: a cached file becomes or ceases
+ * to be exempt from eviction, or leaves the cache. 0 or -errno. */
 int fill_reconsider(struct server *server, struct inode *inode);

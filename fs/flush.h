@@ -1,6 +1,6 @@
 /*
- * flush - what the mount writes, as the flusher knows it: with the options dirty_*, each file that is opened
- * for writing is written back by the mount's own thresholds. Without them all of this does nothing.
+ * flush - tells the flusher (cache/flush/) about files that are opened for writing, so that they are written
+ * back by the mount's own thresholds (options dirty_*). Without these options all functions do nothing.
  */
 #pragma once
 
@@ -12,22 +12,22 @@ struct inode;
 struct server;
 struct tree_leaving;
 
-/* Starts the flusher if an option asks for one. 0 or -errno, which was said. */
+/* Starts the flusher if an option asks for it. 0 or -errno, after logging the reason. */
 int flush_start(struct server *server);
 
-/* The options dirty_* changed; under settings_lock. */
+/* Applies changed options dirty_*. Call with settings_lock held. */
 void flush_follow_options(struct server *server);
 
-/* handle: just opened for writing; flags: of the FUSE request. */
+/* handle: just opened for writing. flags: those of the FUSE request. */
 void flush_opened(struct server *server, struct handle *handle, const struct statx *stx, int flags);
-/* The last use of the handle, whose descriptor is still open. */
+/* The last use of the handle. Its descriptor must still be open. */
 void flush_closed(struct server *server, struct handle *handle);
 
-/* A descriptor of it is closed: whether who does so is to wait, since too much is dirty now, and its writes
- * did not: the kernel made them, or they kept to the bound of streams. */
+/* At close(2): whether the reply should wait because more than dirty_max is dirty. Only for handles whose
+ * writes were not made to wait: those that the kernel wrote itself, or those bound as streams. */
 bool flush_is_throttled(struct server *server, const struct handle *handle);
 
-/* A name is gone: where it was the file's last, its bytes need no disk. */
+/* A name was removed. If it was the file's last, its dirty data need not be written back. */
 void flush_removed(struct server *server, const struct tree_leaving *leaving);
-/* The file was given a name; it may have had none. */
+/* The file was given a name, perhaps its only one. */
 void flush_named(struct server *server, struct inode *inode);

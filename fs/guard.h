@@ -1,7 +1,8 @@
 /*
- * guard - knows the mount that this daemon made from any other at its place, and has a process watch over it
- * (auto_unmount): a daemon that was killed leaves no dead mount behind. That process also unmounts for a
- * daemon that has given up its right to.
+ * guard - tells this daemon's mount from any other at the same MOUNTPOINT, and unmounts it.
+ *
+ * With auto_unmount a helper process waits for the daemon's end and unmounts, so that a killed daemon leaves
+ * no dead mount. The helper also unmounts for a daemon that has given up the right to do so.
  */
 #pragma once
 
@@ -11,26 +12,26 @@
 
 struct guard {
 	const char *mountpoint;
-	int pipe;     /* its other end tells the watching process that this one is gone; -1: nobody watches */
-	pid_t helper; /* the process that unmounts; 0: this one can */
+	int pipe;     /* to the helper, which reads its end when this process is gone; -1: no helper */
+	pid_t helper; /* the process that unmounts for this one; 0: this process can */
 	struct guard_mark {
 		uint64_t mount_id;
-		uint32_t major, minor; /* of the file system */
+		uint32_t major, minor; /* device number of the file system */
 	} mark;
 };
 
 struct guard_wishes {
-	bool auto_unmount; /* a process watches */
-	bool by_helper;    /* a process unmounts: this one will not be able to execute fusermount3(1) */
-	bool sandboxed;    /* that process has what it needs */
+	bool auto_unmount; /* the helper unmounts when the daemon is gone */
+	bool by_helper;    /* the helper always unmounts: this process can't execute fusermount3(1) */
+	bool sandboxed;    /* the helper keeps only the capabilities that it needs */
 };
 
-/* Before there are threads. 0 or -errno. */
+/* Starts the helper if one is needed (it forks: call before there are threads). 0 or -errno. */
 int guard_begin(struct guard *guard, const char *mountpoint, const struct guard_wishes *wishes);
-/* It is mounted now. */
+/* Notes the identity of the mount. Call once it is mounted. */
 void guard_mounted(struct guard *guard);
-/* Whether guard_unmount() knows the mount: Linux before 5.8 does not tell one from another. */
+/* Whether the mount can be told from others, as guard_unmount() requires. False before Linux 5.8. */
 bool guard_knows_mount(const struct guard *guard);
-/* Unmounts it, lazily, if it is still there. With by_helper once. */
+/* Unmounts lazily, if the mount is still there. With by_helper it can be called only once. */
 void guard_unmount(struct guard *guard);
 void guard_end(struct guard *guard);

@@ -1,9 +1,9 @@
 /*
- * io - requests of the kernel's on their way through a backend.
+ * io - FUSE requests in flight in a backend.
  *
- * Each is counted from io_begin() to io_put(), so that the mount's end waits for all of them,
- * and so that a reader who was killed while the disk hangs is answered: until then its process can't end.
- * What the backend still brings for it is thrown away.
+ * Each is counted from io_begin() to io_put(), so that the end of the mount waits for all of them. It is also
+ * how a killed reader gets its reply while the disk hangs: its process can't end before that. What the
+ * backend still delivers for such a request is discarded.
  */
 #pragma once
 
@@ -19,52 +19,54 @@ struct io_pool;
 
 struct io {
 	struct backend_request request;
-	struct io_pool *pool; /* that it came from */
+	struct io_pool *pool; /* the pool that owns this struct */
 	fuse_req_t req;
 	struct server *server;
 	struct handle *handle;
 	enum lane lane;
-	char *own;              /* IO_BUFFER bytes, kept with the struct */
-	struct payload payload; /* over io_uring: the kernel's buffer */
-	pid_t pid;              /* who waits */
+	char *own;              /* owned buffer of IO_BUFFER bytes */
+	struct payload payload; /* over io_uring: the request's buffer */
+	pid_t pid;              /* the process that waits for the reply */
 	uint64_t began_ns;
 	bool begun, is_read;
-	bool given_up;         /* answered already */
+	bool given_up;         /* already answered by io_rescue() */
 	struct list_node node; /* in the pool's list: idle or in flight */
 };
 
-/* Before the first: how many buffers are kept for later requests follows the memory there is, in bytes. */
+/* Sets how many idle buffers are kept for later requests, by the machine's memory in bytes. Call before the
+ * first request. */
 void io_limit_idle(uint64_t memory);
 
 /* NULL without memory. */
 struct io *io_get(fuse_req_t req, struct handle *handle);
 void io_put(struct io *io);
 
-/* Where a read's bytes go: over io_uring the buffer that the kernel takes them from, by another address. NULL
- * without memory. */
+/* The buffer for a read's bytes: over io_uring the request's own, through its second mapping (payload.h).
+ * NULL if out of memory. */
 char *io_buffer(struct io *io, size_t size);
 
 void io_begin(struct io *io);
 
-/* False when the request was answered meanwhile: nothing but io_put() may follow. */
+/* False if the request has been answered by io_rescue(): only io_put() may follow. */
 bool io_finish(struct io *io);
 
-/* Looks for readers who were killed, and lets them go. Called every second or so by a thread that never waits
- * for the disk. */
+/* Answers the requests of killed readers. Called about once a second by a thread that never waits for the
+ * disk. */
 void io_rescue(void);
 
-/* Other requests that are answered by another thread than the one that took them. */
+/* Count requests of other kinds that are answered by another thread than the one that received them. */
 void io_work_begins(void);
 void io_work_ends(void);
 
 /*
- * Called in a thread that takes requests over io_uring and lets others answer them: it does not end before
- * all are answered. libfuse frees a ring, with its requests, once it has joined the ring's thread.
+ * Call in a thread that receives requests over io_uring which other threads answer: the thread then does not
+ * end before all of them are answered. libfuse frees a ring and its requests once it has joined the ring's
+ * thread.
  */
 void io_hold_thread(struct server *server);
 
-/* Waits for everything in flight. */
+/* Waits until no request is in flight. */
 void io_wait_all(struct server *server);
 
-/* Frees what is kept for the next requests. */
+/* Frees the idle buffers. */
 void io_drain(void);

@@ -1,18 +1,18 @@
-/* kernel - what is used of the kernel's abilities: decided before the mount, by options, rights and machine.
- */
+/* kernel - chooses, before the mount, which kernel features are used: by options, privileges and machine. */
 #pragma once
 
 struct server;
 struct store;
 
-/* 0 or -errno, which was said. */
+/* 0 or -errno, after logging the reason. */
 int kernel_choose_transport(struct server *server);
 int kernel_choose_passthrough(struct server *server);
-/* *store: to pin in, the caller's; NULL: to copy. */
+/* *store: the store of pinned files, owned by the caller; NULL: files are copied. */
 int kernel_choose_store(struct server *server, struct store **store);
 
-/* Once it is sure that there will be a mount: a refusal is one line. */
+/* Logs which features are missing. Call once the mount is certain, so that a refused mount logs only its
+ * reason. */
 void kernel_say_what_is_missing(const struct server *server);
 
-/* Once the mount answers. */
+/* Logs what was chosen. Call once the mount answers. */
 void kernel_say_what_was_chosen(struct server *server);

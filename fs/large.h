@@ -1,34 +1,35 @@
 /*
- * large - how large files travel: trailed in the page cache, around it, or plain.
+ * large - chooses the lane of large files: trailed, direct or plain.
  *
- * The options say it, and what the kernel and SOURCE can do; where they leave it open, what was measured on
- * the file's volume while streams ran (cache/policy/ways.h).
+ * Decided by the options and by what the kernel and SOURCE support. Where these leave a choice, by the rates
+ * measured on the file's volume while streams ran (cache/policy/ways.h).
  */
 #pragma once
 
 #include "fs/bind.h"
 #include "fs/server.h"
 
-/* Starts the trail and settles the lanes for files that are read and for those that are written. 0 or -errno.
- */
+/* Starts the trail and sets the lanes of large files that are read and of those that are written. 0 or
+ * -errno. */
 int large_start(struct server *server);
 
-/* The option large_min changed. */
+/* Applies a changed large_min. */
 void large_follow_size(struct server *server);
 
 /*
- * Chooses between trailed and direct for an open that is to be trailed, and has the trail follow the file
- * from now on. This comes before the inode is bound, so that what is in the page cache now is told from what
- * the open's program will bring in. A file that can't be followed goes around the page cache.
+ * For an open whose wish is trailed: chooses between trailed and direct, and makes the trail follow the file.
+ * Call before the inode is bound, so that the pages now in the page cache are told from those that this
+ * open's reads bring in. A file that the trail can't follow gets the lane direct.
  */
 void large_follow(struct opening *o);
 
-/* What that would choose, if it is no turn of the slower way; changes nothing but the wish. */
+/* Sets the wish to what large_follow() would choose, apart from its occasional trials of the slower lane.
+ * Changes nothing else. */
 void large_foresee(struct opening *o);
 
-/* Nothing where it is not followed. */
+/* Ends large_follow(). No-op if the trail does not follow the file. */
 void large_unfollow(struct server *server, struct handle *handle);
 
-/* Why they travel so; where that is measured, what was. The caller frees. */
+/* The reason for the lane, with the measured rates if there are any. The caller frees the string. */
 GString *large_read_why(struct server *server);
 GString *large_write_why(struct server *server);

@@ -1,5 +1,5 @@
 /*
- * libfuse - how libfuse is set up for a mount: the operations, what is asked of the kernel, its mount
+ * libfuse - sets up libfuse for a mount: the operations, the features requested from the kernel, the mount
  * options.
  */
 #pragma once
@@ -7,8 +7,9 @@
 struct fuse_session;
 struct server;
 
-#define LIBFUSE_MAX_WRITE (1 << 20) /* bytes of one request */
+#define LIBFUSE_MAX_WRITE (1 << 20) /* bytes, the largest request */
 
-/* NULL where libfuse refuses the options; it has said why. The caller destroys it. The server must outlive
- * it. Sets server->failed and ends the session where the kernel can't do what the options demand. */
+/* Returns a session, which the caller destroys and which server must outlive; NULL if libfuse refuses the
+ * options, after logging the reason. At FUSE_INIT the session ends, with server->failed set, if the kernel
+ * lacks a feature that the options demand. */
 struct fuse_session *libfuse_session_new(struct server *server);

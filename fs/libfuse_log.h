@@ -1,10 +1,10 @@
 /*
- * libfuse_log - what libfuse says. Until the mount is there it is the reason of a refusal, and a part of our
- * own line; from then on it goes to our log.
+ * libfuse_log - messages of libfuse. Before the mount they are kept as the reason for a failure, for the
+ * daemon's own message; afterwards they go to the daemon's log.
  */
 #pragma once
 
 void libfuse_log_begin(void);
 void libfuse_log_mounted(void);
-/* The last that it said before the mount was there; "" for nothing. */
+/* The last message of libfuse before the mount; "" if there was none. */
 const char *libfuse_log_reason(void);

@@ -34,12 +34,13 @@ void lock_table_free(struct lock_table *table);
 /* Locks or unlocks without waiting: 0, -EAGAIN on a conflict, -errno. */
 int lock_try(struct lock_table *table, const struct lock_wish *wish);
 
-/* The same, but waits; -EINTR once *interrupted is set and a signal arrives. */
+/* The same, but waits for conflicting locks. -EINTR once *interrupted is set and a signal arrives. */
 int lock_block(struct lock_table *table, const struct lock_wish *wish, const atomic_bool *interrupted);
 
 /*
- * The kernel announces some closes only after close(2) has returned. lock_may_settle(): whether the
- * conflicting lock may belong to such a file. lock_settle() tries again until it is gone, for 100 ms at most.
+ * The kernel reports some closes only after close(2) has returned. lock_may_settle(): whether the conflicting
+ * lock may belong to a file that is being closed so. lock_settle(): repeats lock_try() while that is so, for
+ * at most 100 ms; 0 or -errno.
  */
 bool lock_may_settle(struct lock_table *table, const struct lock_wish *wish);
 int lock_settle(struct lock_table *table, const struct lock_wish *wish);

@@ -1,5 +1,5 @@
 /*
- * lock_impl - lock holders: what lock.c and lock_holder.c share.
+ * lock_impl - lock holders. Shared by lock.c and lock_holder.c.
  *
  * The holder's own lock protects its descriptor and is never held while waiting for other processes. The
  * table's lock protects everything else, is never held across a system call, and is taken second.
@@ -35,7 +35,7 @@ struct holder {
 
 struct lock_table {
 	struct server *server;
-	pthread_mutex_t lock; /* held for no system call */
+	pthread_mutex_t lock; /* not held across system calls */
 	pthread_cond_t dropped;
 	unsigned dropping; /* holders removed from the table but not closed yet */
 	struct holder *buckets[LOCK_BUCKETS];
@@ -55,8 +55,9 @@ struct holder *holder_get(struct lock_table *table, const struct lock_wish *wish
 void holder_put(struct lock_table *table, struct holder *holder);
 /* Creates it. 0 or -errno. */
 int holder_make(struct lock_table *table, const struct lock_wish *wish, struct holder **ret);
-/* The owner's holder, whose locks are to be dropped. *removed: it left the table, pass it to holder_drop();
- * otherwise another request uses it, unlock it and pass it to holder_put(). NULL: none. */
+/* The owner's holder, whose locks the caller is to drop. *removed: it was taken out of the table, pass it to
+ * holder_drop(); otherwise another request uses it: unlock its ranges and pass it to holder_put(). NULL:
+ * none. */
 struct holder *holder_take(struct lock_table *table, const struct lock_wish *wish, bool *removed);
 /* Removes a holder that got its last lock through the handle, for holder_drop(). NULL: none. */
 struct holder *holder_take_closed(struct lock_table *table, const struct handle *handle);

@@ -1,5 +1,5 @@
-/* loop_impl - what the threads that take requests (loop.c) and who answers in their place (loop_rescue.c)
- * share. */
+/* loop_impl - shared by the threads that receive requests (loop.c) and loop_rescue(), which answers in their
+ * place. */
 #pragma once
 
 #include <linux/fuse.h>
@@ -13,7 +13,7 @@
 #include "fs/loop.h"
 #include "fs/server.h"
 
-/* A request that waits for a thread. */
+/* A queued request. */
 struct aside {
 	struct list_node node;
 	int64_t since_us;
@@ -24,29 +24,30 @@ struct aside {
 struct worker {
 	struct loop *loop;
 	pthread_t thread;
-	void *pages; /* mapped: the buffer, and before it room to align what a write brings; NULL: none yet */
-	void *first; /* owned: libfuse's, of the first request */
+	void *pages; /* mmap()ed: the buffer, and before it space to align a write's data; NULL: none yet */
+	void *first; /* libfuse's buffer of the first request; owned */
 	struct fuse_buf buf;
 	/* under the loop's lock */
-	struct fuse_in_header request; /* what it carries out; unique is 0 where it has none */
+	struct fuse_in_header request; /* the request in progress; unique is 0 if there is none */
 	int64_t since_us;
-	bool answered;      /* by loop_rescue() */
-	struct inode *kept; /* then: the kernel may forget it while the operation goes on */
+	bool answered;      /* already, by loop_rescue() */
+	struct inode *kept; /* with answered: a reference, since the kernel may forget the inode during the
+			       operation */
 };
 
-/* What is answered of the root in SOURCE's place, if that does not answer. */
+/* Requests for the root that are answered from SOURCE's last reply while SOURCE does not answer. */
 enum standing_kind { STANDING_STATFS, STANDING_ATTR, STANDING_KINDS };
 
 struct standing {
 	bool known;
-	unsigned hanging; /* requests that were answered so, and whose operation still waits */
+	unsigned hanging; /* requests answered so whose operations still wait */
 	struct {
 		struct fuse_out_header head;
 		union {
 			struct fuse_statfs_out statfs;
-			struct fuse_attr_out attr; /* not to be kept by the kernel */
+			struct fuse_attr_out attr; /* with a timeout of 0 */
 		};
-	} answer; /* the last one of SOURCE's */
+	} answer; /* SOURCE's last */
 };
 
 struct loop {
@@ -54,19 +55,20 @@ struct loop {
 	struct fuse_session *session;
 	sem_t over;
 	pthread_mutex_t lock;
-	unsigned thread_count, idle_count, waiting_count; /* waiting: that may wait for SOURCE */
+	unsigned thread_count, idle_count,
+		waiting_count; /* waiting_count: of threads whose request may wait for SOURCE */
 	struct list aside;
 	size_t aside_size;
-	bool ready; /* the first request has been answered, and libfuse knows how long others can be */
+	bool ready; /* the first request was answered: libfuse knows the largest request size */
 	bool ending, warned;
 	struct standing standing[STANDING_KINDS];
 	int error;
 	struct worker workers[];
 };
 
-/* (locked) The request is no longer put aside; it is the caller's to free. */
+/* (locked) Removes a request from the queue; the caller frees it. */
 void loop_take_out(struct loop *loop, struct aside *aside);
-/* What is known of the root in place of such a request's answer; STANDING_KINDS: it is another request. */
+/* Which stored answer fits the request; STANDING_KINDS: none. */
 enum standing_kind loop_standing_of(const struct fuse_in_header *in);
-/* (locked) */
+/* (locked) Sends the stored answer as the reply to request unique. */
 void loop_answer_standing(struct loop *loop, enum standing_kind kind, uint64_t unique);

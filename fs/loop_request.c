@@ -1,4 +1,4 @@
-/* Which requests need SOURCE, by what the kernel writes to /dev/fuse. */
+/* Which requests may wait for SOURCE, decided from the raw request. */
 #include <linux/fuse.h>
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* Requests that are answered while, or before, their operation is carried out. */
+/* Replies to requests whose operation is still in progress, or was never started. */
 #include <errno.h>
 #include <glib.h>
 #include <stdlib.h>

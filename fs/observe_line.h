@@ -21,10 +21,10 @@ struct observe_access {
 	int64_t ns;       /* how long it took */
 };
 
-/* The path from the root of the mount, of an inode or of a name in it; "?" where none is known. Without
- * blanks: these, control characters and backslashes are written as \\ooo, as in /proc/mounts. Cut after
- * PATH_MAX bytes. To be freed; NULL without memory. */
+/* The path, from the root of the mount, of an inode (name is NULL) or of a name in it; "?" if it is not
+ * known. Blanks, control characters and backslashes are written as \ooo, as in /proc/mounts. Cut after
+ * PATH_MAX bytes. The caller frees it; NULL if out of memory. */
 char *observe_file(struct server *server, uint64_t nodeid, const char *name);
 
-/* The length of the line; its end is a newline, no NUL. */
+/* Writes the line, which ends in a newline without a NUL. Returns its length. */
 size_t observe_line(const struct observe_access *access, char line[OBSERVE_LINE_MAX]);

@@ -1,4 +1,4 @@
-/* What stands before each operation: the arrival of its request is noted. */
+/* Wrappers of all operations, which record the arrival of the request. */
 #include <string.h>
 
 #include "fs/observe.h"

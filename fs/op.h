@@ -1,4 +1,4 @@
-/* op - what the sources of the operations share: from a request to what it works on, and replies. */
+/* op - shared by the sources of the operations: from a request to its inode or handle, and replies. */
 #pragma once
 
 #define FUSE_USE_VERSION FUSE_MAKE_VERSION(3, 18)
@@ -25,15 +25,15 @@ static inline struct dir *dir_of(const struct fuse_file_info *info)
 	return (struct dir *)(uintptr_t)info->fh;
 }
 
-/* NULL after having replied ESTALE. */
+/* The inode of a request; NULL after replying ESTALE. The caller gets no reference: see tree_find(). */
 struct inode *op_inode(fuse_req_t req, fuse_ino_t ino);
-/* r: 0 or -errno */
+/* Replies with r: 0 or -errno. */
 void op_reply(fuse_req_t req, int r);
-/* What a reply says of an inode that was found or made. dir: where its name is; NULL where that is not known.
- * stx: what was just read of it. */
+/* Fills in the entry of a reply for an inode that was looked up or created. dir: the directory of its name;
+ * NULL if not known. stx: its attributes, just read. */
 void op_fill_entry(struct server *server, const struct inode *dir, struct inode *inode,
 	const struct statx *stx, struct fuse_entry_param *entry);
-/* The reply itself, which takes over the reference on inode: the kernel has it then. */
+/* Replies with that entry. Takes over the reference on inode, which the kernel then owns. */
 void op_reply_entry(fuse_req_t req, const struct inode *dir, struct inode *inode, const struct statx *stx);
-/* After a change that no backend made: what was read ahead is not the file's contents any more. */
+/* Discards what was read ahead. Call after a change of the file's contents that no backend made. */
 void op_invalidate_readahead(struct server *server, struct handle *handle);

@@ -1,6 +1,6 @@
 /*
- * ops - the FUSE requests, by family. Each decodes, makes one call, replies. What a request works on is the
- * session's struct server.
+ * ops - the FUSE operations, by family. Each decodes the request, makes one call and replies. The session's
+ * user data is the struct server.
  */
 #pragma once
 
@@ -61,7 +61,7 @@ void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence, struct f
 void op_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t offset_in, struct fuse_file_info *info_in,
 	fuse_ino_t ino_out, off_t offset_out, struct fuse_file_info *info_out, size_t size, int flags);
 
-/* ops_io.c: bytes that travel through the daemon */
+/* ops_io.c: reads and writes of lanes whose bytes the daemon moves */
 void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *info);
 void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t offset,
 	struct fuse_file_info *info);

@@ -1,4 +1,5 @@
-/* The mount's own file, .sievefs in its root: requests to it do not reach the backing tree. */
+/* ops_control - the control file, .sievefs in the mount's root: requests for it do not reach the backing
+ * tree. */
 #pragma once
 
 #include <stdint.h>
@@ -8,5 +9,5 @@
 
 struct fuse_lowlevel_ops;
 
-/* Puts the file in front of the operations that ops holds. */
+/* Wraps the operations in ops, so that requests for the control file are answered here. */
 void control_route(struct fuse_lowlevel_ops *ops);

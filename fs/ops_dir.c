@@ -1,4 +1,4 @@
-/* Directories. Offsets are the backing file system's own, which stay right while the directory changes. */
+/* Directories. Offsets are those of the backing file system, which stay valid while the directory changes. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

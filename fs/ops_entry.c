@@ -1,4 +1,4 @@
-/* Names: lookup, and all that moves or removes one. */
+/* Names: lookup, rename and removal. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-/* What is done with an open file besides reading and writing. */
+/* Operations on open files other than read and write. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* Bytes that travel through the daemon: lanes direct, cached-write and served. */
+/* Reads and writes through the daemon: lanes direct, cached-write and served. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>

@@ -1,4 +1,4 @@
-/* Bringing files in, and mending pins: what fillers do. */
+/* The fillers' jobs: pinning files and mending pins. */
 #include "fs/pinned.h"
 
 #include <errno.h>

@@ -1,9 +1,10 @@
-/* What fs/pinned*.c share; nobody else includes this. */
+/* Shared by the sources fs/pinned*.c only. */
 #pragma once
 
 #include "fs/pinned.h"
 
-/* The inode's object, held, or NULL. Takes the inode's lock. */
+/* A hold on the inode's object, or NULL. Takes the inode's lock. */
 struct object *pinned_hold(struct server *server, struct inode *inode);
-/* (locked) The object is claimed. The inode's reference is the caller's to give back. */
+/* (locked) Detaches the object, which the caller has claimed. The caller puts the object's reference on the
+ * inode. */
 void pinned_detach(struct server *server, struct inode *inode);

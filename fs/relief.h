@@ -1,6 +1,7 @@
 /*
- * relief - keeps memory_floor: how large the cache may be (cache/policy/pressure.h), measured once a second,
- * and in between how much it may still bring in before the machine is measured again. Any thread may ask.
+ * relief - keeps memory_floor: sets the size that the cache may have (cache/policy/pressure.h) once a second
+ * from the available memory. In between it counts what is brought in, and measures again before the floor is
+ * reached. Any thread may call.
  */
 #pragma once
 
@@ -12,26 +13,27 @@
 
 struct relief {
 	pthread_mutex_t lock;
-	const char *root; /* of /proc and /sys: "", or a test's */
+	const char *root; /* prefix of /proc and /sys: "", or a directory of a test */
 	struct pressure_limits limits;
 	struct pressure pressure;
-	uint64_t spare; /* what may still be brought in: available memory above the floor, less what was
-			   since */
+	uint64_t spare; /* bytes that may still be brought in: available memory above the floor when last
+			   measured, less what was brought in since */
 };
 
 void relief_init(struct relief *relief, const struct pressure_limits *limits, const char *root);
 
-/* Once a second. used: bytes that the cache takes. Returns its budget from now on. */
+/* Call once a second. used: bytes that the cache takes. Returns the cache's new budget, in bytes. */
 uint64_t relief_tick(struct relief *relief, uint64_t used);
 
-/* Other limits from now on. Returns the cache's budget under them. */
+/* Changes the limits. Returns the cache's new budget, in bytes. */
 uint64_t relief_set_limits(struct relief *relief, const struct pressure_limits *limits);
 
-/* Memory was so short that the kernel took what the cache held: it is to come back smaller. */
+/* Memory was so short that the kernel took pages of the cache: reduces the budget, which then grows again
+ * slowly. */
 void relief_lost(struct relief *relief);
 
 /*
- * Whether bytes more may be brought into the cache. Where nothing is left above the floor the cache does not
- * grow, until it has shrunk to cache_min: there files may take the place of others again.
+ * Whether so many more bytes may be brought into the cache. False while no memory above the floor is left,
+ * unless the budget has shrunk to cache_min: then files may replace others.
  */
 bool relief_allows(struct relief *relief, uint64_t bytes);

@@ -1,12 +1,13 @@
 /*
- * remount - changes the flags of a mount that is there, and those options that may change:
+ * remount - changes the flags of an existing mount, and those options that may change while it is in use:
  * mount -o remount,ro,log=debug.
  *
- * Other options of the daemon's that differ are refused by their names. All or nothing.
+ * An error names other options of the daemon's whose values differ. Changes are made all or none.
  */
 #pragma once
 
 #include "fs/options/options.h"
 
-/* asked: what options_parse() made of a line with "remount". 0, or 1 with the reason on stderr. */
+/* asked: from options_parse(), with the option "remount". Returns the exit status: 0, or 1 with the reason on
+ * stderr. */
 int remount(const struct options *asked);

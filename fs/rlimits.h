@@ -1,8 +1,8 @@
-/* rlimits - the process's resource limits: those of the shell that mounted are not meant for a daemon. */
+/* rlimits - resource limits of the process: the daemon lifts those that it inherits from the user's shell. */
 #pragma once
 
-/* As many descriptors as are permitted; returns how many that is. */
+/* Raises the limit of open descriptors as far as permitted, and returns it. */
 unsigned rlimits_raise_descriptors(void);
 
-/* The kernel holds a user's write to the user's own limit. */
+/* Lifts the limit of file sizes: the kernel applies the caller's own limit to a write. */
 void rlimits_lift_file_size(void);

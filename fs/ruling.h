@@ -1,7 +1,7 @@
 /*
- * ruling - the rules file in force (-o rules=FILE), asked at each open; see cache/policy/rules.h.
+ * ruling - the rules in force (-o rules=FILE), which apply at each open; see cache/policy/rules.h.
  *
- * Any thread may ask while another reads the file again.
+ * Any thread may call while another reloads the file.
  */
 #pragma once
 
@@ -19,25 +19,25 @@ struct tree;
 struct ruling {
 	pthread_rwlock_t lock;
 	struct rules *rules; /* NULL: none */
-	unsigned epoch;      /* 1 to 7, another after each reload */
+	unsigned epoch;      /* 1 to 7; changes with each reload */
 };
 
 void ruling_init(struct ruling *ruling);
 void ruling_deinit(struct ruling *ruling);
 
-/* Reads path; after an error the old rules stay in force and *error is one line, freed by the caller with
- * g_free(). */
+/* Reads the rules from path. 0 or -errno; after an error the old rules stay in force and *error is one line,
+ * which the caller frees with g_free(). */
 int ruling_load(struct ruling *ruling, const char *path, char **error);
 unsigned ruling_count(struct ruling *ruling);
 
 /*
- * What the rules say about the file when it is opened now. decision->section is not set. source: SOURCE's
- * path. Where the kernel has forgotten the file's name, below the mount or altogether, it is what they said
- * when the file was last opened for reading, if they are still the same.
+ * What the rules say about an open of the file. decision->section is not set. source: SOURCE's path. If the
+ * file's path is not known at the moment, the decision is that of its last open for reading, unless the rules
+ * were reloaded since.
  */
 void ruling_ask(struct ruling *ruling, struct tree *tree, const char *source, struct inode *inode,
 	const struct statx *stx, bool writes, struct rule_decision *decision);
 
-/* The name of the section that decides when the file is opened for reading, cut to size bytes; "": none. */
+/* The name of the section that decides an open for reading, cut to size bytes; "": none. */
 void ruling_section(struct ruling *ruling, struct tree *tree, const char *source, struct inode *inode,
 	const struct statx *stx, char *section, size_t size);

@@ -1,8 +1,8 @@
 /*
- * settings - the options of a mount that is in use: the requests "get" and "set".
+ * settings - reads and changes the options of a mount in use: the requests "get" and "set".
  *
- * What may change is kept twice: in server->options, under settings_lock, as it was asked for; and in
- * server->live, one atomic for each value, for the threads that serve requests.
+ * Options that may change are kept twice: in server->options, under settings_lock, as they were given; and in
+ * server->live, as atomics, for the threads that serve requests.
  */
 #pragma once
 
@@ -24,10 +24,10 @@ struct live_options {
 	_Atomic uint64_t small_max, large_min; /* bytes */
 };
 
-/* From the options that are in place, before there are other threads. */
+/* Sets server->live from server->options. Before there are other threads. */
 void settings_init(struct server *server);
 
-/* The options of now; their strings are borrowed. */
+/* Copies the options in force. Their strings stay the server's. */
 void settings_read(struct server *server, struct options *options);
 
 /* Handlers for control.h: "get [OPTION...] [--json]" and "set OPT=VALUE...". @context is the server. */

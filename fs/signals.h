@@ -1,8 +1,9 @@
 /*
- * signals - what a mount does on signals: SIGTERM, SIGINT and SIGQUIT end it, SIGHUP has it read its rules
- * again; no other that a program may send takes the daemon away and leaves a dead mount behind.
+ * signals - what the daemon does on signals. SIGTERM, SIGINT and SIGQUIT end the mount, SIGHUP reloads its
+ * rules. Signals like SIGUSR1 and SIGPIPE, which by default would end the process and leave a dead mount, are
+ * ignored.
  *
- * One thread waits for them. Threads that are started after signals_hold() never see one.
+ * One thread waits for signals. Threads that are started after signals_hold() receive none of these.
  */
 #pragma once
 
@@ -20,11 +21,11 @@ struct signals {
 	sigset_t before;
 };
 
-/* At the start of the process: what would end it and asks for nothing is ignored. */
+/* Ignores the other signals that would end the process. Call at its start. */
 void signals_ignore_others(void);
-/* Those that are waited for do not reach this thread from now on. */
+/* Blocks the signals that are waited for, in this thread and those that it starts from now on. */
 void signals_hold(struct signals *signals);
-/* Calls back, in a thread of its own. 0 or -errno. */
+/* Starts the thread, which calls end() and reload(). 0 or -errno. */
 int signals_start(struct signals *signals);
-/* Legal without a start. From now on they do what they do to any program. */
+/* Ends the thread and restores the signals' former mask. Legal without signals_start(). */
 void signals_stop(struct signals *signals);

@@ -1,23 +1,24 @@
-/* status - the requests that a running mount answers; see fs/control.h. */
+/* status - the requests that a mount answers through its control file; see fs/control/control.h. */
 #pragma once
 
 #include "fs/control/file_request.h"
 
 #include "fs/control/control.h"
 
-/* Ended by a row without a name; the context is the struct server. */
+/* Ends with a row without a name. The handlers' context is the struct server. */
 extern const struct control_verb status_verbs[];
 
 struct server;
 
-/* Reads the rules again, of a mount that has some: 0 and how many, or -errno and what is wrong, in *reply. */
+/* Reloads the rules of a mount that has the option rules. 0 with their number in *reply, or -errno with the
+ * reason there. */
 int status_reload(struct server *server, GString *reply);
 
-/* Appends the metrics, as OpenMetrics text. Any thread may ask. */
+/* Appends the metrics as OpenMetrics text. From any thread. */
 void status_metrics(struct server *server, GString *out);
 
-/* What holds the cached files. */
+/* Where the cached files are: "page cache", "tmpfs" or "memfd". */
 const char *status_store_name(struct server *server);
 
-/* The sums that programs may ask for. */
+/* Fills in the answer to MOUNT_REQUEST_IOCTL. */
 void status_sum_up(struct server *server, struct mount_answer *answer);

@@ -1,7 +1,7 @@
 /*
- * steer - what may be asked of one regular file: what the cache does with it, and to warm, evict or flush it.
+ * steer - requests about one regular file: its state in the cache, and to warm, evict or flush it.
  *
- * All of them may wait for the disk. 0 or -errno.
+ * All functions may wait for the disk. They return 0 or -errno.
  */
 #pragma once
 
@@ -12,18 +12,19 @@
 struct inode;
 struct server;
 
-/* names: the names of other files may be told. */
+/* Fills in answer. names: it may contain the paths of other files. */
 int steer_state(struct server *server, struct inode *inode, bool names, struct file_answer *answer);
 
 /*
- * Brings the file in, whatever the policy says of how often it was opened; one between small_max and
- * large_min into the page cache, which may drop it again. 0 also where it can't be: steer_state() says why.
- * Files that are cached are read by a filler afterwards.
+ * Brings the file into the cache regardless of how often it was opened; a file between small_max and
+ * large_min is read into the page cache, which may drop it again. A fill is queued and done later. 0 also if
+ * the file can't be cached: steer_state() has the reason.
  */
 int steer_warm(struct server *server, struct inode *inode);
 
-/* Out of the cache, and of the page cache. -EBUSY: it is on its way in, or a program has its copy. */
+/* Removes the file from the cache and from the page cache. -EBUSY: it is being filled, or a program has its
+ * copy open or mapped. */
 int steer_evict(struct server *server, struct inode *inode);
 
-/* Starts writeback of what is dirty; takes no error away from anybody's fsync(2). */
+/* Starts writeback of the file's dirty pages. Does not consume errors that an fsync(2) is to report. */
 int steer_flush(struct server *server, struct inode *inode);

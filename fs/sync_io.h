@@ -1,4 +1,4 @@
-/* sync_io - a backend's requests for callers who wait. */
+/* sync_io - synchronous calls of a backend. */
 #pragma once
 
 #include <stdbool.h>
@@ -7,7 +7,8 @@
 
 struct backend_file;
 
-/* As pread(2) and pwrite(2), but -errno. sync: 0, RWF_DSYNC or RWF_SYNC; around: as of a backend_request. */
+/* As pread(2) and pwrite(2), but they return -errno. sync: 0, RWF_DSYNC or RWF_SYNC. around: as in struct
+ * backend_request. */
 ssize_t sync_read(struct backend_file *file, void *buf, size_t size, off_t offset);
 ssize_t sync_write(
 	struct backend_file *file, const void *buf, size_t size, off_t offset, int sync, bool around);

@@ -1,10 +1,11 @@
 /*
- * throttle - answers that wait: with dirty_max, who writes is slowed to the disk's pace, and never failed.
+ * throttle - delays replies while more than dirty_max is dirty or being written back, so that writers slow
+ * down to the disk's pace. No request fails because of it.
  *
- * A write that came through the daemon, an open for writing or a close has been made when this is called.
- * While more than dirty_max is dirty or being written back only its answer waits, off the thread that took
- * the request: until it is less, the caller was interrupted or killed, or the mount ends. What the kernel
- * writes by itself is not seen; who does so waits at the close, and at the next open.
+ * The operation (a write through the daemon, an open for writing, a close) is complete when this is called;
+ * only its reply waits, and occupies no thread. It is sent when less is dirty, when the caller is interrupted
+ * or killed, or when the mount ends. Writes that the kernel passes through are not seen: their programs wait
+ * at close and at the next open.
  */
 #pragma once
 
@@ -15,31 +16,31 @@
 
 #include "cache/base/list.h"
 
-/* So many answers wait over io_uring, where each occupies a request of its CPU's; further ones do not. As
- * many requests are set aside on each CPU. */
+/* Replies that may wait at a time over io_uring, where each occupies a request of its CPU's queue; further
+ * replies are not delayed. Each queue has this many requests more. */
 #define THROTTLE_URING_MAX 16
 
 struct inode;
 struct server;
 struct throttle;
 
-/* Embedded in what the answer needs, which is from malloc(). */
+/* A delayed reply. Embedded in the struct with the reply's data, which is from malloc(). */
 struct throttled {
 	fuse_req_t req;
-	struct inode *inode; /* that is written; referenced by others as long as this waits */
-	void (*answer)(struct throttled *throttled); /* replies and frees */
+	struct inode *inode;                         /* the written inode; stays referenced by the caller */
+	void (*answer)(struct throttled *throttled); /* replies and frees the struct */
 	int64_t since_ms;
 	bool is_uring;
 	struct list_node node;
 };
 
-/* 0 or -errno. Starts the thread that answers. */
+/* Starts the thread that replies. 0 or -errno. */
 int throttle_new(struct server *server, struct throttle **out);
-void throttle_free(struct throttle *throttle); /* lets all go; NULL is fine */
+void throttle_free(struct throttle *throttle); /* sends all delayed replies; accepts NULL */
 
-/* Whether an answer to who writes the inode is to wait: false without dirty_max. Cheap. */
+/* Whether a reply to a writer of the inode should be delayed; false without dirty_max. Cheap. */
 bool throttle_is_due(struct server *server, struct inode *inode);
 
-/* Calls throttled->answer() when that is over; its req, inode and answer() are set. Over io_uring the thread
- * that took the request has called io_hold_thread(). */
+/* Calls throttled->answer() once the delay is over. The caller has set req, inode and answer, and over
+ * io_uring has called io_hold_thread() in the thread that received the request. */
 void throttle_answer(struct throttle *throttle, struct throttled *throttled);

@@ -1,4 +1,4 @@
-/* upkeep - what is done once a second while a mount is served. */
+/* upkeep - periodic work of a mount, once a second. */
 #pragma once
 
 #include <glib.h>
@@ -10,7 +10,7 @@ struct watchdog;
 
 struct upkeep {
 	struct server *server;
-	struct watchdog *watchdog; /* hears of each round */
+	struct watchdog *watchdog; /* is told of each round */
 	pthread_t threads[2];
 	unsigned thread_count;
 	GMutex lock; /* for ending */

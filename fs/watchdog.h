@@ -1,11 +1,10 @@
 /*
- * watchdog - tells the service manager that the mount makes progress, as often as it wants to hear that
- * (WatchdogSec=, sd_watchdog_enabled(3)).
+ * watchdog - tells the service manager that the mount makes progress (WatchdogSec=, sd_watchdog_enabled(3)).
  *
- * One thread asks the mount for its control file, which takes the kernel, a thread of libfuse's and no disk.
- * Another sends WATCHDOG=1 while that is answered and the ticker comes round. Where one is late, it still
- * sends if a thread of the daemon waits for a disk or for another FUSE file system: a daemon that is started
- * anew would wait for it too, and programs would lose their open files.
+ * One thread calls statx(2) on the mount's control file again and again, which takes the kernel and a thread
+ * of libfuse's, but no disk. Another sends WATCHDOG=1 while these calls are answered and the ticker runs. If
+ * one of them is late, it still sends as long as a thread of the daemon waits for a disk or another FUSE file
+ * system: a restarted daemon would wait there too, and programs would lose their open files.
  */
 #pragma once
 
@@ -17,11 +16,11 @@
 #include <glib.h>
 
 struct watchdog {
-	uint64_t period_us; /* 0: nobody wants to hear */
-	char *question;     /* a path */
+	uint64_t period_us; /* 0: the manager expects no messages */
+	char *question;     /* path of the control file */
 	_Atomic int64_t answered_us, ticked_us;
 	_Atomic bool mounted;
-	_Atomic pid_t asker; /* its thread waits for this mount, which is no excuse */
+	_Atomic pid_t asker; /* id of the first thread, whose own wait for this mount does not count */
 	pthread_t threads[2];
 	unsigned thread_count;
 	GMutex lock; /* for ending */
@@ -29,14 +28,14 @@ struct watchdog {
 	bool ending;
 };
 
-/* Before the mount. foreground: else the manager is somebody else's. 0 or -errno; watchdog_end() is legal
- * after either. */
+/* Call before the mount. Without foreground it does nothing: the manager watches the process that was
+ * started, not the daemon. 0 or -errno; watchdog_end() is legal after either. */
 int watchdog_start(struct watchdog *watchdog, const char *mountpoint, bool foreground);
-/* From any thread: the mount answers; the ticker has come round. */
+/* From any thread: the mount answers; the ticker has completed a round. */
 void watchdog_mounted(struct watchdog *watchdog);
 void watchdog_ticked(struct watchdog *watchdog);
-/* Once it is unmounted: a question may be waiting. */
+/* Ends the threads. Call after unmounting: until then one of them may be waiting for the mount. */
 void watchdog_end(struct watchdog *watchdog);
 
-/* Whether a thread of this process, but for one, waits for a disk or a FUSE file system. */
+/* Whether a thread of this process, except `but`, waits for a disk or a FUSE file system. */
 bool watchdog_sees_waiting(pid_t but);

@@ -1,6 +1,6 @@
 /*
- * wish - the lane that the policy, the rules and the options wish for an open, before what the inode is bound
- * to already has its say.
+ * wish - the lane that the options, the rules and the policy propose for an open. The inode's existing
+ * binding may override it, see lane.h.
  */
 #pragma once
 
@@ -8,12 +8,12 @@
 
 struct opening;
 
-/* Written where it is, as a database is; flags: of the FUSE request. */
+/* Whether the open writes a file in place, as databases do. flags: of the FUSE request. */
 bool wish_is_in_place(int flags);
 
 /*
- * Sets the class, the rule and the wish of an open whose server, handle, stx and writes are set, and of its
- * handle what follows from them. flags: of the FUSE request. is_probe: a file that was read out of order
- * before is to travel as if it had not been.
+ * Sets class, rule and wish of an open, and what follows from them in its handle. The caller has set server,
+ * handle, stx and writes. flags: of the FUSE request. is_probe: treat a file that was read out of order
+ * before as if it had not been.
  */
 void wish_make(struct opening *o, int flags, bool is_probe);
