@@ -1,4 +1,4 @@
-/* The exporter of a build without libmicrohttpd. */
+/* exporter.h in a build without libmicrohttpd: reports an error. */
 #include "fs/control/exporter.h"
 
 #include <errno.h>

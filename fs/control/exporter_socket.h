@@ -1,11 +1,11 @@
-/* exporter_socket - the socket at which a mount's metrics are asked for. */
+/* exporter_socket - the listening socket of the exporter. */
 #pragma once
 
 #include "fs/options/metrics_address.h"
 
 #include <sys/stat.h>
 
-/* What was bound to a path, to be known again when it is removed. */
+/* Identifies a Unix socket by its inode, so that only this one is removed later. */
 struct exporter_place {
 	char *path; /* owned; NULL: no path */
 	dev_t device;
@@ -13,12 +13,12 @@ struct exporter_place {
 };
 
 /*
- * Listens at @address and fills @place: the descriptor, or -errno with one line in @error that the caller
- * frees. A socket in the file system has mode 0660; one that nobody listens at is replaced, anything else in
- * its place is left alone. Where another process listens it is waited for up to two seconds, in which a mount
- * that was unmounted just now ends.
+ * Listens at @address and fills in @place. Returns the descriptor, or -errno with one line in @error, which
+ * the caller frees. A Unix socket gets mode 0660 and replaces one that no process listens at; any other file
+ * at its path is an error. If another process listens at the address, waits up to two seconds for it to end,
+ * as it does when it has just been unmounted.
  */
 int exporter_socket_listen(const struct metrics_address *address, struct exporter_place *place, char **error);
 
-/* Removes the socket's name, unless that belongs to something else by now. */
+/* Removes the socket's name, unless that leads to another file by now. */
 void exporter_socket_remove(struct exporter_place *place);

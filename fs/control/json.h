@@ -1,8 +1,8 @@
 /*
- * json - writes JSON text into a GString, one member after the other.
+ * json - appends JSON text to a GString, member by member.
  *
- * The caller keeps begins and ends in balance; commas and escapes are done here. @key is NULL at the top.
- * Text that is not UTF-8 (file names may be anything) has its bad bytes replaced by U+FFFD.
+ * The caller balances begins and ends; commas and escapes are added here. @key is NULL at the top level.
+ * Bytes that are not UTF-8, as in file names, are replaced by U+FFFD.
  */
 #pragma once
 

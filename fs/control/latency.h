@@ -1,11 +1,11 @@
 /*
- * latency - how long the operations of a mount took: a histogram for each.
+ * latency - how long the operations of a mount took: one histogram per operation.
  *
- * Owned by whoever owns the mount; zeroed memory is a valid start. Any thread counts without a lock: relaxed
- * atomics, in one of several shares, so that threads on different CPUs rarely write to the same line. A
- * reader sees each counter right but not all of the same moment.
+ * Owned by the owner of the mount; zeroed memory is a valid start. Any thread counts without a lock, with
+ * relaxed atomics in one of several shares, so that threads on different CPUs rarely write to the same cache
+ * line. Each counter that a reader sees is exact, but they are not a snapshot of one moment.
  *
- * Buckets reach from 1 us to 67 s, four to each power of two: a percentile is at most a quarter too high.
+ * Buckets range from 1 us to 67 s, four per power of two: a percentile is at most a quarter too high.
  */
 #pragma once
 
@@ -34,7 +34,7 @@ struct latency {
 
 void latency_count(struct latency *latency, enum operation operation, uint64_t ns);
 
-/* Of all shares together. */
+/* Sums over all shares. */
 struct latency_figures {
 	uint64_t buckets[LATENCY_BUCKETS];
 	uint64_t count, sum_ns, max_ns;
@@ -42,14 +42,14 @@ struct latency_figures {
 
 void latency_read(const struct latency *latency, enum operation operation, struct latency_figures *figures);
 
-/* No more than this in the bucket; UINT64_MAX of the last one. */
+/* The upper bound of a bucket; UINT64_MAX for the last one. */
 uint64_t latency_bucket_ns(unsigned bucket);
 
-/* The time that this part (0 to 1) of the operations took at most; 0 without any. */
+/* The time that this part (0 to 1) of the operations took at most; 0 without operations. */
 uint64_t latency_percentile_ns(const struct latency_figures *figures, double part);
 
-/* Append those that happened: a table, or the member "operations" of an open JSON object. */
+/* Append the operations that occurred: as a table, or as the member "operations" of an open JSON object. */
 void latency_to_text(const struct latency *latency, GString *out);
 void latency_to_json(const struct latency *latency, GString *out);
-/* One OpenMetrics histogram, sievefs_operation_seconds, by powers of two. */
+/* Appends one OpenMetrics histogram, sievefs_operation_seconds, with buckets by powers of two. */
 void latency_to_openmetrics(const struct latency *latency, GString *out);

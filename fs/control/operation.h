@@ -1,4 +1,4 @@
-/* operation - the FUSE operations that are timed, by the names that reports and logs give them. */
+/* operation - the FUSE operations that are timed, with their names in reports and logs. */
 #pragma once
 
 /* clang-format off */

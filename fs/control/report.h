@@ -1,5 +1,5 @@
 /*
- * report - what a mount says about itself: facts, options in force, counters. The reply to `sievectl stat`.
+ * report - a mount's report: facts, options in force, counters. The reply to `sievectl stat`.
  */
 #pragma once
 
@@ -15,10 +15,10 @@ struct trail_stats;
 
 struct report_fact {
 	const char *name;  /* "transport" */
-	const char *value; /* "uring": what was chosen or found, as opposed to what was asked for */
+	const char *value; /* "uring": what was chosen or found, in contrast to the option's value */
 };
 
-/* Filled by the owner of the mount for one call; everything is borrowed. */
+/* Filled in by the owner of the mount for one call. All pointers are borrowed. */
 struct report {
 	const struct options *options;
 	const struct stats *stats;
@@ -26,8 +26,8 @@ struct report {
 	const struct trail_stats *trail;     /* may be NULL */
 	const struct flusher_stats *flusher; /* may be NULL */
 	const struct latency *latency;       /* of the operations; may be NULL */
-	const struct report_fact *facts;     /* ended by a row without a name; may be NULL */
-	pid_t pid;                           /* of the daemon, as it knows itself */
+	const struct report_fact *facts;     /* ends with a row without a name; may be NULL */
+	pid_t pid;                           /* of the daemon, in its own PID namespace */
 	time_t start_time;
 	uint64_t uptime_s;
 };
@@ -35,6 +35,6 @@ struct report {
 void report_to_text(const struct report *report, GString *out);
 void report_to_json(const struct report *report, GString *out);
 
-/* The whole of a handler for the verb "stat": takes --json or nothing, else -EINVAL with the reason in @out.
- */
+/* The handler of the verb "stat", which takes --json or no arguments: 0, or -EINVAL with the reason in
+ * @out. */
 int report_stat(const struct report *report, int argc, char *const *argv, GString *out);

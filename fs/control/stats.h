@@ -1,13 +1,14 @@
 /*
- * stats - what happened in a mount, counted.
+ * stats - the counters of a mount.
  *
- * Owned by whoever owns the mount; zeroed memory is a valid start. Any thread may count at any time without a
- * lock: the counters are relaxed atomics, so that a reader sees each of them right but not all of the same
- * moment. Bytes and requests of a lane are those that the daemon saw: what the kernel moves by itself is not
- * in them.
+ * Owned by the owner of the mount; zeroed memory is a valid start. Any thread may count at any time without a
+ * lock: the counters are relaxed atomics. Each counter that a reader sees is exact, but they are not a
+ * snapshot of one moment. Requests and bytes of a lane are those that the daemon handled, without what the
+ * kernel passes through.
  *
- * The lists below make the structs and what walks through them, as backends/backend_stats.h does: a new
- * counter is one line here, and one item in sievectl(8).
+ * The lists below generate the structs and the functions that walk through them, as in
+ * backends/backend_stats.h. A new counter is one line here, a row in openmetrics.c, and an item in
+ * sievectl(8).
  */
 #pragma once
 
@@ -27,9 +28,9 @@
 	COUNTER(write_bytes, "bytes written")
 
 /*
- * Counted once per mount: the name, as sievectl shows it, and the unit with what it says. A FIGURE is kept by
- * another module and copied in before a report, from that member of the struct status_figures in fs/status.c.
- * Those from objects on are levels.
+ * Counted once per mount: the name, as sievectl shows it, and its help with the unit. A FIGURE is kept by
+ * another module and copied in before a report, from this member of struct status_figures in fs/status.c.
+ * From objects on they are levels.
  */
 #define STATS(COUNTER, FIGURE) \
 	COUNTER(hits, "opens answered from the cache") \
@@ -87,7 +88,7 @@ struct stats_mount {
 
 struct stats {
 	struct {
-		/* On lines of their own: lanes are counted by different threads. */
+		/* On separate cache lines, since different threads count different lanes. */
 		_Alignas(64) struct stats_lane of;
 	} lanes[LANE_COUNT];
 	_Alignas(64) struct stats_mount mount;
@@ -128,11 +129,11 @@ static inline void stats_wrote(struct stats *stats, enum lane lane, uint64_t byt
 
 typedef void stats_visit(void *context, const char *name, uint64_t value, const char *help);
 
-/* Calls back once per counter, in the order above. */
+/* Calls each() once per counter, in the order above. */
 void stats_each(const struct stats *stats, stats_visit *each, void *context);
 void stats_lane_each(const struct stats *stats, enum lane lane, stats_visit *each, void *context);
 
-/* Append all of it: a table and a list for people, or the members "lanes" and "cache" of an open JSON object.
- */
+/* Append all counters: a table and a list for people, or the members "lanes" and "cache" of an open JSON
+ * object. */
 void stats_to_text(const struct stats *stats, GString *out);
 void stats_to_json(const struct stats *stats, GString *out);

@@ -1,9 +1,9 @@
 /*
- * tap - who listens to what happens in a mount, and the bounded queue between.
+ * tap - listeners to a mount's events (access log, traces), each with a bounded queue.
  *
- * Any thread pushes, without waiting for a listener: what does not fit is lost for him, and counted. While
- * nobody listens to a kind, taps_has() is one relaxed load, and the caller makes nothing to push. Each
- * listener has a queue of TAP_BYTES of his own while he listens.
+ * Any thread pushes without waiting for a listener: what does not fit into a listener's queue is lost to it,
+ * and counted. While there is no listener to a kind, taps_has() is one relaxed load and callers prepare
+ * nothing. Each listener has its own queue of TAP_BYTES.
  */
 #pragma once
 
@@ -20,7 +20,7 @@
 #define TAP_BYTES (1u << 20)
 
 enum tap_kind {
-	TAP_ACCESS, /* lines; those that were lost are told in a line where they would stand */
+	TAP_ACCESS, /* lines; a line in their place says how many were lost */
 	TAP_TRACE,  /* records of cache/base/trace_format.h; one listener at a time */
 	TAP_KINDS
 };
@@ -34,31 +34,33 @@ struct taps {
 struct tap;
 
 void taps_init(struct taps *taps);
-void taps_deinit(struct taps *taps); /* frees who still listens */
+void taps_deinit(struct taps *taps); /* frees the remaining listeners */
 
 static inline bool taps_has(struct taps *taps, enum tap_kind kind)
 {
 	return atomic_load_explicit(&taps->listening, memory_order_relaxed) & 1u << kind;
 }
 
-/* size: at most TAP_BYTES / 16 */
+/* Pushes to all listeners of the kind. size: bytes, at most TAP_BYTES / 16. */
 void taps_push(struct taps *taps, enum tap_kind kind, const void *bytes, size_t size);
 
-/* Puts the time into the record, so that it never falls from one to the next, and pushes it to TAP_TRACE. */
+/* Sets the record's time, such that times never decrease from record to record, and pushes it to
+ * TAP_TRACE. */
 void taps_push_record(struct taps *taps, struct trace_record record);
 
-/* What was pushed to a kind, as its listeners got it or lost it. */
+/* What was pushed to the listeners of a kind, and what they lost. */
 struct tap_figures {
-	unsigned listeners; /* who have not closed yet */
+	unsigned listeners; /* those that have not closed their tap yet */
 	uint64_t pushed, lost;
 };
 
-/* Nothing more comes: each gets what is in his queue, and then the end. */
+/* Ends all taps of a kind: each listener gets what is in its queue, and then the end. */
 void taps_end(struct taps *taps, enum tap_kind kind, struct tap_figures *figures);
 
-/* 0, -ENOMEM, or -EBUSY where as many listen as may. Closed by its owner. */
+/* 0, -ENOMEM, or -EBUSY if there are as many listeners as permitted. The caller closes the tap. */
 int tap_open(struct taps *taps, enum tap_kind kind, struct tap **out);
-void tap_close(struct tap *tap); /* NULL is fine */
+void tap_close(struct tap *tap); /* accepts NULL */
 
-/* Bytes that were moved; 0 at the end; -EAGAIN: nothing at the moment. size: at least 64. */
+/* Reads from the queue: returns the number of bytes, 0 at the end, or -EAGAIN if it is empty. size: at least
+ * 64 bytes. */
 ssize_t tap_read(struct tap *tap, char *buffer, size_t size);
