@@ -1,5 +1,5 @@
 /*
- * generic_options - the mount options that every file system gets, by mount(8) and fstab.
+ * generic_options - the mount options that mount(8) and fstab accept for every file system.
  */
 #pragma once
 
@@ -8,13 +8,13 @@
 
 enum generic_use {
 	GENERIC_UNKNOWN,
-	GENERIC_FOR_KERNEL, /* libfuse and the kernel take it */
-	GENERIC_IGNORED,    /* only for mount(8), fstab or systemd, or without a meaning on FUSE */
+	GENERIC_FOR_KERNEL, /* handled by libfuse and the kernel */
+	GENERIC_IGNORED,    /* for mount(8), fstab or systemd only, or without effect on FUSE */
 	GENERIC_NEEDS_VALUE,
 	GENERIC_TAKES_NO_VALUE,
 };
 
-/* What the daemon has a part in, though the kernel takes it. */
+/* Options of the kernel's that the daemon also acts on. */
 enum generic_flag {
 	GENERIC_SYNC = 1 << 0,
 	GENERIC_DIRSYNC = 1 << 1,
@@ -25,9 +25,9 @@ enum generic_flag {
 
 enum generic_use generic_option_use(const char *name, bool has_value);
 
-/* The flags after one more option; the last counts. */
+/* Returns flags as changed by one more option; of contrary options the last counts. */
 unsigned generic_option_flags(unsigned flags, const char *name);
 
-/* The names, for suggestions. */
+/* All names, for suggestions in error messages. */
 size_t generic_option_count(void);
 const char *generic_option_name(size_t i);

@@ -1,9 +1,8 @@
 /*
  * metrics_address - the value of the option metrics: where a mount serves its metrics.
  *
- * "unix:PATH", "127.0.0.1:PORT" or "[::1]:PORT". Nobody is asked for a password there, so that only addresses
- * of this machine are taken: a socket in the file system has permissions, and the loopback interface is
- * reached by local processes only. Pure.
+ * "unix:PATH", "127.0.0.1:PORT" or "[::1]:PORT". Clients need no password, so only addresses of this machine
+ * are accepted: a Unix socket has permissions, and only local processes reach the loopback interface. Pure.
  */
 #pragma once
 
@@ -19,11 +18,11 @@ struct metrics_address {
 		struct sockaddr_un un; /* its path ends with a NUL */
 		struct sockaddr_storage storage;
 	} socket;
-	socklen_t length; /* of it, as bind(2) takes it */
+	socklen_t length; /* of socket, for bind(2) */
 };
 
-/* 0; -EINVAL: none of the forms; -ENAMETOOLONG: no socket can have so long a path; -EPERM: an address that
- * other machines reach. */
+/* 0, or -EINVAL: none of the forms; -ENAMETOOLONG: the path is too long for a socket; -EPERM: an address that
+ * other machines can reach. */
 int metrics_address_parse(const char *text, struct metrics_address *address);
 
 static inline bool metrics_address_is_path(const struct metrics_address *address)
@@ -31,5 +30,5 @@ static inline bool metrics_address_is_path(const struct metrics_address *address
 	return address->socket.any.sa_family == AF_UNIX;
 }
 
-/* PATH of "unix:PATH"; NULL where @text is of another form. */
+/* PATH of "unix:PATH", a part of @text; NULL if @text has another form. */
 const char *metrics_address_path(const char *text);

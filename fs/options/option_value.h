@@ -1,8 +1,8 @@
 /*
- * option_value - the words a user types, as numbers, and back.
+ * option_value - converts what a user types to numbers, and back.
  *
- * Pure. Every parser takes the whole text or nothing: empty text, signs, blanks, trailing junk and overflow
- * are -EINVAL or -ERANGE, and the result is then untouched.
+ * Pure. Every parser requires the whole text to be valid: empty text, signs, blanks, trailing characters and
+ * overflow are -EINVAL or -ERANGE, and the result is then unchanged.
  */
 #pragma once
 

@@ -1,24 +1,24 @@
 /*
- * options_change - options of a live mount: which may change, and changing them, all or none.
+ * options_change - changes options of a mount in use, all or none.
  *
- * Rows of the table that are "live" may take another value; any other row may only be given the value that it
- * has. Pure. On -EINVAL nothing was changed and @error, freed by the caller, is one line that names the
+ * Options whose rows are "live" may get another value; any other option may only be given with its present
+ * value. Pure. On -EINVAL nothing was changed and @error, which the caller frees, is one line that names the
  * option.
  */
 #pragma once
 
 #include "fs/options/options.h"
 
-/* Whether @asked was given the option @name, with another value than @now has. */
+/* Whether the option @name was given in @asked, with another value than in @now. */
 bool options_is_changed(const char *name, const struct options *asked, const struct options *now);
 
-/* Whether the options that @asked was given may be those of a mount that has @now. 0 or -EINVAL. */
+/* Checks whether a mount with the options @now may get those that were given in @asked. 0 or -EINVAL. */
 int options_check_change(const struct options *asked, const struct options *now, char **error);
 
-/* Makes them so, if what is then in force goes together. 0 or -EINVAL. */
+/* Applies the options given in @asked to @now, if the result is consistent. 0 or -EINVAL. */
 int options_change(struct options *now, const struct options *asked, char **error);
 
-/* Those given in @asked whose value differs from @now, as they are in @values, one of the two: a list as -o
- * takes it, "" for none. The caller frees it. */
+/* The options given in @asked whose values differ from @now, with their values from @values (one of the two):
+ * a list in the form of -o, "" if there are none. The caller frees it. */
 char *options_list_changed(
 	const struct options *asked, const struct options *now, const struct options *values);

@@ -1,4 +1,4 @@
-/* The rows: each option, once. */
+/* The table of options: one row each. */
 #include "cache/policy/evict.h"
 #include "fs/options/options.h"
 #include "fs/options/options_together.h"

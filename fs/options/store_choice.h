@@ -1,9 +1,8 @@
 /*
- * store_choice - whether cached files are pinned or copied (-o store=), and why.
+ * store_choice - chooses whether cached files are pinned or copied (-o store=), and says why.
  *
- * Pure. Pinning wants pages that are the file's own, for good: on local file systems. A network file system
- * throws its pages away when it hears of a change elsewhere, FUSE at every open; and locking memory takes
- * CAP_IPC_LOCK.
+ * Pure. Pinning needs a local file system: a network file system drops a file's pages when it learns of a
+ * change elsewhere, FUSE may do so at every open. It also needs CAP_IPC_LOCK to lock memory.
  */
 #pragma once
 
@@ -14,11 +13,11 @@
 
 struct store_facts {
 	enum option_store wish;
-	const struct fstype *source; /* of the file system that SOURCE itself is on */
+	const struct fstype *source; /* the file system of SOURCE's root directory */
 	bool may_lock;               /* CAP_IPC_LOCK */
-	int keepers_error;           /* why there can be no keepers: -errno, or 0 */
+	int keepers_error;           /* -errno if keepers can't be started, else 0 */
 };
 
-/* 0 and *pin, or -EOPNOTSUPP: what was asked for cannot be had. *why is set either way; the caller frees it
+/* 0 and *pin, or -EOPNOTSUPP if store=pin is not possible. *why is set in both cases; the caller frees it
  * with g_free(). */
 int store_choose(const struct store_facts *facts, bool *pin, char **why);

@@ -1,10 +1,9 @@
 /*
- * transport - whether requests come over io_uring or /dev/fuse, and why.
+ * transport - chooses whether requests come over io_uring or /dev/fuse, and says why.
  *
- * Pure. Over io_uring each CPU has one thread, and names, attributes and opens are looked up in it: while one
- * of these waits for SOURCE, everything else from that CPU waits too, and so do replies to it. Over /dev/fuse
- * libfuse starts a further thread. So io_uring is taken by itself only where nobody else can make SOURCE
- * wait.
+ * Pure. Over io_uring each CPU has one thread, which also does lookups, attributes and opens: while one of
+ * these waits for SOURCE, all other requests of that CPU wait, and so do replies to them. Over /dev/fuse
+ * another thread serves them. So transport=auto chooses io_uring only if SOURCE is a local file system.
  */
 #pragma once
 
@@ -18,20 +17,20 @@
 
 struct transport_facts {
 	enum option_transport wish;
-	const struct fstype *source; /* of the file system that SOURCE itself is on */
-	bool libfuse_is_safe;        /* it loses no replies over io_uring */
-	bool switched_on;            /* the kernel has FUSE over io_uring, and root turned it on */
-	unsigned cpus;               /* each has a queue */
-	unsigned depth;              /* requests per queue that were asked for; 0: by the host */
+	const struct fstype *source; /* the file system of SOURCE's root directory */
+	bool libfuse_is_safe;        /* this libfuse loses no replies over io_uring */
+	bool switched_on;            /* the kernel supports FUSE over io_uring, and it is turned on */
+	unsigned cpus;               /* number of CPUs; each has a queue */
+	unsigned depth;              /* option uring_depth: requests per queue; 0: automatic */
 	uint64_t memory;             /* bytes, of the machine or of the memory cgroup */
 };
 
 /*
- * Requests per queue: fewer on large hosts, and so many that their buffers take no more than an eighth of
- * memory, but never less than two.
+ * Requests per queue: fewer on machines with many CPUs, and such that their buffers take at most an eighth of
+ * memory, but at least two.
  */
 unsigned transport_depth(const struct transport_facts *facts);
 
-/* 0 and *uring, or -EOPNOTSUPP: what was asked for cannot be had. *why is set either way; the caller frees it
- * with g_free(). */
+/* 0 and *uring, or -EOPNOTSUPP if transport=uring is not possible. *why is set in both cases; the caller
+ * frees it with g_free(). */
 int transport_choose(const struct transport_facts *facts, bool *uring, char **why);
