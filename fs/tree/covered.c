@@ -1,4 +1,4 @@
-/* What MOUNTPOINT covers: names lead to that, and never to anything of our own mount. */
+/* The directory that the mount covers: names lead to that, and never into our own mount. */
 #include <errno.h>
 #include <string.h>
 #include <sys/sysmacros.h>

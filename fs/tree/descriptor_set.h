@@ -1,10 +1,10 @@
 /*
- * descriptor_set - a bounded set of open descriptors, one an inode at most. A full set gives up one that is
- * not in use, CLOCK-wise.
+ * descriptor_set - a bounded cache of open descriptors, at most one per inode. A full set closes one that is
+ * not in use, chosen by CLOCK.
  *
- * A large set is divided by inodes into parts that each have a lock (LOCK_FDS), and their share of the room,
- * so that requests about different files do not wait for each other. Calls nothing else of the tree. What
- * leaves the set is closed, without the lock.
+ * A large set is divided by inode into parts, each with its own lock (LOCK_FDS) and its share of the limit,
+ * so that requests for different files do not contend. Calls no other code of the tree. Descriptors are
+ * closed without holding the lock.
  */
 #pragma once
 
@@ -27,42 +27,42 @@ struct descriptor_part {
 
 struct descriptor_set {
 	struct descriptor_part parts[DESCRIPTOR_PARTS];
-	uint32_t part_count; /* of those that are in use */
+	uint32_t part_count; /* number of parts in use */
 };
 
 int descriptor_set_init(struct descriptor_set *set, unsigned limit);
-/* Closes what is in it. Legal after a failed init. */
+/* Closes all descriptors of the set. Legal after a failed init. */
 void descriptor_set_free(struct descriptor_set *set);
 
-/* The inode's descriptor, in use until the matching put; -1 where the set has none. */
+/* The inode's descriptor, in use until the matching put; -1 if the set has none. */
 int descriptor_set_get(struct descriptor_set *set, struct inode *inode);
-/* closes: without waiting for a sweep, if that was the last user. */
+/* Ends a use. closes: if that was the last use, close the descriptor now instead of with a later sweep. */
 void descriptor_set_put(struct descriptor_set *set, struct inode *inode, bool closes);
 /*
- * The set takes over fd. Returns the inode's descriptor, in use as after a get: fd, or the one that another
- * thread brought first. -EMFILE when all of the inode's part are in use.
+ * Takes over fd. Returns the inode's descriptor, in use as after a get: fd, or the one that another thread
+ * added first. -EMFILE if all descriptors of the inode's part are in use.
  */
 int descriptor_set_give(struct descriptor_set *set, struct inode *inode, int fd);
-/* The same for a descriptor that nobody uses now: it is closed where there is no room. */
+/* Takes over fd without a use: closes it if there is no room. */
 void descriptor_set_donate(struct descriptor_set *set, struct inode *inode, int fd);
 /*
- * The inode's descriptor is fd for now, which the caller goes on using. False, and nothing is done, where the
- * inode has one, or a quarter of its part is lent. True: to be ended by the second call, before fd is closed,
- * which says whether the caller is to close it. Else the set does, with its last user; or it is the only way
- * to the file, and the third call puts another in its place.
+ * Makes fd the inode's descriptor while the caller goes on using it. False, with nothing done, if the inode
+ * has one, or a quarter of its part is lent. After true the caller must call descriptor_set_take_back()
+ * before it closes fd: true: the caller closes fd. False: the set now owns fd and closes it after its last
+ * use; or fd is the only way to the file, and the caller may replace it with descriptor_set_replace().
  */
 bool descriptor_set_lend(struct descriptor_set *set, struct inode *inode, int fd);
 bool descriptor_set_take_back(struct descriptor_set *set, struct inode *inode);
-/* The set takes over fd, for the inode's descriptor that it keeps, unless that is in use. */
+/* Takes over fd in place of the inode's descriptor that the set keeps, unless that is in use. */
 void descriptor_set_replace(struct descriptor_set *set, struct inode *inode, int fd);
 /*
- * The inode's descriptor, which the caller has in use, is the only way to a file whose last name is gone and
- * that nobody has open: it stays until the inode is freed. Half of the set is left for others.
+ * Keeps the inode's descriptor, which the caller has in use, until the inode is freed: it is the only way to
+ * a file that has no name any more and is not open. At most half of the set is kept so.
  */
 void descriptor_set_keep(struct descriptor_set *set, const struct inode *inode);
 bool descriptor_set_keeps(struct descriptor_set *set, const struct inode *inode);
 
-/* Closes the inode's descriptor if nobody uses it. */
+/* Closes the inode's descriptor if it is not in use. */
 void descriptor_set_drop(struct descriptor_set *set, struct inode *inode);
-/* Closes those that nobody has used since the last call. */
+/* Closes descriptors that were not used since the last call. */
 void descriptor_set_close_idle(struct descriptor_set *set);

@@ -1,4 +1,4 @@
-/* The descriptors of the set in and out of use, and those of the process when they run out. */
+/* Uses of the descriptors in the set, and what is done when the process runs out of descriptors. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* Who a file is: its handle, and the nodeid that comes from it. */
+/* The identity of a file: its handle, and the nodeid derived from it. */
 #include <string.h>
 
 #include "fs/tree/tree_impl.h"

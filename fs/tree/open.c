@@ -1,4 +1,4 @@
-/* Opening files for their bytes. */
+/* Opening files to read or write them. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* Where a file lies below SOURCE, as far as the kernel knows. */
+/* The path of a file below SOURCE, as far as the kernel knows it. */
 #include <limits.h>
 #include <string.h>
 #include <unistd.h>

@@ -1,8 +1,8 @@
 /*
- * Access times that stay as they are. The kernel moves them by the flags of the mount through which a file
- * was opened, and opens the files that it passes through on the mount of the daemon's descriptor. So each
- * file system below SOURCE gets a mount of our own with noatime, which nobody else sees, beside the one by
- * which names are found: only that one leads to what is mounted below.
+ * Reads that do not change access times. The kernel decides by the flags of the mount through which a file is
+ * opened; with passthrough that is the mount of the daemon's descriptor. So for each file system of SOURCE
+ * the daemon has a private mount with noatime, beside the original one, by which names are looked up: only
+ * the original leads to file systems mounted below.
  */
 #include <dirent.h>
 #include <errno.h>

@@ -1,7 +1,7 @@
 /*
  * Reaching a file: by its handle, or from a directory. A file without a handle is opened from the directory
- * in which it was found last; one with a handle needs a descriptor of its file system, and where that is idle
- * it is reopened from the directory in which it is mounted. These directories are reached likewise.
+ * where it was last found. A file with a handle needs a descriptor of its file system; if the file system is
+ * idle, it is reopened from the directory where it is mounted. These directories are reached in the same way.
  */
 #include <errno.h>
 #include <linux/magic.h>

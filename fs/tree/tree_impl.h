@@ -1,13 +1,13 @@
 /*
- * What the tree's own sources share; nobody else includes this.
+ * Shared by the tree's own sources only.
  *
- * The sources are a hierarchy; each calls only those further up in this list:
+ * The sources are a hierarchy. Each may call only those above it in this list:
  *
  *   identity, descriptor_set, quiet
  *   mounts (quiet), table (identity, descriptor_set)
  *   identify (mounts), route (table), descriptors (descriptor_set, mounts)
  *   covered (descriptors)
- *   reach: a file is reached by way of its directory, which is reached likewise; all of this is in there
+ *   reach: reaches a file through its directory, which is reached likewise; the recursion is within this file
  *   attr, open
  *   tree
  *   path
@@ -32,21 +32,21 @@
 #else
 #define STATX_OF_MADE STATX_WANTED
 #endif
-#define STATX_WHO (STATX_TYPE | STATX_INO | STATX_BTIME) /* what tree_identify() takes */
+#define STATX_WHO (STATX_TYPE | STATX_INO | STATX_BTIME) /* what tree_identify() needs */
 #define TREE_SHARDS TREE_SLICES
 #define TREE_INODE_LOCKS 512
-#define TREE_FORGOTTEN_MAX 65536  /* forgotten inodes remembered where a nodeid does not hold its handle */
+#define TREE_FORGOTTEN_MAX 65536  /* forgotten inodes to remember whose nodeids do not contain the handle */
 #define XFS_HANDLE_INO64_GEN 0x81 /* fs/xfs/xfs_export.h */
 #define HANDLE_INO32_GEN 1        /* FILEID_INO32_GEN of linux/exportfs.h: ext4 and others */
-#define TREE_BY_NAME (-1)         /* handle_type of an identity that cannot be opened */
+#define TREE_BY_NAME (-1)         /* handle_type of files that are identified and reached by name */
 
-/* The way to a file without a handle. */
+/* How to reach a file without a handle. */
 struct tree_route {
 	struct inode *parent; /* referenced */
 	char *name;
 };
 
-/* Returns the parent or NULL; the caller takes over its reference. */
+/* Frees the route. Returns the parent or NULL; the caller takes over its reference. */
 static inline struct inode *tree_route_free(struct tree_route *route)
 {
 	struct inode *parent = route ? route->parent : NULL;
@@ -74,29 +74,30 @@ struct tree_mount {
 	bool hides_mappings;
 	bool state_by_open;
 	bool local;                 /* a close has nothing to report */
-	bool remote;                /* see backends/fstype.h */
-	_Atomic bool nosuid, nodev; /* of a file system below the root's; that one's are the mount's own */
+	bool remote;                /* operations go to another machine, see backends/fstype.h */
+	_Atomic bool nosuid, nodev; /* of file systems below the root's; the root's apply to the mount */
 	struct tree_route *route;   /* to its mount point, under routes_lock; NULL for the root's */
 	struct space space;
 	/* under mounts_lock */
-	int fd; /* any file of it, for open_by_handle_at; negative if handles do not work or while idle */
-	int quiet_fd; /* the same on a mount that leaves access times alone; else negative */
+	int fd; /* of any of its files, for open_by_handle_at(2); negative if handles do not work, or while
+		   idle */
+	int quiet_fd; /* the same on a mount with noatime; else negative */
 	uint32_t users;
 	bool recent;               /* used since the last sweep */
-	_Atomic uint64_t mount_id; /* stx_mnt_id of fd: of the mount whose rights count; as last seen */
+	_Atomic uint64_t mount_id; /* stx_mnt_id of fd, as last seen: the mount whose options apply */
 };
 
-/* Who such a file is; kept in the place of a handle. */
+/* The identity of a file without a handle; stored in place of the handle. */
 struct tree_named_id {
 	uint64_t ino;
 	uint64_t birth_ns; /* tells a reused inode number from the file that had it before; 0: not known */
 	uint64_t type_and_mount;
 };
 
-/* An inode that is reached so (handle_type TREE_BY_NAME). */
+/* An inode that is reached by name (handle_type TREE_BY_NAME). */
 struct named_inode {
 	struct tree_route *route; /* under routes_lock */
-	_Atomic bool gone;        /* the file was removed: what bears its number now is another one */
+	_Atomic bool gone;        /* the file was removed: its inode number may belong to another file now */
 	struct inode inode;
 };
 
@@ -121,13 +122,13 @@ struct tree_shard {
 	GQueue forgotten;   /* without references, oldest first */
 };
 
-/* The directory that the mount is on. */
+/* The directory that the mount covers. */
 struct tree_covered {
 	int fd;
 	char *name;
 	dev_t parent_dev;
 	uint64_t parent_ino;
-	dev_t by; /* the mount */
+	dev_t by; /* device of the mount */
 };
 
 struct tree {
@@ -136,14 +137,14 @@ struct tree {
 	int root_fd;
 	int proc_fd; /* /proc/self/fd */
 	bool by_handle;
-	bool quiet;      /* access times are to be left alone */
+	bool quiet;      /* reads must not change access times */
 	bool keeps_none; /* close descriptors at once after use (tests) */
-	int packed_type; /* the handle type that a nodeid can hold, or 0 */
+	int packed_type; /* the handle type that fits into a nodeid, or 0 */
 	pthread_mutex_t mounts_lock;
 	struct tree_mount *mounts;   /* the root's is the last */
 	pthread_mutex_t routes_lock; /* taken before a shard's lock, as is named_lock */
 	pthread_mutex_t named_lock;
-	GHashTable *named; /* those inodes without a handle that are not gone, by tree_named_id */
+	GHashTable *named; /* inodes without a handle that are not gone, by tree_named_id */
 	struct tree_shard shards[TREE_SHARDS];
 	pthread_mutex_t inode_locks[TREE_INODE_LOCKS];
 	struct descriptor_set fds;
@@ -169,16 +170,15 @@ static inline uint64_t tree_mix64(uint64_t x)
 	return x ^ (x >> 33);
 }
 
-/* Whether an error says only that memory or descriptors are short at the moment. */
+/* Whether the error is a temporary lack of memory or descriptors. */
 static inline bool tree_is_short(int error)
 {
 	return error == ENOMEM || error == EMFILE || error == ENFILE;
 }
 
 /*
- * The result of a call on a descriptor of the file. There ENOENT is a file system's whose own daemon knows
- * files only by their names: this one was removed or replaced. ESTALE makes the kernel look its name up
- * again.
+ * Converts the result of a call on a descriptor of a file. There ENOENT comes from a FUSE file system that
+ * knows files only by name: the file was removed or replaced. ESTALE makes the kernel look its name up again.
  */
 static inline int tree_removed_below(int r)
 {
@@ -187,7 +187,8 @@ static inline int tree_removed_below(int r)
 
 /* --- identity --------------------------------------------------------------------------------- */
 
-/* Nodeids. A handle of a 32-bit inode number and its generation fits one: tree_nodeid_pack() says whether. */
+/* Nodeids. A handle that consists of a 32-bit inode number and its generation fits into one:
+ * tree_nodeid_pack() returns whether. */
 uint64_t tree_hash_identity(const struct identity *id);
 bool tree_nodeid_pack(const struct tree *tree, const struct identity *id, uint64_t *nodeid);
 bool tree_nodeid_unpack(uint64_t nodeid, struct tree_mount *mount, int type, struct identity *id);
@@ -200,27 +201,27 @@ bool tree_is(const struct inode *inode, const struct identity *id);
 
 /* --- quiet ------------------------------------------------------------------------------------ */
 
-/* A mount of what fd is open on that leaves access times alone. It lasts as long as something is open on it.
- * A descriptor or -errno. */
+/* Clones the mount of the file that fd is open on, with noatime. The clone lasts while a file is open on it.
+ * Returns a descriptor or -errno. */
 int tree_clone_quietly(int fd);
-/* Opens what fd is open on, on a mount that leaves access times alone. A descriptor or -errno. */
+/* Opens the file that fd is open on through a mount with noatime. Returns a descriptor or -errno. */
 int tree_open_quietly(int fd, int flags);
-/* The quiet_fd beside fd, or -1 where there is to be none. */
+/* The quiet_fd that belongs to fd; -1 if access times need not be left alone. */
 int tree_mount_quietly(const struct tree *tree, int fd);
 
 /* --- mounts ----------------------------------------------------------------------------------- */
 
 /* Returns the file system of the file behind fd; NULL if out of memory or descriptors. */
 struct tree_mount *tree_mount_find(struct tree *tree, int fd, const struct statx *stx);
-/* *fd: for open_by_handle_at, valid until the matching put. False where the file system is idle and must be
+/* *fd: for open_by_handle_at(2), valid until the matching put. False if the file system is idle and must be
  * reopened from its mount point. */
 bool tree_mount_get(struct tree *tree, struct tree_mount *mount, bool quiet, int *fd);
 void tree_mount_put(struct tree *tree, struct tree_mount *mount);
-/* Whether fd, O_PATH, lies on that file system: then it is mounted now. */
+/* Whether fd (O_PATH) is on that file system, which is then mounted now. */
 bool tree_mount_is_at(struct tree *tree, struct tree_mount *mount, int fd);
-/* Takes over fd, open on a file of the idle file system. Returns as tree_mount_get() does in *fd. */
+/* Takes over fd, open on a file of the idle file system. Returns what tree_mount_get() stores in *fd. */
 int tree_mount_reopened(struct tree *tree, struct tree_mount *mount, int fd, bool quiet);
-/* Closes the descriptors of file systems that nobody has used since the last call. */
+/* Closes the descriptors of file systems that were not used since the last call. */
 void tree_mounts_close_idle(struct tree *tree);
 void tree_mounts_free(struct tree *tree);
 
@@ -228,53 +229,53 @@ void tree_mounts_free(struct tree *tree);
 
 void tree_table_init(struct tree *tree);
 void tree_table_free(struct tree *tree);
-/* packed: the nodeid holds the handle. */
+/* packed: the nodeid contains the handle. */
 struct inode *tree_inode_new(
 	struct tree *tree, const struct identity *id, uint64_t nodeid, bool packed, uint32_t type);
 void tree_inode_free_memory(struct inode *inode);
-/* Takes a reference on the inode of this identity, making it where it is new. */
+/* Takes a reference on the inode with this identity, which is created if it is new. */
 struct inode *tree_get(struct tree *tree, const struct identity *id, uint32_t type);
-/* (named_lock) Another file may have this identity from now on. */
+/* (named_lock) Removes the inode from tree->named: another file may have its identity from now on. */
 void tree_named_remove(struct tree *tree, struct inode *inode);
 
 /* --- identify --------------------------------------------------------------------------------- */
 
-/* Who fd is open on: 0 or -errno. */
+/* Identifies the file that fd is open on: 0 or -errno. */
 int tree_identify(
 	struct tree *tree, int fd, const struct statx *stx, struct inode *parent, struct identity *id);
 
 /* --- route ------------------------------------------------------------------------------------ */
 
-/* `place` points to the owner's pointer, which is NULL while there is no route. */
+/* Sets a route. `place`: the owner's pointer to it, which is NULL while there is none. */
 int tree_route_set(struct tree *tree, struct tree_route **place, struct inode *parent, const char *name);
 /* Returns a referenced parent and the name, which the caller frees. -ESTALE if there is no route. */
 int tree_route_read(struct tree *tree, struct tree_route *const *place, struct inode **parent, char **name);
 
 /* --- descriptors ------------------------------------------------------------------------------ */
 
-/* Gives fd to the set if there is room for it, else closes it. */
+/* Gives fd to the set if there is room, else closes it. */
 void tree_fd_donate(struct tree *tree, struct inode *inode, int fd);
-/* Opening failed with this errno: if descriptors ran out, closes the idle ones. True: try again. */
+/* Call after an open failed with this errno: if descriptors ran out, closes idle ones. True: try again. */
 bool tree_make_room(struct tree *tree, int error);
 
 /* --- covered ---------------------------------------------------------------------------------- */
 
-/* Opens the name with O_PATH | flags, but never anything of our own mount. O_DIRECTORY triggers automounts.
- * Returns the descriptor or -errno. stx: what this machine knows of it, without asking anybody; mask as for
- * statx(2). */
+/* Opens the name with O_PATH | flags, but never a file of our own mount. O_DIRECTORY triggers automounts.
+ * Returns the descriptor or -errno. stx: its attributes as this machine has them cached, without asking a
+ * server; mask as for statx(2). */
 int tree_open_child(
 	struct tree *tree, int dir_fd, const char *name, int flags, unsigned mask, struct statx *stx);
 
-/* Has SOURCE's server asked which file bears the name; never anything of our own mount. */
+/* Makes SOURCE's server tell which file has the name; never enters our own mount. */
 void tree_ask_name(struct tree *tree, int dir_fd, const char *name);
 
 /* --- reach ------------------------------------------------------------------------------------ */
 
-/* Opens by handle or by name: O_PATH flags allowed. Idle descriptors are given back if they run out. Returns
- * a descriptor of the caller's own or -errno. */
+/* Opens by handle or by name; flags may include O_PATH. Closes idle descriptors if they run out. Returns a
+ * descriptor, which the caller owns, or -errno. */
 int tree_reach(struct tree *tree, struct inode *inode, int flags);
-/* An O_PATH descriptor, only to read by, of an inode with a handle. */
+/* An O_PATH descriptor of an inode with a handle, through a mount with noatime: only for reading. */
 int tree_reach_quietly(struct tree *tree, struct inode *inode);
-/* To be called before listing a directory or looking up a name in it. Triggers and waits for the automounter;
- * -ESTALE if something is mounted there now, which makes the kernel look up the directory again. */
+/* Call before listing a directory or looking up a name in it. Triggers the automounter and waits for it. 0 or
+ * -errno; -ESTALE if a file system is mounted there now: the kernel then looks up the directory again. */
 int tree_automount(struct tree *tree, struct inode *dir);

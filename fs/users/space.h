@@ -1,9 +1,9 @@
 /*
- * space - how near a file system is to the blocks that it keeps for root (ext4, f2fs).
+ * space - whether a file system is about to use the blocks that it reserves for root (ext4, f2fs).
  *
- * They are given by the user that the writing thread is, and the daemon is root. So that no user gets them,
- * what takes space for him is made as himself where the file system runs short; and that is asked rarely
- * while there is plenty, since changing the user costs more than a small write.
+ * The file system decides by the user of the writing thread, and the daemon is root. So that users can't take
+ * these blocks, the daemon acts as the user when space is short. While there is plenty, the free space is
+ * read rarely and the user is not changed, which costs more than a small write.
  */
 #pragma once
 
@@ -11,18 +11,18 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define SPACE_OF_NAME 4096 /* bytes that a directory may take for a further name */
+#define SPACE_OF_NAME 4096 /* bytes by which a new name may extend a directory */
 
 struct space {
-	bool kept;            /* there may be such blocks */
-	_Atomic int64_t room; /* bytes that may be taken before it is asked again */
+	bool kept;            /* the file system may reserve blocks */
+	_Atomic int64_t room; /* bytes that may be taken before the free space is read again */
 	_Atomic uint64_t until_ms;
 };
 
-/* Whether uid, who takes so many bytes, may reach those blocks and must not; fd: any file of the file system.
- */
+/* Whether uid must be prevented from taking reserved blocks with a write of so many bytes. fd: any file of
+ * the file system. */
 bool space_is_short(struct space *space, uid_t uid, int fd, uint64_t bytes);
 
-/* Makes this thread uid where that is so. Returns whether space_end() is to undo it. */
+/* Makes this thread act as uid if that is so. Returns the argument for space_end(), which undoes it. */
 bool space_begin(struct space *space, uid_t uid, int fd, uint64_t bytes);
 void space_end(bool begun);
