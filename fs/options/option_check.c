@@ -131,7 +131,7 @@ int option_check_metrics(char **address, const char *mountpoint, char **error)
 			sizeof(parsed.socket.un.sun_path) - 1);
 	case -EPERM:
 		return fail(error,
-			"metrics=%s: takes a loopback address, since whoever reaches it may read them",
+			"metrics=%s: takes a loopback address, since all who reach it can read the metrics",
 			*address);
 	default:
 		return fail(error, "metrics=%s: takes " METRICS_ADDRESS_FORMS, *address);
@@ -160,8 +160,8 @@ char *option_check_memory(uint64_t cache_size, uint64_t memory_floor, uint64_t m
 	line = g_string_new(NULL);
 	append_size(line, "cache_size=", cache_size);
 	append_size(line, " and memory_floor=", memory_floor);
-	append_size(line, ": of the memory, ", memory);
-	g_string_append(line, memory_floor ? ", less than an eighth is left: the cache will be kept smaller"
-					   : ", less than an eighth is left, and the cache gives none back");
+	append_size(line, " leave less than an eighth of the memory, ", memory);
+	g_string_append(
+		line, memory_floor ? ": the cache will be kept smaller" : ", and the cache never shrinks");
 	return g_string_free(line, FALSE);
 }

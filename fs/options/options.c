@@ -231,7 +231,7 @@ static int take_operands(struct parse *parse, int argc, char **argv)
 		*operand[i] = g_strdup(argv[optind + i]);
 	}
 	if (optind + 2 < argc)
-		return fail(parse->error, "%s: one operand too many behind SOURCE and MOUNTPOINT",
+		return fail(parse->error, "%s: one operand too many after SOURCE and MOUNTPOINT",
 			argv[optind + 2]);
 	return 0;
 }

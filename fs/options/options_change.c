@@ -44,7 +44,7 @@ int options_check_change(const struct options *asked, const struct options *now,
 			continue;
 		before = value_of(row, now);
 		after = value_of(row, asked);
-		*error = g_strdup_printf("%s=%s: it is mounted with %s, which takes a new mount to change",
+		*error = g_strdup_printf("%s=%s: the mount has %s; to change it, unmount and mount again",
 			row->name, after, *before ? before : "none");
 		return -EINVAL;
 	}

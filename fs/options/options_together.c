@@ -50,17 +50,19 @@ int options_check_together(const struct options *options, char **error)
 		return refuse_pair(options, "direct_readahead", "direct_memory",
 			"direct_readahead takes at most direct_memory", error);
 	if (options->dirty_writeback_ms != OPTION_WORD && !options_have_thresholds(options)) {
-		*error = g_strdup("dirty_writeback: takes dirty_expire, dirty_background or dirty_max beside "
-				  "it, whose writeback it times");
+		*error = g_strdup(
+			"dirty_writeback: takes dirty_expire, dirty_background or dirty_max as well, "
+			"since it times their checks");
 		return -EINVAL;
 	}
 	if (options->dirty_background != OPTION_WORD && options->dirty_background > options->dirty_max)
 		return refuse_pair(options, "dirty_background", "dirty_max",
-			"dirty_background takes at most dirty_max, or writers would wait for nothing", error);
+			"dirty_background takes at most dirty_max, or writers would wait before writeback "
+			"starts",
+			error);
 	if (options->locks == LOCKS_SHARED && options->coherence == COHERENCE_EXCLUSIVE)
 		return refuse_pair(options, "locks", "coherence",
-			"locks=shared takes coherence=open, with exclusive there is nobody to share them "
-			"with",
+			"locks=shared takes coherence=open: exclusive says that only the mount uses SOURCE",
 			error);
 	return 0;
 }

@@ -12,8 +12,7 @@ static char *obstacle(const struct store_facts *facts)
 	if (!facts->may_lock)
 		return g_strdup("locking pages takes CAP_IPC_LOCK (root)");
 	if (facts->keepers_error)
-		return g_strdup_printf(
-			"no process for it can be started: %s", g_strerror(-facts->keepers_error));
+		return g_strdup_printf("keepers cannot be started: %s", g_strerror(-facts->keepers_error));
 	return NULL;
 }
 

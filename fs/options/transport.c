@@ -29,16 +29,16 @@ static const char *obstacle(const struct transport_facts *facts)
 		return "the libfuse that this sievefs was built with loses replies over io_uring";
 	if (!facts->switched_on)
 		return "FUSE over io_uring, which is faster, is off or unknown to this kernel; root turns it "
-		       "on with: "
-		       "echo Y > " TRANSPORT_URING_SWITCH;
+		       "on with: echo Y > " TRANSPORT_URING_SWITCH;
 	return NULL;
 }
 
 static int choose_by_itself(const struct transport_facts *facts, bool *uring, char **why)
 {
 	if (!facts->source->local) {
-		*why = g_strdup_printf("SOURCE's file system is %s, which may wait for others: over io_uring "
-				       "one such wait would hold up all requests of its CPU",
+		*why = g_strdup_printf(
+			"SOURCE's file system is %s, which may wait for other machines or "
+			"programs: over io_uring one such wait would block all requests of its CPU",
 			facts->source->name);
 		return 0;
 	}

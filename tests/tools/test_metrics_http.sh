@@ -90,7 +90,7 @@ holder=
 refused "$socket" "another process listens there already"
 : >"$work/file"
 refused "unix:$work/file" "$work/file is there already, and no socket"
-refused "0.0.0.0:9100" "takes a loopback address, since whoever reaches it may read them"
+refused "0.0.0.0:9100" "takes a loopback address, since all who reach it can read the metrics"
 "$here/scrape.py" "$socket" /metrics >/dev/null || fail "a refused mount took the socket"
 kill -9 "$(pid_of "$work/mnt")"
 umount "$work/mnt" 2>/dev/null || umount -l "$work/mnt"

@@ -90,7 +90,7 @@ try_remount() {
 	"$sievefs" -o remount,rw "$work/src" "$work/mnt" || fail "$1: without mount(8), rw"
 	has rw nosuid nodev noexec
 	if mount -o remount,ro,log=debug,max_read=64K "$work/mnt" 2>"$work/error"; then fail "$1: max_read changed"; fi
-	grep -q 'max_read=64K: it is mounted with 256K' "$work/error" || fail "$1: $(cat "$work/error")"
+	grep -q 'max_read=64K: the mount has 256K' "$work/error" || fail "$1: $(cat "$work/error")"
 	if mount -o remount,ro,log=debug,cache_min=65M "$work/mnt" 2>"$work/error"; then fail "$1: over cache_size"; fi
 	grep -q 'cache_min=65M and cache_size=64M: ' "$work/error" || fail "$1: $(cat "$work/error")"
 	has rw

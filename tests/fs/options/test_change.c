@@ -44,9 +44,8 @@ static void a_refused_change_changes_nothing(void **state)
 {
 	static const char *const calls[][2] = {
 		{"log=debug,max_read=64K",
-			"max_read=64K: it is mounted with 256K, which takes a new mount to change"},
-		{"log=debug,rules=/a",
-			"rules=/a: it is mounted with none, which takes a new mount to change"},
+			"max_read=64K: the mount has 256K; to change it, unmount and mount again"},
+		{"log=debug,rules=/a", "rules=/a: the mount has none; to change it, unmount and mount again"},
 		{"log=debug,cache_min=65M",
 			"cache_min=65M and cache_size=64M: cache_min takes at most cache_size"},
 	};

@@ -173,8 +173,9 @@ static void metrics_are_served_to_this_machine_only(void **state)
 				"metrics=%s: takes unix:PATH, 127.0.0.1:PORT or [::1]:PORT", none[i]));
 	for (size_t i = 0; i < G_N_ELEMENTS(foreign); i++)
 		assert_line(&options, parse_metrics(&options, dir, foreign[i]),
-			g_strdup_printf("metrics=%s: takes a loopback address, since whoever reaches it may "
-					"read them",
+			g_strdup_printf(
+				"metrics=%s: takes a loopback address, since all who reach it can read "
+				"the metrics",
 				foreign[i]));
 	g_rmdir(dir);
 }

@@ -113,15 +113,14 @@ static const struct error_case bad_lists[] = {
 		"cache_min=33M and cache_size=32M: cache_min takes at most cache_size"},
 	{"direct_readahead=8M,direct_memory=4M",
 		"direct_readahead=8M and direct_memory=4M: direct_readahead takes at most direct_memory"},
-	{"dirty_writeback=1s",
-		"dirty_writeback: takes dirty_expire, dirty_background or dirty_max beside it, whose "
-		"writeback it times"},
+	{"dirty_writeback=1s", "dirty_writeback: takes dirty_expire, dirty_background or dirty_max as well, "
+			       "since it times their checks"},
 	{"dirty_background=2G,dirty_max=1G",
 		"dirty_background=2G and dirty_max=1G: dirty_background takes at most dirty_max, or writers "
-		"would wait for nothing"},
+		"would wait before writeback starts"},
 	{"coherence=exclusive,locks=shared",
-		"locks=shared and coherence=exclusive: locks=shared takes coherence=open, with exclusive "
-		"there is nobody to share them with"},
+		"locks=shared and coherence=exclusive: locks=shared takes coherence=open: exclusive says "
+		"that only the mount uses SOURCE"},
 	/* the first bad word of a list is the one named */
 	{"ro,admit=x,evict=y", "admit=x: takes a whole number"},
 };
@@ -132,11 +131,11 @@ static void sizes_that_leave_nothing_get_a_warning(void **state)
 		const char *given;
 		const char *shown; /* part of the warning; NULL: there is none */
 	} cases[] = {
-		{"cache_size=100%", "cache_size=1G and memory_floor=52428K: of the memory, 1G, less than an "
-				    "eighth is left: the cache will be kept smaller"},
+		{"cache_size=100%", "cache_size=1G and memory_floor=52428K leave less than an eighth of "
+				    "the memory, 1G: the cache will be kept smaller"},
 		{"memory_floor=99%", "memory_floor=1038088K"},
 		{"cache_size=90%,memory_floor=0",
-			"less than an eighth is left, and the cache gives none back"},
+			"less than an eighth of the memory, 1G, and the cache never shrinks"},
 		{"cache_size=16777215T", "cache_size=16777215T"},
 		{"cache_size=50%,memory_floor=38%", "memory_floor=398456K"},
 		{"cache_size=50%,memory_floor=37%", NULL},
@@ -203,7 +202,7 @@ static void bad_command_lines_get_a_line_that_names_the_word(void **state)
 	static const struct error_case cases[] = {
 		{"sievefs", "SOURCE is missing: sievefs [-o OPT[=VALUE],...] SOURCE MOUNTPOINT"},
 		{"sievefs /a", "MOUNTPOINT is missing: sievefs [-o OPT[=VALUE],...] SOURCE MOUNTPOINT"},
-		{"sievefs /a /b /c", "/c: one operand too many behind SOURCE and MOUNTPOINT"},
+		{"sievefs /a /b /c", "/c: one operand too many after SOURCE and MOUNTPOINT"},
 		{"sievefs  /b", "SOURCE is empty: takes a directory"},
 		{"sievefs -x /a /b", "-x: unknown flag, sievefs -h lists them"},
 		{"sievefs -s /a /b", "-s: unknown flag, sievefs -h lists them"},

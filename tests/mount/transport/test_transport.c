@@ -87,7 +87,8 @@ static void auto_takes_dev_fuse_over_another_fuse_mount(void **state)
 	bind_source(&above, "above", below.point);
 	mount_start(&above, "above", NULL);
 	assert_report_says(&above, "transport_used dev\n");
-	assert_report_says(&above, "transport_why  SOURCE's file system is fuse, which may wait for others");
+	assert_report_says(
+		&above, "transport_why  SOURCE's file system is fuse, which may wait for other machines");
 	assert_log_says(&above, "transport: /dev/fuse; SOURCE's file system is fuse");
 	stop_both(&above, &below);
 }
