@@ -91,7 +91,7 @@ static int run_verb(struct control_session *session, int argc, char *const *argv
 	if (!verb->listen)
 		return verb->handle(control->context, argc, argv, reply);
 	if (argc > 1) {
-		g_string_append_printf(reply, "%s: takes nothing", verb->name);
+		g_string_append_printf(reply, "%s: takes no arguments", verb->name);
 		return -EINVAL;
 	}
 	return verb->listen(control->context, reply, &session->tap);
@@ -104,7 +104,7 @@ static int run_request(struct control_session *session, const char *buffer, size
 	int argc;
 
 	if (memchr(buffer, '\0', size)) {
-		g_string_append(reply, "a request has no NUL bytes");
+		g_string_append(reply, "a request must not contain NUL bytes");
 		return -EINVAL;
 	}
 	line = g_strndup(buffer, size);

@@ -105,7 +105,7 @@ static int start(struct exporter *exporter, const struct metrics_address *addres
 		return 0;
 	/* on some of its ways to fail the library has closed the socket: it is left to the process's end */
 	r = errno ? -errno : -EIO;
-	*reason = g_strdup_printf("the thread that answers cannot be started: %s", strerror(-r));
+	*reason = g_strdup_printf("cannot start the HTTP server: %s", strerror(-r));
 	return r;
 }
 

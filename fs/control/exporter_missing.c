@@ -7,7 +7,7 @@ int exporter_new(const struct exporter_settings *settings, struct exporter **out
 {
 	(void)out;
 	*error = g_strdup_printf(
-		"metrics=%s: this sievefs was built without libmicrohttpd, which serves them; "
+		"metrics=%s: this sievefs was built without libmicrohttpd, which serves metrics; "
 		"sievectl metrics prints them",
 		settings->address);
 	return -ENOTSUP;

@@ -57,11 +57,11 @@ static int remove_stale(const struct metrics_address *address, char **error)
 	struct stat st;
 
 	if (lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode))
-		return fail(error, -EEXIST, "%s is there already, and no socket", path);
+		return fail(error, -EEXIST, "%s exists and is not a socket", path);
 	if (is_live(address))
 		return -EADDRINUSE;
 	if (unlink(path) < 0 && errno != ENOENT)
-		return fail(error, -errno, "a socket of before that cannot be removed: %s", strerror(errno));
+		return fail(error, -errno, "cannot remove the old socket: %s", strerror(errno));
 	return 0;
 }
 

@@ -31,13 +31,13 @@ static const struct metric
 	lane_write_bytes = {"write_bytes_total", NULL, "bytes that those wrote, by lane"};
 
 #define LOOKUPS "cache_lookups_total"
-#define LOOKUPS_HELP "opens of files that may be cached, by what the cache had"
+#define LOOKUPS_HELP "opens of files that may be cached, by result"
 #define NOT_CACHED "cache_fill_failures_total"
 #define NOT_CACHED_HELP "files not brought into the cache, by reason"
 
 static const struct metric
 	cache_hits = {LOOKUPS, "result=\"hit\"", LOOKUPS_HELP},
-	cache_unasked = {"cache_unasked_total", NULL, "hits that did not ask SOURCE (revalidate)"},
+	cache_unasked = {"cache_unasked_total", NULL, "hits that did not check SOURCE (revalidate)"},
 	cache_misses = {LOOKUPS, "result=\"miss\"", LOOKUPS_HELP},
 	cache_stale = {"cache_stale_total"},
 	cache_refreshes = {"cache_refreshes_total"},
@@ -49,8 +49,8 @@ static const struct metric
 	cache_no_room = {NOT_CACHED, "reason=\"no_room\"", NOT_CACHED_HELP},
 	cache_foreign = {NOT_CACHED, "reason=\"foreign\"", NOT_CACHED_HELP},
 	cache_evictions = {"cache_evictions_total"},
-	cache_examined = {"cache_eviction_examined_total", NULL, "files that eviction looked at"},
-	cache_most_examined = {"cache_eviction_examined_max", NULL, "files looked at for one that left, at most"},
+	cache_examined = {"cache_eviction_examined_total", NULL, "files examined to find those to evict"},
+	cache_most_examined = {"cache_eviction_examined_max", NULL, "files examined for one eviction, at most"},
 	cache_frozen = {"cache_frozen_total"},
 	cache_fallbacks = {"passthrough_refused_total"},
 	cache_writeback_failures = {"mapping_writeback_failures_total"},
@@ -69,16 +69,16 @@ static const struct metric
 	cache_keepers = {"keepers"},
 	cache_locked_bytes = {"keeper_locked_bytes", NULL, "bytes of pages that keepers hold"},
 	cache_inodes = {"inodes"},
-	cache_inode_bytes = {"inode_bytes", NULL, "bytes that knowing the inodes takes"};
+	cache_inode_bytes = {"inode_bytes", NULL, "bytes of memory that inodes take"};
 
 #define FROM "direct_source_reads_total"
-#define FROM_HELP "reads of the lane direct, by where they had to go; one may go to several"
+#define FROM_HELP "reads of the lane direct, by source; one read may have several"
 #define FROM_BYTES "direct_source_bytes_total"
-#define FROM_BYTES_HELP "bytes of the reads by source; not counted for bounce"
+#define FROM_BYTES_HELP "bytes that the lane direct read, by source; not counted for bounce"
 #define READAHEAD "direct_readahead_outcome_bytes_total"
-#define READAHEAD_HELP "bytes read ahead that are no longer held, by what became of them"
+#define READAHEAD_HELP "bytes read ahead and no longer buffered, by outcome"
 #define TO "direct_target_writes_total"
-#define TO_HELP "writes of the lane direct, by where they went; one may go to several"
+#define TO_HELP "writes of the lane direct, by target; one write may have several"
 
 static const struct metric
 	direct_opens = {"direct_opens_total"},
@@ -126,21 +126,21 @@ static const struct metric
 	trail_kept_bytes = {"trail_kept_bytes_total"},
 	trail_written_bytes = {"trail_written_bytes_total"},
 	trail_excesses = {"trail_excesses_total", NULL,
-		"times that streams of writes had more in the page cache than they may"},
+		"times that write streams exceeded their bound in the page cache"},
 	trail_replaced = {"trail_threads_replaced_total"},
 	trail_staying = {"trail_staying_files"},
 	trail_staying_bytes = {"trail_staying_bytes", NULL, "bytes that files that stay may take"},
 	trail_files = {"trail_files"},
-	trail_resting = {"trail_resting_files", NULL, "trailed files that nobody reads"},
+	trail_resting = {"trail_resting_files", NULL, "trailed files that are idle"},
 	trail_streams = {"trail_streams"},
 	trail_resident_bytes = {"trail_resident_bytes"},
 	trail_most_resident_bytes = {"trail_resident_max_bytes", NULL,
 		"most bytes that streams had in the page cache at a time"},
 	trail_tail_bytes = {"trail_tail_bytes"},
 	trail_most_tail_bytes = {"trail_tail_max_bytes", NULL,
-		"most bytes that streams of writes had in the page cache at a time"},
+		"most bytes that write streams had in the page cache at a time"},
 	trail_unwritten_bytes = {"trail_unwritten_bytes", NULL,
-		"bytes of streams of writes that the disk does not have yet"};
+		"bytes of write streams that the disk does not have yet"};
 
 static const struct metric
 	dirty_looks = {"dirty_looks_total"},
@@ -313,7 +313,7 @@ void report_to_openmetrics(const struct report *report, GString *out)
 int report_metrics(const struct report *report, int argc, char *const *argv, GString *out)
 {
 	if (argc != 1) {
-		g_string_append_printf(out, "%s: takes nothing", argv[0]);
+		g_string_append_printf(out, "%s: takes no arguments", argv[0]);
 		return -EINVAL;
 	}
 	report_to_openmetrics(report, out);

@@ -56,7 +56,7 @@ static void dirty_to_text(const struct flusher_stats *flusher, GString *out)
 		g_string_append_printf(
 			out, ", the oldest for %.1f s", (double)atomic_load(&flusher->oldest_ms) / 1000);
 	if (writeback)
-		g_string_append_printf(out, "; %.1f MiB on their way to the disk", (double)writeback / MIB);
+		g_string_append_printf(out, "; %.1f MiB being written back", (double)writeback / MIB);
 	g_string_append_c(out, '\n');
 }
 
@@ -97,15 +97,15 @@ void report_to_text(const struct report *report, GString *out)
 	g_string_append_printf(out, "%-14s %s\n\n", "options", options);
 	stats_to_text(report->stats, out);
 	if (report->direct) {
-		g_string_append(out, "\nthe engine of the lane direct\n");
+		g_string_append(out, "\nI/O engine of the lane direct\n");
 		backend_stats_each(report->direct, counter_to_text, out);
 	}
 	if (report->trail) {
-		g_string_append(out, "\nthe trail of large files\n");
+		g_string_append(out, "\ntrail of large files\n");
 		trail_stats_each(report->trail, counter_to_text, out);
 	}
 	if (report->flusher) {
-		g_string_append(out, "\nwhat is dirty, by the mount's own thresholds\n");
+		g_string_append(out, "\ndirty data, by the mount's own thresholds\n");
 		flusher_stats_each(report->flusher, counter_to_text, out);
 	}
 	if (report->latency) {
@@ -197,6 +197,6 @@ int report_stat(const struct report *report, int argc, char *const *argv, GStrin
 		report_to_json(report, out);
 		return 0;
 	}
-	g_string_append_printf(out, "stat %s: takes --json or nothing", argv[argc - 1]);
+	g_string_append_printf(out, "stat %s: takes --json or no arguments", argv[argc - 1]);
 	return -EINVAL;
 }

@@ -34,40 +34,41 @@
  */
 #define STATS(COUNTER, FIGURE) \
 	COUNTER(hits, "opens answered from the cache") \
-	COUNTER(unasked, "of those, opens that did not ask SOURCE (revalidate)") \
+	COUNTER(unasked, "hits that did not check SOURCE (revalidate)") \
 	COUNTER(misses, "opens of files that may be cached and were not") \
 	COUNTER(stale, "opens that found a copy of an older version") \
-	COUNTER(refreshes, "files brought in again since they had changed") \
+	COUNTER(refreshes, "pins completed and copies updated after the file changed") \
 	FIGURE(fills, "files brought into the cache", cache.fills) \
 	FIGURE(fill_bytes, "bytes brought into the cache", cache.fill_bytes) \
-	COUNTER(fill_failures, "files not cached since bringing them in failed") \
-	COUNTER(fill_races, "files not cached since they changed meanwhile") \
-	COUNTER(short_memory, "files not cached since memory was below memory_floor") \
-	FIGURE(no_room, "files not cached since nothing could leave for them", cache.no_room) \
-	FIGURE(evictions, "files that left to make room", cache.policy.evictions) \
-	FIGURE(examined, "files looked at to find those", cache.policy.examined) \
-	FIGURE(most_examined, "files looked at for a single one of them, at most", cache.policy.most_examined) \
+	COUNTER(fill_failures, "files not cached because filling failed") \
+	COUNTER(fill_races, "files not cached because they changed during the fill") \
+	COUNTER(short_memory, "files not cached because memory was below memory_floor") \
+	FIGURE(no_room, "files not cached because no other could be evicted", cache.no_room) \
+	FIGURE(evictions, "files evicted to make room", cache.policy.evictions) \
+	FIGURE(examined, "files examined to find those to evict", cache.policy.examined) \
+	FIGURE(most_examined, "files examined for one eviction, at most", cache.policy.most_examined) \
 	FIGURE(frozen, "files that grew too far while open: served from the backing file", cache.frozen) \
-	COUNTER(fallbacks, "opens that the kernel did not let pass through") \
-	COUNTER(writeback_failures, "times that what a mapping of a copy stored could not be written to the file") \
+	COUNTER(fallbacks, "opens for which the kernel refused passthrough") \
+	COUNTER(writeback_failures, "failures to write to a file what mappings stored into its copy") \
 	COUNTER(keeper_deaths, "processes that held pinned pages and died") \
-	COUNTER(foreign, "files not pinned since the pages are charged to others who use them") \
+	COUNTER(foreign, "files not pinned because other memory cgroups pay for their pages") \
 	FIGURE(objects, "files in the cache now", cache.object_count) \
-	FIGURE(object_bytes, "bytes that they take now", cache.policy.charged) \
-	FIGURE(budget_bytes, "bytes that they may take", cache.budget) \
-	FIGURE(reserved_bytes, "bytes set aside for files that are being brought in", cache.reserved) \
-	FIGURE(grown_bytes, "bytes by which open files outgrew what they came in with", cache.grown_bytes) \
-	FIGURE(policy_bytes, "bytes of the policy's own: queues and ghost list", cache.policy.memory) \
-	FIGURE(store_descriptors, "descriptors that cached files hold: one each where no tmpfs may be mounted", \
+	FIGURE(object_bytes, "bytes that the cached files take now", cache.policy.charged) \
+	FIGURE(budget_bytes, "bytes that the cached files may take", cache.budget) \
+	FIGURE(reserved_bytes, "bytes reserved for fills in progress", cache.reserved) \
+	FIGURE(grown_bytes, "bytes by which open files have grown since they were cached", cache.grown_bytes) \
+	FIGURE(policy_bytes, "bytes of the policy's queues and ghost list", cache.policy.memory) \
+	FIGURE(store_descriptors, "descriptors of cached files: one each where no tmpfs can be mounted", \
 		cache.descriptors) \
-	FIGURE(mapped_objects, "files kept since somebody maps them", cache.mapped_count) \
-	FIGURE(parked_objects, "files passed over by eviction since they are open", cache.policy.parked_count) \
-	FIGURE(pinned_bytes, "bytes of files that rules pin", pinned_bytes) \
-	FIGURE(ghosts, "files not cached that are remembered from an open", cache.policy.ghost_count) \
+	FIGURE(mapped_objects, "copies kept because programs map them", cache.mapped_count) \
+	FIGURE(parked_objects, "files passed over by eviction: open, or pinned by rules or by name", \
+		cache.policy.parked_count) \
+	FIGURE(pinned_bytes, "bytes of files pinned by rules or by name", pinned_bytes) \
+	FIGURE(ghosts, "files in the ghost list", cache.policy.ghost_count) \
 	FIGURE(keepers, "processes that hold pinned pages", keepers) \
-	FIGURE(locked_bytes, "bytes of pages that they hold", locked_bytes) \
+	FIGURE(locked_bytes, "bytes of pages that keepers hold", locked_bytes) \
 	FIGURE(inodes, "files known to the daemon now, cached or not", inodes) \
-	FIGURE(inode_bytes, "bytes that knowing them takes", inode_bytes)
+	FIGURE(inode_bytes, "bytes of memory that inodes take", inode_bytes)
 /* clang-format on */
 
 typedef atomic_uint_least64_t stats_counter;

@@ -48,7 +48,7 @@ umount "$work/mnt"
 socket=unix:$work/socket
 if ! mount_at "$work/mnt" "$socket"; then
 	grep -q "built without libmicrohttpd" "$work/log" || fail "does not mount: $(cat "$work/log")"
-	refused "$socket" "this sievefs was built without libmicrohttpd, which serves them; sievectl metrics prints them"
+	refused "$socket" "this sievefs was built without libmicrohttpd, which serves metrics; sievectl metrics prints them"
 	echo "the refusal is right; this build has no HTTP"
 	exit 0
 fi
@@ -89,7 +89,7 @@ holder=
 # Refusals, while that mount is there and once it is killed
 refused "$socket" "another process listens there already"
 : >"$work/file"
-refused "unix:$work/file" "$work/file is there already, and no socket"
+refused "unix:$work/file" "$work/file exists and is not a socket"
 refused "0.0.0.0:9100" "takes a loopback address, since all who reach it can read the metrics"
 "$here/scrape.py" "$socket" /metrics >/dev/null || fail "a refused mount took the socket"
 kill -9 "$(pid_of "$work/mnt")"

@@ -17,7 +17,7 @@ head -c 8388608 /dev/urandom >"$work/src/large"
 mount_it -o small_max=64K,large_min=1M,large=direct,stream_after=1G,stream_gap=0
 
 set_it() { "$sievectl" set "$mnt" "$@" || fail "set $*"; }
-streams() { sed -n '/^the engine of the lane direct/,/^$/s/^streams  *\([0-9]*\) .*/\1/p' "$mnt/.sievefs"; }
+streams() { sed -n '/^I\/O engine of the lane direct/,/^$/s/^streams  *\([0-9]*\) .*/\1/p' "$mnt/.sievefs"; }
 found() { # NUMBER WHAT
 	[ "$(streams)" = "$1" ] || fail "$2: $(streams) streams were found, not $1"
 }
@@ -52,7 +52,7 @@ set_it stream_after=1G
 } <"$mnt/large" 2>/dev/null
 
 # How far streams are read ahead
-readahead() { sed -n '/^the engine of the lane direct/,/^$/s/^readahead_bytes  *\([0-9]*\) .*/\1/p' "$mnt/.sievefs"; }
+readahead() { sed -n '/^I\/O engine of the lane direct/,/^$/s/^readahead_bytes  *\([0-9]*\) .*/\1/p' "$mnt/.sievefs"; }
 read_ahead() { # prints the bytes that reading the file once brought so
 	sync "$work/src/large"
 	dd if="$work/src/large" iflag=nocache count=0 2>/dev/null # what is in the page cache is read there

@@ -83,7 +83,7 @@ static void a_reply_that_goes_on_ends_with_its_session(void **state)
 
 	taps_init(&taps);
 	transact(OWNER + 1, "log", -EACCES, "log: only root and the owner of the mount may ask for this\n");
-	transact(OWNER, "log all", -EINVAL, "log: takes nothing\n");
+	transact(OWNER, "log all", -EINVAL, "log: takes no arguments\n");
 	assert_false(taps_has(&taps, TAP_ACCESS));
 	assert_int_equal(control_write(session, "log", 3), 3);
 	assert_int_equal(control_write(session, "log", 3), -EBUSY);
@@ -194,10 +194,10 @@ static void a_report_shows_facts_options_and_counters(void **state)
 	assert_non_null(strstr(data->str, "\"cache\":{\"hits\":12,"));
 	assert_true(g_str_has_suffix(data->str, "}}\n"));
 	assert_int_equal(report_stat(&report, 2, bad_request, none), -EINVAL);
-	assert_string_equal(none->str, "stat --xml: takes --json or nothing");
+	assert_string_equal(none->str, "stat --xml: takes --json or no arguments");
 	g_string_truncate(none, 0);
 	assert_int_equal(report_stat(&report, 3, long_request, none), -EINVAL);
-	assert_string_equal(none->str, "stat --xml: takes --json or nothing");
+	assert_string_equal(none->str, "stat --xml: takes --json or no arguments");
 	options_deinit(&options);
 }
 
@@ -225,7 +225,7 @@ static void a_report_begins_with_what_is_asked_most(void **state)
 	atomic_store(&flusher.oldest_ms, 3210);
 	report_to_text(&report, busy);
 	assert_true(g_str_has_prefix(busy->str,
-		"dirty          5.0 MiB, the oldest for 3.2 s; 1.0 MiB on their way to the disk\n"
+		"dirty          5.0 MiB, the oldest for 3.2 s; 1.0 MiB being written back\n"
 		"hit_ratio      75.0 %, 3 of 4 opens of files that may be cached\n"
 		"budget         1.5 of 64.0 MiB, 2 files\n\n"));
 	options_deinit(&options);

@@ -302,7 +302,7 @@ static void what_others_use_stays(void **state)
 	const struct place *place = *state;
 	int live = make_socket(place->path, true);
 	struct stat before, after;
-	g_autofree char *reason = g_strdup_printf("%s is there already, and no socket", place->path);
+	g_autofree char *reason = g_strdup_printf("%s exists and is not a socket", place->path);
 
 	assert_int_equal(lstat(place->path, &before), 0);
 	refuse(place->address, -EADDRINUSE, "another process listens there already");

@@ -216,7 +216,7 @@ static void the_verb_takes_nothing(void **state)
 
 	make_mount(&mount);
 	assert_int_equal(report_metrics(&mount.report, 2, argv, out), -EINVAL);
-	assert_string_equal(out->str, "metrics: takes nothing");
+	assert_string_equal(out->str, "metrics: takes no arguments");
 	g_string_truncate(out, 0);
 	assert_int_equal(report_metrics(&mount.report, 1, argv, out), 0);
 	assert_true(g_str_has_suffix(out->str, "\n# EOF\n"));
