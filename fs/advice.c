@@ -144,7 +144,7 @@ static int answer_piece(struct advice *advice, const char *what, const char *num
 
 	if ((!files && strcmp(what, "tokens") != 0) ||
 		!g_ascii_string_to_unsigned(number, 10, 0, UINT32_MAX, &first, NULL)) {
-		g_string_append(reply, "sample: takes files NUMBER, tokens NUMBER, or nothing");
+		g_string_append(reply, "sample: takes files NUMBER, tokens NUMBER, or no arguments");
 		return -EINVAL;
 	}
 	piece = g_malloc(SAMPLE_PIECE);
@@ -163,7 +163,7 @@ int advice_sample(void *context, int argc, char *const *argv, GString *reply)
 	if (argc == 3)
 		return answer_piece(advice, argv[1], argv[2], reply);
 	if (argc != 1) {
-		g_string_append(reply, "sample: takes files NUMBER, tokens NUMBER, or nothing");
+		g_string_append(reply, "sample: takes files NUMBER, tokens NUMBER, or no arguments");
 		return -EINVAL;
 	}
 	lock_take(&advice->lock, LOCK_ADVICE);

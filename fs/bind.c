@@ -92,7 +92,7 @@ static int bind_backing(struct opening *o)
 		if (inode->backing_id < 0) {
 			/* a stacked file system, or one without read_iter: this file is served */
 			log_once(LOG_LEVEL_WARNING,
-				"passthrough refused for a file: %s; such files are served by the daemon",
+				"the kernel refused passthrough for a file: %s; the daemon serves such files",
 				g_strerror(-inode->backing_id));
 			stats_count(&o->server->stats.mount.fallbacks, 1);
 			inode->backing_id = 0;

@@ -53,7 +53,8 @@ void cached_path(struct server *server, struct inode *inode, char path[PATH_MAX]
 	}
 	path[n < 0 ? 0 : n] = '\0';
 	if (n < 2) /* reached by its handle alone */
-		snprintf(path, PATH_MAX, "the file that the mount numbers %" G_GUINT64_FORMAT, inode->nodeid);
+		snprintf(path, PATH_MAX, "the file with the mount's inode number %" G_GUINT64_FORMAT,
+			inode->nodeid);
 }
 
 /* --- rules ------------------------------------------------------------------------------------ */
@@ -68,8 +69,8 @@ static bool count_kept(struct server *server, struct object *object)
 		return true;
 	}
 	server->kept_bytes -= charge;
-	log_once(LOG_LEVEL_WARNING, "the pinned files take half of cache_size; further ones "
-				    "are cached without being pinned");
+	log_once(LOG_LEVEL_WARNING, "files pinned by rules or by name take half of cache_size; "
+				    "further ones can be evicted");
 	return false;
 }
 

@@ -174,11 +174,10 @@ static void log_state(struct server *server, struct inode *inode, int error)
 
 	cached_path(server, inode, path);
 	if (error)
-		log_warning("what a mapping stored can't be written to SOURCE: %s; tried again each "
-			    "second: %s",
+		log_warning("cannot write to SOURCE what a mapping stored: %s; retried every second: %s",
 			g_strerror(-error), path);
 	else
-		log_info("what mappings store reaches SOURCE again: %s", path);
+		log_info("what mappings store is written to SOURCE again: %s", path);
 }
 
 static enum cache_mapping watch_locked(struct server *server, struct inode *inode, struct object *object)

@@ -102,12 +102,12 @@ int flush_start(struct server *server)
 		return 0;
 	r = flusher_new(&limits, &host, &server->flusher);
 	if (r == -ENOSYS)
-		log_error("the options dirty_*: the kernel has no cachestat(2) (Linux 6.5)");
+		log_error("options dirty_*: the kernel has no cachestat(2) (Linux 6.5 has)");
 	else if (r < 0)
-		log_error("the options dirty_*: %s", strerror(-r));
+		log_error("options dirty_*: %s", strerror(-r));
 	else if (server->stacked)
-		log_warning("the options dirty_*: SOURCE is on a stacked file system, which does not tell "
-			    "what is dirty; the kernel's thresholds act alone where it does not");
+		log_warning("options dirty_*: SOURCE is on a stacked file system; where that does not show "
+			    "its dirty data, only the kernel's thresholds apply");
 	return r;
 }
 

@@ -159,7 +159,7 @@ void guard_unmount(struct guard *guard)
 	if (write(guard->pipe, "u", 1) == 1)
 		waitpid(guard->helper, NULL, 0);
 	else
-		log_warning("%s: the process that unmounts is gone: fusermount3 -u -z does it",
+		log_warning("%s: the process that unmounts is gone; unmount with fusermount3 -u -z",
 			guard->mountpoint);
 	guard->helper = 0;
 }

@@ -117,9 +117,8 @@ int kernel_choose_store(struct server *server, struct store **store)
 	if (r < 0)
 		log_error("store=pin: %s", server->store_why);
 	if (r == 0 && server->pins && charged_new(&server->charged) < 0)
-		log_info("store: which memory cgroup pays for a page can't be known here: files are read "
-			 "anew before "
-			 "they are pinned");
+		log_info("store: cannot find out which memory cgroup pays for a page; files are read again "
+			 "before they are pinned");
 	return r;
 }
 
@@ -136,13 +135,11 @@ void kernel_say_what_is_missing(const struct server *server)
 	if (o->store == STORE_AUTO && !server->pins)
 		log_info("store: copy; %s", server->store_why);
 	if (!server->passthrough && o->passthrough == PASSTHROUGH_AUTO)
-		log_info("passthrough: not without CAP_SYS_ADMIN; all files are served by the daemon, "
-			 "several times slower "
-			 "than the lanes cached and plain that root gets");
+		log_info("passthrough: off, it needs CAP_SYS_ADMIN (root); the daemon serves all files, "
+			 "several times slower than the lanes cached and plain");
 	if (!tree_has_handles(server->tree))
-		log_info("SOURCE %s: files cannot be opened by handle here; they are found by their names, "
-			 "with a bounded "
-			 "set of descriptors",
+		log_info("SOURCE %s: files cannot be opened by handle; they are reached by name, "
+			 "which is slower",
 			o->source);
 }
 

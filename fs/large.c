@@ -51,10 +51,10 @@ static void choose_read_lane(struct server *server, bool may_trail)
 	if (!server->limits.stream)
 		return;
 	if (may_trail) {
-		server->large_why = "the kernel tells where their pages are, by cachestat(2)";
+		server->large_why = "the kernel has cachestat(2), which trailing needs";
 	} else {
 		server->limits.large = LANE_DIRECT;
-		server->large_why = "the kernel has no cachestat(2) (Linux 6.5) to trail them by";
+		server->large_why = "the kernel has no cachestat(2) (Linux 6.5), which trailing needs";
 	}
 }
 
@@ -62,7 +62,7 @@ static void choose_write_lane(struct server *server, bool may_trail)
 {
 	switch (server->options.large_write) {
 	case OPT_WRITE_AUTO:
-		server->large_write_why = "the default: a program that outruns the disk is slowed";
+		server->large_write_why = "the default: programs that write faster than the disk are slowed";
 		break;
 	case OPT_WRITE_MEASURED:
 		server->write_ways = (struct ways){.around_first = true, .around_min = WRITE_RATE_MIN};
@@ -77,7 +77,7 @@ static void choose_write_lane(struct server *server, bool may_trail)
 	if (may_trail || server->limits.large_write != LANE_TRAILED)
 		return;
 	server->limits.large_write = LANE_DIRECT;
-	server->large_write_why = "the kernel has no cachestat(2) (Linux 6.5) to trail them by";
+	server->large_write_why = "the kernel has no cachestat(2) (Linux 6.5), which trailing needs";
 }
 
 static uint64_t memory_of_program(pid_t program)
@@ -106,7 +106,7 @@ int large_start(struct server *server)
 	if (server->source_in_memory && server->limits.stream) {
 		server->limits.large = server->limits.large_write = LANE_PLAIN;
 		server->large_why = server->large_write_why =
-			"SOURCE is in memory, so its page cache is the files";
+			"SOURCE is in memory: its page cache is the files themselves";
 	}
 	return r == -ENOSYS ? 0 : r;
 }
@@ -223,7 +223,7 @@ static void append_ways(struct server *server, const struct ways *ways, GString 
 			g_string_append_printf(out, " (trailed %" PRIu64 ", direct %" PRIu64 " MB/s)",
 				way->trailed_rate / 1000000, way->around_rate / 1000000);
 		if (way->gave_up)
-			g_string_append(out, ", trailed streams outran it");
+			g_string_append(out, ", trailed streams exceeded their bound");
 		between = ", ";
 	}
 	lock_drop(&server->ways_lock, LOCK_WAYS);

@@ -53,12 +53,12 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 	if (server->passthrough && !(conn->capable_ext & FUSE_CAP_PASSTHROUGH)) {
 		server->passthrough = false;
 		if (server->options.passthrough == PASSTHROUGH_ON) {
-			log_error("passthrough=on: this kernel has no FUSE passthrough (Linux 6.9 has)");
+			log_error("passthrough=on: this kernel has no FUSE passthrough (Linux 6.9 has it)");
 			server->failed = true;
 			fuse_session_exit(server->session);
 		} else {
-			log_info("passthrough: not in this kernel (Linux 6.9 has it); all files are served "
-				 "by the daemon");
+			log_info("passthrough: off, this kernel does not have it (Linux 6.9 has); the daemon "
+				 "serves all files");
 		}
 	}
 	if (server->passthrough) {

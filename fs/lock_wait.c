@@ -240,8 +240,8 @@ static int start(struct lock_waiting *waiting, struct waiter *waiter)
 static void refuse(fuse_req_t req)
 {
 	log_once(LOG_LEVEL_WARNING,
-		"locks: more programs wait for locks than can; further ones get ENOLCK (transport=dev lets "
-		"%d wait)",
+		"locks: too many programs wait for locks; further ones get ENOLCK (with transport=dev %d "
+		"can wait)",
 		WAITERS_MAX);
 	answer_err(req, ENOLCK);
 }

@@ -169,7 +169,7 @@ static enum admission admit(struct worker *worker, const struct fuse_buf *buf)
 		begin(worker, in, clock_now_us());
 	lock_drop(&loop->lock, LOCK_LOOP);
 	if (admission == ASIDE && !__atomic_exchange_n(&loop->warned, true, __ATOMIC_RELAXED))
-		log_warning("%u requests wait for SOURCE: further ones are put aside until it answers",
+		log_warning("%u requests wait for SOURCE; further ones are queued until it answers",
 			loop->settings.most);
 	return admission;
 }

@@ -257,7 +257,7 @@ static bool write_file(struct pin_list *list, const char *file, const GString *t
 		G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0644, &error);
 
 	if (!ok && !list->failing)
-		log_error("pins=%s: what is pinned can't be written: %s; it is tried again", file,
+		log_error("pins=%s: cannot write the list of pinned files: %s; it is tried again", file,
 			error->message);
 	list->failing = !ok;
 	return ok;

@@ -164,9 +164,8 @@ static void notice_deaths(struct server *server)
 	if (!deaths)
 		return;
 	stats_count(&server->stats.mount.keeper_deaths, deaths);
-	log_warning(
-		"the cache: %u of its keepers died (out of memory?); their files are not pinned any more, "
-		"and fewer will be for a while",
+	log_warning("%u keepers died (out of memory?): their files are no longer pinned, and the cache is "
+		    "smaller for a while",
 		deaths);
 	tree_each(server->tree, drop_if_lost, server);
 	relief_lost(&server->relief);

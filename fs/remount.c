@@ -141,7 +141,8 @@ static int read_current(const char *mountpoint, struct current *current)
 	options_init(&current->options);
 	if (!is_mount_root(mountpoint) || !g_file_get_contents(path, &report, NULL, NULL) ||
 		parse_report(report, &current->options) < 0) {
-		log_error("remount: MOUNTPOINT %s: no sievefs that answers is mounted there", mountpoint);
+		log_error("remount: MOUNTPOINT %s: no sievefs is mounted there, or it does not answer",
+			mountpoint);
 		return -EINVAL;
 	}
 	return read_flags(mountpoint, &current->flags);
@@ -157,7 +158,7 @@ static int refuse_changes(const struct options *asked, const struct options *now
 		return -EINVAL;
 	}
 	if (source && strcmp(asked->source, asked->mountpoint) != 0 && strcmp(source, now->source) != 0) {
-		log_error("remount: SOURCE %s: it is mounted with %s", source, now->source);
+		log_error("remount: SOURCE %s: the mount has SOURCE %s", source, now->source);
 		return -EINVAL;
 	}
 	return 0;
@@ -204,7 +205,7 @@ static int change_mount(const struct options *asked, const struct current *curre
 
 static int refuse_word(const char *word)
 {
-	log_error("remount: %s: takes a new mount to change", word);
+	log_error("remount: %s: cannot be changed by a remount; unmount and mount again", word);
 	return -EINVAL;
 }
 

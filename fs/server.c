@@ -56,7 +56,7 @@ static int start_tree(struct server *server, unsigned descriptors)
 		return -errno;
 	}
 	if (is_own_automount_point(&server->options, fd)) {
-		log_error("SOURCE %s: an automount point, which takes another directory as SOURCE",
+		log_error("SOURCE %s: is the automount point itself; takes another directory",
 			server->options.source);
 		close(fd);
 		return -EINVAL;
@@ -97,9 +97,9 @@ static int start_cache(struct server *server, unsigned descriptors)
 	if (r == 0 && !server->advice)
 		r = -ENOMEM;
 	if (r < 0)
-		log_error("the cache: %s", strerror(-r));
+		log_error("cannot create the cache: %s", strerror(-r));
 	else if (!server->pins && server->passthrough && store_copy_mount_error(cache_store(server->cache)))
-		log_warning("the store: no tmpfs (%s), memfds instead, for at most %u files",
+		log_warning("store: cannot mount a tmpfs (%s); copies are memfds, at most %u files",
 			strerror(-store_copy_mount_error(cache_store(server->cache))), descriptors / 4);
 	return r;
 }
@@ -126,7 +126,7 @@ static int start_backend(struct server *server)
 	settings.faults = g_getenv("SIEVEFS_FAULT"); /* for tests */
 	r = backend_new(&settings, &server->backend);
 	if (r < 0)
-		log_error("the I/O engine: %s", strerror(-r));
+		log_error("cannot start the I/O engine: %s", strerror(-r));
 	return r;
 }
 

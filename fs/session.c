@@ -57,7 +57,7 @@ static void tell_service_manager(const struct session *session, const char *stat
 	int r = session->server.options.foreground ? notify_send(state) : 0;
 
 	if (r < 0)
-		log_warning("the service manager cannot be told %s: %s", state, strerror(-r));
+		log_warning("cannot send %s to the service manager: %s", state, strerror(-r));
 }
 
 /* The first requests that the mount answers, of which it keeps the answers (loop_rescue()). */
@@ -150,7 +150,7 @@ static int start_threads(struct session *session)
 	if (r == 0)
 		r = thread_room_hold(1, &session->spare);
 	if (r < 0)
-		log_error("cannot start its threads: %s; is the number of tasks limited "
+		log_error("cannot start the daemon's threads: %s; is the number of tasks limited "
 			  "(ulimit -u, TasksMax, pids.max)?",
 			strerror(-r));
 	return r;
@@ -230,7 +230,7 @@ static int mount_on(struct server *server, const char *mountpoint)
 	else
 		r = tree_after_mount(server->tree, mountpoint);
 	if (r < 0) {
-		log_error("MOUNTPOINT %s: cannot be mounted on%s%s", mountpoint,
+		log_error("MOUNTPOINT %s: cannot mount here%s%s", mountpoint,
 			*libfuse_log_reason() ? ": " : "", libfuse_log_reason());
 		fuse_session_unmount(server->session);
 	}
@@ -330,14 +330,14 @@ int session_run(struct options *options, void (*ready)(void))
 	signals_ignore_others();
 	r = guard_begin(&session.guard, options->mountpoint, &wishes);
 	if (r < 0) {
-		log_error("the process that unmounts cannot be started: %s", strerror(-r));
+		log_error("cannot start the process that unmounts: %s", strerror(-r));
 		return 1;
 	}
 	if (sandboxed)
 		sandbox_begin();
 	r = creds_init();
 	if (r < 0)
-		log_error("capabilities: %s", strerror(-r));
+		log_error("cannot set capabilities: %s", strerror(-r));
 	else
 		r = server_start(&session.server, descriptors);
 	if (r == 0)

@@ -150,8 +150,8 @@ static int read_words(const struct server *server, char *const *words, struct op
 	for (; r == 0 && *words; words++)
 		r = options_read_list(asked, *words, memory, error);
 	if (r == 0 && asked->generic->len > 0) {
-		*error = g_strdup_printf(
-			"%s: no option of the daemon's, mount -o remount may change it", asked->generic->str);
+		*error = g_strdup_printf("%s: not an option of the daemon; mount -o remount may change it",
+			asked->generic->str);
 		r = -EINVAL;
 	}
 	if (r == 0 && !asked->given) {
@@ -171,7 +171,7 @@ static int check_store(const struct server *server, const struct options *asked,
 	most = g_string_new(NULL);
 	value_format_size(most, server->cache_size_at_mount);
 	*error = g_strdup_printf(
-		"cache_size: a mount that keeps copies has room for those of its start, %s", most->str);
+		"cache_size: a mount that copies files takes at most what it started with, %s", most->str);
 	return -EINVAL;
 }
 
@@ -186,13 +186,13 @@ static int check_thresholds(const struct server *server, const struct options *a
 	for (size_t i = 0; !server->flusher && i < G_N_ELEMENTS(names); i++) {
 		if (!options_is_changed(names[i], asked, now))
 			continue;
-		*error = g_strdup_printf("%s: changes only in a mount that began with dirty_expire, "
+		*error = g_strdup_printf("%s: can be changed only if the mount started with dirty_expire, "
 					 "dirty_background or dirty_max",
 			names[i]);
 		return -EINVAL;
 	}
 	if (!server->throttle && options_is_changed("dirty_max", asked, now)) {
-		*error = g_strdup("dirty_max: changes only in a mount that began with dirty_max");
+		*error = g_strdup("dirty_max: can be changed only if the mount started with dirty_max");
 		return -EINVAL;
 	}
 	return 0;

@@ -185,8 +185,8 @@ static int answer_reload(void *context, int argc, char *const *argv, GString *re
 
 	(void)argv;
 	if (argc != 1 || !server->options.rules) {
-		g_string_append(
-			reply, argc != 1 ? "reload: takes nothing" : "reload: mounted without rules=FILE");
+		g_string_append(reply,
+			argc != 1 ? "reload: takes no arguments" : "reload: mounted without rules=FILE");
 		return -EINVAL;
 	}
 	return status_reload(server, reply);
@@ -200,12 +200,13 @@ static int answer_flush(void *context, int argc, char *const *argv, GString *rep
 	struct flusher_left left;
 
 	if (argc > 2 || (!starts && strcmp(argv[1], "--left") != 0)) {
-		g_string_append(reply, "flush: takes --left or nothing");
+		g_string_append(reply, "flush: takes --left or no arguments");
 		return -EINVAL;
 	}
 	if (!server->flusher) {
-		g_string_append(reply, "flush: mounted without dirty_expire, dirty_background and dirty_max, "
-				       "so that only the kernel knows what is dirty");
+		g_string_append(reply,
+			"flush: the mount has none of dirty_expire, dirty_background and dirty_max, "
+			"so the daemon does not know what is dirty");
 		return -EINVAL;
 	}
 	if (starts)
@@ -262,7 +263,7 @@ static int answer_evict(void *context, int argc, char *const *argv, GString *rep
 
 	(void)argv;
 	if (argc != 1) {
-		g_string_append(reply, "evict: takes nothing");
+		g_string_append(reply, "evict: takes no arguments");
 		return -EINVAL;
 	}
 	g_string_append_printf(reply, "%" PRIu64 " files evicted\n", cache_empty(server->cache));
@@ -274,8 +275,8 @@ static int listen_to(struct server *server, enum tap_kind kind, GString *reply, 
 	int r = tap_open(observe_taps(server->observer), kind, tap);
 
 	if (r == -EBUSY)
-		g_string_append(reply, kind == TAP_TRACE ? "trace: one is being recorded already"
-							 : "accesslog: as many read it as may");
+		g_string_append(reply, kind == TAP_TRACE ? "trace: another one is being recorded"
+							 : "accesslog: too many readers already");
 	else if (r < 0)
 		g_string_append(reply, strerror(-r));
 	return r;
@@ -298,7 +299,7 @@ static int answer_trace_stop(void *context, int argc, char *const *argv, GString
 	struct tap_figures figures;
 
 	if (argc != 1) {
-		g_string_append_printf(reply, "%s: takes nothing", argv[0]);
+		g_string_append_printf(reply, "%s: takes no arguments", argv[0]);
 		return -EINVAL;
 	}
 	taps_end(observe_taps(server->observer), TAP_TRACE, &figures);

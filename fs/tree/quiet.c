@@ -49,8 +49,8 @@ int tree_mount_quietly(const struct tree *tree, int fd)
 	quiet_fd = tree_open_quietly(fd, O_RDONLY | O_NONBLOCK);
 	if (quiet_fd < 0)
 		log_once(LOG_LEVEL_WARNING,
-			"noatime, ro: no mount without access times (%s); what the kernel reads by itself "
-			"moves them",
+			"noatime, ro: cannot make a mount with noatime (%s); reads that the kernel passes "
+			"through change access times",
 			g_strerror(-quiet_fd));
 	return quiet_fd;
 }

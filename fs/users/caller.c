@@ -33,9 +33,8 @@ bool caller_is_visible(pid_t pid)
 	if (pid > 0 && proc_is_ours)
 		return true;
 	log_once(LOG_LEVEL_WARNING,
-		"a caller cannot be seen from the daemon's PID namespace: its capabilities do not count, nor "
-		"its "
-		"supplementary groups but for set-gid without group execute, which stays");
+		"a caller cannot be seen from the daemon's PID namespace: its capabilities and supplementary "
+		"groups do not count, but set-gid without group execute stays");
 	return false;
 }
 

@@ -69,7 +69,7 @@ refused 'cache_size=much: takes bytes' settle=9 cache_size=much
 refused 'log=loud: takes error, warning, info or debug' settle=9 log=loud
 refused 'max_read=64K: the mount has 256K; to change it, unmount and mount again' settle=9 max_read=64K
 refused 'small_max=256K and cache_size=1M: ' settle=9 cache_size=1M
-refused 'ro: no option of the daemon' settle=9 ro
+refused 'ro: not an option of the daemon' settle=9 ro
 refused 'takes OPT=VALUE'
 set_it max_read=256K # the value that it has
 

@@ -29,7 +29,7 @@ write_it() { # NAME MEGABYTES
 }
 
 # What a mount has no threads for
-began='changes only in a mount that began with'
+began='can be changed only if the mount started with'
 mount_it -o log=info
 refused "dirty_expire: $began dirty_expire, dirty_background or dirty_max" log=debug dirty_expire=1s
 refused "dirty_max: $began" dirty_max=1G

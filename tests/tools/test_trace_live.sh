@@ -55,7 +55,7 @@ for i in 3 4 5; do echo x >>"$work/mnt/$i"; done
 echo new >"$work/mnt/new"
 ls "$work/mnt" >/dev/null
 if "$sievectl" trace "$work/mnt" start "$work/second" 2>"$work/error2"; then fail "two record at a time"; fi
-grep -qx 'sievectl: trace: one is being recorded already' "$work/error2" || fail "a second: $(cat "$work/error2")"
+grep -qx 'sievectl: trace: another one is being recorded' "$work/error2" || fail "a second: $(cat "$work/error2")"
 [ ! -e "$work/second" ] || fail "a refused recording makes a file"
 "$sievectl" trace "$work/mnt" stop >"$work/stopped" || fail "stop"
 grep -qx '1004 records, 0 lost' "$work/stopped" || fail "stop says: $(cat "$work/stopped")"

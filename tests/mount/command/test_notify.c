@@ -126,7 +126,9 @@ static void mounts_though_nobody_can_be_told(void **state)
 	unsetenv("NOTIFY_SOCKET");
 	mount_stop(&mount, MOUNT_END_SIGTERM);
 	assert_int_equal(
-		shell(NULL, 0, "grep -q 'cannot be told STOPPING=1: No such file' '%s'", mount.log), 0);
+		shell(NULL, 0, "grep -q 'cannot send STOPPING=1 to the service manager: No such file' '%s'",
+			mount.log),
+		0);
 }
 
 /* --- the watchdog ------------------------------------------------------------------------------- */

@@ -197,14 +197,14 @@ static void what_a_full_disk_did_not_take_arrives_by_itself_later(void **state)
 	close(fd);
 	await_failures(mount_stat(&mount_of_full, "writeback_failures") + 2);
 	assert_int_equal(lines_in_log("No space left on device.*/f$"), 1);
-	assert_int_equal(lines_in_log("reaches SOURCE again"), 0);
+	assert_int_equal(lines_in_log("is written to SOURCE again"), 0);
 	free_disk();
 	assert_arrives(&file, HOLE, 'a');
 	assert_arrives(&file, OTHER_HOLE, 'b');
 	assert_true(is_in_source(&file, THERE, 'c'));
-	for (int tries = 0; tries < 40 && !lines_in_log("reaches SOURCE again.*/f$"); tries++)
+	for (int tries = 0; tries < 40 && !lines_in_log("is written to SOURCE again.*/f$"); tries++)
 		poll(NULL, 0, 50);
-	assert_int_equal(lines_in_log("reaches SOURCE again"), 1);
+	assert_int_equal(lines_in_log("is written to SOURCE again"), 1);
 	mount_stop(&mount_of_full, MOUNT_END_UMOUNT);
 	assert_int_equal(shell(NULL, 0, "umount %s", mount_of_full.source), 0);
 }
@@ -328,7 +328,7 @@ static void a_lease_in_source_puts_stores_off_and_is_no_failure(void **state)
 	poll(NULL, 0, BOUND_MS);
 	assert_false(is_in_source(&file, HOLE, 'a'));
 	assert_int_equal(mount_stat(&mount_of_full, "writeback_failures"), 0);
-	assert_int_equal(lines_in_log("can't be written to SOURCE"), 0);
+	assert_int_equal(lines_in_log("cannot write to SOURCE"), 0);
 	assert_return_code(fcntl(leased, F_SETLEASE, F_UNLCK), errno);
 	close(leased);
 	assert_arrives(&file, HOLE, 'a');
