@@ -90,7 +90,7 @@ static int set_xattr_in_space(fuse_req_t req, struct inode *inode, int fd, struc
 	return r;
 }
 
-static void change(fuse_req_t req, fuse_ino_t ino, struct xattr_change *what)
+static void change(fuse_req_t req, fuse_ino_t ino, struct xattr_change what)
 {
 	struct server *server = server_of(req);
 	struct inode *inode = op_inode(req, ino);
@@ -100,7 +100,7 @@ static void change(fuse_req_t req, fuse_ino_t ino, struct xattr_change *what)
 
 	if (!inode)
 		return;
-	if (explain_is_xattr(what->name)) {
+	if (explain_is_xattr(what.name)) {
 		op_reply(req, -EPERM);
 		return;
 	}
@@ -110,17 +110,17 @@ static void change(fuse_req_t req, fuse_ino_t ino, struct xattr_change *what)
 		return;
 	}
 	tree_fd_path(fd, path);
-	what->path = path;
-	what->bits.keep = what->value && acl_keeps_sgid(req, inode, what->name);
+	what.path = path;
+	what.bits.keep = what.value && acl_keeps_sgid(req, inode, what.name);
 	fresh = copy_attributes_begin(server, inode);
-	if (is_acl(what->name))
+	if (is_acl(what.name))
 		r = op_as_owner(req, &(struct op_owned){.inode = inode,
 					     .capability = CAP_FOWNER,
 					     .gid = (gid_t)-1,
 					     .change = set_xattr,
-					     .arg = what});
+					     .arg = &what});
 	else
-		r = set_xattr_in_space(req, inode, fd, what);
+		r = set_xattr_in_space(req, inode, fd, &what);
 	copy_attributes_end(server, inode, fresh);
 	path_put(req, inode);
 	op_reply(req, r == 0 ? durable_inode(server, inode) : r);
@@ -128,12 +128,12 @@ static void change(fuse_req_t req, fuse_ino_t ino, struct xattr_change *what)
 
 void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size, int flags)
 {
-	change(req, ino, &(struct xattr_change){.name = name, .value = value, .size = size, .flags = flags});
+	change(req, ino, (struct xattr_change){.name = name, .value = value, .size = size, .flags = flags});
 }
 
 void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 {
-	change(req, ino, &(struct xattr_change){.name = name});
+	change(req, ino, (struct xattr_change){.name = name});
 }
 
 /* Replies with what get() reads, or with its size when the caller asked for that. */
