@@ -14,7 +14,9 @@ int thread_start(pthread_t *thread, const char *name, void *(*run)(void *), void
 /*
  * Takes all descriptors from the calling thread, for threads that ask the daemon's own mount. The kernel lets
  * a thread that was killed wait for the answer to a request that another thread had taken; with descriptors,
- * the waiting thread would keep the connection open, whose end is that answer, and the daemon would never end.
+ * the waiting thread would keep the connection open, whose end is that answer, and the daemon would never
+ * end. Over io_uring that helps nothing yet: memory, which threads share, has the rings mapped, and these
+ * keep it open as well.
  */
 void thread_forget_descriptors(void);
 
