@@ -256,6 +256,8 @@ static void a_daemon_that_is_killed_while_it_asks_its_own_mount_ends(void **stat
 
 	if (config.transport && !strcmp(config.transport, "uring"))
 		SKIP_TEST("over io_uring the mapped rings keep the connection open, too");
+	if (SUITE_IS_SANITIZED)
+		SKIP_TEST("a sanitizer's library has to be the first that is loaded");
 	if (!getenv("SIEVEFS_SLOW_STATFS"))
 		SKIP_TEST("SIEVEFS_SLOW_STATFS names no library to load before");
 	mount_prepare(&mount, "asking");
