@@ -85,6 +85,14 @@ int copy_sync_mapping(struct server *server, struct inode *inode, struct object 
  */
 struct object *copy_change_begin(struct server *server, struct inode *inode, bool *fresh);
 void copy_change_end(struct server *server, struct inode *inode, struct object *object, bool fresh);
+/*
+ * (locked) Between the two, once the file is changed: whether the copy can follow a change that begins at
+ * byte `from`, or moves the end there. A copy that was not the file's may end before that, and the file may
+ * have bytes in between that the copy has not: it is read again then. If it can't be read, it stays as it
+ * was.
+ */
+bool copy_can_follow(
+	struct server *server, struct inode *inode, struct object *object, bool fresh, uint64_t from);
 /* Call before reading the backing file itself: writes to it what mappings stored into the copy. 0 or
  * -errno. */
 int copy_before_reading(struct server *server, struct inode *inode);

@@ -26,6 +26,12 @@ bool copy_is_unwanted(const struct server *server, const struct inode *inode, co
 					  object->entry.size > cached_size_limit(server, inode)));
 }
 
+bool copy_can_follow(
+	struct server *server, struct inode *inode, struct object *object, bool fresh, uint64_t from)
+{
+	return fresh || from <= object->entry.size || object->frozen || copy_refresh(server, inode) == 0;
+}
+
 void copy_change_end(struct server *server, struct inode *inode, struct object *object, bool fresh)
 {
 	if (!object)

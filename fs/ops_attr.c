@@ -211,7 +211,7 @@ static int set_size(const struct attr_change *change, struct handle *handle, con
 	r = truncate_file(server, inode, handle, size);
 	creds_bits_end(bits);
 	space_end(as_user);
-	if (r == 0 && copy)
+	if (r == 0 && copy && copy_can_follow(server, inode, copy, fresh, (uint64_t)size))
 		cache_truncate(server->cache, copy, (uint64_t)size);
 	if (r == 0)
 		trail_truncated(server->trail, inode->nodeid, (uint64_t)size);

@@ -128,7 +128,7 @@ static ssize_t copy_range(struct server *server, struct range_copy *copy)
 		n = copy_in_steps(server, copy, from, to);
 	else
 		n = copy_step(copy, from, to, copy->in, copy->out, copy->length);
-	if (object && n > 0)
+	if (object && n > 0 && copy_can_follow(server, inode, object, fresh, (uint64_t)copy->out))
 		follow_in_cache(server, object, copy, from, n);
 	copy_change_end(server, inode, object, fresh);
 	op_invalidate_readahead(server, copy->to);

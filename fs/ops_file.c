@@ -168,7 +168,9 @@ static void fallocate_run(struct op_work *op)
 		r = fallocate(fd, work->mode, work->offset, work->length) < 0 ? -errno : 0;
 		creds_bits_end(&work->bits);
 		space_end(as_user);
-		if (r == 0 && copy)
+		if (r == 0 && copy &&
+			copy_can_follow(server, work->handle->inode, copy, fresh,
+				(uint64_t)work->offset + (uint64_t)work->length))
 			fallocate_copy(server, copy, work);
 		if (r == 0)
 			r = durable_change(server, work->handle, fd);

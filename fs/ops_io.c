@@ -194,7 +194,7 @@ static ssize_t write_both(struct server *server, struct plain_write *w)
 	space_end(as_user);
 	if (w->flags & RWF_APPEND && n > 0)
 		w->offset = offset_of_append(fd, n);
-	if (copy && n > 0)
+	if (copy && n > 0 && copy_can_follow(server, inode, copy, fresh, (uint64_t)w->offset))
 		cache_write(server->cache, copy, w->buf, (size_t)n, (uint64_t)w->offset);
 	copy_change_end(server, inode, copy, fresh);
 	if (w->handle->bytes && n > 0)

@@ -31,7 +31,7 @@
 enum machine { A, B };
 
 static const char *directories[2];
-static char buffer[LARGE + 4096];
+static char buffer[2 * LARGE + 4096];
 static const struct CMUnitTest *cases;
 static bool large, late;
 
@@ -264,6 +264,48 @@ static void a_file_replaced_while_it_is_open_can_be_written(void **state)
 	assert_shows(B, size_before() + 77, 2);
 }
 
+/* As far as it shows them: what another machine appended may not be seen by who had the file open. */
+static void assert_reads_no_more_than(int fd, size_t least, size_t most, uint32_t version)
+{
+	ssize_t n, length = 0;
+
+	while ((n = pread(fd, buffer + length, sizeof(buffer) - (size_t)length, length)) > 0)
+		length += n;
+	assert_return_code(n, errno);
+	assert_in_range(length, least, most);
+	assert_content(buffer, (size_t)length, 0, version);
+}
+
+static void a_file_that_grew_elsewhere_shows_no_zeros_once_it_is_cut_here(void **state)
+{
+	size_t size = size_before();
+	int reader = open_own(B, O_RDONLY);
+
+	assert_reads(reader, size, 1);
+	put(A, own, O_APPEND, size, 2 * size, 1);
+	assert_return_code(truncate(path_of(B, own), (off_t)(size + size / 2)), errno);
+	assert_reads_no_more_than(reader, size, size + size / 2, 1);
+	await_late(B, size + size / 2, 1);
+	assert_shows(B, size + size / 2, 1);
+	close(reader);
+}
+
+static void a_file_that_grew_elsewhere_shows_no_zeros_once_it_is_written_here(void **state)
+{
+	size_t size = size_before(), end = 2 * size + 1000;
+	int reader = open_own(B, O_RDONLY), writer = open_own(B, O_WRONLY);
+
+	assert_reads(reader, size, 1);
+	put(A, own, O_APPEND, size, 2 * size, 1);
+	content_fill(buffer, 1000, 2 * size, 0, 1);
+	assert_int_equal(pwrite(writer, buffer, 1000, (off_t)(2 * size)), 1000);
+	assert_reads_no_more_than(reader, size, end, 1);
+	close(writer);
+	await_late(B, end, 1);
+	assert_shows(B, end, 1);
+	close(reader);
+}
+
 static void a_file_removed_while_it_is_open_stays_what_it_was(void **state)
 {
 	int before = open_own(B, O_RDONLY);
@@ -346,6 +388,8 @@ static const struct CMUnitTest small_cases[] = {
 	CASE(a_file_not_read_before_its_replacement_stays_what_it_was),
 	CASE(a_second_open_not_read_before_the_replacement_stays_what_it_was),
 	CASE(a_file_replaced_while_it_is_open_can_be_written),
+	CASE(a_file_that_grew_elsewhere_shows_no_zeros_once_it_is_cut_here),
+	CASE(a_file_that_grew_elsewhere_shows_no_zeros_once_it_is_written_here),
 	CASE(a_file_removed_while_it_is_open_stays_what_it_was),
 	CASE(writing_a_file_that_was_just_replaced_writes_the_new_one),
 	CASE(a_cached_file_rewritten_elsewhere_is_read_as_one_version), /* the last: not without sievefs */
