@@ -34,7 +34,7 @@ trap clean_up EXIT
 chmod 755 "$work"
 
 # --- the table: who|Linux|SOURCE on|hot|small|read|written|store|transport, one row a line, no blanks around words
-sed -n '/^## What one gets where/,/^## Options/s/^| *\(root\|user\)/\1/p' "$readme" | sed 's/ *| */|/g; s/|$//' >"$work/table"
+sed -n '/^## What you get where/,/^## Options/s/^| *\(root\|user\)/\1/p' "$readme" | sed 's/ *| */|/g; s/|$//' >"$work/table"
 [ "$(wc -l <"$work/table")" -gt 5 ] || fail "README has no such table"
 row_of() { # WHO KERNEL TYPE: the one row; types that are not named are others
 	awk -F '|' -v who="$1" -v kernel="$2" -v type="$3" '
