@@ -1,4 +1,4 @@
-/* The directory that the mount covers: names lead to that, and never into our own mount. */
+/* The directory that the mount covers: a name of our own mount leads there, never into the mount. */
 #include <errno.h>
 #include <string.h>
 #include <sys/sysmacros.h>
@@ -6,7 +6,7 @@
 
 #include "fs/tree/tree_impl.h"
 
-/* Asks nobody, and so not our own mount either. */
+/* Uses cached attributes only: a request to our own mount would wait for itself. */
 static int peek(int fd, unsigned mask, struct statx *stx)
 {
 	return statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, mask, stx) < 0 ? -errno : 0;
@@ -40,7 +40,7 @@ int tree_after_mount(struct tree *tree, const char *mountpoint)
 	return r;
 }
 
-/* What to take instead of something of our own mount: a descriptor, or -ELOOP. */
+/* Opens the covered directory if the name in dir_fd is its place. -ELOOP for other files of our own mount. */
 static int open_covered(struct tree *tree, int dir_fd, const char *name)
 {
 	const struct tree_covered *covered = &tree->covered;
@@ -48,7 +48,7 @@ static int open_covered(struct tree *tree, int dir_fd, const char *name)
 	int fd = -1;
 
 	if (strcmp(name, covered->name) != 0)
-		return -ELOOP; /* a part of the mount that was bound to another place */
+		return -ELOOP; /* a part of the mount, bind-mounted elsewhere */
 	if (statx(dir_fd, "", AT_EMPTY_PATH, STATX_INO, &dir) < 0)
 		return -errno;
 	if (dir.stx_ino != covered->parent_ino ||
@@ -92,8 +92,8 @@ void tree_ask_name(struct tree *tree, int dir_fd, const char *name)
 
 	if (fd < 0)
 		return;
-	/* statx(2) of a file that is gone fails with ESTALE there; the kernel then looks the name up anew by
-	 * itself. Opening the file for its bytes would do the same, and more. */
+	/* On a network file system, statx(2) of a removed file fails with ESTALE; the kernel then looks the
+	 * name up again by itself. Opening the file for reading would do that, too, and more. */
 	if (peek(fd, 0, &stx) == 0 && !is_ours(tree, &stx))
 		statx(dir_fd, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_FORCE_SYNC,
 			STATX_BASIC_STATS, &stx);

@@ -12,12 +12,12 @@ struct descriptor_slot {
 	int fd;
 	uint32_t users;
 	bool recent; /* used since the last sweep */
-	bool keep;   /* the only way left to its file */
+	bool keep;   /* it is the only way to the file */
 	bool lent;   /* closed by its owner */
-	bool leaves; /* with its last user: the owner took it back meanwhile */
+	bool leaves; /* closed after its last use: the owner took it back meanwhile */
 };
 
-/* So that no part is small: then all of it could be in use while others have room. */
+/* In a smaller part all slots could be in use while other parts have room. */
 #define PART_MIN 64
 
 static int part_init(struct descriptor_part *part, uint32_t limit)
@@ -78,7 +78,7 @@ static bool may_go(const struct descriptor_slot *slot)
 	return slot->inode && slot->users == 0 && !slot->keep && !slot->lent;
 }
 
-/* Returns the descriptor, to be closed. */
+/* Frees the slot. Returns its descriptor, which the caller closes. */
 static int empty(struct descriptor_part *part, struct descriptor_slot *slot)
 {
 	part->kept_count -= slot->keep;
@@ -89,7 +89,7 @@ static int empty(struct descriptor_part *part, struct descriptor_slot *slot)
 	return slot->fd;
 }
 
-/* Makes a slot free, CLOCK-wise. *closing: a descriptor to close, or -1. False when all are in use. */
+/* Frees a slot by CLOCK if none is free. *closing: a descriptor to close, or -1. False if all are in use. */
 static bool make_room(struct descriptor_part *part, int *closing)
 {
 	*closing = -1;
@@ -110,7 +110,7 @@ static bool make_room(struct descriptor_part *part, int *closing)
 	return false;
 }
 
-/* Puts fd in where there is a place. *closing: a descriptor to close, or -1. */
+/* Inserts fd if there is a slot for it. *closing: a descriptor to close, or -1. */
 static bool insert(struct descriptor_part *part, struct inode *inode, int fd, int *closing)
 {
 	uint32_t i;
@@ -123,8 +123,8 @@ static bool insert(struct descriptor_part *part, struct inode *inode, int fd, in
 	return true;
 }
 
-/* The same with as many users more of the inode's descriptor, whichever that is; returns the one to close (fd
- * itself when it is not needed or found no place), or -1. */
+/* Inserts fd unless the inode has a descriptor, and counts more users of the inode's descriptor. Returns the
+ * descriptor to close, or -1; fd itself if it is not needed or found no slot. */
 static int take_in(struct descriptor_part *part, struct inode *inode, int fd, uint32_t users)
 {
 	int closing = fd;

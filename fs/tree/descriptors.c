@@ -1,4 +1,4 @@
-/* Uses of the descriptors in the set, and what is done when the process runs out of descriptors. */
+/* Uses the set of descriptors, and closes idle ones when the process runs out of descriptors. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -22,7 +22,7 @@ void tree_fd_donate(struct tree *tree, struct inode *inode, int fd)
 
 bool tree_fd_lend(struct tree *tree, struct inode *inode, int fd)
 {
-	/* what is linked or opened by way of it must lie on the mount itself */
+	/* links and opens through the descriptor must be on the original mount, not on one with noatime */
 	if (tree->quiet || tree->keeps_none || inode == tree->root || !inode->mount->local)
 		return false;
 	return descriptor_set_lend(&tree->fds, inode, fd);
@@ -44,7 +44,7 @@ bool tree_fd_take_back(struct tree *tree, struct inode *inode, int fd)
 		return true;
 	if (!descriptor_set_keeps(&tree->fds, inode))
 		return false;
-	/* who may write the file must not be seen for as long as the kernel knows it */
+	/* a kept descriptor that can write would make the file look open for writing for as long */
 	own = open_path(tree, fd);
 	if (own >= 0)
 		descriptor_set_replace(&tree->fds, inode, own);

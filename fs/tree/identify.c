@@ -1,4 +1,4 @@
-/* Which file a descriptor is open on. */
+/* Identifies the file that a descriptor is open on. */
 #include <errno.h>
 #include <string.h>
 #include <sys/sysmacros.h>
@@ -15,12 +15,12 @@ int tree_identify(
 	dev_t dev = makedev(stx->stx_dev_major, stx->stx_dev_minor);
 	int mount_id, r;
 
-	/* the parent's descriptor pins its file system, so the device number is still its own */
+	/* the parent's descriptor keeps the file system mounted, so the device number still belongs to it */
 	id->mount = parent && parent->mount->dev == dev ? parent->mount : tree_mount_find(tree, fd, stx);
 	if (!id->mount)
 		return -ENOMEM;
 	r = id->mount->has_handles ? name_to_handle_at(fd, "", &handle.head, &mount_id, AT_EMPTY_PATH) : -1;
-	/* one file must not become two, of which the second is known by its name */
+	/* else the same file would get a second inode, reached by name */
 	if (r < 0 && id->mount->has_handles && tree_is_short(errno))
 		return -errno;
 	if (r == 0) {

@@ -18,8 +18,8 @@ uint64_t tree_hash_identity(const struct identity *id)
 	return h;
 }
 
-/* A handle of a 32-bit inode number and its generation fits a nodeid, which then needs no memory to be found
- * again after the kernel forgot it. */
+/* A handle that consists of a 32-bit inode number and its generation fits into a nodeid. Then the file can be
+ * found again after FORGET, though nothing was remembered. */
 bool tree_nodeid_pack(const struct tree *tree, const struct identity *id, uint64_t *nodeid)
 {
 	uint64_t ino;

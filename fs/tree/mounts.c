@@ -13,7 +13,7 @@
 #include "cache/base/lock_order.h"
 #include "fs/tree/tree_impl.h"
 
-/* A descriptor of it, or -errno. */
+/* Opens the file behind fd as the mount for open_by_handle_at(2). -errno if handles do not work. */
 static int mount_handle_fd(int fd, uint32_t mode)
 {
 	char path[TREE_PATH_SIZE];
@@ -81,7 +81,7 @@ static struct tree_mount *mount_new(const struct tree *tree, dev_t dev, int fd, 
 		return NULL;
 	mount->fd = type->forgets_handles ? -EOPNOTSUPP : mount_handle_fd(fd, stx->stx_mode);
 	if (mount->fd < 0 && tree_is_short(-mount->fd)) {
-		free(mount); /* or its files would be known by their names for ever */
+		free(mount); /* else its files would be reached by name for good */
 		return NULL;
 	}
 	mount->dev = dev;
@@ -98,7 +98,7 @@ static struct tree_mount *mount_new(const struct tree *tree, dev_t dev, int fd, 
 	mount->state_by_open = type->state_by_open;
 	mount->fine_stamps = type->fine_stamps && kernel_has_fine_stamps();
 	if (below) {
-		/* the file system's own id stays the same when device numbers move */
+		/* the file system's own id stays the same when device numbers change */
 		mount->ino_mix = tree_mix64(mount->fsid ? mount->fsid : dev) | 1;
 		note_flags(mount, fs);
 	}
@@ -182,7 +182,7 @@ struct tree_mount *tree_mount_find(struct tree *tree, int fd, const struct statx
 	lock_take(&tree->mounts_lock, LOCK_MOUNTS);
 	mount = holder(tree, dev);
 	if (mount && mount->fd < 0)
-		mount = NULL; /* nothing pins it: the device number may have been reused */
+		mount = NULL; /* no descriptor keeps it mounted: the device number may have been reused */
 	lock_drop(&tree->mounts_lock, LOCK_MOUNTS);
 	if (mount)
 		return mount;
@@ -215,7 +215,7 @@ bool tree_mount_is_at(struct tree *tree, struct tree_mount *mount, int fd)
 	return true;
 }
 
-/* (locked) The descriptor to use, or -1 where it is idle. */
+/* (locked) The descriptor to use, or -1 if the file system is idle. */
 static int use(struct tree_mount *mount, bool quiet)
 {
 	if (mount->fd < 0)
@@ -237,7 +237,7 @@ bool tree_mount_get(struct tree *tree, struct tree_mount *mount, bool quiet, int
 	return *fd >= 0;
 }
 
-/* What is not needed any more; -1 where nothing. */
+/* Descriptors to close once the lock is dropped; -1 for none. */
 struct closing {
 	int fd, quiet_fd;
 };
@@ -266,7 +266,8 @@ int tree_mount_reopened(struct tree *tree, struct tree_mount *mount, int fd, boo
 	return fd;
 }
 
-/* (locked) */
+/* (locked) Takes away the descriptors of an unused file system; unless at_once, only if it was not used since
+ * the last call. */
 static struct closing let_go(struct tree_mount *mount, bool at_once)
 {
 	struct closing closing = {-1, -1};

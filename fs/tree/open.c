@@ -7,7 +7,7 @@
 #include "backends/stamp.h"
 #include "fs/tree/tree_impl.h"
 
-/* What fd, O_PATH, is open on. */
+/* Opens the file that fd, an O_PATH descriptor, is open on. */
 static int open_again(struct tree *tree, int fd, int flags)
 {
 	char path[TREE_PATH_SIZE];
@@ -19,7 +19,8 @@ static int open_again(struct tree *tree, int fd, int flags)
 	return tree_openat(tree, tree->proc_fd, path, flags & ~O_NOFOLLOW, 0);
 }
 
-/* By its name, as programs without us do; negative also where that is another file's by now, or none. */
+/* Looks the file up by its name, as an open without this mount would. Negative also if the name is gone or is
+ * another file's by now. */
 static int look_up(struct tree *tree, struct inode *inode)
 {
 	if (!inode->mount->state_by_open || inode->type != DT_REG)
@@ -65,10 +66,10 @@ int tree_open(struct tree *tree, struct inode *inode, int flags)
 		flags |= O_NOATIME;
 	fd = tree_open_patiently(tree, inode, flags | O_NONBLOCK);
 	if (fd == -EPERM && flags & O_NOATIME) {
-		flags &= ~O_NOATIME; /* another one's file */
+		flags &= ~O_NOATIME; /* another user's file */
 		fd = tree_open_patiently(tree, inode, flags | O_NONBLOCK);
 	}
-	/* one of ours goes within microseconds */
+	/* a lease of this daemon ends within microseconds */
 	for (int tries = 0; fd == -EAGAIN && tries < 20 && (!tries || stamp_holds_leases()); tries++) {
 		if (tries)
 			g_usleep(250);
@@ -79,7 +80,8 @@ int tree_open(struct tree *tree, struct inode *inode, int flags)
 	return fd;
 }
 
-/* An O_PATH descriptor of a symbolic link where reading it moves nothing; or negative. fd: of the same. */
+/* An O_PATH descriptor through which reading the symbolic link does not change its access time; negative if
+ * there is none. fd: any O_PATH descriptor of the link. */
 static int open_link_quietly(struct tree *tree, struct inode *inode, int fd)
 {
 	if (!tree->quiet)

@@ -35,7 +35,7 @@ struct inode *tree_parent(struct tree *tree, const char *source, struct inode *i
 	if (!tree_path(tree, source, inode, path))
 		return NULL;
 	dir = tree_hold(tree, tree_root(tree));
-	/* by names from the root: the path itself may lead into the mount */
+	/* looked up name by name from the root: opening the path may lead into our own mount */
 	for (; r == 0 && (slash = strchr(name, '/')); name = slash + 1) {
 		*slash = '\0';
 		r = tree_lookup(tree, dir, name, &below, &stx);

@@ -1,8 +1,8 @@
 /*
  * Reads that do not change access times. The kernel decides by the flags of the mount through which a file is
  * opened; with passthrough that is the mount of the daemon's descriptor. So for each file system of SOURCE
- * the daemon has a private mount with noatime, beside the original one, by which names are looked up: only
- * the original leads to file systems mounted below.
+ * the daemon has a private mount with noatime beside the original one. Names are looked up through the
+ * original: only that leads to file systems mounted below.
  */
 #include <dirent.h>
 #include <errno.h>

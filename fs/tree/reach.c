@@ -18,7 +18,7 @@ struct target {
 	struct tree *tree;
 	struct inode *inode;
 	int flags;  /* without a handle always O_PATH */
-	bool quiet; /* on a mount that leaves access times alone, where there is one */
+	bool quiet; /* through a mount with noatime, if there is one */
 };
 
 /* --- one step --------------------------------------------------------------------------------- */
@@ -51,7 +51,7 @@ static int open_handle_and_put(const struct target *target, int mount_fd)
 	return fd;
 }
 
-/* Without a directory. False where it takes one. */
+/* Opens the file by its handle. False if that needs a directory first. */
 static bool open_at_once(const struct target *target, int *fd)
 {
 	int mount_fd;
@@ -63,13 +63,13 @@ static bool open_at_once(const struct target *target, int *fd)
 	return true;
 }
 
-/* What it takes: the route to the inode, or to its idle file system. */
+/* The route to the inode, or to the mount point of its idle file system. */
 static struct tree_route *const *route_to(struct inode *inode)
 {
 	return tree_is_named(inode) ? tree_route_of(inode) : &inode->mount->route;
 }
 
-/* The name that was known leads nowhere now: the kernel is to look it up again. */
+/* The known name leads nowhere now: -ESTALE makes the kernel look it up again. */
 static int lost(int r)
 {
 	return r == -ENOENT || r == -ENOTDIR ? -ESTALE : r;
@@ -83,8 +83,8 @@ static int compare_identity(const struct target *target, int at, const struct st
 	return r == 0 && !tree_is(target->inode, &id) ? -ESTALE : r;
 }
 
-/* at: what bears the inode's name now; known: what this machine knows of it. Who a file is does not change,
- * but it may not be all known here. */
+/* at: the file that has the inode's name now; known: its cached attributes. A file's identity does not
+ * change, but the cache may have only a part of it. */
 static int check_identity(const struct target *target, int at, const struct statx *known)
 {
 	struct statx stx;
@@ -96,7 +96,7 @@ static int check_identity(const struct target *target, int at, const struct stat
 	return compare_identity(target, at, &stx);
 }
 
-/* at: what is at the mount point now. Returns as tree_mount_get() does in *fd. */
+/* at: the directory at the mount point now. Returns a descriptor as tree_mount_get() does, or -errno. */
 static int reopen_mount(const struct target *target, int at)
 {
 	struct tree *tree = target->tree;
@@ -110,7 +110,7 @@ static int reopen_mount(const struct target *target, int at)
 	return fd < 0 ? fd : tree_mount_reopened(tree, target->inode->mount, fd, target->quiet);
 }
 
-/* dir_fd, name: where route_to() leads. */
+/* dir_fd, name: the place to which route_to() leads. */
 static int open_from(const struct target *target, int dir_fd, const char *name)
 {
 	bool named = tree_is_named(target->inode);
@@ -126,7 +126,7 @@ static int open_from(const struct target *target, int dir_fd, const char *name)
 	return named ? r : open_handle_and_put(target, r);
 }
 
-/* The root's, or that of the set: in use until tree_fd_put(). -1 where there is none. */
+/* The root's descriptor, or that of the set, in use until tree_fd_put(); -1 if there is none. */
 static int fd_get_cached(struct tree *tree, struct inode *inode)
 {
 	return inode == tree->root ? tree->root_fd : descriptor_set_get(&tree->fds, inode);
@@ -135,12 +135,12 @@ static int fd_get_cached(struct tree *tree, struct inode *inode)
 /* --- all the way ------------------------------------------------------------------------------ */
 
 #define WAY_TRIES 3
-/* What was renamed or mounted elsewhere in SOURCE can leave routes that lead in a circle. */
+/* Renames and mounts made directly in SOURCE can leave routes that lead in a circle. */
 #define WAY_MAX 65536
 
 /*
- * From an inode that has no descriptor up to the first directory that can be had at once, and down again,
- * each opened from the one above. No recursion: a deep path would overflow the stack.
+ * The way from an inode without a descriptor up to the first directory that can be opened at once, and down
+ * again, each inode opened from the one above. A loop: recursion over a deep path would overflow the stack.
  */
 struct way {
 	struct tree *tree;
@@ -179,7 +179,7 @@ static void way_leave(struct way *way)
 	way->above = NULL;
 }
 
-/* The last inode has a descriptor, which is in use. */
+/* The last inode now has the descriptor fd, which is in use. */
 static int way_reached(struct way *way, int fd)
 {
 	way_leave(way);
@@ -188,8 +188,8 @@ static int way_reached(struct way *way, int fd)
 	return 0;
 }
 
-/* Gives the set a descriptor of the last inode. When all of the set are in use at this very moment, the step
- * is tried again. */
+/* Gives the set a descriptor of the last inode. If all descriptors of the set are in use at the moment, the
+ * step is tried again. */
 static int way_give(struct way *way, int fd)
 {
 	fd = descriptor_set_give(&way->tree->fds, way->inodes[way->count - 1], fd);
@@ -296,7 +296,7 @@ static int reach(const struct target *target)
 
 int tree_reach(struct tree *tree, struct inode *inode, int flags)
 {
-	/* what is reached by O_PATH may be linked, and a directory leads to others: on the mount itself */
+	/* an O_PATH descriptor may be linked or lead to other files, which takes the original mount */
 	const struct target target = {
 		.tree = tree, .inode = inode, .flags = flags, .quiet = !(flags & O_PATH)};
 

@@ -80,7 +80,7 @@ static struct inode *inode_free(struct tree *tree, struct inode *inode)
 	return parent;
 }
 
-/* The shard of this nodeid, locked, and in *inode who has it. */
+/* Locks and returns the shard of the nodeid. *inode: the inode that has the nodeid, or NULL. */
 static struct tree_shard *shard_lock(struct tree *tree, uint64_t nodeid, struct inode **inode)
 {
 	struct tree_shard *shard = shard_of(tree, nodeid);
@@ -90,7 +90,7 @@ static struct tree_shard *shard_lock(struct tree *tree, uint64_t nodeid, struct 
 	return shard;
 }
 
-/* (named_lock) One that is gone may still have the number that follows from the identity: then the next. */
+/* (named_lock) A removed file may still have the nodeid that the identity gives: then takes the next. */
 static struct inode *named_add(struct tree *tree, const struct identity *id, uint32_t type)
 {
 	struct inode *inode = tree_inode_new(tree, id, tree_hash_identity(id), false, type), *other;
@@ -147,7 +147,7 @@ struct inode *tree_get(struct tree *tree, const struct identity *id, uint32_t ty
 		shard = shard_lock(tree, nodeid, &inode);
 		if (!inode || tree_is(inode, id))
 			break;
-		lock_drop(&shard->lock, LOCK_SHARD); /* another file's: the next number */
+		lock_drop(&shard->lock, LOCK_SHARD); /* another file's nodeid: try the next */
 		probed = true;
 	}
 	if (!inode) {
@@ -185,7 +185,7 @@ static struct inode *drop_references(struct tree *tree, struct inode *inode, uin
 	lock_take(&shard->lock, LOCK_SHARD);
 	inode->refs -= MIN(count, inode->refs);
 	if (inode->refs == 0) {
-		/* a removed file is closed rather than remembered: its space would not be freed */
+		/* a removed file is closed, not remembered: else its space would not be freed */
 		if (inode->handle_bytes == 0 || named || descriptor_set_keeps(&tree->fds, inode)) {
 			gone = inode;
 		} else {
@@ -242,7 +242,7 @@ struct inode *tree_find(struct tree *tree, uint64_t nodeid)
 	return inode;
 }
 
-/* Not under the shard's lock, which the visitor may need. */
+/* Visits without the shard's lock, which the visitor may need. */
 void tree_each_slice(
 	struct tree *tree, unsigned slice, void (*visit)(struct inode *inode, void *ctx), void *ctx)
 {

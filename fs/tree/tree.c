@@ -10,7 +10,7 @@
 #include "cache/base/lock_order.h"
 #include "fs/tree/tree_impl.h"
 
-/* stx: of STATX_WANTED. */
+/* stx: with STATX_WANTED. */
 static int adopt(struct tree *tree, int fd, struct inode *parent, const char *name, struct inode **ret,
 	const struct statx *stx)
 {
@@ -64,8 +64,9 @@ int tree_adopt_link(struct tree *tree, struct inode *inode, int fd, struct inode
 }
 
 /*
- * The name leads through a mount of a part of its own file system (bind, perhaps idmapped or read-only). The
- * file is the same under all of its names, so it has the rights and owners of one mount: by handle.
+ * Whether the name leads through a bind mount of the same file system (perhaps idmapped or read-only). A file
+ * has one inode under all of its names, so it gets the rights and owners of one mount: that through which it
+ * is reached by handle.
  */
 static bool is_bound_there(const struct inode *inode, const struct statx *stx)
 {
@@ -84,7 +85,7 @@ static int leave_bind(struct tree *tree, struct inode **inode, struct statx *stx
 	return r;
 }
 
-/* A local file system has nobody to ask: what this machine knows is all there is. */
+/* A local file system has no server to ask: what this machine knows is complete. */
 static bool is_all_known(const struct inode *parent, const struct statx *stx)
 {
 	return parent->mount->local && makedev(stx->stx_dev_major, stx->stx_dev_minor) == parent->mount->dev;
@@ -173,7 +174,8 @@ int tree_lookup_nodeid(struct tree *tree, uint64_t nodeid, struct inode **ret, s
 	*ret = inode;
 	return 0;
 }
-/* Its number may be given to another file, which nothing else would tell from it. */
+
+/* Whether only the inode number identifies the file: the next holder of the number would be taken for it. */
 static bool is_told_by_number(const struct inode *inode)
 {
 	struct tree_named_id id;
@@ -184,7 +186,7 @@ static bool is_told_by_number(const struct inode *inode)
 	return id.birth_ns == 0;
 }
 
-/* A file without a name stays reachable while it is known. */
+/* Keeps a descriptor, so that a file without a name stays reachable while the kernel knows it. */
 static void keep_reachable(struct tree *tree, struct inode *inode)
 {
 	if (inode == tree->root || tree_fd_get(tree, inode) < 0)
@@ -205,7 +207,7 @@ void tree_before_unlink(
 		return;
 	leaving->inode = inode;
 	leaving->last = stx.stx_nlink < 2 || S_ISDIR(stx.stx_mode);
-	/* somebody may have it as his working directory, mapped, or by O_PATH */
+	/* a process may have it mapped, open with O_PATH, or as its working directory */
 	if (inode->refs > 1 && (leaving->last || tree_is_named(inode)))
 		keep_reachable(tree, inode);
 }
@@ -230,7 +232,7 @@ void tree_note_name(struct tree *tree, struct inode *parent, const char *name)
 	struct inode *inode;
 	struct statx stx;
 
-	/* looking it up notes the way to it */
+	/* the lookup sets the route */
 	if (!tree->by_handle && tree_lookup(tree, parent, name, &inode, &stx) == 0)
 		tree_put(tree, inode, 1);
 }
@@ -325,6 +327,7 @@ struct inode *tree_root(struct tree *tree)
 {
 	return tree->root;
 }
+
 void tree_keep_no_descriptors(struct tree *tree)
 {
 	tree->keeps_none = true;

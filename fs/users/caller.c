@@ -61,7 +61,7 @@ static bool has_capability(pid_t pid, int capability)
 	return effective >> capability & 1;
 }
 
-/* Whether the thread's user namespace has a number for this one of ours. */
+/* Whether the thread's user namespace maps this id of ours. */
 static bool is_mapped(pid_t pid, const char *map, uint32_t id)
 {
 	FILE *lines = open_of(pid, map);
@@ -97,8 +97,8 @@ bool caller_is_killed(pid_t pid)
 	return found;
 }
 
-/* The line of /proc/PID/status that lists them, without its name, freed by the caller; NULL where the thread
- * can't be seen. There are up to 65536 groups. */
+/* The list of groups in /proc/PID/status, which the caller frees; NULL if the thread can't be seen. Of any
+ * length, since there are up to 65536 groups. */
 static char *read_groups(pid_t pid)
 {
 	FILE *status = caller_is_visible(pid) ? open_of(pid, "status") : NULL;

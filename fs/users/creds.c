@@ -15,7 +15,7 @@ static cap_words caps_base; /* what every thread has */
 static cap_words caps_full; /* base and CAP_FSETID */
 static bool privileged;
 static __thread bool own_fs;      /* this thread's umask is its own */
-static __thread mode_t own_umask; /* and what it is: only creds_enter()'s callers care */
+static __thread mode_t own_umask; /* its value; only callers of creds_enter() depend on it */
 static __thread bool as_owner;    /* between creds_owner_begin() and its end */
 
 static int caps_set(const cap_words words)
@@ -57,7 +57,8 @@ bool creds_privileged(void)
 	return privileged;
 }
 
-/* Leaving fsuid 0 drops the file capabilities; the kernel has checked the caller's rights already. */
+/* Whether the thread must raise capabilities: leaving fsuid 0 drops those over files, and set-gid needs
+ * CAP_FSETID. The kernel has checked the caller's rights already. */
 static bool takes_capabilities(uid_t uid, mode_t mode)
 {
 	return uid != 0 || mode & S_ISGID;
@@ -71,7 +72,7 @@ int creds_enter(uid_t uid, gid_t gid, mode_t umask_bits, mode_t mode)
 			return -errno;
 		own_fs = true;
 		own_umask = umask_bits;
-		umask(umask_bits); /* what the thread started with is that of the thread that made it */
+		umask(umask_bits); /* the thread has inherited the umask of its creator */
 	}
 	if (umask_bits != own_umask) {
 		umask(umask_bits);
@@ -140,11 +141,11 @@ void creds_user_end(void)
 
 int creds_caller_begin(uid_t uid, gid_t gid, const gid_t *groups, size_t count)
 {
-	/* of this thread alone, unlike setgroups(3) */
+	/* for this thread only, unlike setgroups(3) */
 	if (!privileged || syscall(SYS_setgroups, count, groups) < 0)
 		return -EPERM;
 	setfsgid(gid);
-	setfsuid(uid); /* with it go the capabilities over files */
+	setfsuid(uid); /* also drops the capabilities over files */
 	return 0;
 }
 
@@ -163,7 +164,7 @@ void creds_owner_begin(uid_t uid, gid_t gid)
 	as_owner = true;
 	setfsgid(gid);
 	setfsuid(uid);
-	caps_set(caps_base); /* the daemon's descriptors must stay in its reach */
+	caps_set(caps_base); /* all but an owner's capabilities: the daemon's descriptors stay usable */
 }
 
 void creds_owner_end(void)

@@ -6,9 +6,9 @@
 #include "cache/base/clock.h"
 #include "fs/users/creds.h"
 
-#define MARGIN (64ll << 20) /* for what others take meanwhile, and for blocks that hold no data */
-#define PART 8              /* of what is left beyond that may be taken unasked */
-#define TRUSTED_MS 100      /* and for so long */
+#define MARGIN (64ll << 20) /* for other writers, and for blocks that hold no data */
+#define PART 8              /* one part in so many of the rest may be taken before free space is read again */
+#define TRUSTED_MS 100      /* the longest time until it is read again */
 
 bool space_is_short(struct space *space, uid_t uid, int fd, uint64_t bytes)
 {
