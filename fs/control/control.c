@@ -12,13 +12,13 @@ struct control_session {
 	struct list_node node; /* in the list of all */
 	const struct control *control;
 	uid_t caller;
-	pthread_mutex_t lock; /* of the reply, NULL until there is one */
+	pthread_mutex_t lock; /* of the fields below; the reply is NULL until there is one */
 	GString *reply;
-	size_t position; /* of the next read in it */
-	struct tap *tap; /* the reply goes on with what comes here; NULL: it does not */
+	size_t position; /* of the next read in the reply */
+	struct tap *tap; /* the reply goes on with its events; NULL: the reply ends */
 };
 
-/* Those that are open, for the end of the mount: the kernel need not release them. */
+/* The open sessions, to be closed at the end of the mount: the kernel need not release them. */
 static struct {
 	pthread_mutex_t lock;
 	struct list open;

@@ -19,7 +19,7 @@ struct exporter {
 	struct MHD_Daemon *http;
 };
 
-/* The response takes @text, which came from malloc(3) as all of GLib's. */
+/* Takes over @text. The library frees it with free(3), which fits GLib's allocator, malloc(3). */
 static enum MHD_Result answer(
 	struct MHD_Connection *connection, unsigned status, const char *type, char *text, size_t length)
 {
@@ -64,7 +64,7 @@ static enum MHD_Result serve(void *context, struct MHD_Connection *connection, c
 		return refuse(connection, MHD_HTTP_NOT_FOUND, "The metrics are at " METRICS_PATH ".\n");
 	if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
 		return refuse(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "Takes GET and HEAD.\n");
-	/* the first call is for the headers alone: answered there, a connection could not be used again */
+	/* the first call has the headers only; a reply to it would prevent further use of the connection */
 	if (*request != &begun) {
 		*request = &begun;
 		return MHD_YES;
@@ -103,7 +103,7 @@ static int start(struct exporter *exporter, const struct metrics_address *addres
 	exporter->http = start_http(exporter, listening);
 	if (exporter->http)
 		return 0;
-	/* on some of its ways to fail the library has closed the socket: it is left to the process's end */
+	/* the library closes the socket on some failures only: it stays open until the process ends */
 	r = errno ? -errno : -EIO;
 	*reason = g_strdup_printf("cannot start the HTTP server: %s", strerror(-r));
 	return r;
@@ -133,7 +133,7 @@ void exporter_free(struct exporter *exporter)
 {
 	if (!exporter)
 		return;
-	/* first: who finds no name there need not ask whether somebody still listens */
+	/* first, so that the next mount finds no name and need not check for a listener */
 	exporter_socket_remove(&exporter->place);
 	if (exporter->http)
 		MHD_stop_daemon(exporter->http);

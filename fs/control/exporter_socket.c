@@ -9,7 +9,7 @@
 #define BACKLOG 16
 #define SOCKET_MODE 0660
 #define TRIES 20
-#define PAUSE_US 100000 /* between them */
+#define PAUSE_US 100000 /* between two of them */
 
 __attribute__((format(printf, 3, 4))) static int fail(char **error, int r, const char *format, ...)
 {
@@ -28,15 +28,16 @@ static int open_socket(const struct metrics_address *address)
 
 	if (fd < 0)
 		return -errno;
-	/* bind(2) gives the name the mode that the socket has, so that it never has another */
+	/* bind(2) gives the name the mode of the socket, so the name never has another */
 	if (metrics_address_is_path(address))
 		fchmod(fd, SOCKET_MODE);
-	else /* connections of the mount before may linger; who listens there still is told apart */
+	else /* connections of an earlier mount may linger; bind(2) still fails if a process listens */
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
 	return fd;
 }
 
-/* Whether somebody listens at the socket at that path. Its queue may be full, or closed to us. */
+/* Whether a process listens at the socket at that path. Its queue may be full, or its permissions may exclude
+ * this process. */
 static bool is_live(const struct metrics_address *address)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -50,7 +51,8 @@ static bool is_live(const struct metrics_address *address)
 	return live;
 }
 
-/* -EADDRINUSE: what is there stays; 0: there is nothing any more. */
+/* Removes a socket at which no process listens. 0: nothing is at the path now. -EADDRINUSE: a process listens
+ * there. Else -errno with its line in @error. */
 static int remove_stale(const struct metrics_address *address, char **error)
 {
 	const char *path = address->socket.un.sun_path;
@@ -65,7 +67,7 @@ static int remove_stale(const struct metrics_address *address, char **error)
 	return 0;
 }
 
-/* 0, -EADDRINUSE, or -errno with its line in @error. */
+/* 0, -EADDRINUSE, or another -errno, with a line in @error if that says more. */
 static int bind_once(int fd, const struct metrics_address *address, char **error)
 {
 	int r = 0;

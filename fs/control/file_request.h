@@ -73,7 +73,7 @@ struct mount_answer {
 	uint64_t cached_files, cached_bytes, budget_bytes, pinned_bytes; /* levels */
 	uint64_t knows_dirty; /* 0: the fields below are not known (no option dirty_*) */
 	uint64_t dirty_files, dirty_bytes, writeback_bytes, oldest_ms,
-		failures; /* levels, but for the last */
+		failures; /* levels, except for failures */
 };
 
 struct mount_request {

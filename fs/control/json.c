@@ -20,7 +20,7 @@ static void append_quoted(GString *out, const char *text)
 	g_string_append_c(out, '"');
 }
 
-/* A comma is due unless this is the first member: what stands before it then is nothing or an opening. */
+/* Appends a comma unless this is the first member, which follows an opening bracket or nothing. */
 static void append_key(GString *out, const char *key)
 {
 	if (out->len > 0 && out->str[out->len - 1] != '{' && out->str[out->len - 1] != '[')

@@ -14,8 +14,8 @@ const char *const operation_names[OPERATION_COUNT] = {
 
 /* --- counting --------------------------------------------------------------------------------- */
 
-/* In quarters of the first bound, less one so that a bound belongs to the bucket below it: the highest bit is
- * the octave, the two after it the part. */
+/* Counts in quarters of the first bound: the highest bit is the octave, the two after it the part. ns - 1, so
+ * that a bound belongs to the bucket below it. */
 static unsigned bucket_of(uint64_t ns)
 {
 	uint64_t quarters = ns ? (ns - 1) / (FIRST_NS / LATENCY_PARTS) : 0;
@@ -31,7 +31,7 @@ static unsigned bucket_of(uint64_t ns)
 static unsigned own_share(void)
 {
 	static atomic_uint threads;
-	static __thread unsigned own; /* plus one */
+	static __thread unsigned own; /* the share plus one; 0: none yet */
 
 	if (!own)
 		own = 1 + atomic_fetch_add_explicit(&threads, 1, memory_order_relaxed) % LATENCY_SHARES;
@@ -104,7 +104,7 @@ uint64_t latency_percentile_ns(const struct latency_figures *figures, double par
 	return 0;
 }
 
-/* --- showing them ----------------------------------------------------------------------------- */
+/* --- output ----------------------------------------------------------------------------------- */
 
 static double seconds(uint64_t ns)
 {

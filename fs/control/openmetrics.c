@@ -11,17 +11,17 @@
 
 #define PREFIX "sievefs_"
 
-/* How a counter of a list is shown. Its type and unit are what the name ends with. */
+/* How a counter of a list is shown. The suffix of the name gives the type and unit. */
 struct metric {
 	const char *name;  /* without the prefix; several counters of one list may share it */
-	const char *label; /* what then tells them apart; may be NULL */
-	const char *help;  /* NULL: what the list says */
+	const char *label; /* distinguishes counters that share a name; else NULL */
+	const char *help;  /* NULL: the help of the list */
 };
 
 /* clang-format off */
 /*
- * One metric for each counter: LIST_COUNTER, as the walks below paste it. Counters share a name where their sum
- * means something.
+ * One metric for each counter, named LIST_COUNTER, as the macros in collect() expect. Counters share a name
+ * if their sum has a meaning.
  */
 static const struct metric
 	lane_opens = {"opens_total", NULL, "files opened, by lane"},
@@ -211,7 +211,7 @@ static void collect(GArray *samples, const struct report *report)
 #undef COUNTER
 }
 
-/* @text as OpenMetrics quotes it; it has no other escapes, and is UTF-8. */
+/* Appends @text quoted for OpenMetrics, which is UTF-8 and has no other escapes. */
 static void append_escaped(GString *out, const char *text)
 {
 	g_autofree char *valid = g_utf8_make_valid(text, -1);
@@ -234,7 +234,7 @@ static void append_help(GString *out, const char *family, const char *help)
 	g_string_append_c(out, '\n');
 }
 
-/* What stands before the samples of a metric: its family is its name without the type's suffix. */
+/* Appends the header of a metric's samples. The family is the name without the suffix of the type. */
 static void append_family(GString *out, const char *name, const char *help)
 {
 	bool counts = g_str_has_suffix(name, "_total");
@@ -263,7 +263,7 @@ static void append_sample(GString *out, const struct sample *sample)
 		g_string_append_printf(out, " %" PRIu64 "\n", sample->value);
 }
 
-/* The samples of one metric follow each other, as the format wants it, wherever the lists have them. */
+/* The format requires that the samples of one metric follow each other, but the lists may mix metrics. */
 static void append_samples(GString *out, const GArray *samples)
 {
 	g_autoptr(GHashTable) done = g_hash_table_new(g_str_hash, g_str_equal);
@@ -284,7 +284,7 @@ static void append_samples(GString *out, const GArray *samples)
 	}
 }
 
-/* The one place where a path may stand: elsewhere it would make a series of each mount. */
+/* The only metric with a path: as a label of the others, it would give each mount series of its own. */
 static void append_info(const struct report *report, GString *out)
 {
 	g_string_append(out, "# TYPE " PREFIX "build info\n");

@@ -30,7 +30,7 @@ static void counter_to_json(void *out, const char *name, uint64_t value, const c
 	json_uint(out, name, value);
 }
 
-/* As ISO 8601 has it, in UTC. */
+/* In ISO 8601, UTC. */
 static void format_time(time_t time, char text[32])
 {
 	struct tm tm;
@@ -60,7 +60,7 @@ static void dirty_to_text(const struct flusher_stats *flusher, GString *out)
 	g_string_append_c(out, '\n');
 }
 
-/* What is asked for most often. */
+/* The figures that are asked for most often. */
 static void headline_to_text(const struct report *report, GString *out)
 {
 	const struct stats_mount *mount = &report->stats->mount;
@@ -114,7 +114,7 @@ void report_to_text(const struct report *report, GString *out)
 	}
 }
 
-/* Numbers where the unit is plain (bytes, counts, seconds), else the words that -o takes. */
+/* Numbers if the unit is plain (bytes, counts, seconds), else text as -o takes it. */
 static void option_to_json(const struct option_row *row, const struct options *options, GString *out)
 {
 	const void *field = (const char *)options + row->offset;

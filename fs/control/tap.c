@@ -10,15 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LISTENERS_MAX 8 /* to lines */
-#define LOSS_MAX 64     /* bytes of the line that tells a loss */
+#define LISTENERS_MAX 8 /* of the access log */
+#define LOSS_MAX 64     /* bytes of the line that reports losses */
 
 struct tap {
 	struct taps *taps;
 	enum tap_kind kind;
 	struct list_node node;
 	bool ended;
-	uint64_t pushed, lost, told; /* told: so many of the lost ones */
+	uint64_t pushed, lost, told; /* told: losses that were reported */
 	size_t first, used;          /* of the ring */
 	char ring[TAP_BYTES];
 };
@@ -67,7 +67,7 @@ static size_t get(struct tap *tap, char *buffer, size_t size)
 	return count;
 }
 
-/* False where there is no room to tell it. */
+/* Reports new losses in a line. False if that does not fit. */
 static bool tell_losses(struct tap *tap)
 {
 	char line[LOSS_MAX];
@@ -84,7 +84,7 @@ static bool tell_losses(struct tap *tap)
 
 static void push(struct tap *tap, const void *bytes, size_t size)
 {
-	/* room for both, or a loss could be told and be followed by the next one at once */
+	/* room for both, else a reported loss could be followed by the next one at once */
 	bool fits = tap->used + size + LOSS_MAX <= TAP_BYTES && tell_losses(tap) && put(tap, bytes, size);
 
 	tap->pushed += fits;
@@ -100,7 +100,7 @@ static void push_to_all(struct taps *taps, enum tap_kind kind, const void *bytes
 			push(tap, bytes, size);
 }
 
-/* What taps_has() says. */
+/* Sets what taps_has() reads. */
 static void note_listening(struct taps *taps)
 {
 	unsigned listening = 0;
@@ -111,7 +111,7 @@ static void note_listening(struct taps *taps)
 	atomic_store_explicit(&taps->listening, listening, memory_order_relaxed);
 }
 
-/* --- who pushes; no lock is held from here on ------------------------------------------------- */
+/* --- pushing; from here on the functions take the lock ---------------------------------------- */
 
 void taps_push(struct taps *taps, enum tap_kind kind, const void *bytes, size_t size)
 {
@@ -146,7 +146,7 @@ void taps_end(struct taps *taps, enum tap_kind kind, struct tap_figures *figures
 	lock_drop(&taps->lock, LOCK_TAPS);
 }
 
-/* --- who listens ------------------------------------------------------------------------------ */
+/* --- listening -------------------------------------------------------------------------------- */
 
 static bool is_taken(struct taps *taps, enum tap_kind kind)
 {

@@ -13,9 +13,9 @@ struct generic_option {
 };
 
 /*
- * What libfuse 3 hands on, and what it would refuse although other file systems take it: the latter are
- * ignored. Of the atime flags those are among them that would have times moved: how, the backing file
- * system's own mount says.
+ * Options that libfuse 3 passes on, and options that it would refuse though other file systems accept them:
+ * these are ignored. Among the ignored ones are the atime flags that permit updates of access times: the
+ * mount of the backing file system decides on those.
  */
 static const struct generic_option generic_options[] = {
 	{"ro", GENERIC_FOR_KERNEL, .sets = GENERIC_RO},

@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
-/* One cgroup hierarchy that knows memory limits: its files, and the page cache in its memory.stat. */
+/* A cgroup hierarchy with memory limits: its files, and the keys of the page cache in memory.stat. */
 struct hierarchy {
 	const char *mount;
-	const char *limit_files[2]; /* the least holds; beyond memory.high a group is slowed down */
+	const char *limit_files[2]; /* the smallest applies; a group above memory.high is slowed down */
 	const char *usage_file;
 	const char *cache_keys[2];
 };
@@ -18,17 +18,18 @@ static const struct hierarchy cgroup_v1 = {"/sys/fs/cgroup/memory", {"memory.lim
 	"memory.usage_in_bytes", {"total_inactive_file", "total_active_file"}};
 static const struct hierarchy cgroup_v2 = {
 	"/sys/fs/cgroup", {"memory.max", "memory.high"}, "memory.current", {"inactive_file", "active_file"}};
-/* Where systemd mounts that beside v1. Memory belongs to it if v1 was denied it (cgroup_no_v1=memory). */
+/* Where systemd mounts v2 beside v1. v2 has the memory controller if v1 was denied it
+ * (cgroup_no_v1=memory). */
 static const struct hierarchy cgroup_v2_beside_v1 = {"/sys/fs/cgroup/unified", {"memory.max", "memory.high"},
 	"memory.current", {"inactive_file", "active_file"}};
 
-/* As a function, since MIN() reads the lesser of its arguments twice: here that is files. */
+/* A function, since MIN() evaluates the lesser argument twice, and here that reads files. */
 static uint64_t lesser(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;
 }
 
-/* What is asked of each group, whose files are in @folder; UINT64_MAX: the group sets no bound. */
+/* Reads a bound of the group whose files are in @folder; UINT64_MAX: the group has none. */
 typedef uint64_t group_bound(const struct hierarchy *tree, const char *folder, uint64_t machine);
 
 static char *read_file(const char *folder, const char *name)
@@ -39,7 +40,7 @@ static char *read_file(const char *folder, const char *name)
 	return g_file_get_contents(path, &text, NULL, NULL) ? text : NULL;
 }
 
-/* The number behind @key at the start of a line of @text. */
+/* Finds the number that follows @key at the start of a line of @text. */
 static bool find_number(const char *text, const char *key, uint64_t *number)
 {
 	size_t length = strlen(key);
@@ -52,7 +53,7 @@ static bool find_number(const char *text, const char *key, uint64_t *number)
 	return false;
 }
 
-/* UINT64_MAX where the machine does not tell. */
+/* UINT64_MAX if meminfo can't be read or lacks the key. */
 static uint64_t meminfo_bytes(const char *meminfo, const char *key)
 {
 	uint64_t kib;
@@ -105,7 +106,7 @@ static uint64_t group_available(const struct hierarchy *tree, const char *folder
 	return limit - MIN(limit, used);
 }
 
-/* A limit holds for all groups below it, so that the group and each of its ancestors count. */
+/* The least bound of the group and its ancestors, since a limit applies to all groups below. */
 static uint64_t tree_bound(const char *root, const struct hierarchy *tree, const char *group,
 	group_bound *bound, uint64_t machine)
 {

@@ -67,7 +67,7 @@ int option_check_rules(char **path, const char *mountpoint, char **error)
 		r = fail(error, "rules=%s: takes a regular file", *path);
 	else if (access(real, R_OK) < 0)
 		r = fail(error, "rules=%s: %s", *path, strerror(errno));
-	else if (g_str_has_prefix(real, inside)) /* it would be read through the daemon that waits for it */
+	else if (g_str_has_prefix(real, inside)) /* reading it would wait for this daemon */
 		r = fail(error, "rules=%s: takes a file outside MOUNTPOINT %s", *path, mountpoint);
 	else
 		make_absolute(path);
@@ -96,7 +96,7 @@ int option_check_pins(char **path, const char *mountpoint, char **error)
 	return r;
 }
 
-/* The socket is made by the daemon, in a directory that is there already. */
+/* The daemon creates the socket, but not its directory. */
 static int check_socket_path(const char *path, const char *mountpoint, char **error)
 {
 	g_autofree char *folder = g_path_get_dirname(path), *inside = g_strconcat(mountpoint, "/", NULL);

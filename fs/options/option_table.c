@@ -41,7 +41,7 @@ static void append_choices(const struct option_row *row, const char *between, co
 	}
 }
 
-/* What the row's type takes, as the end of an error line. */
+/* Appends what the row's type accepts, as the end of an error line. */
 static void append_takes(const struct option_row *row, GString *out)
 {
 	switch (row->type) {
@@ -207,7 +207,7 @@ int option_set(const struct option_row *row, void *base, const char *text, uint6
 	return r < 0 ? refuse(row, text, r, error) : 0;
 }
 
-/* A share of very little memory may fall below the row's least value: that value is then the default. */
+/* With very little memory a percentage may be less than the row's minimum, which is then the default. */
 static int set_fallback(const struct option_row *row, void *field, uint64_t memory)
 {
 	int r = set_field(row, field, option_fallback(row), memory);

@@ -26,7 +26,7 @@ static const struct unit duration_units[] = {
 	{"h", 60 * 60 * 1000},
 };
 
-/* Reads the leading digits and leaves @rest behind them. */
+/* Parses the leading digits. *rest: the text after them. */
 static int parse_digits(const char *text, uint64_t *value, const char **rest)
 {
 	uint64_t sum = 0;

@@ -75,7 +75,7 @@ static void append_word(GString *list, const char *word)
 static void keep_generic(struct options *options, const char *text)
 {
 	options->generic_flags = generic_option_flags(options->generic_flags, text);
-	/* not for libfuse, which leaves it to a fusermount3 that may not know it */
+	/* not for libfuse, which would pass it to a fusermount3 that may not know it */
 	if (strcmp(text, "auto_unmount") == 0) {
 		options->auto_unmount = true;
 		return;
@@ -118,7 +118,7 @@ static int set_option(struct parse *parse, const char *text)
 }
 
 /* Splits at commas; "\," is a comma in a value and "\\" a backslash. Empty pieces, as mount(8) leaves them,
- * are nothing. */
+ * are ignored. */
 static int set_option_list(struct parse *parse, const char *list)
 {
 	g_autoptr(GString) piece = g_string_new(NULL);
@@ -166,7 +166,7 @@ static int refuse_flag(int argc, char **argv, int flag, char **error)
 	return fail(error, "%s: unknown flag, sievefs -h lists them", word);
 }
 
-/* One flag of getopt's; the flags of mount's helpers are those of `man 8 mount`, EXTERNAL HELPERS. */
+/* Handles one flag from getopt. The flags of mount's helpers are those in mount(8), EXTERNAL HELPERS. */
 static int take_flag(struct parse *parse, int flag, bool helper)
 {
 	struct options *options = parse->options;
@@ -255,7 +255,7 @@ int options_read(struct options *options, int argc, char **argv, uint64_t memory
 	}
 	options_fit_defaults(options);
 	if (options->action == OPTIONS_REMOUNT)
-		return 0; /* what is not given is the mount's own and no default */
+		return 0; /* options that are not given keep the mount's values instead of defaults */
 	options->warning = option_check_memory(options->cache_size, options->memory_floor, memory);
 	return options_check_together(options, error);
 }
@@ -267,7 +267,7 @@ int options_parse(struct options *options, int argc, char **argv, char **error)
 	if (r < 0 || options->action == OPTIONS_HELP || options->action == OPTIONS_VERSION)
 		return r;
 	if (options->action == OPTIONS_REMOUNT)
-		return 0; /* of its paths the mount itself knows more */
+		return 0; /* fs/remount.c checks the paths */
 	r = option_check_directory("SOURCE", &options->source, R_OK | X_OK, error);
 	if (r < 0)
 		return r;

@@ -14,7 +14,7 @@ static char *value_of(const struct option_row *row, const struct options *option
 	return g_string_free(text, FALSE);
 }
 
-/* Whether row @i was given in @asked, with another value than it has. */
+/* Whether row @i was given in @asked, with another value than in @now. */
 static bool is_changed(size_t i, const struct options *asked, const struct options *now)
 {
 	const struct option_row *row = &options_table()->rows[i];
@@ -51,7 +51,7 @@ int options_check_change(const struct options *asked, const struct options *now,
 	return 0;
 }
 
-/* Live rows are numbers and choices: nothing is owned. */
+/* Live rows are numbers and choices, which own no memory. */
 static void copy_field(const struct option_row *row, struct options *to, const struct options *from)
 {
 	static const size_t sizes[] = {

@@ -62,7 +62,7 @@ static const struct option_row rows[] = {
 		.help = "smallest file that is large"),
 	OPTION("rules", PATH, rules, .help = "file with rules for particular files"),
 	OPTION("pins", PATH, pins, .help = "file that records what sievectl pin pinned"),
-	OPTION("admit", UINT, admit, .max = 15, .fallback = "2", .live = true, /* ghosts count no further */
+	OPTION("admit", UINT, admit, .max = 15, .fallback = "2", .live = true, /* the ghost list's limit */
 		.help = "open at which a file is cached; 0 = never"),
 	OPTION("store", CHOICE, store, .choices = store_names, .fallback = "auto",
 		.help = "how files are cached: their pages pinned, or copied"),

@@ -79,7 +79,8 @@ static bool is_name_given(const struct options *options, const char *name)
 	return is_given(options, option_find(options_table(), name));
 }
 
-/* With nobody else at SOURCE the kernel may keep for good what the operator did not limit. */
+/* Only the mount changes SOURCE: the kernel may cache without a limit, except for timeouts that were
+ * given. */
 static void lengthen_timeouts(struct options *options)
 {
 	const struct option_table *table = options_table();

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <glib.h>
 
-/* Why files cannot be pinned; NULL where they can. The caller frees it. */
+/* Why files can't be pinned; NULL if they can. The caller frees it. */
 static char *obstacle(const struct store_facts *facts)
 {
 	if (!facts->source->local)

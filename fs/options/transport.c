@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <glib.h>
 
-#define REQUEST_BYTES (1ull << 20) /* a queue keeps as much for each of its requests */
+#define REQUEST_BYTES (1ull << 20) /* size of the buffer that each request of a queue has */
 #define DEPTH_MIN 2
 
 static bool rings_fit(const struct transport_facts *facts, unsigned depth)
@@ -22,7 +22,7 @@ unsigned transport_depth(const struct transport_facts *facts)
 	return depth;
 }
 
-/* Why io_uring cannot be had; NULL where it can. */
+/* Why io_uring can't be used; NULL if it can. */
 static const char *obstacle(const struct transport_facts *facts)
 {
 	if (!facts->libfuse_is_safe)
