@@ -12,7 +12,7 @@
 #include "fs/copy.h"
 #include "fs/server.h"
 
-/* So much larger than small_max may be what advise asks about. */
+/* sievectl advise may ask about a small_max up to so many times the present one. */
 #define SMALL_MAX_FACTOR 4
 
 struct advice {
@@ -49,7 +49,7 @@ void advice_free(struct advice *advice)
 
 /* --- opens ------------------------------------------------------------------------------------ */
 
-/* A pin stays the file's when that changes, a copy does not. */
+/* A pin stays valid when the file changes, a copy does not. */
 static unsigned version_of(const struct opening *o)
 {
 	if (o->server->pins)
@@ -95,7 +95,7 @@ void advice_follow_small_max(struct server *server)
 	lock_drop(&advice->lock, LOCK_ADVICE);
 }
 
-/* --- who asks --------------------------------------------------------------------------------- */
+/* --- requests --------------------------------------------------------------------------------- */
 
 static void append_number(GString *reply, const char *name, uint64_t value)
 {

@@ -7,9 +7,8 @@
 
 static double timeout_of_inode(const struct server *server, const struct inode *inode)
 {
-	/* Writes through a mapping move the file's times without the daemon or FUSE seeing them. Of other
-	 * writes the kernel knows, whichever lane they take. A lock owner must see what other processes
-	 * wrote. */
+	/* Writes through a mapping change the file's times unseen by the daemon and by FUSE. The kernel knows
+	 * of all other writes, on any lane. A lock owner must see what other processes wrote. */
 	return inode_is(inode, INODE_MAPPABLE) || inode_is(inode, INODE_LOCKED) ? 0
 										: server->live.attr_timeout_s;
 }
@@ -17,15 +16,16 @@ static double timeout_of_inode(const struct server *server, const struct inode *
 static double timeout_of_mode(const struct statx *stx, double timeout)
 {
 	/*
-	 * A change of the file takes set-uid and set-gid away below the kernel's cached attributes, which
-	 * must not give a program's rights to who wrote it. Whoever makes the change, here, in SOURCE or
-	 * through another mount, and whichever reply comes last: the kernel asks for these bits each time.
+	 * A write clears set-uid and set-gid in SOURCE, but not in attributes that the kernel has cached:
+	 * these must not give the program's rights to the user who wrote it. The write may come through this
+	 * mount, another mount or SOURCE itself, and an older reply may arrive last. So the kernel asks for
+	 * these bits each time.
 	 */
 	return S_ISREG(stx->stx_mode) && stx->stx_mode & (S_ISUID | S_ISGID) ? 0 : timeout;
 }
 
-/* Before the times are read, or those of the last stores through a mapping could be missed. Returns whether
- * they must be read. */
+/* Call before the times are read, which else could miss the last stores through a mapping. Returns whether
+ * the attributes must be read. */
 static bool write_stores(struct server *server, struct inode *inode, const struct statx *found)
 {
 	if (found)
@@ -36,7 +36,7 @@ static bool write_stores(struct server *server, struct inode *inode, const struc
 	return true;
 }
 
-/* The kernel asks after each read that it passes through, since that moves the access time of the copy. */
+/* The kernel asks after each read that it passes through, since that changes the copy's access time. */
 static int read_attributes(struct server *server, struct inode *inode, struct statx *stx)
 {
 	bool known = false;

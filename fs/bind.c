@@ -15,8 +15,8 @@
 #define NEEDS_FD 1
 
 /*
- * Where the daemon will move the bytes. A file that another machine removes can't be opened any more, while
- * one that is open can still be read: there the descriptor is opened with the file and not at the first read.
+ * For lanes whose bytes the daemon moves. Another machine may remove the file, which can then be read only if
+ * it is open already. So on such file systems the descriptor is opened now, not at the first read.
  */
 static bool needs_fd_now(const struct opening *o)
 {
@@ -30,7 +30,7 @@ bool opening_may_be_cached(const struct opening *o)
 	return o->rule.has_lane ? o->rule.lane == LANE_CACHED : o->stx.stx_size <= o->small_max;
 }
 
-/* --- the three ways to be bound; under the inode's lock --------------------------------------- */
+/* --- the three bindings; under the inode's lock ----------------------------------------------- */
 
 static int bind_served(struct opening *o)
 {
@@ -50,8 +50,8 @@ static int bind_served(struct opening *o)
 }
 
 /*
- * The kernel writes with the rights of the thread that registers the file, for all who open it. Those of root
- * where nobody else is to write: who only reads takes no space, and changing the user takes time.
+ * The kernel writes with the rights of the thread that registers the file, whoever opens it. These are root's
+ * unless another user writes: readers take no space, and changing the user takes time.
  */
 static int32_t register_backing(const struct opening *o)
 {
@@ -66,9 +66,9 @@ static int32_t register_backing(const struct opening *o)
 }
 
 /*
- * Who writes a new file by way of the daemon and can't map it has no use for a backing file, and registering
- * one takes as long as two small writes. The kernel lets such an open be beside those that are bound, but for
- * the answers: to one that is not bound it must come first. Copies would have to follow what is written.
+ * An open that created the file, writes it through the daemon and can't map it needs no backing file, and
+ * registering one takes as long as two small writes. The kernel permits such an unbound open beside bound
+ * ones, if the unbound one is answered first. Only with pinned files: a copy would have to follow the writes.
  */
 static bool stays_unbound(const struct opening *o)
 {
@@ -83,7 +83,7 @@ static int bind_backing(struct opening *o)
 	if (o->wish == LANE_DIRECT && needs_fd_now(o))
 		return NEEDS_FD;
 	if (inode->binding == UNBOUND && inode->backing_id > 0) {
-		inode->binding = BOUND_BACKING; /* a pinned file keeps its own */
+		inode->binding = BOUND_BACKING; /* a pinned file keeps its backing id */
 	} else if (inode->binding == UNBOUND && !stays_unbound(o)) {
 		if (o->handle->fd < 0)
 			return NEEDS_FD;
@@ -103,20 +103,20 @@ static int bind_backing(struct opening *o)
 	o->info->backing_id = inode->backing_id;
 	o->handle->lane = o->wish == LANE_DIRECT || o->wish == LANE_TRAILED ? o->wish : LANE_PLAIN;
 	if (o->handle->lane != LANE_DIRECT && o->writes_as_user && inode->for_root) {
-		/* the daemon writes for him, as he may, through the page cache all the same */
+		/* the daemon writes with the user's rights, through the page cache all the same */
 		o->handle->lane = LANE_DIRECT;
 	}
 	o->handle->around = o->wish == LANE_DIRECT;
 	if (o->writes && tree_has_state_by_open(inode)) {
-		/* what the kernel wrote by an open file of its own could be neither flushed nor synced */
+		/* data written through the kernel's own open file could be neither flushed nor synced */
 		o->handle->lane = LANE_DIRECT;
-		o->handle->around |= o->wish == LANE_TRAILED; /* leaves as little in the page cache */
+		o->handle->around |= o->wish == LANE_TRAILED; /* as few pages stay as when trailed */
 	}
 	o->info->direct_io = o->handle->lane == LANE_DIRECT;
 	return 0;
 }
 
-/* The caller holds the copy for the handle. */
+/* Takes over the caller's hold on the copy. */
 static int bind_store(struct opening *o, struct object *object)
 {
 	struct inode *inode = o->handle->inode;
@@ -124,7 +124,7 @@ static int bind_store(struct opening *o, struct object *object)
 
 	o->handle->object = object;
 	if (!o->unasked && !copy_is_fresh(o->server, inode, &o->stx)) {
-		/* others have it open or mapped: it follows the file in place */
+		/* other programs have the copy open or mapped: it is updated in place */
 		r = copy_refresh(o->server, inode);
 		if (r < 0)
 			return r;
@@ -145,7 +145,7 @@ static int bind_store(struct opening *o, struct object *object)
 	return 0;
 }
 
-/* What is pinned is the backing file: any open is bound to that, or served. */
+/* With store=pin every open is bound to the backing file, or served. */
 static int bind_file(struct opening *o)
 {
 	struct inode *inode = o->handle->inode;
@@ -175,7 +175,7 @@ static int bind_inode(struct opening *o)
 	case BOUND_BACKING:
 		return bind_backing(o);
 	case BOUND_STORE:
-		object_hold(inode->object); /* other handles hold it: it is not leaving */
+		object_hold(inode->object); /* other handles hold it: it is not being dropped */
 		return bind_store(o, inode->object);
 	case BOUND_SERVED:
 		return bind_served(o);
@@ -247,7 +247,7 @@ int bind_opening(struct opening *o)
 		tree_unlock_inode(tree, inode);
 		if (r != NEEDS_FD)
 			return r;
-		/* the descriptor that the kernel is to reopen */
+		/* the descriptor that is registered with the kernel */
 		r = handle_fd(o->server, o->handle);
 		if (r < 0)
 			return r;
@@ -268,7 +268,7 @@ int32_t bind_end(struct server *server, struct handle *handle)
 	inode->lingers |= inode->binding == BOUND_BACKING;
 	inode->binding = UNBOUND;
 	if (server->pins && inode->object)
-		return 0; /* a pinned file keeps its own */
+		return 0; /* a pinned file keeps its backing id */
 	inode->backing_id = 0;
 	return id;
 }

@@ -36,7 +36,7 @@ uint64_t cached_size_limit(const struct server *server, const struct inode *inod
 
 int cached_open_source(struct server *server, struct inode *inode)
 {
-	/* the daemon's own reading is no use of the file */
+	/* reads of the daemon itself must not change the access time */
 	return tree_open(server->tree, inode, O_RDONLY | O_NOATIME);
 }
 
@@ -59,7 +59,7 @@ void cached_path(struct server *server, struct inode *inode, char path[PATH_MAX]
 
 /* --- rules ------------------------------------------------------------------------------------ */
 
-/* Never more than half of the cache: the rest must be able to turn over. */
+/* At most half of the cache is exempt, so that there is always something to evict. */
 static bool count_kept(struct server *server, struct object *object)
 {
 	uint64_t charge = object->entry.charge;
@@ -133,11 +133,11 @@ void cached_unkeep_all(struct server *server)
 	tree_each(server->tree, unkeep_one, server);
 }
 
-/* --- what went wrong --------------------------------------------------------------------------- */
+/* --- failures ---------------------------------------------------------------------------------- */
 
 #define SAY_AGAIN_US (60 * G_TIME_SPAN_SECOND)
 
-/* A new reason is a change of state; the same one is told once a minute. */
+/* A new reason is a change of state; the same one is logged once a minute. */
 static bool is_news(struct server *server, int error)
 {
 	int64_t now_us = clock_now_us();
@@ -155,7 +155,7 @@ void cached_note_failure(struct server *server, struct inode *inode, int error)
 
 	switch (error) {
 	case -ENOSPC: /* counted by the cache */
-	case -EAGAIN: /* somebody in SOURCE has a lease on it */
+	case -EAGAIN: /* a process has a lease on it in SOURCE */
 		return;
 	case -ESTALE: /* it changed, or is gone */
 	case -ENOENT:

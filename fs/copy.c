@@ -24,9 +24,9 @@ static bool prove_unwritten(struct server *server, struct inode *inode)
 }
 
 /*
- * Whether no mapping is left of when the inode was bound to the backing file: it would not see what others
- * store through mappings of the copy. A file that programs keep mapped stays with the backing file for as
- * long, and with the page cache, which holds what is mapped.
+ * Whether no mapping is left from the time when the inode was bound to the backing file: such a mapping would
+ * not see stores through mappings of the copy. A file that programs keep mapped stays bound to the backing
+ * file for as long, and its mapped pages in the page cache.
  */
 static bool prove_unmapped(struct server *server, struct inode *inode)
 {
@@ -74,19 +74,19 @@ enum copy_state copy_examine(
 	bool fresh, mapped;
 
 	if (!object || !object_hold(object))
-		return COPY_NONE; /* none, or on its way in or out */
+		return COPY_NONE; /* none, or it is being filled or dropped */
 	fresh = copy_is_fresh(server, inode, stx);
 	if (fresh && may_use && is_proved(server, inode)) {
 		inode->suspect = false;
 		return COPY_USABLE;
 	}
-	/* whatever else is known: somebody who maps the copy must see every write from now on */
+	/* in every other case a program that maps the copy must see all writes from now on */
 	mapped = copy_is_mapped(server, object);
 	if (mapped) {
 		cache_watch(server->cache, object, CACHE_MAPPED);
 		return COPY_MAPPED;
 	}
-	/* the last stores, before others write the file; the copy keeps those that can't be written */
+	/* writes the last stores before others write the file; the copy keeps those that can't be written */
 	if (copy_settle_stores(server, inode, object) < 0)
 		return COPY_MAPPED;
 	cache_release(server->cache, object);
@@ -113,7 +113,7 @@ struct object *copy_hold_fresh(struct server *server, struct inode *inode, const
 		copy_drop(server, inode, object);
 		return NULL;
 	}
-	/* other handles read it */
+	/* other handles are reading it */
 	return copy_refresh(server, inode) == 0 && object_hold(object) ? object : NULL;
 }
 
@@ -123,7 +123,7 @@ int copy_refresh(struct server *server, struct inode *inode)
 	int fd, r;
 
 	if (copy_is_ahead(server, inode)) {
-		/* what can't be written is no reason not to read it; fsync and close tell */
+		/* the copy can be read even if the write fails; fsync and close report the error */
 		r = copy_sync_if_ahead(server, inode, object);
 		return r == -EAGAIN ? r : 0;
 	}

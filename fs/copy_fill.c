@@ -1,4 +1,4 @@
-/* Making copies. */
+/* Makes copies and refreshes them. */
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -68,11 +68,11 @@ int copy_refresh_from(struct server *server, struct inode *inode, struct object 
 		return r;
 	copy_set_stamp(object, &after);
 	if (!copy_stamp_is_unique(server, inode, &after))
-		object->stamp = 0; /* an unsettled version is looked at again by the next open */
+		object->stamp = 0; /* the version is not settled: the next open checks it */
 	return 0;
 }
 
-/* --- a file enters ------------------------------------------------------------------------------ */
+/* --- filling ------------------------------------------------------------------------------------ */
 
 static bool may_fill(struct server *server, struct inode *inode, int fd, uint64_t size, uint16_t *seq)
 {
@@ -86,7 +86,7 @@ static bool may_fill(struct server *server, struct inode *inode, int fd, uint64_
 	return may;
 }
 
-/* Binds the finished copy to the inode, unless the file was touched meanwhile. */
+/* Attaches the finished copy to the inode, unless the file was changed meanwhile. */
 static bool attach(struct server *server, struct inode *inode, struct object *object, uint16_t seq)
 {
 	bool ok;
@@ -118,14 +118,13 @@ static int publish(struct server *server, struct inode *inode, struct object *ob
 		cache_drop(server->cache, object);
 		tree_put(server->tree, inode, 1);
 	} else {
-		/* one copy in memory is enough */
+		/* the file's own pages are not needed beside the copy */
 		posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
 	}
 	return r;
 }
 
-/* fd: the file; before: as it was when source had not been read yet. 0, also where it is left alone, or
- * -errno. */
+/* fd: the file; before: its attributes before source was read. 0, also if no copy is made, or -errno. */
 static int fill(struct server *server, struct inode *inode, int fd, const struct statx *before,
 	struct store_source *source)
 {
@@ -200,6 +199,6 @@ void copy_fill_at_open(struct server *server, struct inode *inode, int fd, const
 		return;
 	tree_lock_inode(server->tree, inode);
 	if (inode->lingers && inode->object)
-		inode->lingers = stamp_file_is_open(fd); /* or the open would ask by a descriptor more */
+		inode->lingers = stamp_file_is_open(fd); /* else the open would need one more descriptor */
 	tree_unlock_inode(server->tree, inode);
 }

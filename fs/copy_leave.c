@@ -5,7 +5,7 @@
 #include "cache/base/log.h"
 #include "fs/copy_impl.h"
 
-/* Unbinds copy and inode; the object is claimed. The inode's reference is the caller's to give back. */
+/* Detaches the inode from its copy, which is claimed. The caller puts the inode's reference. */
 static void detach(struct server *server, struct inode *inode, struct object *object)
 {
 	copy_forget_backing_id(server, object);
@@ -36,7 +36,7 @@ int copy_let_go(void *ctx, struct object *object)
 	return 0;
 }
 
-/* Drops the copy if nobody uses it. */
+/* Drops the copy if it is not in use. */
 static void dismiss(struct server *server, struct inode *inode)
 {
 	struct object *gone = NULL;
@@ -92,7 +92,7 @@ static void drop_at_exit(struct inode *inode, void *ctx)
 		r = copy_sync_mapping(server, inode, inode->object, NULL);
 		if (r != -EAGAIN)
 			break;
-		g_usleep(10000); /* who has a lease on the file was asked to go */
+		g_usleep(10000); /* the holder of a lease was asked to release it */
 	}
 	if (r < 0) {
 		cached_path(server, inode, path);

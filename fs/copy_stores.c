@@ -1,4 +1,4 @@
-/* Writing to the file what shared mappings store into its copy. */
+/* Writes to the file what shared mappings store into its copy. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -30,7 +30,7 @@ static int write_page(int fd, const char *page, size_t size, off_t offset)
 	return 0;
 }
 
-/* Writes the pages of ours that differ from theirs: all that can be written. The first error. */
+/* Writes the pages of `ours` that differ from `theirs`. Goes on after an error and returns the first one. */
 static int write_differences(int fd, const char *ours, const char *theirs, size_t size, off_t offset)
 {
 	int r = 0;
@@ -69,10 +69,10 @@ static int write_back(struct server *server, struct object *object, int fd)
 	return r;
 }
 
-/* A state, not an event: the copy keeps what could not be written, and each attempt tells anew. */
+/* The error is a state, not an event: the copy keeps what could not be written, and each attempt sets it. */
 static int note_attempt(struct server *server, struct object *object, int r)
 {
-	if (r == -EAGAIN) /* not yet: somebody in SOURCE has a lease on the file */
+	if (r == -EAGAIN) /* not yet: a process has a lease on the file in SOURCE */
 		return r;
 	object->sync_error = (int16_t)r;
 	if (r < 0) {
@@ -93,24 +93,25 @@ int copy_sync_if_ahead(struct server *server, struct inode *inode, struct object
 	bool as_user;
 	int fd, r;
 
-	/* a copy that is stale, or that the file was not bound to meanwhile, must not be written over newer
+	/* a copy that is stale, or to which the inode was not bound meanwhile, must not overwrite newer
 	 * contents */
 	if (!copy_is_ahead(server, inode))
 		return 0;
 	fd = tree_open(server->tree, inode, O_RDWR | O_NOATIME);
 	if (fd < 0)
 		return note_attempt(server, object, fd);
-	/* who stored is not known: not root */
+	/* the user who stored is not known: takes no space reserved for root */
 	as_user = space_begin(tree_space(inode), CREDS_NOBODY, fd, object->entry.size);
 	r = write_back(server, object, fd);
 	space_end(as_user);
 	close(fd);
-	/* whether or not all could be written: where the two differ the copy is right */
+	/* even if some pages could not be written: where file and copy differ, the copy counts */
 	copy_restamp(server, inode, object, true, false);
 	return note_attempt(server, object, r);
 }
 
-/* A writer of the mount may be about to map it, though the kernel has not opened the copy for him yet. */
+/* A program that has the file open for writing may be about to map it, before the kernel has opened the copy
+ * for that. */
 static bool may_be_stored_into(struct server *server, const struct inode *inode, const struct object *object)
 {
 	return object->ahead && ((inode->binding == BOUND_STORE && inode->writer_count) ||
@@ -119,7 +120,7 @@ static bool may_be_stored_into(struct server *server, const struct inode *inode,
 
 int copy_settle_stores(struct server *server, struct inode *inode, struct object *object)
 {
-	/* asked before the copy is compared: the last store may come just before a mapping's end */
+	/* checked before the copy is compared: the last store may come just before a mapping's end */
 	bool written = may_be_stored_into(server, inode, object);
 	int r = copy_sync_if_ahead(server, inode, object);
 
@@ -133,7 +134,7 @@ int copy_sync_mapping(struct server *server, struct inode *inode, struct object 
 
 	tree_lock_inode(server->tree, inode);
 	r = copy_sync_if_ahead(server, inode, object);
-	/* an attempt before this one that nobody can make up for any more */
+	/* the error of an earlier attempt, whose stores are lost */
 	if (r == 0 && object->sync_error && told && *told != object->sync_seq)
 		r = object->sync_error;
 	if (told)
@@ -149,7 +150,7 @@ int copy_before_reading(struct server *server, struct inode *inode)
 	if (server->pins || !inode->object)
 		return 0;
 	tree_lock_inode(server->tree, inode);
-	/* watched, and so held */
+	/* such an object is watched, and so held */
 	if (inode->object && inode->object->ahead)
 		r = copy_settle_stores(server, inode, inode->object);
 	tree_unlock_inode(server->tree, inode);
@@ -165,9 +166,9 @@ int copy_expect_stores(struct server *server, struct object *object)
 	return r;
 }
 
-/* --- looked after once a second ---------------------------------------------------------------- */
+/* --- once a second ----------------------------------------------------------------------------- */
 
-/* Not under the inode's lock: where there are no handles that is taken to find the name. */
+/* Call without the inode's lock: without handles, finding the path takes it. */
 static void log_state(struct server *server, struct inode *inode, int error)
 {
 	char path[PATH_MAX];

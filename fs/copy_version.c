@@ -1,4 +1,4 @@
-/* Which version of the file the copy is, and when SOURCE was last asked. */
+/* Which version of the file the copy has, and when SOURCE was last asked. */
 #include <stdlib.h>
 
 #include "backends/stamp.h"
@@ -10,7 +10,7 @@ static int64_t ns_of(struct statx_timestamp t)
 	return t.tv_sec * 1000000000LL + t.tv_nsec;
 }
 
-/* Without ctime: renaming, linking and changing attributes leave it alone. */
+/* Without ctime, so that renames, links and changes of attributes do not alter it. */
 uint32_t copy_content_of(const struct statx *stx)
 {
 	return (uint32_t)cache_stamp(stx->stx_size, ns_of(stx->stx_mtime), 0);
@@ -34,8 +34,8 @@ uint64_t copy_id(const struct inode *inode, const struct statx *stx)
 	return copy_id_of_stamp(inode, cached_stamp_of(stx));
 }
 
-/* Written within `settle`: a change in the same clock tick could not be told. ctime, since it can't be set.
- */
+/* After a change within `settle`, another one in the same clock tick would leave the stamp the same. Uses
+ * ctime, since programs can't set it. */
 bool copy_is_quiet(const struct server *server, const struct statx *stx)
 {
 	return clock_wall_ns() - ns_of(stx->stx_ctime) >= (int64_t)server->live.settle_ms * CLOCK_NS_PER_MS;
@@ -57,9 +57,9 @@ bool copy_is_fresh(struct server *server, struct inode *inode, const struct stat
 }
 
 /*
- * (locked) While this mount writes the file, by handles or mappings, a change of ctime alone is a new name or
- * attribute: the copy is the file, and must not be taken for stale, since it may hold stores that the file
- * has not got yet.
+ * (locked) While the file is written through this mount, by handles or mappings, a change of ctime alone
+ * means a new name or attribute. The copy then has the file's contents, and must not count as stale: it may
+ * contain stores that the file does not have yet.
  */
 bool copy_is_whole(struct server *server, struct inode *inode)
 {
@@ -74,9 +74,9 @@ bool copy_is_whole(struct server *server, struct inode *inode)
 }
 
 /*
- * Whether all that happened to the file since the copy was whole is known to be ours. Somebody else may have
- * changed it in the middle of our own change, and the stamp that it has now would hide that for ever. What a
- * mapping of ours stored must not be lost for that: the copy stays the file's while there may be one.
+ * Whether all changes of the file since the copy was whole are known to be this mount's. Another program may
+ * have changed the file during a change by this mount, and the file's stamp would hide that for ever. But
+ * stores through a mapping of the copy must not be lost: while there may be a mapping, the copy counts.
  */
 static bool is_all_ours(const struct server *server, const struct inode *inode)
 {
@@ -100,7 +100,7 @@ void copy_restamp(
 		object->stamp = 0;
 }
 
-/* --- without asking ---------------------------------------------------------------------------- */
+/* --- without asking SOURCE --------------------------------------------------------------------- */
 
 bool copy_may_answer(const struct server *server, const struct inode *inode)
 {
@@ -113,14 +113,14 @@ bool copy_is_within_revalidate(struct server *server, struct inode *inode)
 
 	if (!object || !object->fresh_until_us || inode->binding == BOUND_BACKING)
 		return false;
-	/* what this mount itself has changed, or may have, is known better */
+	/* not if the file was changed through this mount, or may have been */
 	if (inode->suspect || inode->lingers || inode_is(inode, INODE_LOCKED) || inode->writer_count ||
 		!object->stamp || object->frozen || object->entry.size > cached_size_limit(server, inode))
 		return false;
 	return clock_now_us() < object->fresh_until_us;
 }
 
-/* stx: NULL for none. Where there is no memory for them, SOURCE is asked. */
+/* stx: NULL forgets them. If there is no memory for them, SOURCE is asked. */
 static void keep_attributes(struct object *object, const struct statx *stx, int64_t asked_us)
 {
 	if (!stx || asked_us <= object->changed_us) {

@@ -6,7 +6,7 @@
 
 #include "cache/base/lock_order.h"
 
-/* The kernel does not release what is open when the mount ends. */
+/* Open directories. Those that are still open when the mount ends are not released by the kernel. */
 static struct {
 	pthread_mutex_t lock;
 	struct list list;
@@ -69,7 +69,7 @@ int dir_seek(struct dir *dir, off_t offset)
 		return 0;
 	dir->at = dir->used = 0;
 	dir->ended = false;
-	dir->next = 0; /* where that fails, it is to be tried anew */
+	dir->next = 0; /* if lseek() fails, the next call tries again */
 	if (lseek(dir->fd, offset, SEEK_SET) < 0)
 		return -errno;
 	dir->next = offset;

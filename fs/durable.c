@@ -20,7 +20,7 @@ static int sync_inode(struct server *server, struct inode *inode)
 
 	if (inode->type == DT_REG || inode->type == DT_DIR)
 		fd = tree_open(server->tree, inode, O_RDONLY);
-	if (fd < 0) /* a device, or one that may be written and not read, or is leased to somebody */
+	if (fd < 0) /* a device, or a file that can't be read or has a lease */
 		return syncfs(tree_fd_get(server->tree, tree_root(server->tree))) < 0 ? -errno : 0;
 	r = fsync(fd) < 0 ? -errno : 0;
 	close(fd);

@@ -1,6 +1,6 @@
 #include "fs/estale.h"
 
-/* The kernel walks the path at once; this leaves room for a path of many names, each of which is asked for on
+/* The kernel walks the path again at once. This is long enough for a path of many names, each looked up over
  * a slow network. */
 #define WALK_MS 2000
 

@@ -47,7 +47,7 @@ static bool has_usable_copy(const struct opening *o)
 	struct inode *inode = o->handle->inode;
 
 	if (inode->binding == BOUND_STORE)
-		return true; /* whatever became of the file */
+		return true; /* even if the file has changed since */
 	if (is_served(o))
 		return copy_is_fresh(o->server, inode, &o->stx);
 	return inode->binding == UNBOUND && o->wish == LANE_CACHED &&
@@ -91,7 +91,7 @@ static const char *why_of(const struct opening *o, enum lane lane)
 	return o->rule.has_lane ? "rule" : class_names[o->class];
 }
 
-/* --- the cache: what fs/lane.c will ask -------------------------------------------------------- */
+/* --- the cache: what fs/fill.c will do --------------------------------------------------------- */
 
 /* (locked) */
 static enum explain_cache missing(const struct opening *o, struct evict_outlook *outlook)
@@ -122,7 +122,7 @@ static enum explain_cache missing(const struct opening *o, struct evict_outlook 
 	return outlook->answer == EVICT_ADMIT || o->rule.pin ? EXPLAIN_NEXT : EXPLAIN_SELDOM;
 }
 
-/* (locked) The open would be bound to the copy that it waits for. */
+/* (locked) Whether the open would wait for the copy, and be bound to it. */
 static bool is_brought_in_first(const struct opening *o, const struct explanation *e)
 {
 	bool wanted =
@@ -160,7 +160,7 @@ int explain_open(struct server *server, struct inode *inode, struct explanation 
 	return 0;
 }
 
-/* --- what is said ------------------------------------------------------------------------------ */
+/* --- output ------------------------------------------------------------------------------------ */
 
 void explain_to_text(const struct server *server, const struct explanation *e, GString *out)
 {
@@ -174,11 +174,12 @@ void explain_to_text(const struct server *server, const struct explanation *e, G
 		g_string_append_printf(out, "; opens=%u; wanted=%u", e->outlook.opens, e->outlook.wanted);
 	if (e->cache == EXPLAIN_OVER_BUDGET)
 		g_string_append_printf(out, "; cache_size=%" PRIu64, server->live.cache_size);
-	if (e->section[0]) /* a name may have any bytes: the last one */
+	if (e->section[0]) /* comes last, since a name may have any bytes */
 		g_string_append_printf(out, "; section=%s", e->section);
 }
 
-/* The copy's bytes are of another file, whose pages are not to be counted again. */
+/* The size of the copy, which takes pages of another file than the backing file's; -ENOENT if there is
+ * none. */
 static int64_t copied_bytes(struct server *server, struct inode *inode)
 {
 	int64_t bytes = -ENOENT;
@@ -219,7 +220,7 @@ int64_t explain_cached_bytes(struct server *server, struct inode *inode)
 	int r;
 
 	if (copied >= 0)
-		return copied; /* whatever may be asked of the file itself */
+		return copied; /* even if the file's own pages can't be counted */
 	r = explain_count_pages(server, inode, &counts, &bytes);
 	return r < 0 ? r : (int64_t)bytes;
 }

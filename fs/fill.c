@@ -22,8 +22,8 @@ bool fill_is_under_way(const struct inode *inode)
 	return inode->filling || inode->fillers;
 }
 
-/* Whether the caller is to make a copy now, or to have it made; at_open: it would be bound to that, too. What
- * is to be pinned needs no more. */
+/* Begins a fill. A pin is queued here. For a copy, returns true if the caller must make it or queue that.
+ * at_open: the open will be bound to the copy, which is possible only if the inode is not bound yet. */
 static bool begin(struct opening *o, bool at_open)
 {
 	struct server *server = o->server;
@@ -58,7 +58,7 @@ static bool is_missing(const struct opening *o)
 	return !o->handle->object && !o->pinned && opening_may_be_cached(o);
 }
 
-/* The file is missing. */
+/* Call for a file that is not cached: counts the miss and asks the policy. */
 static bool policy_wants(struct opening *o)
 {
 	struct server *server = o->server;
@@ -68,7 +68,7 @@ static bool policy_wants(struct opening *o)
 	stats_count(&server->stats.mount.misses, 1);
 	if ((server->live.admit == 0 && !inode_is(inode, INODE_PINNED)) || inode_is(inode, INODE_OUTGROWN))
 		return false;
-	/* a file system below is to stay one that can be unmounted */
+	/* a pinned file would keep a file system below from being unmounted */
 	if (server->pins && tree_is_mounted_below(inode) && !o->rule.pin && !o->rule.has_lane)
 		return false;
 	return cache_ask(server->cache, fill_id(o), o->stx.stx_size) || o->rule.pin;
@@ -96,7 +96,7 @@ int fill_first(struct opening *o)
 	copy_fill_at_open(o->server, o->handle->inode, fd, &o->stx);
 	if (fd < 0)
 		return fd;
-	/* where the open is bound to a copy, nobody is to have the file open */
+	/* an open that is bound to the copy must not keep the file open */
 	close(fd);
 	o->handle->fd = -1;
 	return 0;

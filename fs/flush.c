@@ -13,15 +13,15 @@
 #include "fs/throttle.h"
 
 #define KERNEL_PERIOD "/proc/sys/vm/dirty_writeback_centisecs"
-#define PERIOD_MS 5000 /* the kernel's own default, also where it was told never to look */
-/* Of memory this part may be spent on files that may be dirty; each takes up to so much, its inode included.
- */
+#define PERIOD_MS 5000 /* the kernel's default; also used if the kernel's flusher is off */
+/* Files that may be dirty take at most this part of memory; each takes up to FILE_BYTES, its inode
+ * included. */
 #define FILES_SHARE 64
 #define FILE_BYTES 256
 #define FILES_MIN 4096
 #define FILES_MAX (1 << 20)
 
-/* --- what the flusher asks of fs -------------------------------------------------------------- */
+/* --- callbacks of the flusher ----------------------------------------------------------------- */
 
 static int open_inode(void *context, void *file)
 {
@@ -50,7 +50,7 @@ static void say_failure(void *context, void *file, int error)
 	char path[PATH_MAX];
 
 	if (atomic_exchange(&server->flush_error, error) == error)
-		return; /* it was said; the counter goes on */
+		return; /* it was logged; the counter goes on */
 	tree_path(server->tree, server->options.source, file, path);
 	log_warning("writeback of %s could not be started: %s", *path ? path : "a file", strerror(error));
 }

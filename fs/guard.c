@@ -15,10 +15,10 @@
 #include "cache/sandbox/sandbox.h"
 
 #ifndef STATX_MNT_ID_UNIQUE
-#define STATX_MNT_ID_UNIQUE 0x4000 /* Linux 6.8: numbers of mounts that are not used again */
+#define STATX_MNT_ID_UNIQUE 0x4000 /* Linux 6.8: ids of mounts that are not used again */
 #endif
 
-/* Asks no daemon: it may be dead. */
+/* Does not ask the daemon, which may be dead. */
 static int read_mark(const char *mountpoint, struct guard_mark *mark)
 {
 	struct statx stx;
@@ -59,7 +59,7 @@ static bool unmount_mark(const char *mountpoint, const struct guard_mark *mark)
 	return true;
 }
 
-/* What would keep others waiting, or could end this process before the daemon. */
+/* Gives up what would keep other processes waiting, or could end this process before the daemon. */
 static void leave_everything(int pipe)
 {
 	int null = open("/dev/null", O_RDWR);
@@ -90,7 +90,8 @@ static void read_fully(int fd, void *buf, size_t size, size_t *got)
 	}
 }
 
-/* A byte: the daemon wants it unmounted. The end: the daemon is gone. */
+/* A byte in the pipe: the daemon asks for the mount to be unmounted. The end of the pipe: the daemon is
+ * gone. */
 __attribute__((noreturn)) static void watch_over(
 	const char *mountpoint, int pipe, const struct guard_wishes *wishes)
 {

@@ -15,7 +15,7 @@ int handle_fd(struct server *server, struct handle *handle)
 
 	if (fd >= 0)
 		return fd;
-	lock_may_take(LOCK_INODE); /* if descriptors run out, copies are evicted */
+	lock_may_take(LOCK_INODE); /* if descriptors run out, copies are evicted, which locks their inodes */
 	fd = tree_open(server->tree, handle->inode, handle->open_flags & ~O_APPEND);
 	if (fd == -EPERM && handle->open_flags & O_APPEND)
 		fd = tree_open(server->tree, handle->inode, handle->open_flags);
@@ -66,7 +66,7 @@ void handle_bytes_of_made(struct server *server, struct handle *handle, const st
 {
 	struct backend_file *file;
 
-	(void)open_bytes(server, handle, made, &file); /* or with the first request */
+	(void)open_bytes(server, handle, made, &file); /* if it fails, the first request tries again */
 }
 
 void handle_list_init(struct handle_list *list)

@@ -8,7 +8,7 @@
 #include "fs/server.h"
 
 #define COUNT_MAX 256
-#define LOOKED_AT_MAX 20000 /* inodes for one request, but for the last part: some milliseconds */
+#define LOOKED_AT_MAX 20000 /* inodes after which a request starts no further part: some milliseconds */
 
 struct hot {
 	char *path;
@@ -36,7 +36,7 @@ static bool read_object(struct search *search, struct inode *inode, struct hot *
 	return has;
 }
 
-/* The one with the fewest opens gives way. */
+/* Removes the last file of a full list, which has the fewest opens. */
 static void insert(struct search *search, const struct hot *hot)
 {
 	unsigned at;
@@ -48,7 +48,7 @@ static void insert(struct search *search, const struct hot *hot)
 	search->found[at] = *hot;
 }
 
-/* A path is made only for those that are among the hottest so far. */
+/* Finds the path only if the file is among the hottest so far. */
 static void look_at(struct inode *inode, void *context)
 {
 	struct search *search = context;

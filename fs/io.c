@@ -14,12 +14,12 @@
 
 #define IO_BUFFER OPTIONS_MAX_READ
 #define IO_ALIGN 4096
-#define IDLE_MAX 16 /* kept for the next requests of a pool */
+#define IDLE_MAX 16 /* structs that a pool keeps for later requests */
 #define POOLS 16
 #define OVERDUE_NS 1000000000ull
-#define LOOKED_AT 1024 /* overdue readers at a time: more than the kernel lets wait on most machines */
+#define LOOKED_AT 1024 /* overdue readers checked at a time: on most machines the kernel lets fewer wait */
 
-/* Each thread that takes requests has one to itself, as long as there are no more of them than pools. */
+/* Each thread that receives requests has a pool of its own, if there are no more threads than pools. */
 struct io_pool {
 	pthread_mutex_t lock;
 	pthread_cond_t landed;
@@ -173,7 +173,7 @@ static void work_ends(struct io_pool *pool)
 	lock_drop(&pool->lock, LOCK_IO);
 }
 
-/* It may end in another thread: these are rare, and have one pool in common. */
+/* Such work may end in another thread. It is rare, so all of it is counted in one pool. */
 void io_work_begins(void)
 {
 	work_begins(pools);
@@ -187,7 +187,7 @@ void io_work_ends(void)
 void io_wait_all(struct server *server)
 {
 	if (server->backend)
-		backend_faults_release(server->backend); /* a disk of the tests may hang for ever */
+		backend_faults_release(server->backend); /* a hanging disk of a test would never answer */
 	for (struct io_pool *pool = pools; pool < pools + POOLS; pool++) {
 		lock_take(&pool->lock, LOCK_IO);
 		while (pool->begun_count)
@@ -196,7 +196,7 @@ void io_wait_all(struct server *server)
 	}
 }
 
-/* --- queue threads stay until all is answered ------------------------------------------------- */
+/* --- queue threads stay until all requests are answered --------------------------------------- */
 
 static pthread_key_t leaving;
 
@@ -218,12 +218,13 @@ void io_hold_thread(struct server *server)
 	if (held)
 		return;
 	pthread_once(&once, make_key);
-	/* libfuse wakes it, too; cancelled in the middle of a request it would keep its ring's lock */
+	/* libfuse also wakes the thread; if it were cancelled during a request, it would keep its ring's
+	 * lock */
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
 	held = pthread_setspecific(leaving, server) == 0;
 }
 
-/* --- readers who were killed ------------------------------------------------------------------ */
+/* --- killed readers --------------------------------------------------------------------------- */
 
 /* The pool's lock must be held when you call any of the functions below this line, up to the next one. */
 
@@ -253,7 +254,8 @@ static unsigned overdue_readers(const struct io_pool *pool, pid_t pids[LOOKED_AT
 	return count;
 }
 
-/* Gives up one read of this reader that can be; its request, which is to be answered, or NULL. */
+/* Gives up one overdue read of this reader, if possible. Returns its request, which the caller answers, or
+ * NULL. */
 static fuse_req_t give_up_one(struct io_pool *pool, pid_t pid)
 {
 	uint64_t now_ns = clock_coarse_ns();
@@ -262,7 +264,7 @@ static fuse_req_t give_up_one(struct io_pool *pool, pid_t pid)
 	list_for_each (io, &pool->in_flight, node) {
 		if (io->pid != pid || !is_overdue(io, now_ns))
 			continue;
-		/* a buffer of our own may be written to for as long as it takes */
+		/* no-op for the daemon's own buffers, which may receive late data */
 		if (payload_replace(&io->payload) < 0)
 			continue;
 		io->given_up = true;
@@ -281,7 +283,7 @@ static void rescue(struct io_pool *pool, pid_t pid)
 	do {
 		lock_take(&pool->lock, LOCK_IO);
 		req = give_up_one(pool, pid);
-		pool->begun_count += req != NULL; /* its read may land meanwhile */
+		pool->begun_count += req != NULL; /* its read may end meanwhile */
 		lock_drop(&pool->lock, LOCK_IO);
 		if (req) {
 			answer_err(req, EINTR);

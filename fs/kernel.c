@@ -122,7 +122,6 @@ int kernel_choose_store(struct server *server, struct store **store)
 	return r;
 }
 
-/* Once it is sure that there will be a mount: a refusal is one line. */
 void kernel_say_what_is_missing(const struct server *server)
 {
 	const struct options *o = &server->options;
@@ -146,7 +145,7 @@ void kernel_say_what_is_missing(const struct server *server)
 void kernel_say_what_was_chosen(struct server *server)
 {
 	g_autoptr(GString) size = g_string_new(NULL), streams = g_string_new(NULL);
-	struct options now; /* they may change by now */
+	struct options now; /* a copy, since live options may change by now */
 	const struct options *o = &now;
 
 	settings_read(server, &now);

@@ -26,7 +26,7 @@
 #include "fs/users/space.h"
 #include "fs/wish.h"
 
-/* The kernel's own flag of an open: to execute the file. It says so to FUSE as to NFS. */
+/* The kernel's internal flag for opening a file to execute it, which it also passes to FUSE. */
 #define FMODE_EXEC 0x20
 
 static bool may_write(int open_flags)
@@ -36,7 +36,8 @@ static bool may_write(int open_flags)
 
 /* --- opening ---------------------------------------------------------------------------------- */
 
-/* Of the opens of files that were read out of order, one in so many looks again: the use may have changed. */
+/* Of the opens of files that were read out of order, one in so many ignores that: their use may have
+ * changed. */
 #define PROBE_EVERY 16
 
 static bool is_probe(struct server *server, const struct inode *inode)
@@ -45,7 +46,7 @@ static bool is_probe(struct server *server, const struct inode *inode)
 	       atomic_fetch_add(&server->random_opens, 1) % PROBE_EVERY == PROBE_EVERY - 1;
 }
 
-/* Not so a file that turned out to be pinned. */
+/* An open with the wish trailed is not trailed if its file turned out to be pinned. */
 static bool is_trailed(const struct opening *o)
 {
 	return o->handle->lane == LANE_TRAILED || (o->handle->lane == LANE_SERVED && o->wish == LANE_TRAILED);
@@ -66,8 +67,8 @@ static void follow_rules(struct server *server, const struct opening *o)
 }
 
 /*
- * close(2) waits for FLUSH: ask for it only where it can report an error, write a mapping back, drop locks,
- * or is to wait.
+ * close(2) waits for FLUSH. So it is requested only if it may report an error, write a mapping back, drop
+ * locks or wait for the disk (dirty_max).
  */
 static bool may_close_quietly(const struct server *server, const struct handle *handle, int flags)
 {
@@ -81,8 +82,8 @@ static bool may_close_quietly(const struct server *server, const struct handle *
 					    tree_close_is_silent(inode));
 }
 
-/* Whether this open takes no descriptor of the daemon's, and SOURCE's file system wants a look-up before it.
- */
+/* Whether the kernel makes this open without a descriptor of the daemon's, and SOURCE's file system needs a
+ * lookup before it. */
 static bool is_opened_by_kernel(struct server *server, const struct opening *o)
 {
 	struct inode *inode = o->handle->inode;
@@ -96,8 +97,9 @@ static bool is_opened_by_kernel(struct server *server, const struct opening *o)
 	return bound;
 }
 
-/* An open that may use or make a copy must not go by attributes that a client of a network file system keeps:
- * without sievefs each open asks its server. made: as CREATE has just read it, or NULL. */
+/* An open that may use or make a copy must not rely on attributes that the client of a network file system
+ * caches: without sievefs each open asks the server. made: the attributes that CREATE has just read, or
+ * NULL. */
 static int ask(struct opening *o, const struct statx *made)
 {
 	struct server *server = o->server;
@@ -115,7 +117,7 @@ static int ask(struct opening *o, const struct statx *made)
 				    : tree_statx(server->tree, inode, &o->stx);
 }
 
-/* What SOURCE says of the file, and what follows from that. 0 or -errno. */
+/* Reads the attributes, chooses the lane and binds the inode. 0 or -errno. */
 static int ask_and_bind(struct opening *o, const struct statx *made, int flags)
 {
 	struct server *server = o->server;
@@ -127,7 +129,7 @@ static int ask_and_bind(struct opening *o, const struct statx *made, int flags)
 		return r;
 	wish_make(o, flags, is_probe(server, inode));
 	handle->random_buffered = server->limits.stream;
-	/* fsync must report what failed since this open: the descriptor remembers */
+	/* fsync must report errors since this open, which the descriptor records */
 	r = o->writes ? handle_fd(server, handle) : fill_first(o);
 	if (r < 0)
 		return r;
@@ -190,7 +192,7 @@ int lane_open(struct server *server, struct inode *inode, const struct fuse_ctx 
 		note_hit(&o);
 	handle->brought_in = o.missed && handle->object;
 	if (lane_is_of_kernel(handle->lane) && !o.writes && handle->fd >= 0) {
-		/* the kernel has its own now; an open file of this lane costs the daemon no descriptor */
+		/* the kernel has its own open file now; one of this lane costs the daemon no descriptor */
 		close(handle->fd);
 		handle->fd = -1;
 	}
@@ -205,7 +207,7 @@ int lane_open(struct server *server, struct inode *inode, const struct fuse_ctx 
 	return 0;
 }
 
-/* What the handle's reads tell the next open; under the inode's lock. */
+/* (locked) Records the pattern of the handle's reads for the next open. */
 static void note_pattern(struct handle *handle)
 {
 	if (!handle->bytes || !handle->around)
@@ -230,8 +232,8 @@ void lane_release(struct server *server, struct handle *handle)
 
 	if (server->locks)
 		lock_release(server->locks, handle);
-	/* a shared mapping may outlive the descriptor, and the daemon sees neither it nor its end: it is
-	 * watched since the open */
+	/* a shared mapping may outlive the descriptor, and the daemon sees neither the mapping nor its end:
+	 * the copy has been watched since the open */
 	if (handle->object && handle_may_map_for_writing(handle))
 		copy_sync_mapping(server, inode, handle->object, NULL);
 	tree_lock_inode(server->tree, inode);

@@ -9,8 +9,8 @@
 #include "cache/trail/trail.h"
 #include "fs/options/memory.h"
 
-/* A volume that writes no faster is outrun by any program: there it is not tried how a trailed stream does,
- * which nobody could slow. */
+/* bytes/s. On a slower volume trailed write streams are not tried: every program writes faster than the
+ * volume, and trailing does not slow it down. */
 #define WRITE_RATE_MIN 1000000000
 
 /* --- at the start ----------------------------------------------------------------------------- */
@@ -130,7 +130,7 @@ static bool is_measured(const struct opening *o)
 	return o->writes ? options->large_write == OPT_WRITE_MEASURED : options->large == OPT_LARGE_STREAM;
 }
 
-/* Trailed or direct, as was measured on the file's volume. */
+/* Trailed or direct, by the rates measured on the file's volume. */
 static enum lane faster_lane(const struct opening *o)
 {
 	dev_t device = makedev(o->stx.stx_dev_major, o->stx.stx_dev_minor);
@@ -160,7 +160,7 @@ void large_follow(struct opening *o)
 	struct trail_open how = {
 		.fd = o->handle->fd,
 		.may_stay =
-			!o->writes && !tree_is_mounted_below(o->handle->inode), /* that stays unmountable */
+			!o->writes && !tree_is_mounted_below(o->handle->inode), /* else umount would fail */
 		.writes = o->writes,
 		.reader = o->reader,
 	};
@@ -205,7 +205,7 @@ void large_unfollow(struct server *server, struct handle *handle)
 	handle->trailed = false;
 }
 
-/* --- what is said ----------------------------------------------------------------------------- */
+/* --- explanations ----------------------------------------------------------------------------- */
 
 static void append_ways(struct server *server, const struct ways *ways, GString *out)
 {

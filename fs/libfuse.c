@@ -13,7 +13,7 @@
 
 #define PAGE 4096
 
-/* --- what is asked of the kernel -------------------------------------------------------------- */
+/* --- features requested from the kernel ------------------------------------------------------- */
 
 static void want(struct fuse_conn_info *conn, uint64_t flag)
 {
@@ -42,13 +42,13 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 	want(conn, FUSE_CAP_HANDLE_KILLPRIV_V2);
 	want(conn, FUSE_CAP_DIRECT_IO_ALLOW_MMAP);
 	fuse_unset_feature_flag(conn, FUSE_CAP_WRITEBACK_CACHE);
-	fuse_unset_feature_flag(conn, FUSE_CAP_SPLICE_READ); /* op_write wants the bytes */
+	fuse_unset_feature_flag(conn, FUSE_CAP_SPLICE_READ); /* op_write needs the bytes in memory */
 	conn->max_write = LIBFUSE_MAX_WRITE;
-	conn->max_read = max_read_of(server); /* libfuse wants to hear it twice */
+	conn->max_read = max_read_of(server); /* libfuse requires it here and as a mount option */
 	conn->max_background = 64;
 	conn->congestion_threshold = 48;
 	conn->time_gran = 1;
-	/* only waiting locks can be interrupted; over io_uring libfuse delivers those without this */
+	/* for requests that wait for locks; over io_uring libfuse delivers interrupts without this */
 	conn->no_interrupt = !server->locks || server->uring;
 	if (server->passthrough && !(conn->capable_ext & FUSE_CAP_PASSTHROUGH)) {
 		server->passthrough = false;
@@ -63,9 +63,8 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 	}
 	if (server->passthrough) {
 		want(conn, FUSE_CAP_PASSTHROUGH);
-		/* the kernel allows two stacked layers; leave the second to overlayfs above unless SOURCE
-		 * needs it
-		 */
+		/* the kernel allows two stacked layers; the second is left to an overlayfs above, unless
+		 * SOURCE needs it */
 		conn->max_backing_stack_depth =
 			server->stacked ? FUSE_BACKING_STACKED_OVER : FUSE_BACKING_STACKED_UNDER;
 	}
@@ -132,10 +131,10 @@ static void leave_out_xattrs(struct fuse_lowlevel_ops *ops)
 	ops->removexattr = NULL;
 }
 
-/* --- its options ------------------------------------------------------------------------------ */
+/* --- options for libfuse ---------------------------------------------------------------------- */
 
-/* libfuse would refuse what a root's mount of any other file system permits; but what SOURCE is denied where
- * it lies does not come back by another path. */
+/* Gives root's mount the defaults suid and dev, as any other file system has them; libfuse would turn them
+ * off. But what is off where SOURCE is mounted stays off. */
 static void add_mount_flags(const struct server *server, GString *list)
 {
 	const struct options *o = &server->options;

@@ -186,7 +186,7 @@ int lock_settle(struct lock_table *table, const struct lock_wish *wish)
 	return r;
 }
 
-/* --- asking ----------------------------------------------------------------------------------- */
+/* --- queries ---------------------------------------------------------------------------------- */
 
 static int query_fd(int fd, const struct lock_wish *wish, struct flock *lock)
 {

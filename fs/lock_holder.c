@@ -131,7 +131,7 @@ void holder_put(struct lock_table *table, struct holder *holder)
 		holder_free(holder);
 }
 
-/* Another thread of the owner may have inserted its own first. */
+/* Returns the owner's holder: own, or the one that another thread of the owner inserted first. */
 static struct holder *insert(struct lock_table *table, const struct lock_wish *wish, struct holder *own)
 {
 	struct holder **bucket = lock_bucket(table, own->inode), *holder;

@@ -30,11 +30,11 @@ struct waiter {
 	bool patient;
 	bool is_uring;
 	pid_t tid;               /* the caller */
-	_Atomic unsigned *count; /* of waiters, which includes it */
+	_Atomic unsigned *count; /* the counter of waiters that includes it */
 	atomic_bool interrupted;
 	int result;
 	pthread_t thread;
-	bool has_thread;       /* which still waits for the lock */
+	bool has_thread;       /* its thread still waits for the lock */
 	struct list_node node; /* in waiters, then in done */
 };
 
@@ -42,7 +42,7 @@ struct lock_waiting {
 	struct server *server;
 	pthread_t thread;
 	_Atomic unsigned dev_count;
-	pthread_mutex_t lock; /* for what follows */
+	pthread_mutex_t lock; /* for the fields below */
 	pthread_cond_t work;
 	struct list waiters, done;
 	unsigned count;
@@ -56,7 +56,7 @@ static void interrupt(struct waiter *waiter)
 {
 	atomic_store(&waiter->interrupted, true);
 	if (!waiter->has_thread)
-		return; /* has no thread yet, or left already */
+		return; /* has no thread yet, or not any more */
 	waiter->waiting->interrupts = true;
 	pthread_kill(waiter->thread, WAKE_SIGNAL);
 	pthread_cond_signal(&waiter->waiting->work);
@@ -275,7 +275,7 @@ void lock_wait(struct lock_waiting *waiting, fuse_req_t req, const struct lock_w
 	refuse(req);
 }
 
-/* --- the whole -------------------------------------------------------------------------------- */
+/* --- start and end ---------------------------------------------------------------------------- */
 
 static void do_nothing(int number)
 {

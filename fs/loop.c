@@ -22,8 +22,8 @@ static size_t pages_size(void)
 }
 
 /*
- * So that what a write brings begins on a page, as libfuse's own loop has it: O_DIRECT takes it as it is. Not
- * by malloc(3): once it has been given back a block of this size, it keeps all that are smaller.
+ * Aligns the data of a write to a page, as libfuse's own loop does: O_DIRECT can use it in place. Not from
+ * malloc(3): once a block of this size has been freed, malloc(3) keeps all that are smaller.
  */
 static int make_buffer(struct worker *worker)
 {
@@ -45,7 +45,7 @@ static void free_buffers(struct worker *worker)
 		munmap(worker->pages, pages_size());
 }
 
-/* The first request: libfuse has a buffer of its own for it. */
+/* Receives the first request, for which libfuse allocates the buffer. */
 static int receive_first(struct worker *worker)
 {
 	int r = fuse_session_receive_buf(worker->loop->session, &worker->buf);
@@ -84,7 +84,7 @@ static void begin(struct worker *worker, const struct fuse_in_header *in, int64_
 	worker->since_us = since_us;
 }
 
-/* (locked) */
+/* (locked) Returns the inode that the caller puts, or NULL. */
 static struct inode *end(struct worker *worker)
 {
 	struct inode *kept = worker->kept;
@@ -112,7 +112,7 @@ static void carry_out(struct worker *worker, const struct fuse_buf *buf)
 		tree_put(loop->settings.server->tree, kept, 1);
 }
 
-/* (locked) False where there is no room for it. */
+/* (locked) Queues the request. False if there is no room for it. */
 static bool put_aside(struct loop *loop, const struct fuse_buf *buf)
 {
 	struct aside *aside = NULL;
@@ -138,7 +138,7 @@ void loop_take_out(struct loop *loop, struct aside *aside)
 
 enum admission { AT_ONCE, COUNTED, ASIDE, ANSWERED };
 
-/* Begins the request, unless it has to be put aside. */
+/* Begins the request, unless it is queued or answered here. */
 static enum admission admit(struct worker *worker, const struct fuse_buf *buf)
 {
 	const struct fuse_in_header *in = buf->mem;
@@ -174,7 +174,8 @@ static enum admission admit(struct worker *worker, const struct fuse_buf *buf)
 	return admission;
 }
 
-/* The next one that was put aside, in place of the one that the worker counted; NULL: none. */
+/* Takes the next queued request, which the worker carries out in place of the one that it counted; NULL:
+ * none. */
 static struct aside *next_aside(struct worker *worker)
 {
 	struct loop *loop = worker->loop;
@@ -240,7 +241,7 @@ static void *work(void *data)
 	return NULL;
 }
 
-/* (locked, or before there are others) */
+/* (locked) */
 static int add_worker(struct loop *loop)
 {
 	struct worker *worker = &loop->workers[loop->thread_count];

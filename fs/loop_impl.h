@@ -40,7 +40,7 @@ enum standing_kind { STANDING_STATFS, STANDING_ATTR, STANDING_KINDS };
 
 struct standing {
 	bool known;
-	unsigned hanging; /* requests answered so whose operations still wait */
+	unsigned hanging; /* requests that got this answer, but whose operations still wait */
 	struct {
 		struct fuse_out_header head;
 		union {

@@ -14,13 +14,13 @@
 
 /* --- answers in place of an operation -------------------------------------------------------------- */
 
-/* To /dev/fuse itself, since the request is the operation's. The kernel has no use for what that replies
- * later, and says so. Numbers of requests are never used again. */
+/* Writes to /dev/fuse itself, since libfuse's request belongs to the operation. When the operation replies
+ * later, the kernel rejects that: numbers of requests are never used again. */
 static void answer_past(struct loop *loop, const void *answer, size_t size)
 {
 	ssize_t n = write(fuse_session_fd(loop->session), answer, size);
 
-	(void)n; /* it was answered meanwhile */
+	(void)n; /* fails if it was answered meanwhile */
 }
 
 static void answer_killed(struct loop *loop, uint64_t unique)
@@ -30,7 +30,7 @@ static void answer_killed(struct loop *loop, uint64_t unique)
 	answer_past(loop, &out, sizeof(out));
 }
 
-/* What umount(8) asks of the mount point. */
+/* umount(8) calls statfs(2) and stat(2) of the mount point. */
 enum standing_kind loop_standing_of(const struct fuse_in_header *in)
 {
 	if (in->nodeid != FUSE_ROOT_ID)
@@ -104,7 +104,7 @@ void loop_note_attr(struct loop *loop, const struct stat *st)
 
 /* --- rescue -------------------------------------------------------------------------------------- */
 
-/* (locked) Copies the requests that wait since a second. */
+/* (locked) Copies the requests that have waited for a second. */
 static void find_overdue(const struct loop *loop, GArray *found)
 {
 	const int64_t before_us = clock_now_us() - OVERDUE_US;
@@ -125,7 +125,7 @@ static void find_overdue(const struct loop *loop, GArray *found)
 	}
 }
 
-/* (locked) Whether the request still waits; from then on its operation replies to nobody. */
+/* (locked) Whether the request still waits. If so, its operation's own reply will be discarded. */
 static bool let_go(struct loop *loop, const struct fuse_in_header *in)
 {
 	struct tree *tree = loop->settings.server->tree;

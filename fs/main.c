@@ -20,8 +20,8 @@ static void in_foreground(void)
 {
 }
 
-/* Leaves the caller's process group only now: an automount point lets in nobody but that of its automounter
- * until the mount is there. */
+/* Leaves the caller's process group only now: until the mount is made, an automount point is open only to its
+ * automounter's process group. */
 static void in_background(void)
 {
 	int null = open("/dev/null", O_RDWR);

@@ -14,17 +14,17 @@
 #include "fs/op.h"
 #include "fs/ops_control.h"
 
-/* More than are ever in flight at a time, so that few of them share a neighbourhood. */
+/* More slots than requests are ever in flight, so that few of them share a neighbourhood. */
 #define SLOT_BITS 11
 #define SLOTS (1u << SLOT_BITS)
 #define NEIGHBOURS 8
 
-/* A request in flight; owned by it while req is set. */
+/* A request in flight; the slot belongs to it while req is set. */
 struct slot {
 	_Alignas(64) _Atomic(fuse_req_t) req;
 	int64_t began_ns;
 	enum operation operation;
-	char *file; /* while somebody reads the access log: what its line names; owned */
+	char *file; /* what its line in the access log names; owned; NULL without a listener */
 };
 
 struct observer {
@@ -72,7 +72,7 @@ static struct slot *neighbour(struct observer *observer, fuse_req_t req, unsigne
 	return &observer->slots[(hash + i) % SLOTS];
 }
 
-/* NULL: the neighbourhood is full, and the request goes unseen. */
+/* NULL: the neighbourhood is full, and the request is not observed. */
 static struct slot *take_slot(struct observer *observer, fuse_req_t req)
 {
 	for (unsigned i = 0; i < NEIGHBOURS; i++) {
@@ -150,13 +150,13 @@ void observe_reply(fuse_req_t req, ssize_t result)
 
 /* --- opens ------------------------------------------------------------------------------------ */
 
-/* Inode numbers are small: those of several file systems are kept apart. */
+/* Mixes in the device, since file systems use the same small inode numbers. */
 static uint64_t identity_of(const struct statx *stx)
 {
 	return stx->stx_ino ^ makedev(stx->stx_dev_major, stx->stx_dev_minor) * 0x9e3779b97f4a7c15ull;
 }
 
-/* Whether contents change is not seen: an open for writing stands for it. */
+/* Changes of the contents are not observed: an open for writing stands for them. */
 void observe_opened(struct server *server, const struct handle *handle)
 {
 	struct taps *taps = &server->observer->taps;

@@ -15,7 +15,7 @@ static bool is_plain(char c)
 	return (unsigned char)c > ' ' && c != '\\' && c != 0x7f;
 }
 
-/* Cut where it does not fit into PATH_MAX bytes with its NUL. */
+/* Cuts what does not fit into PATH_MAX bytes with its NUL. */
 static size_t append_escaped(char out[PATH_MAX], size_t used, const char *text)
 {
 	for (; *text && used + 5 < PATH_MAX; text++) {

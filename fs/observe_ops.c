@@ -4,7 +4,8 @@
 #include "fs/observe.h"
 
 /* clang-format off */
-/* Name, parameters, arguments, the inode that it is about, and a name in that. */
+/* Name, parameters, arguments, and a name in the directory `ino`, or NULL. `ino` is the inode that is
+ * logged. */
 #define OBSERVED(ON) \
 	ON(lookup, (fuse_req_t req, fuse_ino_t ino, const char *name), (req, ino, name), name) \
 	ON(getattr, (fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info), (req, ino, info), NULL) \
@@ -66,7 +67,7 @@
 		(req, ino, info, lock, sleep), NULL) \
 	ON(flock, (fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, int op), (req, ino, info, op), NULL)
 
-/* The operations themselves: set once, before the mount. */
+/* The wrapped operations: set once, before the mount. */
 static struct fuse_lowlevel_ops behind;
 
 #define OBSERVE(op, parameters, arguments, name_in_ino) \

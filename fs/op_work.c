@@ -13,8 +13,7 @@ void op_work_run(struct op_work *work)
 {
 	struct server *server = server_of(work->req);
 
-	/* over /dev/fuse libfuse starts threads as they are needed; over io_uring there is one for each CPU
-	 */
+	/* over /dev/fuse threads are started as needed (loop.h); over io_uring each CPU has one */
 	if (!server->uring) {
 		work->run(work);
 		return;

@@ -91,7 +91,7 @@ static int set_times(void *arg)
 	return utimensat(AT_FDCWD, path, times, 0) < 0 ? -errno : 0;
 }
 
-/* Who may write a file may set its times to the present, and a truncation does. */
+/* A process that may write a file may set its times to the present, as a truncation does. */
 static bool are_times_of_the_present(int to_set)
 {
 	return (!(to_set & FUSE_SET_ATTR_ATIME) || to_set & FUSE_SET_ATTR_ATIME_NOW) &&
@@ -101,7 +101,7 @@ static bool are_times_of_the_present(int to_set)
 static int set_mode(void *arg)
 {
 	const struct attr_change *change = arg;
-	/* the kernel has taken the bit away already where the caller may not set it */
+	/* the kernel has already cleared the bit if the caller may not set it */
 	const struct creds_bits bits = {.keep = change->attr->st_mode & S_ISGID};
 	char path[TREE_PATH_SIZE];
 	int r;
@@ -113,7 +113,7 @@ static int set_mode(void *arg)
 	return r;
 }
 
-/* Handles that were opened before look at the bits from now on, too. */
+/* From now on handles that are open already check the bits, too. */
 static void note_bits(struct server *server, struct inode *inode, mode_t mode)
 {
 	if (inode->type != DT_REG || !(mode & (S_ISUID | S_ISGID)))
@@ -139,8 +139,8 @@ static int set_owner(void *arg)
 }
 
 /*
- * A request that names no attribute comes before a write that the kernel makes by itself and that takes bits
- * away, and from chown(-1, -1), which does the same for who owns the file.
+ * The kernel sends a request without attributes before a write that it makes by itself and that clears
+ * set-uid and set-gid, and for chown(-1, -1), which clears them for the file's owner.
  */
 static int change_nothing(struct attr_change *change)
 {
@@ -161,7 +161,7 @@ static int change_nothing(struct attr_change *change)
 		return op_as_owner(change->req, &owned);
 	op_bits(change->req, change->inode, OP_KILL_UNKNOWN, &bits);
 	if (!bits.stranger)
-		return 0; /* the write sees to it */
+		return 0; /* the write clears them */
 	r = tree_statx(server_of(change->req)->tree, change->inode, &stx);
 	if (r < 0)
 		return r;
@@ -170,7 +170,7 @@ static int change_nothing(struct attr_change *change)
 	return set_mode(&only_mode);
 }
 
-/* By the handle where there is one: whoever has a file open for writing may truncate it whatever its mode
+/* Through the handle if there is one: a file that is open for writing may be truncated whatever its mode
  * says. */
 static int truncate_file(struct server *server, struct inode *inode, struct handle *handle, off_t size)
 {
@@ -183,8 +183,8 @@ static int truncate_file(struct server *server, struct inode *inode, struct hand
 			return fd;
 		return ftruncate(fd, size) < 0 ? -errno : durable_bytes(server, fd);
 	}
-	/* nobody can take a lease while this is open; by its path, since that leaves the times where the size
-	 * stays (xfs) */
+	/* no process can take a lease while fd is open. Truncated by path, which leaves the times alone if
+	 * the size stays the same (xfs). */
 	fd = tree_open(server->tree, inode, O_WRONLY);
 	if (fd < 0)
 		return fd;
@@ -205,7 +205,7 @@ static int set_size(const struct attr_change *change, struct handle *handle, con
 	int r;
 
 	copy = copy_change_begin(server, inode, &fresh);
-	/* a block's rest is zeroed, and data that lay in the inode moves out */
+	/* the rest of a block is zeroed, and data in the inode itself may move to a block */
 	as_user = space_begin(tree_space(inode), fuse_req_ctx(change->req)->uid, change->fd, 1);
 	creds_bits_begin(bits);
 	r = truncate_file(server, inode, handle, size);
@@ -243,7 +243,7 @@ static int set_attributes(struct attr_change *change, struct handle *handle)
 		r = op_as_owner(change->req, &owned);
 	}
 	if (r == 0 && to_set & FUSE_SET_ATTR_SIZE) {
-		/* libfuse hands FATTR_KILL_SUIDGID through under this name */
+		/* libfuse passes FATTR_KILL_SUIDGID on under this name */
 		op_bits(change->req, change->inode,
 			to_set & FUSE_SET_ATTR_KILL_SUID ? OP_KILL_BITS : OP_KEEP_BITS, &bits);
 		r = set_size(change, handle, &bits);

@@ -26,7 +26,7 @@ static void fill_statx(struct statx *stx)
 	*stx = (struct statx){
 		.stx_mask = STATX_BASIC_STATS,
 		.stx_ino = CONTROL_NODEID,
-		.stx_mode = S_IFREG | 0666, /* each request says who may make it */
+		.stx_mode = S_IFREG | 0666, /* permissions depend on the request */
 		.stx_nlink = 1,
 		.stx_uid = geteuid(),
 		.stx_gid = getegid(),
@@ -47,7 +47,7 @@ static struct control_session *session_of(const struct fuse_file_info *info)
 	return (struct control_session *)(uintptr_t)info->fh;
 }
 
-/* --- what it answers itself ------------------------------------------------------------------- */
+/* --- operations on the control file ----------------------------------------------------------- */
 
 static void route_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
@@ -76,7 +76,7 @@ static void route_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info 
 	answer_attr(req, &st, control_timeout_s);
 }
 
-/* The kernel turns to this one where it may, also to check permissions. */
+/* The kernel prefers this operation to getattr, also to check permissions. */
 static void route_statx(fuse_req_t req, fuse_ino_t ino, int flags, int mask, struct fuse_file_info *info)
 {
 	struct statx stx;
@@ -171,7 +171,7 @@ static void route_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info 
 	op_reply(req, 0);
 }
 
-/* --- what it refuses: calls that work on an open file ----------------------------------------- */
+/* --- operations that the control file refuses ------------------------------------------------- */
 
 static void route_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *info)
 {
@@ -234,7 +234,7 @@ static void route_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t offse
 			req, ino_in, offset_in, info_in, ino_out, offset_out, info_out, size, flags);
 }
 
-/* It has no extended attributes, and so no access list that would change who may open it. */
+/* The control file has no extended attributes, and so no ACL that would change its permissions. */
 
 static void route_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 {
@@ -280,7 +280,7 @@ static void route_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned cmd, void *arg,
 		op_ioctl(req, ino, cmd, arg, info, flags, in, in_size, out_size);
 }
 
-/* Names that would hide behind it. */
+/* Names that the control file would hide. */
 
 static void route_create(
 	fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *info)

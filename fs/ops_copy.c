@@ -1,4 +1,4 @@
-/* copy_file_range(2): the backing file system copies, or shares blocks; the daemon moves no byte. */
+/* copy_file_range(2): the backing file system copies, or shares blocks; the daemon moves no bytes. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -19,7 +19,7 @@
 
 #define PAGE 4096
 #define COPY_STEP (64 * 1024)
-#define WINDOW_STEP (4 << 20) /* of a large file at once: what its pages may take meanwhile */
+#define WINDOW_STEP (4 << 20) /* bytes of large files copied at a time: the most in the page cache */
 
 struct range_copy {
 	struct op_work work;
@@ -29,7 +29,7 @@ struct range_copy {
 	struct creds_bits bits;
 };
 
-/* The copy in the cache takes the new bytes from where the backing file got them. */
+/* Reads the new bytes from the source file and writes them into the copy in the cache. */
 static void follow_in_cache(
 	struct server *server, struct object *object, const struct range_copy *copy, int from, ssize_t size)
 {
@@ -64,8 +64,9 @@ static ssize_t copy_step(struct range_copy *copy, int from, int to, off_t in, of
 }
 
 /*
- * Most of the source was not in the page cache before the copy brought it there. Where one copy ended the
- * next one finds what the kernel read ahead: it goes on as the one before.
+ * Whether the pages of the source are dropped afterwards: if most of them were not in the page cache before.
+ * A copy_file_range(2) that continues the last one finds what the kernel has read ahead, so it does as that
+ * one did.
  */
 static bool is_passing(const struct range_copy *copy, int from)
 {
@@ -81,7 +82,7 @@ static bool is_passing(const struct range_copy *copy, int from)
 	return size > 0 && (off_t)resident_pages(from, copy->in, (size_t)size) < size / PAGE / 2;
 }
 
-/* Between large files, where pages of neither are to stay. */
+/* For large files, whose pages must not stay. */
 static ssize_t copy_in_steps(struct server *server, struct range_copy *copy, int from, int to)
 {
 	struct backend_file *file;

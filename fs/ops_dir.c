@@ -116,7 +116,7 @@ static size_t add_entry(struct listing *l, const struct dirent64 *d)
 	struct fuse_entry_param entry = {0};
 
 	if (l->inode == tree_root(l->server->tree) && strcmp(d->d_name, CONTROL_NAME) == 0)
-		return 0; /* the source's own: that name is the mount's, see fs/ops_control.c */
+		return 0; /* SOURCE's own: in the mount it is the control file's, see fs/ops_control.c */
 	entry.attr.st_ino = tree_ino(l->inode, d->d_ino);
 	entry.attr.st_mode = DTTOIF(d->d_type);
 	if (!l->plus)
@@ -132,7 +132,7 @@ static size_t add_entry(struct listing *l, const struct dirent64 *d)
 	return fuse_add_direntry_plus(l->req, l->out + l->used, room, d->d_name, &entry, d->d_off);
 }
 
-/* The kernel did not get the list, and so has no reference to what was looked up for it. */
+/* For a list that the kernel did not accept: puts the references that the kernel would have got. */
 static void put_entries(const struct listing *l)
 {
 	const struct fuse_direntplus *entry;
@@ -153,7 +153,7 @@ static int list_locked(struct listing *l, struct dir *dir, off_t offset)
 	int r = dir_seek(dir, offset);
 
 	if (dir->ended) {
-		dir->ended = false; /* who reads on may find what is new */
+		dir->ended = false; /* a program that reads on may find new names */
 		return 0;
 	}
 	while (r == 0 && (d = dir_peek(dir, &r))) {
@@ -165,12 +165,13 @@ static int list_locked(struct listing *l, struct dir *dir, off_t offset)
 		dir->at += d->d_reclen;
 		dir->next = d->d_off;
 	}
-	/* the kernel asks once more behind the last name: elsewhere that would be one more request */
+	/* the kernel asks once more after the last name, which a file system that is not local may answer
+	 * slowly */
 	dir->ended = r == 0 && !d && l->used > 0 && !tree_is_local(l->inode);
 	return l->used ? 0 : r;
 }
 
-/* Where no other machine or program is asked, a look-up costs less than the kernel's own request for it. */
+/* On a local file system a lookup here costs less than a further request of the kernel's. */
 static void begin_plus(struct listing *l, off_t offset)
 {
 	struct server *server = l->server;

@@ -29,7 +29,8 @@ static void reply_negative(fuse_req_t req, const struct inode *dir)
 		answer_err(req, ENOENT);
 }
 
-/* Who looks up what he was given the names of wants attributes with them: see cache/policy/plus.h. */
+/* A process that looks up the names that it has listed wants attributes with them: see
+ * cache/policy/plus.h. */
 static void note_asked(fuse_req_t req, const struct inode *dir, const struct inode *inode)
 {
 	struct server *server = server_of(req);
@@ -49,7 +50,7 @@ void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	int r;
 
 	if (strcmp(name, ".") == 0) {
-		/* NFS: by a number that may have been forgotten */
+		/* NFS: by a nodeid that the kernel may have forgotten */
 		r = tree_lookup_nodeid(server->tree, parent, &inode, &stx);
 	} else {
 		dir = op_inode(req, parent);
@@ -97,7 +98,8 @@ void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forg
 	fuse_reply_none(req);
 }
 
-/* What is in the page cache of a file that lost its last name is nobody's concern any more. */
+/* Tells the cache, the flusher and the trail that a name was removed. Pages of a file without a name need no
+ * more care. */
 static void stop_steering(struct server *server, const struct tree_leaving *leaving)
 {
 	if (leaving->inode && !server->pins)

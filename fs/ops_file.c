@@ -27,7 +27,7 @@ struct file_work {
 	struct creds_bits bits;
 };
 
-/* NULL after having replied ENOMEM. */
+/* NULL after replying ENOMEM. */
 static struct file_work *file_work_new(
 	fuse_req_t req, const struct file_work *what, void (*run)(struct op_work *))
 {
@@ -57,7 +57,7 @@ static int sync_mapping(struct server *server, struct handle *handle, uint16_t *
 	return copy_sync_mapping(server, handle->inode, handle->object, told);
 }
 
-/* A close of ours, so that a network file system reports what it could not write. */
+/* Closes a duplicate, so that a network file system reports what it could not write. */
 static int close_once(int fd)
 {
 	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
@@ -67,7 +67,7 @@ static int close_once(int fd)
 	return close(copy) < 0 ? -errno : 0;
 }
 
-/* With dirty_max: who closed a file that the kernel wrote. */
+/* With dirty_max: the delayed reply to a close. */
 struct late_close {
 	struct throttled throttled;
 	int r;
@@ -102,7 +102,7 @@ void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 	struct handle *handle = handle_of(info);
 	struct server *server = server_of(req);
 	bool may_have_mapped = handle_may_map_for_writing(handle);
-	uint16_t told = handle->sync_told; /* a child that was forked closes it too, and looks at no error */
+	uint16_t told = handle->sync_told; /* a copy: a forked child, too, closes it, and ignores errors */
 	int r = may_have_mapped ? sync_mapping(server, handle, &told) : 0;
 
 	if (server->locks)
@@ -122,7 +122,7 @@ static void fsync_run(struct op_work *op)
 	int r = sync_mapping(server, work->handle, &work->handle->sync_told);
 	int fd = handle_fd(server, work->handle), synced = fd;
 
-	/* of what was written, and of what could be */
+	/* also if not all that was stored could be written */
 	if (fd >= 0)
 		synced = (work->mode ? fdatasync(fd) : fsync(fd)) < 0 ? -errno : 0;
 	r = r < 0 ? r : synced;
@@ -141,7 +141,7 @@ void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_inf
 
 /* --- changes of a whole range ----------------------------------------------------------------- */
 
-/* The same on the copy, whose tmpfs knows fewer modes. */
+/* Does the same to the copy, whose tmpfs supports fewer modes. */
 static void fallocate_copy(struct server *server, struct object *copy, const struct file_work *work)
 {
 	uint64_t end = (uint64_t)work->offset + (uint64_t)work->length;

@@ -114,23 +114,24 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct f
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
-/* A write that the copy follows, or that needs the caller's flags or rights: made at once, in order. */
+/* A write that the copy follows, or that needs the caller's flags or rights: made by pwritev2(2), not by the
+ * backend. */
 struct plain_write {
 	struct op_work work;
-	struct backend_request written; /* told to the backend afterwards */
+	struct backend_request written; /* reported to the backend afterwards */
 	struct handle *handle;
 	const char *buf;
 	size_t size;
 	off_t offset;
-	uid_t uid; /* whose space is taken */
+	uid_t uid; /* the user whose space is taken */
 	struct creds_bits bits;
 	int flags; /* RWF_APPEND, RWF_DSYNC, RWF_SYNC */
 	bool writepage;
 };
 
-/* What is to be on the disk before the answer, and not because of how the handle was opened: of this one
- * write (pwritev2(2)), or of all since the mount has the option sync, or write=through. What a mapping stored
- * is written by the kernel, which syncs it by itself. */
+/* How the write must be synced before the reply, beyond what the handle was opened with: this one write
+ * (pwritev2(2)), or all writes because of the mount option sync or write=through. Stores through a mapping
+ * are written by the kernel, which syncs them itself. */
 static int sync_of(const struct handle *handle, const struct fuse_file_info *info)
 {
 	int flags = info->flags | (handle->through && !info->writepage ? O_DSYNC : 0);
@@ -156,7 +157,7 @@ static ssize_t write_all(int fd, const char *buf, size_t size, off_t offset, int
 	return (ssize_t)done;
 }
 
-/* Where an appending write of n bytes went. */
+/* The offset of an appending write of n bytes. */
 static off_t offset_of_append(int fd, ssize_t n)
 {
 	struct stat st;
@@ -164,7 +165,7 @@ static off_t offset_of_append(int fd, ssize_t n)
 	return fstat(fd, &st) < 0 ? 0 : st.st_size - n;
 }
 
-/* What was stored through a mapping: unlike a write it takes no privileges away. */
+/* Writes what was stored through a mapping. Unlike write(2), that keeps the file's capabilities. */
 static ssize_t write_mapped(int fd, const struct plain_write *w)
 {
 	char caps[64];
@@ -202,7 +203,7 @@ static ssize_t write_both(struct server *server, struct plain_write *w)
 	return n;
 }
 
-/* With dirty_max: the answer to a write that waits. */
+/* With dirty_max: the delayed reply to a write. */
 struct late_answer {
 	struct throttled throttled;
 	size_t size;
@@ -216,7 +217,7 @@ static void answer_late(struct throttled *throttled)
 	free(late);
 }
 
-/* Streams past the page cache have a bound of their own. */
+/* Streams that bypass the page cache have a bound of their own. */
 static bool is_throttled(struct server *server, struct handle *handle, size_t size)
 {
 	if (!server->throttle || handle->around)
@@ -261,7 +262,7 @@ static void plain_write_run(struct op_work *op)
 	ssize_t n = write_both(server, w);
 
 	if (n > 0 && w->handle->around && handle_bytes(server, w->handle, &w->written.file) == 0) {
-		/* a large file's pages keep to the window however they were written */
+		/* the window limits a large file's pages however they were written */
 		w->written.offset = w->offset;
 		w->written.size = (size_t)n;
 		w->written.done = plain_write_noted;
@@ -340,7 +341,7 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_
 		.buf = buf,
 		.size = size,
 		.offset = offset,
-		/* who stored is not known: not root */
+		/* the user who stored is not known: takes no space reserved for root */
 		.uid = info->writepage ? CREDS_NOBODY : fuse_req_ctx(req)->uid,
 		.flags = (append ? RWF_APPEND : 0) | sync,
 		.writepage = info->writepage,

@@ -40,7 +40,8 @@ static int make_as_caller(fuse_req_t req, int dir, const struct making *what)
 	return r;
 }
 
-/* dir_fd: of dir. A name that can't be looked up is taken back. */
+/* dir_fd: a descriptor of dir. If the lookup of the new name lacks memory or descriptors, the name is removed
+ * again. */
 static int make_in(fuse_req_t req, struct inode *dir, int dir_fd, const struct making *what,
 	struct inode **inode, struct statx *stx)
 {
@@ -114,7 +115,7 @@ static int link_at(fuse_req_t req, const struct linking *what)
 	return r;
 }
 
-/* No lookup, which could fail for want of a descriptor when the name is there already. */
+/* Without a lookup, which could fail for lack of descriptors once the name is made. */
 static int link_in(fuse_req_t req, const struct linking *what, struct inode **found, struct statx *stx)
 {
 	struct server *server = server_of(req);

@@ -17,8 +17,8 @@
 #include "fs/unmake.h"
 #include "fs/users/creds.h"
 
-/* What is left of the caller's flags when the daemon opens the backing file: where to write is said with each
- * write. */
+/* The caller's flags with which the daemon opens the backing file. O_APPEND is not among them, since each
+ * write carries its offset. */
 #define DAEMON_FLAGS (O_ACCMODE | O_SYNC | O_DSYNC | O_NOATIME)
 #define HANDLE_FLAGS (DAEMON_FLAGS | O_APPEND)
 #define CREATE_FLAGS (DAEMON_FLAGS & ~O_NOATIME)
@@ -27,8 +27,8 @@
 #define RELEASE_STEP_US 250
 
 /*
- * The kernel asks for a file to be opened and truncated before it looks whether a program runs from it,
- * unless the file is opened for writing.
+ * The kernel sends an open that truncates the file before it checks whether a program runs from it, unless
+ * the file is opened for writing.
  */
 static bool would_empty_a_program(struct server *server, const struct inode *inode, int flags)
 {
@@ -38,7 +38,8 @@ static bool would_empty_a_program(struct server *server, const struct inode *ino
 	       handle_is_executed(server, inode);
 }
 
-/* 0 or -ETXTBSY. One that has ended is released a moment later, by way of a queue: not to be called there. */
+/* 0 or -ETXTBSY. Don't call this in a queue thread: the file of a program that has ended is released a moment
+ * later, by a request that a queue thread receives. */
 static int await_end_of_program(struct server *server, const struct inode *inode, int flags)
 {
 	for (int tries = 0; would_empty_a_program(server, inode, flags); tries++) {
@@ -52,7 +53,7 @@ static int await_end_of_program(struct server *server, const struct inode *inode
 static int truncate_on_open(fuse_req_t req, struct inode *inode, struct fuse_file_info *info, int *fd)
 {
 	struct server *server = server_of(req);
-	/* where the file system has no O_DIRECT, the kernel will refuse to open the backing file with it */
+	/* without O_DIRECT in SOURCE the kernel's open of the backing file will fail: so must this one */
 	int direct = server->passthrough ? info->flags & O_DIRECT : 0;
 	struct creds_bits bits;
 	struct object *copy;
@@ -75,8 +76,8 @@ static int truncate_on_open(fuse_req_t req, struct inode *inode, struct fuse_fil
 	return r == 0 ? durable_bytes(server, *fd) : r;
 }
 
-/* Attributes that the kernel keeps from before would hide what a mapping does to the file's times. Only
- * attributes are named, for which it takes no lock that this request could hold. */
+/* Attributes that the kernel has cached before would hide that a mapping changes the file's times. Only
+ * attributes are invalidated, for which the kernel takes no lock that this request could hold. */
 static void forget_attributes(struct server *server, const struct inode *inode, const struct handle *handle)
 {
 	if (inode_is(inode, INODE_MAPPABLE) && handle->lane != LANE_SERVED)
@@ -86,7 +87,7 @@ static void forget_attributes(struct server *server, const struct inode *inode, 
 /* --- the answer ------------------------------------------------------------------------------- */
 
 struct opened {
-	struct throttled throttled; /* where it has to wait */
+	struct throttled throttled; /* used if the reply has to wait */
 	fuse_req_t req;
 	struct fuse_file_info info; /* with the handle */
 };
@@ -106,8 +107,9 @@ static void answer_late(struct throttled *throttled)
 	free(opened);
 }
 
-/* Who opens a file for writing waits with dirty_max: what he writes then may not be seen. Who creates one
- * does so when he closes it: the kernel holds the directory's lock meanwhile, which others need. */
+/* With dirty_max an open for writing waits, since the daemon may not see the writes that follow. A create
+ * waits at its close instead: the kernel holds the directory's lock during a create, which other programs
+ * need. */
 static void answer_opened(struct server *server, const struct opened *opened)
 {
 	struct handle *handle = handle_of(&opened->info);
@@ -155,8 +157,8 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 		open_now(req, inode, info);
 }
 
-/* Empties the file if that is asked for. What lane_open() needs for its part is had before: an open that
- * fails must not have emptied the file. */
+/* Truncates the file if the flags say so. Gets what lane_open() needs first: an open that fails must not have
+ * truncated the file. */
 static int open_lane(fuse_req_t req, struct inode *inode, struct fuse_file_info *info, struct handle **handle)
 {
 	struct server *server = server_of(req);
@@ -195,7 +197,7 @@ static void open_now(fuse_req_t req, struct inode *inode, struct fuse_file_info 
 	answer_opened(server, &(struct opened){.req = req, .info = *info});
 }
 
-/* dir_fd: of dir */
+/* dir_fd: a descriptor of dir. */
 static int open_new(fuse_req_t req, struct inode *dir, int dir_fd, const char *name, mode_t mode, int flags)
 {
 	const struct fuse_ctx *ctx = fuse_req_ctx(req);
@@ -211,8 +213,8 @@ static int open_new(fuse_req_t req, struct inode *dir, int dir_fd, const char *n
 	return r;
 }
 
-/* fd: the new file, on the mount where its name was made. Where reading it is to leave its access time alone,
- * the kernel needs another descriptor for that. */
+/* fd: the new file, opened through the original mount. If reads must not change access times, the kernel
+ * needs a descriptor from a mount with noatime instead. Returns the descriptor to use. */
 static int with_its_times(struct server *server, struct inode *inode, int fd, int flags)
 {
 	bool quiet = tree_leaves_times(server->tree);
@@ -230,14 +232,14 @@ static int with_its_times(struct server *server, struct inode *inode, int fd, in
 	return again;
 }
 
-/* A file that a request has made. */
+/* A file that a request has created. */
 struct made {
 	struct inode *inode;
 	struct handle *handle;
 	struct statx stx;
 };
 
-/* fd: the new file, owned by this call. */
+/* Takes over fd, the new file. */
 static int open_made(fuse_req_t req, struct inode *dir, const char *name, int fd, struct fuse_file_info *info,
 	struct made *made)
 {
@@ -275,15 +277,15 @@ static void reply_create(
 	}
 }
 
-/* dir_fd: of dir. An open that fails leaves no file. */
+/* dir_fd: a descriptor of dir. A create that fails leaves no file. */
 static int create_in(fuse_req_t req, struct inode *dir, int dir_fd, const char *name, mode_t mode,
 	struct fuse_file_info *info, struct made *made)
 {
 	int fd, r;
 
 	/*
-	 * O_EXCL always: the kernel has checked the right to create, not the right to open a file that came
-	 * in between. ESTALE makes it look the name up again and open what is there.
+	 * O_EXCL always: the kernel has checked the right to create, not the right to open a file that was
+	 * created meanwhile. ESTALE makes the kernel look the name up again and open that file.
 	 */
 	fd = open_new(req, dir, dir_fd, name, mode, (info->flags & CREATE_FLAGS) | O_CREAT | O_EXCL);
 	if (fd == -EEXIST && !(info->flags & O_EXCL))

@@ -14,13 +14,13 @@
 
 struct steer_work {
 	struct op_work work;
-	struct inode *opened; /* what is open */
-	struct inode *inode;  /* what is asked about, referenced; NULL: not found yet */
-	bool is_readable;     /* it was opened for reading */
+	struct inode *opened; /* the open file or directory */
+	struct inode *inode;  /* the file of the request, referenced; NULL: not found yet */
+	bool is_readable;     /* the file itself is open for reading */
 	struct file_request request;
 };
 
-/* --- which file -------------------------------------------------------------------------------- */
+/* --- the file ---------------------------------------------------------------------------------- */
 
 static int access_to(fuse_req_t req, struct inode *inode, int mode)
 {
@@ -34,7 +34,7 @@ static int access_to(fuse_req_t req, struct inode *inode, int mode)
 	return r;
 }
 
-/* A name is one: what looks it up knows no path. */
+/* tree_lookup() takes a single name, not a path. */
 static bool is_name(const char *name)
 {
 	return !strchr(name, '/') && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
@@ -51,7 +51,7 @@ static int look_up(struct steer_work *work)
 		return -ENOTDIR;
 	if (!is_name(work->request.name))
 		return -EINVAL;
-	/* the kernel has looked at the way to the directory, and at neither this nor the file */
+	/* the kernel has checked the path to the directory, but neither the directory nor the file */
 	r = access_to(req, work->opened, X_OK);
 	if (r == 0)
 		r = tree_lookup(server->tree, work->opened, work->request.name, &work->inode, &stx);
@@ -66,7 +66,7 @@ static int find(struct steer_work *work)
 	return 0;
 }
 
-/* --- who may ----------------------------------------------------------------------------------- */
+/* --- permissions ------------------------------------------------------------------------------- */
 
 static bool is_owner_of_mount(fuse_req_t req)
 {
@@ -75,7 +75,8 @@ static bool is_owner_of_mount(fuse_req_t req)
 	return uid == 0 || uid == server_of(req)->control.owner;
 }
 
-/* The mount's owner and root; and the file's owner, but for what others would have to give memory for. */
+/* Permits root and the mount's owner; the file's owner only to evict, since pins take memory from other
+ * users. */
 static int check_owner(const struct steer_work *work)
 {
 	fuse_req_t req = work->work.req;
@@ -109,7 +110,7 @@ static int check_rights(const struct steer_work *work)
 	}
 }
 
-/* --- what -------------------------------------------------------------------------------------- */
+/* --- requests ---------------------------------------------------------------------------------- */
 
 static int obey(struct server *server, struct steer_work *work)
 {

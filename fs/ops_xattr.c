@@ -28,7 +28,7 @@
 #define CAPABILITY "security.capability"
 #define TRUSTED "trusted."
 
-/* An O_PATH descriptor takes no *xattr() call; its link in /proc does, for symbolic links as well. */
+/* *xattr() calls work not on an O_PATH descriptor but on its link in /proc, for symbolic links as well. */
 static int path_get(fuse_req_t req, struct inode *inode, char path[TREE_PATH_SIZE])
 {
 	int fd = tree_fd_get(server_of(req)->tree, inode);
@@ -44,8 +44,8 @@ static void path_put(fuse_req_t req, struct inode *inode)
 	tree_fd_put(server_of(req)->tree, inode);
 }
 
-/* An ACL carries the group's permissions: like chmod, setting one by a stranger to the group clears set-gid.
- */
+/* Whether set-gid stays. An ACL contains the group's permissions: as with chmod, set-gid is cleared if the
+ * caller is not in the group. */
 static bool acl_keeps_sgid(fuse_req_t req, struct inode *inode, const char *name)
 {
 	struct statx stx;
@@ -62,7 +62,7 @@ static bool is_acl(const char *name)
 }
 
 struct xattr_change {
-	const char *path, *name, *value; /* value NULL: is removed */
+	const char *path, *name, *value; /* value NULL: remove the attribute */
 	size_t size;
 	int flags;
 	struct creds_bits bits;
@@ -136,7 +136,7 @@ void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 	change(req, ino, (struct xattr_change){.name = name});
 }
 
-/* Replies with what get() reads, or with its size when the caller asked for that. */
+/* Replies with the n bytes of buf, or only with n if the caller asked for the size. Frees buf. */
 static void reply_read(fuse_req_t req, char *buf, size_t size, ssize_t n)
 {
 	if (n < 0)
@@ -194,7 +194,7 @@ void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 	reply_read(req, buf, size, n);
 }
 
-/* Others than root do not see the names of trusted attributes; the daemon, as root, does. */
+/* Only root may see the names of trusted attributes, but the daemon, as root, always gets them. */
 static ssize_t hide_trusted(char *names, ssize_t size)
 {
 	char *out = names;
@@ -217,7 +217,7 @@ static ssize_t list_names(const char *path, char **names, bool see_trusted)
 
 	if (size <= 0)
 		return size < 0 ? -errno : 0;
-	size += 256; /* one may come meanwhile */
+	size += 256; /* an attribute may be added meanwhile */
 	*names = malloc((size_t)size);
 	if (!*names)
 		return -ENOMEM;
@@ -284,7 +284,7 @@ static int use_flags(void *arg)
 	return ioctl(request->fd, request->cmd, request->data) < 0 ? -errno : 0;
 }
 
-/* fd: of the file, or -errno. */
+/* fd: a descriptor of the file, which is taken over; or -errno, which is returned. */
 static int flags_on(struct flags_request *request, int fd)
 {
 	const struct op_owned owned = {.inode = request->inode,

@@ -8,7 +8,7 @@
 
 #define PARTS 16
 
-/* In parts by the buffer's address, so that queues seldom wait for each other. */
+/* Divided by the buffer's address, so that queues seldom wait for each other. */
 static struct known {
 	pthread_mutex_t lock;
 	GHashTable *seconds; /* address of a buffer -> second address of its memory */
@@ -19,20 +19,20 @@ static struct known *part_of(const char *buf)
 	return &parts[((uintptr_t)buf * 0x9e3779b97f4a7c15ull) >> 60];
 }
 
-/* Fresh shared memory with two addresses, the first one of the system's choice. 0 or -errno. */
+/* Maps new shared memory at two addresses, which the system chooses. 0 or -errno. */
 static int map_twice(size_t size, char **first, char **second)
 {
 	*first = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (*first == MAP_FAILED)
 		return -errno;
-	*second = mremap(*first, 0, size, MREMAP_MAYMOVE); /* 0: the old address stays */
+	*second = mremap(*first, 0, size, MREMAP_MAYMOVE); /* size 0: the old mapping stays */
 	if (*second != MAP_FAILED)
 		return 0;
 	munmap(*first, size);
 	return -ENOMEM;
 }
 
-/* (locked) */
+/* (locked) Maps new memory at buf, and at a second address. */
 static int replace(struct known *known, char *buf, size_t size)
 {
 	char *first, *second = NULL;
@@ -95,7 +95,7 @@ void payload_abandoned(const struct payload *payload)
 
 void payload_forget_all(void)
 {
-	/* their second addresses go with the process */
+	/* the second mappings end with the process */
 	for (int i = 0; i < PARTS; i++)
 		g_clear_pointer(&parts[i].seconds, g_hash_table_destroy);
 }

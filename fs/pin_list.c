@@ -24,7 +24,7 @@ static void set_bit(struct server *server, struct inode *inode, bool pinned)
 	tree_unlock_inode(server->tree, inode);
 }
 
-/* path: taken over. */
+/* Takes over path. */
 static void enter(struct server *server, struct inode *inode, char *path)
 {
 	struct pin_list *list = &server->pin_list;
@@ -40,7 +40,7 @@ static void enter(struct server *server, struct inode *inode, char *path)
 		tree_hold(server->tree, inode);
 }
 
-/* The path, which the caller frees; NULL: it was not in. */
+/* Returns the path, which the caller frees; NULL: the inode was not in the list. */
 static char *take_out(struct server *server, struct inode *inode)
 {
 	struct pin_list *list = &server->pin_list;
@@ -123,7 +123,7 @@ void pin_list_renamed(struct server *server)
 
 /* --- the option's file -------------------------------------------------------------------------- */
 
-/* Bytes that are no ASCII stay as they are. */
+/* Bytes beyond ASCII, which are not escaped. */
 static const char *beyond_ascii(void)
 {
 	static char bytes[129];
@@ -149,7 +149,7 @@ int pin_list_start(struct server *server)
 		return 0;
 	if (!g_file_get_contents(file, &text, NULL, &error)) {
 		if (error->code == G_FILE_ERROR_NOENT)
-			return 0; /* it is made with the first pin */
+			return 0; /* it is created with the first pin */
 		log_error("pins=%s: %s", file, error->message);
 		return -EIO;
 	}
@@ -228,7 +228,7 @@ static void append_line(GString *text, const char *path)
 	g_string_append_printf(text, "%s\n", line);
 }
 
-/* What is to be written; the paths are those that the files have now. */
+/* The file's new contents, with the paths that the pinned files have now. */
 static GString *compose(struct server *server)
 {
 	struct pin_list *list = &server->pin_list;
@@ -272,7 +272,7 @@ void pin_list_save(struct server *server)
 		return;
 	text = compose(server);
 	if (g_string_equal(text, list->written)) {
-		/* as a rename elsewhere leaves it */
+		/* no change, as after the rename of another file */
 	} else if (write_file(list, server->options.pins, text)) {
 		g_string_assign(list->written, text->str);
 	} else {

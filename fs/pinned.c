@@ -9,8 +9,8 @@
 #include "fs/pinned_impl.h"
 #include "fs/threads.h"
 
-#define ROUND_S 5                 /* every pinned file is looked at once in so long */
-#define LOOK_US_PER_TICK (100000) /* unless that takes longer than this in a second */
+#define ROUND_S 5                 /* seconds in which every pinned file is checked once */
+#define LOOK_US_PER_TICK (100000) /* unless that takes more time per second than this */
 
 uint64_t pinned_id(const struct inode *inode)
 {
@@ -19,8 +19,8 @@ uint64_t pinned_id(const struct inode *inode)
 
 /* --- at an open ------------------------------------------------------------------------------- */
 
-/* Opens may come by the thousand, and a try that is refused has dropped and read pages: eight in a second
- * are enough. */
+/* There may be thousands of opens, and each refused attempt has dropped and read pages: eight attempts a
+ * second are enough. */
 static uint8_t this_eighth(void)
 {
 	return (uint8_t)(clock_coarse_ms() / 125);
@@ -77,7 +77,7 @@ void pinned_detach(struct server *server, struct inode *inode)
 
 	inode->object = NULL;
 	if (inode->open_count)
-		return; /* it is bound to that id until its last release */
+		return; /* the inode is bound to that id until its last release */
 	inode->backing_id = 0;
 	backing_id_close(server->session, id);
 }

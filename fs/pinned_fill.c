@@ -17,17 +17,18 @@
 
 #define NAP_US 5000
 
-/* Who may pay for pinned pages (see keepers_pin()). Pages of a file system in memory are the file itself, and
- * can't be dropped. */
+/* The memory cgroup that may pay for pinned pages (see keepers_pin()). Pages of a file system in memory are
+ * the file itself, and can't be dropped. */
 static uint64_t paying_group(const struct server *server)
 {
 	return server->charged && !server->source_in_memory ? charged_own_group(server->charged) : 0;
 }
 
 /*
- * What is missing is brought in. What others pay for is dropped before, where a keeper said so: nobody else
- * is to pay for what stays (cache/store/charged.h). Where that can't be known, what was read since the pages
- * were dropped is taken for ours. 0 or -errno; -EBUSY: somebody maps it, or the disk has not got it yet.
+ * Brings missing pages into the page cache. again: a keeper found pages that another memory cgroup pays for.
+ * They are dropped first, since no other one may pay for pages that stay (cache/store/charged.h). If that
+ * can't be known, pages read since the drop count as the daemon's. 0 or -errno; -EBUSY: pages are mapped, or
+ * not on the disk yet.
  */
 static int make_ready(struct server *server, int fd, uint64_t size, bool again)
 {
@@ -42,8 +43,8 @@ static int make_ready(struct server *server, int fd, uint64_t size, bool again)
 	return page_cache_bring_in(fd, size);
 }
 
-/* The file's, for the inode to keep; 0 where it is bound already, or none can be had: then the next open
- * tries, and says why. */
+/* A backing id of the file, for the inode to keep. 0 if the inode is bound already, or the kernel refuses:
+ * then the next open tries, and logs why. */
 static int32_t new_backing_id(struct server *server, struct inode *inode, int fd)
 {
 	bool unbound;
@@ -56,7 +57,7 @@ static int32_t new_backing_id(struct server *server, struct inode *inode, int fd
 	return id > 0 ? id : 0;
 }
 
-/* The inode now has the object, unless it has one already. */
+/* Attaches the object to the inode, unless that has one already. */
 static bool attach(struct server *server, struct inode *inode, struct object *object, int fd)
 {
 	int32_t id = new_backing_id(server, inode, fd);
@@ -104,7 +105,7 @@ struct filling {
 	struct statx stx;
 	int fd;
 	int error;
-	bool to_pin; /* until it is, or can't be; an error of -EBUSY may pass */
+	bool to_pin; /* it is still to be pinned; with the error -EBUSY, a further try may succeed */
 };
 
 static struct cache_filling cache_filling_of(const struct server *server, const struct filling *filling)
@@ -128,7 +129,7 @@ static void settle(struct server *server, struct filling *filling, const struct 
 		cache_drop(server->cache, result->object);
 }
 
-/* Those of the fillings that are to be pinned. */
+/* Pins those of the fillings that are still to be pinned. */
 static void pin_all(struct server *server, struct filling *fillings, unsigned count, bool again)
 {
 	struct cache_filling ready[CACHE_FILL_MOST];
@@ -169,7 +170,7 @@ static int mend(struct server *server, struct inode *inode, int fd, const struct
 		stats_count(&server->stats.mount.foreign, 1);
 	tree_lock_inode(server->tree, inode);
 	cached_recount(server, object);
-	/* also where there is no room: what is held stays held, until the file changes again */
+	/* even if there was no room: locked pages stay locked until the file changes again */
 	object->stamp = cached_stamp_of(stx);
 	tree_unlock_inode(server->tree, inode);
 	cache_release(server->cache, object);
@@ -179,7 +180,7 @@ static int mend(struct server *server, struct inode *inode, int fd, const struct
 	return r;
 }
 
-/* (its file is open) Does what is due but pinning. 0 or -errno. */
+/* Call with the file open. Ends or mends the pin, or decides that the file is to be pinned. 0 or -errno. */
 static int look_over(struct server *server, struct filling *filling)
 {
 	struct inode *inode = filling->inode;
@@ -205,16 +206,17 @@ static int look_over(struct server *server, struct filling *filling)
 	return 0;
 }
 
-/* What passes: the file changed meanwhile, or is mapped by those who pay for it, or a keeper died. */
+/* Temporary errors: the file changed meanwhile, is mapped by processes that pay for it, or a keeper died. */
 static bool is_passing(int error)
 {
 	return error == -EFAULT || error == -EBUSY || error == -EOWNERDEAD;
 }
 
 /*
- * A backing id is registered for writers of whatever user, long before they come: by nobody (see lane.c),
- * whom a filler stays. The kernel keeps the credentials of whoever opened and registered a file, and a thread
- * that changes its user gets new ones each time: two sets of 208 bytes for each pinned file.
+ * A backing id is registered for writers of any user before they open the file, so with the rights of nobody
+ * (see register_backing() in bind.c). The filler stays nobody: the kernel keeps the credentials with which a
+ * file was opened and registered, and a thread that changes its user gets new ones each time. That would be
+ * two sets of 208 bytes for each pinned file.
  */
 static void be_nobody(void)
 {
@@ -230,7 +232,7 @@ static void begin(struct server *server, struct inode *inode, struct filling *fi
 	*filling = (struct filling){.inode = inode};
 	filling->fd = filling->error = cached_open_source(server, inode);
 	tree_lock_inode(server->tree, inode);
-	inode->filling = false; /* from here on a change is one that was not seen */
+	inode->filling = false; /* changes from here on are not noticed by this fill */
 	inode->fillers++;
 	tree_unlock_inode(server->tree, inode);
 	if (filling->fd >= 0)
@@ -258,8 +260,8 @@ static unsigned take_more(struct server *server, struct inode **inodes, unsigned
 	return count;
 }
 
-/* Each wait for a job and each turn of a keeper's is a switch of threads and back. Where jobs follow each
- * other, a filler that finds one alone takes a nap, in which others come; nobody waits for them. */
+/* Each wait for a job and each call of a keeper takes two switches of threads. If jobs follow each other, a
+ * filler that finds only one sleeps briefly, so that more arrive; no program waits for them. */
 static unsigned gather(struct server *server, struct inode **inodes)
 {
 	static __thread int64_t last_us;

@@ -8,11 +8,11 @@ void relief_init(struct relief *relief, const struct pressure_limits *limits, co
 	pthread_mutex_init(&relief->lock, NULL);
 	relief->root = root;
 	relief->limits = *limits;
-	relief->spare = 0; /* the first to ask measures */
+	relief->spare = 0; /* so the first relief_allows() measures */
 	pressure_init(&relief->pressure, limits);
 }
 
-/* (locked) Returns what is available. */
+/* (locked) Returns the available bytes. */
 static uint64_t measure(struct relief *relief)
 {
 	uint64_t available = memory_available(relief->root);

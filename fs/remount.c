@@ -21,7 +21,7 @@
 #define MS_NOSYMFOLLOW 256
 #endif
 
-/* What is mounted, by its own report. */
+/* The present mount, as it reports itself. */
 struct current {
 	struct options options;
 	unsigned long flags; /* MS_* */
@@ -64,7 +64,7 @@ static const struct {
 	{ST_NOSYMFOLLOW, MS_NOSYMFOLLOW},
 };
 
-/* statvfs(2) does not tell of dirsync; the mount table does, behind " - ". */
+/* statvfs(2) does not report dirsync; the mount table does, after " - ". */
 static bool is_dirsync(const char *mountpoint)
 {
 	g_autofree char *table = NULL, *start = NULL;
@@ -148,7 +148,7 @@ static int read_current(const char *mountpoint, struct current *current)
 	return read_flags(mountpoint, &current->flags);
 }
 
-/* Options that the daemon has from its start. */
+/* Refuses changes of options that are fixed when the daemon starts. */
 static int refuse_changes(const struct options *asked, const struct options *now)
 {
 	g_autofree char *source = realpath(asked->source, NULL), *error = NULL;
@@ -164,7 +164,7 @@ static int refuse_changes(const struct options *asked, const struct options *now
 	return 0;
 }
 
-/* Has the daemon take over the options of @list, all or none, as sievectl set does. */
+/* Makes the daemon apply the options of @list, all or none, as sievectl set does. */
 static int set_options(const char *mountpoint, const char *list)
 {
 	g_autofree char *path = g_build_filename(mountpoint, CONTROL_NAME, NULL);
@@ -187,7 +187,7 @@ static int set_options(const char *mountpoint, const char *list)
 	return r;
 }
 
-/* The flags come last, since only the kernel knows whether it takes them. */
+/* The flags come last, since only the kernel can tell whether it accepts them. */
 static int change_mount(const struct options *asked, const struct current *current)
 {
 	const struct options *now = &current->options;
@@ -209,7 +209,7 @@ static int refuse_word(const char *word)
 	return -EINVAL;
 }
 
-/* The flags that the words ask for. Those that the daemon has a part in stay as they are. */
+/* Applies the words to the flags. Refuses changes of those on which the daemon also acts. */
 static int apply_words(const struct options *asked, unsigned long *flags)
 {
 	g_auto(GStrv) words = g_strsplit(asked->generic->str, ",", -1);

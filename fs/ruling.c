@@ -52,7 +52,7 @@ static int read_text(int fd, char **text, size_t *size, const char **wrong)
 		*wrong = "is larger than 1M";
 		return -EFBIG;
 	}
-	*text = g_malloc((size_t)st.st_size + 1); /* not NULL for an empty one */
+	*text = g_malloc((size_t)st.st_size + 1); /* not NULL for an empty file */
 	for (*size = 0; *size < (size_t)st.st_size;) {
 		ssize_t n = read(fd, *text + *size, (size_t)st.st_size - *size);
 
@@ -65,7 +65,7 @@ static int read_text(int fd, char **text, size_t *size, const char **wrong)
 	return 0;
 }
 
-/* It may be something else by now than it was at the mount: what is not a file must not be waited for. */
+/* The path may lead to a FIFO or device by now: the open must not wait. */
 static int read_file(const char *path, char **text, size_t *size, char **error)
 {
 	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC), r;
@@ -125,7 +125,7 @@ static void remember(const struct ruling *ruling, struct inode *inode, const str
 
 static void recall(const struct ruling *ruling, const struct inode *inode, struct rule_decision *decision)
 {
-	/* not kept with the inode; asking is never wrong */
+	/* not stored in the inode; asking SOURCE is never wrong */
 	decision->has_revalidate = true;
 	decision->revalidate_s = 0;
 	if (inode->rule_epoch != ruling->epoch)
@@ -138,7 +138,7 @@ static void recall(const struct ruling *ruling, const struct inode *inode, struc
 	decision->priority = (int)inode->priority;
 }
 
-/* path: room for the file's, which is known or "". */
+/* path: where the caller will store the file's path, or "". */
 static struct rule_facts facts_of(const struct statx *stx, bool writes, const char *path)
 {
 	time_t now = time(NULL);

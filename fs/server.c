@@ -38,7 +38,7 @@
 
 #define FD_SET_MAX 4096
 
-/* An automount point that is mounted on by itself shows the mounting process an empty directory. */
+/* An automount point that is both SOURCE and MOUNTPOINT shows the mounting process an empty directory. */
 static bool is_own_automount_point(const struct options *options, int source_fd)
 {
 	struct statfs fs;
@@ -73,8 +73,8 @@ static int start_tree(struct server *server, unsigned descriptors)
 	return 0;
 }
 
-/* Of the descriptors half are for reaching files, a quarter for objects of a store without tmpfs; open files
- * have the rest. */
+/* Half of the descriptors are for reaching files, a quarter for objects of a store without tmpfs, the rest
+ * for open files. */
 static int start_cache(struct server *server, unsigned descriptors)
 {
 	const struct options *o = &server->options;
@@ -196,8 +196,8 @@ int server_start(struct server *server, unsigned descriptors)
 	return r;
 }
 
-/* Their threads stay: over io_uring a reply also asks for the next request, and the kernel cancels what a
- * thread that leaves has asked for. */
+/* The threads of the pools stay: over io_uring a reply also asks for the next request, and the kernel cancels
+ * what an exiting thread has asked for. */
 int server_start_pools(struct server *server)
 {
 	const struct pool_settings fill = {"sieve-fill", 2, server->pins ? pinned_fill : copy_fill, server};
@@ -217,7 +217,7 @@ int server_start_pools(struct server *server)
 		r = throttle_new(server, &server->throttle);
 	if (r == 0 && server->locks)
 		r = lock_waiting_new(server, &server->lock_waiting);
-	/* over io_uring each keeps one of its CPU's requests from others */
+	/* over io_uring each request that waits occupies an entry of its CPU's queue */
 	server->waiting_max = server->uring ? MAX(1, server->uring_depth / 2) : UINT_MAX;
 	return r;
 }

@@ -30,7 +30,7 @@
 #include "fs/users/creds.h"
 #include "fs/watchdog.h"
 
-/* Over /dev/fuse each has a buffer for the largest write. */
+/* Over /dev/fuse each thread has a buffer for the largest write. */
 #define WORKER_THREADS (64 + LOOP_RESERVED)
 #define WORKER_THREADS_MIN 8
 
@@ -43,15 +43,15 @@ struct session {
 	struct guard guard;
 	struct thread_room *room;  /* for libfuse's own threads */
 	struct thread_room *spare; /* for mount(8) and fusermount3, which libfuse may run */
-	pthread_t asker, starter;  /* the first asks the mount itself, which the second says to others */
+	pthread_t asker, starter;  /* asker tests the mount; starter then reports that it is ready */
 	bool asker_runs, starter_runs;
 	sem_t mounted, asked;
 	bool answers;
-	_Atomic int ended_by; /* a signal */
+	_Atomic int ended_by; /* the signal; 0: none */
 };
 
-/* Only in the foreground: what goes into the background may be started by somebody else's service, whose
- * manager waits for that service. */
+/* Only in the foreground: a background daemon may have been started by another service, and would send that
+ * service's manager a message in its name. */
 static void tell_service_manager(const struct session *session, const char *state)
 {
 	int r = session->server.options.foreground ? notify_send(state) : 0;
@@ -60,7 +60,7 @@ static void tell_service_manager(const struct session *session, const char *stat
 		log_warning("cannot send %s to the service manager: %s", state, strerror(-r));
 }
 
-/* The first requests that the mount answers, of which it keeps the answers (loop_rescue()). */
+/* Makes the first requests to the mount. Their answers are kept for loop_rescue(). */
 static bool answers(const char *mountpoint)
 {
 	struct statvfs fs;
@@ -120,8 +120,8 @@ static void reload_by_signal(void *data)
 		log_info("%s", reply->str);
 }
 
-/* Of libfuse's threads one takes requests from /dev/fuse; over io_uring there is one for each queue, too.
- * Further ones are started while requests wait, where that is possible. */
+/* Threads that must be started after the mount: one that receives requests from /dev/fuse, and over io_uring
+ * one for each queue. More are started while requests wait, if possible. */
 static unsigned threads_of_libfuse(const struct server *server)
 {
 	return 1 + (server->uring ? (unsigned)get_nprocs_conf() : 0);
@@ -175,7 +175,7 @@ static int start_loop(struct session *session)
 	return server->uring ? 0 : loop_new(&settings, &server->loop);
 }
 
-/* But for the pools, which are the server's. */
+/* All but the pools, which server_stop() ends. */
 static void stop_threads(struct session *session)
 {
 	thread_room_free(session->spare);
@@ -242,14 +242,15 @@ static bool is_sandboxed(const struct server *server)
 	return server->options.sandbox == SANDBOX_ON;
 }
 
-/* As libfuse does: lazily, and with the connection closed, since nobody answers any more. */
+/* For a lazy unmount as libfuse does it: closes the connection, since nothing will answer requests any
+ * more. */
 static void close_connection(struct fuse_session *session)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	if (null < 0)
 		return;
-	dup3(null, fuse_session_fd(session), O_CLOEXEC); /* libfuse closes that number at its end */
+	dup3(null, fuse_session_fd(session), O_CLOEXEC); /* libfuse closes this descriptor at its end */
 	close(null);
 }
 
@@ -282,7 +283,7 @@ static int mount_and_serve(struct session *session)
 	r = serve(session);
 	session->server.failed = session->server.failed || r < 0;
 	tell_service_manager(session, "STOPPING=1");
-	/* else it is unmounted already: what lies at that path by now is not ours to unmount */
+	/* else it is unmounted already, and another mount may be at the path */
 	if (session->server.failed || session->ended_by)
 		unmount(session);
 	return session->server.failed ? -EIO : 0;

@@ -143,7 +143,7 @@ static void apply(struct server *server)
 
 static int read_words(const struct server *server, char *const *words, struct options *asked, char **error)
 {
-	/* UINT64_MAX: not known, which percentages are told as 0 */
+	/* UINT64_MAX: not known; the parser takes 0 for that */
 	uint64_t memory = server->options.memory == UINT64_MAX ? 0 : server->options.memory;
 	int r = 0;
 
@@ -161,7 +161,7 @@ static int read_words(const struct server *server, char *const *words, struct op
 	return r;
 }
 
-/* (locked) Copies lie in a file system whose size is fixed. */
+/* (locked) Copies are stored in a file system of fixed size. */
 static int check_store(const struct server *server, const struct options *asked, char **error)
 {
 	g_autoptr(GString) most = NULL;
@@ -175,8 +175,8 @@ static int check_store(const struct server *server, const struct options *asked,
 	return -EINVAL;
 }
 
-/* (locked) What they take is there from the start of the mount, or not at all: threads, and with io_uring
- * room for requests that wait. */
+/* (locked) The thresholds need threads and, over io_uring, room for waiting requests: these exist from the
+ * start of the mount, or not at all. */
 static int check_thresholds(const struct server *server, const struct options *asked, char **error)
 {
 	static const char *const names[] = {

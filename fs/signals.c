@@ -14,7 +14,7 @@ static sigset_t waited_set(void)
 	return set;
 }
 
-/* SIGIO comes where a lease of ours is broken, SIGXFSZ where a user's limit is inherited. */
+/* SIGIO arrives when a lease of the daemon is broken, SIGXFSZ if a user's file size limit was inherited. */
 void signals_ignore_others(void)
 {
 	static const int ignored[] = {SIGALRM, SIGUSR1, SIGUSR2, SIGPIPE, SIGIO, SIGPROF, SIGVTALRM, SIGPWR,
@@ -30,7 +30,7 @@ void signals_hold(struct signals *signals)
 {
 	sigset_t set = waited_set();
 
-	/* a shell starts what runs in its background with some of them ignored: these would never come */
+	/* a shell starts background programs with some of them ignored: these would never arrive */
 	for (size_t i = 0; i < sizeof(waited_for) / sizeof(*waited_for); i++)
 		signal(waited_for[i], SIG_DFL);
 	pthread_sigmask(SIG_BLOCK, &set, &signals->before);

@@ -27,7 +27,7 @@
 #include "fs/server.h"
 #include "fs/settings.h"
 
-/* What other modules count. */
+/* Figures that other modules keep. */
 struct status_figures {
 	struct cache_figures cache;
 	uint64_t keepers, locked_bytes, pinned_bytes, inodes, inode_bytes;
@@ -100,7 +100,7 @@ const char *status_store_name(struct server *server)
 	return store_copy_mount_error(cache_store(server->cache)) ? "memfd" : "tmpfs";
 }
 
-/* As of now; options: room for those in force, which the report borrows. The facts are left to the caller. */
+/* options: room for the options in force, which the report borrows. The caller fills in the facts. */
 static void read_report(struct server *server, struct options *options, struct report *report)
 {
 	settings_read(server, options);
@@ -192,7 +192,7 @@ static int answer_reload(void *context, int argc, char *const *argv, GString *re
 	return status_reload(server, reply);
 }
 
-/* "FILES BYTES" that are left of what was flushed; the first request of several starts it. */
+/* Replies "FILES BYTES": what is left of the flush. Without --left the request starts a flush. */
 static int answer_flush(void *context, int argc, char *const *argv, GString *reply)
 {
 	struct server *server = context;
@@ -237,8 +237,8 @@ static void append_name(struct inode *inode, void *context)
 	g_string_append_printf(names->lines, "%s\n", escaped);
 }
 
-/* "PARTS NAMELESS" and the paths of the cached files in one part: there may be a million in all, and this is
- * done in a queue's thread. */
+/* Replies "PARTS NAMELESS" and the paths of the cached files in one part: there may be a million in all, and
+ * the request occupies a queue thread. */
 static int answer_ls(void *context, int argc, char *const *argv, GString *reply)
 {
 	struct names names = {.server = context, .lines = g_string_new(NULL)};
@@ -256,7 +256,7 @@ static int answer_ls(void *context, int argc, char *const *argv, GString *reply)
 	return 0;
 }
 
-/* All that nobody uses and no rule keeps. */
+/* Evicts all files that are neither in use nor exempt from eviction. */
 static int answer_evict(void *context, int argc, char *const *argv, GString *reply)
 {
 	struct server *server = context;
@@ -292,7 +292,8 @@ static int listen_to_opens(void *context, GString *reply, struct tap **tap)
 	return listen_to(context, TAP_TRACE, reply, tap);
 }
 
-/* "RECORDERS RECORDS LOST": those who have not written all of it yet, what they got, and what they lost. */
+/* Replies "RECORDERS RECORDS LOST": listeners that have not closed yet, records queued for them, records
+ * lost. */
 static int answer_trace_stop(void *context, int argc, char *const *argv, GString *reply)
 {
 	struct server *server = context;

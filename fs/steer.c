@@ -37,7 +37,7 @@ static void describe_inode(struct server *server, struct inode *inode, struct fi
 	tree_unlock_inode(server->tree, inode);
 }
 
-/* What the page cache can't tell is left out: the rest is worth an answer. */
+/* Leaves out the counts if the page cache can't be counted: the rest is worth an answer. */
 static void count_pages(struct server *server, struct inode *inode, struct file_answer *answer)
 {
 	struct page_cache_counts counts;
@@ -111,7 +111,7 @@ static int read_in(struct server *server, struct inode *inode, uint64_t size)
 		return fd;
 	r = page_cache_bring_in(fd, size);
 	close(fd);
-	return r == -EFAULT ? 0 : r; /* it became shorter: all of it was read */
+	return r == -EFAULT ? 0 : r; /* the file became shorter: all of it was read */
 }
 
 int steer_warm(struct server *server, struct inode *inode)
@@ -124,7 +124,7 @@ int steer_warm(struct server *server, struct inode *inode)
 	switch (e.cache) {
 	case EXPLAIN_TOO_LARGE:
 		return e.lane == LANE_PLAIN ? read_in(server, inode, e.size) : 0;
-	case EXPLAIN_OFF: /* of admit=0 or no budget, the first one is about opens */
+	case EXPLAIN_OFF: /* admit=0 excludes files from the cache at opens only, no budget always */
 		return e.size <= server->live.cache_size / EVICT_LARGEST_PART ? fill_unasked(server, inode)
 									      : 0;
 	case EXPLAIN_OUTGROWN:
@@ -159,7 +159,7 @@ static bool is_empty(int fd)
 	return page_cache_count(fd, 0, 0, &counts) < 0 || counts.cached <= counts.dirty + counts.writeback;
 }
 
-/* A keeper that was told to let pages go needs its turn, until which they stay. */
+/* Pages stay until the keeper that was told to unlock them has done so. */
 static int drop_pages(int fd, bool were_pinned)
 {
 	unsigned tries = were_pinned ? UNPIN_TRIES : 1;

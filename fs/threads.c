@@ -21,10 +21,10 @@ int thread_start(pthread_t *thread, const char *name, void *(*run)(void *), void
 
 void thread_forget_descriptors(void)
 {
-	close_range(0, ~0U, CLOSE_RANGE_UNSHARE); /* kernels before 5.9 have no such call, and may wait */
+	close_range(0, ~0U, CLOSE_RANGE_UNSHARE); /* not before Linux 5.9; a killed daemon may hang */
 }
 
-/* --- room for threads of others ---------------------------------------------------------------- */
+/* --- room for libfuse's threads ---------------------------------------------------------------- */
 
 struct thread_room {
 	sem_t let_go;
@@ -84,7 +84,7 @@ struct pool {
 	pthread_t threads[];
 };
 
-/* (locked) False where the pool has ended. */
+/* (locked) False if the pool has ended. */
 static bool wait_for_job(struct pool *pool)
 {
 	pool->idle_count++;
@@ -104,7 +104,7 @@ static void *pool_run(void *data)
 	while (wait_for_job(pool)) {
 		void *job = g_queue_pop_head(&pool->jobs);
 
-		/* not by who pushes: a thread begins with the credentials of the one that starts it */
+		/* not in pool_push(): a thread inherits the credentials of the thread that starts it */
 		if (pool->idle_count == 0 && pool->thread_count < pool->settings.most)
 			add_thread(pool);
 		lock_drop(&pool->lock, LOCK_POOL);
@@ -149,7 +149,7 @@ void pool_push(struct pool *pool, void *job)
 	lock_take(&pool->lock, LOCK_POOL);
 	g_queue_push_tail(&pool->jobs, job);
 	lock_drop(&pool->lock, LOCK_POOL);
-	pthread_cond_signal(&pool->filled); /* under the lock, it would wake a thread only to wait for that */
+	pthread_cond_signal(&pool->filled); /* unlocked, so that the woken thread need not wait */
 }
 
 void *pool_take(struct pool *pool)

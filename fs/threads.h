@@ -12,11 +12,11 @@
 int thread_start(pthread_t *thread, const char *name, void *(*run)(void *), void *context);
 
 /*
- * Takes all descriptors from the calling thread, for threads that ask the daemon's own mount. The kernel lets
- * a thread that was killed wait for the answer to a request that another thread had taken; with descriptors,
- * the waiting thread would keep the connection open, whose end is that answer, and the daemon would never
- * end. Over io_uring that helps nothing yet: memory, which threads share, has the rings mapped, and these
- * keep it open as well.
+ * Takes all descriptors away from the calling thread, for threads that make requests to the daemon's own
+ * mount. If the daemon is killed, such a thread goes on waiting for the reply to a request that another
+ * thread has received. Only the end of the connection wakes it; with a descriptor, it would itself keep the
+ * connection open, and the daemon would never end. Over io_uring this does not help yet: the rings are mapped
+ * into the memory that threads share, and keep the connection open as well.
  */
 void thread_forget_descriptors(void);
 

@@ -18,7 +18,7 @@
 struct throttle {
 	struct server *server;
 	pthread_t thread;
-	pthread_mutex_t lock; /* for what follows */
+	pthread_mutex_t lock; /* for the fields below */
 	pthread_cond_t work;
 	struct list waiting; /* longest first */
 	unsigned uring_count;
@@ -34,7 +34,7 @@ static bool was_interrupted(const struct throttled *throttled)
 	       (throttled->is_uring && caller_is_killed(fuse_req_ctx(throttled->req)->pid));
 }
 
-/* NULL: all have to wait on. */
+/* The first one that may be answered; NULL: all have to go on waiting. */
 static struct throttled *find_ready(struct throttle *throttle, bool look_for_interrupted)
 {
 	struct server *server = throttle->server;
@@ -82,7 +82,7 @@ static void *answer_in_thread(void *arg)
 	return NULL;
 }
 
-/* --- who has to wait ---------------------------------------------------------------------------- */
+/* --- writers ------------------------------------------------------------------------------------ */
 
 bool throttle_is_due(struct server *server, struct inode *inode)
 {
@@ -108,7 +108,7 @@ void throttle_answer(struct throttle *throttle, struct throttled *throttled)
 		throttled->answer(throttled);
 }
 
-/* --- the whole ---------------------------------------------------------------------------------- */
+/* --- start and end ------------------------------------------------------------------------------ */
 
 static void free_memory(struct throttle *throttle)
 {

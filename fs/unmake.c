@@ -28,7 +28,7 @@ void unmake_file(int dir_fd, const char *name, const struct statx *made)
 static bool may_be_new(const struct statx *there)
 {
 	if (S_ISDIR(there->stx_mode))
-		return true; /* rmdir(2) looks whether it is empty */
+		return true; /* rmdir(2) checks that it is empty */
 	return there->stx_nlink == 1 && (!S_ISREG(there->stx_mode) || there->stx_size == 0);
 }
 

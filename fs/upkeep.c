@@ -9,8 +9,8 @@
 #include "fs/threads.h"
 #include "fs/watchdog.h"
 
-/* Gives memory back while the machine is short of it, and takes it again later. Large files that are read
- * again are the first to go. */
+/* Shrinks the cache while the machine is short of memory, and lets it grow again later. The first to go are
+ * pages of large files that are read repeatedly. */
 static void relieve_memory(struct server *server)
 {
 	struct cache_figures figures;
@@ -64,7 +64,7 @@ static void look_after_readers(struct upkeep *upkeep)
 	loop_rescue(upkeep->server->loop);
 }
 
-/* Apart from the ticker, which may have to wait for the disk. */
+/* In its own thread, since the ticker may have to wait for the disk. */
 static void *rescue(void *upkeep)
 {
 	each_second(upkeep, look_after_readers);

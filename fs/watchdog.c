@@ -32,7 +32,8 @@ static bool read_word(const char *tid, const char *name, char *text, size_t size
 	return n > 0;
 }
 
-/* An uninterruptible sleep is a disk's or a network file system's; FUSE's is an interruptible one. */
+/* A thread that waits for a disk or a network file system sleeps uninterruptibly, one that waits for FUSE
+ * interruptibly. */
 static bool thread_waits(const char *tid)
 {
 	char text[256];
@@ -60,7 +61,7 @@ bool watchdog_sees_waiting(pid_t but)
 
 /* --- its threads -------------------------------------------------------------------------------- */
 
-/* False at the end. */
+/* Waits for a quarter of the period. False at the end. */
 static bool wait_a_while(struct watchdog *watchdog)
 {
 	gint64 until = g_get_monotonic_time() + (gint64)(watchdog->period_us / 4);
@@ -84,7 +85,7 @@ static void *ask(void *data)
 	while (wait_a_while(watchdog)) {
 		if (!watchdog->mounted)
 			continue;
-		/* any answer is one: the mount may be covered by another, or on its way out */
+		/* an error is an answer, too: the mount may be covered by another, or being unmounted */
 		statx(AT_FDCWD, watchdog->question, AT_STATX_FORCE_SYNC | AT_NO_AUTOMOUNT, STATX_BASIC_STATS,
 			&stx);
 		watchdog->answered_us = clock_now_us();
@@ -92,7 +93,7 @@ static void *ask(void *data)
 	return NULL;
 }
 
-/* The ticker comes round once a second, and may be somewhat late on a busy machine. */
+/* The ticker runs once a second, and may be somewhat late on a busy machine. */
 static bool is_late(const struct watchdog *watchdog, int64_t at_us)
 {
 	return clock_now_us() - at_us > MAX((int64_t)(watchdog->period_us / 2), 2 * G_USEC_PER_SEC);

@@ -7,9 +7,9 @@
 #include "fs/options/generic_options.h"
 
 /*
- * A file that this open made: emptied, or created by somebody who insisted that it was not there. Its writer
- * puts a stream into it, even where it means to read it back (O_RDWR: rsync, linkers, temporary files). A
- * database is opened, or created if need be.
+ * Whether the open truncates the file, or insists on creating it. Such a file is written as a stream, even if
+ * it is to be read back (O_RDWR: rsync, linkers, temporary files). A database is opened, or created if need
+ * be.
  */
 static bool is_made_anew(int flags)
 {
@@ -21,14 +21,14 @@ bool wish_is_in_place(int flags)
 	return (flags & O_ACCMODE) == O_RDWR && !(flags & O_APPEND) && !is_made_anew(flags);
 }
 
-/* One open goes by one value, whatever is set meanwhile. */
+/* Read once, so that an open uses the same values throughout. */
 static struct classify_limits limits_now(const struct server *server)
 {
 	struct classify_limits limits = server->limits;
 	uint64_t small_max = server->live.small_max;
 
 	limits.large_min = server->live.large_min;
-	limits.small_max = MIN(small_max, limits.large_min); /* they may change in between */
+	limits.small_max = MIN(small_max, limits.large_min); /* they may be changed in between */
 	return limits;
 }
 
@@ -55,7 +55,7 @@ static void ask_rules(struct opening *o)
 {
 	struct server *server = o->server;
 	struct rule_decision *rule = &o->rule;
-	bool privileged_write = o->writes && o->handle->privileged_bits; /* has a lane that it needs */
+	bool privileged_write = o->writes && o->handle->privileged_bits; /* keeps the lane that it needs */
 
 	if (!server->options.rules)
 		return;
@@ -68,7 +68,7 @@ static void ask_rules(struct opening *o)
 		o->wish = LANE_PLAIN;
 }
 
-/* Pinned by name: whatever the rules and its size say. */
+/* A pin by name takes precedence over the rules and the file's size. */
 static void follow_pin(struct opening *o)
 {
 	if (!inode_is(o->handle->inode, INODE_PINNED) || (o->writes && o->handle->privileged_bits))
@@ -79,8 +79,8 @@ static void follow_pin(struct opening *o)
 	o->wish = o->writes ? LANE_PLAIN : LANE_CACHED;
 }
 
-/* With write=through and the option sync each write is to be on the disk. The kernel tells the daemon of the
- * latter, but looks only at how the file was opened where it passes a write on. */
+/* With write=through or the mount option sync each write must be on the disk when it returns. When the kernel
+ * passes a write through, only the flags of the open decide on that: so the daemon makes the writes. */
 static void see_each_write(struct opening *o)
 {
 	const struct server *server = o->server;

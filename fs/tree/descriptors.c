@@ -44,7 +44,7 @@ bool tree_fd_take_back(struct tree *tree, struct inode *inode, int fd)
 		return true;
 	if (!descriptor_set_keeps(&tree->fds, inode))
 		return false;
-	/* a kept descriptor that can write would make the file look open for writing for as long */
+	/* while it is kept, a descriptor that can write would make the file look open for writing */
 	own = open_path(tree, fd);
 	if (own >= 0)
 		descriptor_set_replace(&tree->fds, inode, own);
