@@ -1,4 +1,4 @@
-/* The cache is made and freed; the callbacks that answer the policy. */
+/* Creates and frees the cache; the callbacks that answer the policy. */
 #include "cache/base/lock_order.h"
 #include "cache/cache_impl.h"
 
@@ -11,16 +11,17 @@ uint64_t cache_stamp(uint64_t size, int64_t mtime_ns, int64_t ctime_ns)
 {
 	uint64_t h = size * 0x9e3779b97f4a7c15ULL;
 
-	/* multiply and fold each word: 64 bits suffice against accidental collisions; forging one harms only
-	 * the own file */
+	/* multiply and fold each word: 64 bits suffice against accidental collisions; a user who forges one
+	 * harms only their own file */
 	h = (h ^ (h >> 29) ^ (uint64_t)mtime_ns) * 0xbf58476d1ce4e5b9ULL;
 	h = (h ^ (h >> 32) ^ (uint64_t)ctime_ns) * 0x94d049bb133111ebULL;
 	return h ^ (h >> 31);
 }
 
-/* --- what the policy asks --------------------------------------------------------------------- */
+/* --- callbacks of the policy ------------------------------------------------------------------ */
 
-/* Finer than the clock that the kernel stamps reads with; the wrap after 49 days does no harm. */
+/* Milliseconds suffice, since the kernel's clock for access times is coarser; the wrap after 49 days does no
+ * harm. */
 uint32_t cache_atime_ms(struct cache *cache, struct object *object)
 {
 	return (uint32_t)(store_atime(cache->store, &object->place) / 1000000);
@@ -55,7 +56,7 @@ int cache_new(struct cache **ret, const struct cache_options *options, const str
 		.policy = options->policy,
 		.budget = options->budget,
 		.admit = options->admit,
-		/* a file of just that part of the budget is to fit */
+		/* so that a file of exactly that part of the budget fits */
 		.largest_extra = CHARGE_METADATA + 2 * PAGE,
 	};
 	struct evict_stats stats;

@@ -37,7 +37,7 @@ static void unreserve(struct cache *cache, uint64_t bytes)
 	lock_drop(&cache->lock, LOCK_CACHE);
 }
 
-/* Room for it, and an object without bytes. */
+/* Makes room, and allocates an object without bytes. */
 static int begin_fill(struct cache *cache, const struct store_source *source, uint64_t id, uint64_t size,
 	struct object **ret)
 {
@@ -63,7 +63,7 @@ static int begin_fill(struct cache *cache, const struct store_source *source, ui
 	return 0;
 }
 
-/* n: what the store answered. After an error there is no object any more. */
+/* n: the store's result. Frees the object if the fill failed. */
 static int end_fill(struct cache *cache, struct object *object, int64_t n)
 {
 	if (n != (int64_t)object->entry.size) {

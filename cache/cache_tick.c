@@ -1,19 +1,19 @@
-/* Checks mapped objects, once a second: whether they still are, and what was stored through the mappings. */
+/* Checks mapped objects once a second: whether they still are, and whether mappings stored anything. */
 #include "cache/base/lock_order.h"
 #include "cache/cache_impl.h"
 
-/* A check takes some system calls: most checks in a tick, besides those of objects that may be written. */
+/* Most checks per tick, since each takes some system calls. Objects that may be written are all checked. */
 enum { LOOKS_PER_TICK = 512 };
 
-/* The policy had no memory to take the object back when it could not be evicted: without this it never would
- * be. */
+/* When the object could not be evicted, the policy may have had no memory to take it back. Without this it
+ * would never be evicted. */
 static void settle(struct cache *cache, struct object *object)
 {
 	if (!object->settled)
 		object->settled = evict_insert(cache->evict, &object->entry) == 0;
 }
 
-/* (locked) Whether the object is not watched any more, so that its hold must be released. */
+/* (locked) Whether the object is no longer watched, so that its hold must be released. */
 static bool heed(struct cache *cache, struct object *object, enum cache_mapping answer)
 {
 	if (object->watched_again) /* it was watched anew after it was asked about */
@@ -36,8 +36,8 @@ static bool look_at(struct cache *cache, unsigned at)
 	bool ended, stays;
 
 	lock_take(&cache->lock, LOCK_CACHE);
-	object = cache->watched[at]; /* the list holds it, and only this thread removes objects from the list
-				      */
+	/* the list holds the object, and only this thread removes objects from the list */
+	object = cache->watched[at];
 	object->watched_again = false;
 	settle(cache, object);
 	lock_drop(&cache->lock, LOCK_CACHE);
@@ -53,7 +53,7 @@ static bool look_at(struct cache *cache, unsigned at)
 	return stays;
 }
 
-/* Where to look next among those that are not stored into. False: there are none. */
+/* Makes watched_next the place of an object that is mapped for reading only. False: there is none. */
 static bool find_next(struct cache *cache)
 {
 	bool found;
@@ -74,7 +74,7 @@ void cache_tick(struct cache *cache)
 	written = cache->written_count;
 	looks = MIN(cache->watched_count - written, LOOKS_PER_TICK);
 	lock_drop(&cache->lock, LOCK_CACHE);
-	/* only this thread makes that part smaller */
+	/* only this thread makes the written part of the list smaller */
 	while (written-- > 0)
 		at += look_at(cache, at);
 	while (looks-- > 0 && find_next(cache))

@@ -1,10 +1,8 @@
-/*
- * Uses of objects and their ends. The last release tells the policy if that asked for the object meanwhile.
- */
+/* Uses of objects. The last release tells the policy if it asked for the object meanwhile. */
 #include "cache/base/lock_order.h"
 #include "cache/cache_impl.h"
 
-/* What is left of holds when one use ends. */
+/* The value of holds after a use or claim has ended. */
 static uint32_t holds_after(uint32_t holds, bool claim)
 {
 	return claim ? holds & ~HOLD_CLAIMED : holds - 1;
@@ -15,8 +13,8 @@ static bool is_free_and_parked(uint32_t holds)
 	return (holds & HOLD_PARKED) && !(holds & (HOLD_CLAIMED | HOLD_COUNT));
 }
 
-/* The last user tells the policy, if that asked for the object meanwhile. The lock keeps the object alive
- * between the two steps, since dropping it needs the lock. */
+/* Ends what may be the last use of a parked object, and tells the policy if it is. The lock keeps the object
+ * alive between the two steps, since dropping it needs the lock. */
 static void end_use_parked(struct cache *cache, struct object *object, bool claim)
 {
 	uint32_t holds = atomic_load(&object->holds), want;
@@ -59,7 +57,7 @@ void cache_release(struct cache *cache, struct object *object)
 
 void cache_set_priority(struct cache *cache, struct object *object, int priority)
 {
-	lock_take(&cache->lock, LOCK_CACHE); /* shares its byte with what the policy writes */
+	lock_take(&cache->lock, LOCK_CACHE); /* a bit-field: the policy writes others of the same byte */
 	object->entry.priority = (int8_t)priority;
 	lock_drop(&cache->lock, LOCK_CACHE);
 }

@@ -91,7 +91,7 @@ static void line_add_number(struct line *line, unsigned long number)
 	line_add(line, at);
 }
 
-/* What syslog(3) sends, which takes a lock. */
+/* Sends the datagram of syslog(3), which itself takes a lock. */
 static void send_to_syslog(const struct line *line)
 {
 	const struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = _PATH_LOG};

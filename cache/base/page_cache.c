@@ -50,8 +50,8 @@ bool page_cache_can_be_counted(void)
 	return syscall(SYS_cachestat, -1, NULL, NULL, 0) < 0 && errno != ENOSYS;
 }
 
-/* sendfile(2) to /dev/null copies nothing, and a mapping would end in a flush of the TLB on every processor
- * that runs one of our threads. */
+/* By sendfile(2) to /dev/null, which copies nothing. Unmapping a mapping would flush the TLB on every CPU
+ * that runs a thread of this process. */
 int page_cache_bring_in(int fd, uint64_t size)
 {
 	static __thread int sink = -1;

@@ -25,7 +25,7 @@ void flusher_left(struct flusher *flusher, struct flusher_left *left)
 	left->bytes = pages * PAGE_CACHE_PAGE;
 }
 
-/* (locked) Of a line, the time of the oldest page that is or may be dirty. */
+/* (locked) The time of the line's oldest page that is or may be dirty. */
 static int64_t oldest_of(const struct flush_line *line)
 {
 	const struct flush_file *file;

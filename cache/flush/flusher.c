@@ -42,7 +42,7 @@ void flusher_forget(struct flusher *flusher, struct flush_file *file)
 	flusher->file_count--;
 }
 
-/* The file systems that were written first have a line each. */
+/* Each of the first FLUSHER_LINES file systems that are written has its own line; the others share them. */
 static unsigned line_for(struct flusher *flusher, dev_t device)
 {
 	unsigned i;
@@ -101,7 +101,7 @@ bool flusher_begin(struct flusher *flusher, void *owner, const struct flusher_op
 	return file != NULL;
 }
 
-/* (locked) NULL where the file is still needed. */
+/* (locked) NULL: the file is still needed. */
 static struct flush_file *forget_if_over(struct flusher *flusher, struct flush_file *file)
 {
 	if (file->busy || !flush_line_is_over(line_of(flusher, file), file, clock_now_ms()))
@@ -188,7 +188,7 @@ void flusher_named(struct flusher *flusher, void *owner)
 	lock_drop(&flusher->lock, LOCK_FLUSHER);
 }
 
-/* --- who writes waits ------------------------------------------------------------------------- */
+/* --- writers that wait ------------------------------------------------------------------------ */
 
 void flusher_wrote(struct flusher *flusher, void *owner, uint64_t bytes)
 {
@@ -244,9 +244,9 @@ void flusher_flush(struct flusher *flusher)
 	lock_drop(&flusher->lock, LOCK_FLUSHER);
 }
 
-/* --- the whole -------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
-/* Signals are for other threads. */
+/* With all signals blocked: other threads handle them. */
 static int start_thread(struct flush_line *line)
 {
 	sigset_t all, before;
@@ -279,7 +279,7 @@ static int start_line(struct flusher *flusher, struct flush_line *line)
 	return r;
 }
 
-/* (locked, but for a flusher that is not there yet) */
+/* (locked, except in flusher_new()) */
 static void note_limits(struct flusher *flusher)
 {
 	flusher->has_amounts = dirty_has_amounts(&flusher->all);

@@ -3,7 +3,8 @@
  *
  * What was written is in the page cache of the backing files, as without a mount: nothing is held back here,
  * and nothing is lost if the daemon dies. The flusher only asks the kernel to begin writeback
- * (sync_file_range(2), SYNC_FILE_RANGE_WRITE), which leaves errors for the fsync(2) of those who wrote.
+ * (sync_file_range(2), SYNC_FILE_RANGE_WRITE), which leaves errors for the fsync(2) of the programs that
+ * wrote.
  * cache/policy/dirty.h decides which file is next.
  *
  * A file is tracked from its first open for writing until it is closed and found clean; one that may be
@@ -75,7 +76,7 @@ struct flusher_stats {
  * copied. */
 int flusher_new(const struct dirty_limits *limits, const struct flusher_host *host, struct flusher **out);
 
-/* Changes the limits, at once: what exceeds them is written back, or waits. */
+/* Changes the limits at once: dirty data beyond them is written back, and writers wait. */
 void flusher_set_limits(struct flusher *flusher, const struct dirty_limits *limits);
 
 /* Leaves what is dirty to the kernel. NULL is fine. */
@@ -86,10 +87,10 @@ void flusher_free(struct flusher *flusher);
  */
 bool flusher_begin(struct flusher *flusher, void *file, const struct flusher_open *how);
 
-/* Counts the dirty pages of the file now, or soon in a thread where it is large. fd: any descriptor of it. */
+/* Counts the dirty pages of the file now or, if it is large, soon in a thread. fd: any descriptor of it. */
 void flusher_count(struct flusher *flusher, void *file, int fd);
 
-/* One of those opens is over; fd: any descriptor of the file, still open. */
+/* An open that flusher_begin() noted ends; fd: any descriptor of the file, still open. */
 void flusher_end(struct flusher *flusher, void *file, int fd);
 
 /* The file lost its last name: no writeback is started any more. */
@@ -115,11 +116,11 @@ struct flusher_left {
 	uint64_t files, bytes; /* bytes: as last counted */
 };
 
-/* What of that has not reached the disk. A file that is still being written counts until none of it is in
- * writeback. */
+/* How much of what flusher_flush() started has not reached the disk. A file that is still being written
+ * counts until none of it is in writeback. */
 void flusher_left(struct flusher *flusher, struct flusher_left *left);
 
-/* As of now. Never freed before the flusher. */
+/* Brings the present levels up to date. The counters live as long as the flusher. */
 const struct flusher_stats *flusher_stats(struct flusher *flusher);
 void flusher_stats_each(const struct flusher_stats *stats,
 	void (*each)(void *context, const char *name, uint64_t value, const char *help), void *context);

@@ -11,11 +11,11 @@
 
 /* A file up to this size is counted when it is closed, which takes a few microseconds. */
 #define COUNT_AT_CLOSE (16ll << 20)
-/* The end of the mount waits no longer than for so many bytes to be in writeback. */
+/* Writeback is started in pieces of this size, so that unmounting waits for one piece at most. */
 #define CHUNK (8ll << 20)
-/* The time of a pass for counting active files; the next pass goes on where it ended. */
+/* Most time that a pass spends on counting active files; the next pass goes on where it ended. */
 #define SLICE_MS 50
-/* And no more than this part of the time, unless writers wait. */
+/* After counting, a line rests this many times as long as the counting took, unless writers wait. */
 #define COUNT_SHARE 4
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
@@ -80,7 +80,7 @@ void flush_line_settle(struct flush_line *line, struct flush_file *file)
 		call_for(line, file);
 }
 
-/* What was counted, at when_ms; started: and writeback of it was begun. */
+/* Notes the counts of when_ms. If before and after are two structs, writeback was started in between. */
 static void note_count(struct flush_line *line, struct flush_file *file, const struct dirty_count *before,
 	const struct dirty_count *after, int64_t when_ms)
 {
@@ -88,7 +88,7 @@ static void note_count(struct flush_line *line, struct flush_file *file, const s
 
 	if (before != after)
 		dirty_started(&line->queue, &file->dirty, before, after, when_ms);
-	else /* a mapped file that is clean still counts from when it was found so first */
+	else /* a mapped file that is still clean keeps the time when it was first found clean */
 		dirty_counted(&line->queue, &file->dirty, after,
 			clean && file->clean ? file->dirty.since_ms : when_ms);
 	file->clean = clean && file->may_map;
@@ -104,7 +104,7 @@ static int count(int fd, struct dirty_count *out)
 	return r;
 }
 
-/* Of a file that is counted in no time; it waits for no disk. */
+/* Whether counting the file takes microseconds. Does not wait for a disk. */
 static bool is_short(int fd)
 {
 	int64_t size = page_cache_file_size(fd);
@@ -125,7 +125,7 @@ void flush_line_count(struct flush_line *line, struct flush_file *file, int fd)
 	flush_line_settle(line, file);
 }
 
-/* --- looking; the thread's -------------------------------------------------------------------- */
+/* --- looking; by the thread ------------------------------------------------------------------- */
 
 void flush_line_ask(struct flush_line *line, struct flush_file *file, bool asked)
 {
@@ -142,8 +142,8 @@ struct look {
 	int64_t when_ms;
 };
 
-/* Waits for nothing but room in the device's queue. Up to the present end: without one this would go on for
- * as long as somebody appends. */
+/* Waits for nothing but room in the device's queue. Ends at the present size: otherwise it would go on for as
+ * long as a program appends. */
 static int start_writeback(const struct flusher *flusher, int fd)
 {
 	int64_t size = page_cache_file_size(fd);
@@ -219,7 +219,7 @@ static void note_look(struct flush_line *line, struct flush_file *file, const st
 		dirty_postponed(&line->queue, &file->dirty, look->when_ms);
 }
 
-/* (locked) Beyond the bound a file that is in writeback is forgotten. */
+/* (locked) If more than limits.files are queued, a closed file that is only in writeback is forgotten. */
 static bool is_spare(const struct flush_line *line, const struct flush_file *file)
 {
 	return !file->opens && !file->dirty.dirty && !file->again &&
@@ -260,7 +260,7 @@ static void look_at(struct flush_line *line, struct flush_file *file, bool is_tu
 	lock_take(&flusher->lock, LOCK_FLUSHER);
 }
 
-/* (locked) Others may take files out of the list meanwhile, but not put them first. */
+/* (locked) Other threads may remove files from the list meanwhile, but add them at its end only. */
 static void count_active(struct flush_line *line)
 {
 	bool all = dirty_has_amounts(line->queue.all);

@@ -13,7 +13,7 @@
 #define BUCKETS (1u << 17) /* 1 MiB; only the pages that are used take memory */
 
 struct flush_file {
-	struct dirty_file dirty; /* in the line's queue but for a file without a name */
+	struct dirty_file dirty; /* in the line's queue, unless the file has no name */
 	void *owner;
 	struct flush_file *next; /* in its bucket */
 	struct list_node active; /* in the line's list */
@@ -24,7 +24,7 @@ struct flush_file {
 	bool busy : 1;  /* the thread looks at it, without the lock */
 	bool again : 1; /* to be counted at the next pass */
 	bool asked : 1; /* its writeback was asked for by flusher_flush(), and has not ended */
-	bool clean : 1; /* found clean and closed, at dirty.since_ms, and to be found so once more */
+	bool clean : 1; /* found clean and closed at dirty.since_ms; to be found clean once more */
 };
 
 struct flush_line {
@@ -48,7 +48,7 @@ struct flusher {
 	pthread_mutex_t lock;
 	atomic_bool ending;
 	struct dirty all;
-	atomic_bool has_amounts, has_max; /* of all.limits, for those who don't hold the lock */
+	atomic_bool has_amounts, has_max; /* of all.limits, for readers that don't hold the lock */
 	size_t file_count;
 	unsigned lines_used, thread_count;
 	struct flush_line lines[FLUSHER_LINES];
@@ -58,22 +58,22 @@ struct flusher {
 /* The thread; context: a line. */
 void *flush_line_run(void *context);
 
-/* (locked) Makes the next pass begin by then. */
+/* (locked) Makes the next pass begin at ms at the latest, though not before rest_ms. */
 void flush_line_call(struct flush_line *line, int64_t ms);
 
-/* (locked) After each change: whether the file is in the list of active ones, and when the thread is needed.
- */
+/* (locked) To be called after each change of the file: updates the list of active files and the time of the
+ * next pass. */
 void flush_line_settle(struct flush_line *line, struct flush_file *file);
 
-/* (locked) Counts a file by that descriptor, or leaves it to the thread where it is large. */
+/* (locked) Counts the dirty pages of a file by that descriptor, or leaves a large file to the thread. */
 void flush_line_count(struct flush_line *line, struct flush_file *file, int fd);
 
 /* (locked) Whether nothing is left to be done for it. */
 bool flush_line_is_over(const struct flush_line *line, const struct flush_file *file, int64_t now_ms);
 
-/* (locked) Sets file->asked, and counts it. */
+/* (locked) Sets file->asked, and adjusts asked_count. */
 void flush_line_ask(struct flush_line *line, struct flush_file *file, bool asked);
 
 /* (locked) Removes the file from the table, the queue and the list. The caller then frees it and, without the
- * lock, lets its owner go. */
+ * lock, calls host.let_go(). */
 void flusher_forget(struct flusher *flusher, struct flush_file *file);
