@@ -15,13 +15,12 @@ struct advise {
 	struct state *states; /* of files, as opens found them */
 	uint16_t *opens;      /* numbers of states */
 	uint32_t open_count, state_count, file_count;
-	uint32_t warm_up; /* opens that are not counted: these caches are empty at first, but the mount's was
-			     not */
+	uint32_t warm_up; /* opens that are not counted: unlike the mount's, these caches start empty */
 	unsigned shift;
 	struct sample_seen seen;
 };
 
-/* --- which states are of one file ------------------------------------------------------------- */
+/* --- which states belong to one file ---------------------------------------------------------- */
 
 struct slot {
 	uint64_t key; /* 0: free */
@@ -58,7 +57,7 @@ static int read_opens(struct advise *a, const struct advise_sample *sample)
 	if (!code)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < extent->token_count; i++) {
-		/* the newest token may stand for opens that came after the extent was told */
+		/* the newest token may stand for opens that came after the extent was read */
 		for (uint32_t n = open_code_count(sample->tokens[i]); n && count < extent->open_count; n--) {
 			uint16_t number = open_code_next(code, sample->tokens[i]);
 
@@ -123,7 +122,7 @@ uint32_t advise_file_count(const struct advise *a)
 
 uint64_t advise_largest(uint64_t budget)
 {
-	/* as cache_new(): a file of just that part of the budget is to fit */
+	/* as cache_new(), so that a file of exactly that part of the budget fits */
 	return budget / EVICT_LARGEST_PART + CHARGE_METADATA + 2 * CHARGE_PAGE;
 }
 
@@ -260,9 +259,9 @@ static int prepare(struct run *r, const struct advise *a)
 }
 
 /*
- * Few files have most of the opens. Where chance chose more of those than there are among all, there are more
- * opens in the sample than its part of all: the excess or the lack is put down to files that are always hit
- * (SHARDS-adj).
+ * Few files have most of the opens. If chance put more than their share of these files into the sample, it
+ * has more than its share of the opens, too. The difference, of either sign, is attributed to files that are
+ * always hit (SHARDS-adj).
  */
 static double ratio(uint64_t hits, uint64_t all, double expected)
 {

@@ -35,7 +35,7 @@ enum lane lane_of_class(const struct classify_limits *limits, enum file_class cl
 {
 	switch (class) {
 	case CLASS_PRIVILEGED:
-		return LANE_DIRECT; /* the kernel tells the daemon with each write whether the bits go */
+		return LANE_DIRECT; /* each write request says whether the bits must be cleared */
 	case CLASS_RANDOM:
 		return LANE_PLAIN;
 	case CLASS_LARGE:

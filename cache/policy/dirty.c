@@ -64,7 +64,7 @@ static void move_down(struct dirty_queue *queue, size_t at, struct dirty_file *f
 	put(queue, at, file);
 }
 
-/* Its time only grows. */
+/* queued_ms never decreases, so the file only moves down. */
 static void queue_at(struct dirty_queue *queue, struct dirty_file *file, int64_t queued_ms)
 {
 	file->queued_ms = MAX(file->queued_ms, queued_ms);
@@ -203,7 +203,7 @@ bool dirty_is_flushed(const struct dirty_queue *queue, const struct dirty_file *
 static void add_left(const struct dirty_queue *queue, size_t at, uint64_t *files, uint64_t *pages)
 {
 	if (at >= queue->count || dirty_is_flushed(queue, queue->files[at]))
-		return; /* nor is any below it left */
+		return; /* the files below it are queued even later */
 	*files += 1;
 	*pages += queue->files[at]->dirty;
 	add_left(queue, 2 * at + 1, files, pages);
@@ -247,7 +247,7 @@ int64_t dirty_again(struct dirty_queue *queue, int64_t pass_ms, bool open, bool 
 		again_ms = MIN(again_ms, next_ms);
 	if (dirty_has_amounts(all) && (open || writing))
 		hurry = true;
-	/* also for what was added during the pass, which it left alone */
+	/* also for files that were added during the pass, which left them alone */
 	if (queue->count && (is_too_much(queue) || !dirty_is_flushed(queue, queue->files[0])))
 		hurry = true;
 	if (hurry)

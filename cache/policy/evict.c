@@ -63,7 +63,7 @@ static size_t own_memory(const struct evict *e)
 	return e->policy->memory ? bytes + e->policy->memory(e) : bytes;
 }
 
-/* The fixed part of the memory is the daemon's, whatever the budget is. */
+/* Memory that counts against the budget: the fixed part does not, since it is the same for any budget. */
 static uint64_t budgeted_memory(const struct evict *e)
 {
 	uint64_t bytes = ghost_bytes(&e->ghost);
@@ -74,8 +74,8 @@ static uint64_t budgeted_memory(const struct evict *e)
 }
 
 /*
- * Twice as many ghosts as objects; before the cache is full, as many as it would hold of files like those
- * asked for. The table never takes more than a 64th of the budget.
+ * Twice as many ghosts as objects. Before the cache is full: twice as many as it would hold of files of the
+ * mean size asked for. The table never takes more than a 64th of the budget.
  */
 static void size_ghost(struct evict *e)
 {
@@ -238,7 +238,7 @@ bool evict_absorb(struct evict *e, struct evict_entry *entry)
 {
 	bool used = atomic_load_explicit(&entry->used, memory_order_relaxed);
 
-	if (used) /* a use at this very moment may be lost with it, which is no loss */
+	if (used) /* a use at this very moment may be lost, which does no harm */
 		atomic_store_explicit(&entry->used, 0, memory_order_relaxed);
 	if (!evict_is_eager(e) && e->host.used && e->host.used(e->host.ctx, entry))
 		used = true;

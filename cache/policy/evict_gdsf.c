@@ -43,7 +43,7 @@ static void put_slot(struct gdsf *g, uint32_t i, struct gdsf_slot slot)
 	slot.entry->slot = i;
 }
 
-/* Puts the slot at i or where it belongs from there. */
+/* Puts the slot at i, and moves it up or down to where it belongs. */
 static void sift(struct gdsf *g, uint32_t i, struct gdsf_slot slot)
 {
 	while (i && is_before(&slot, &g->heap[(i - 1) / 2])) {
@@ -93,7 +93,7 @@ static int gdsf_push(struct evict *e, struct evict_entry *entry)
 	return 0;
 }
 
-/* Room is made for those that are parked as well, so that coming back never fails. */
+/* Allocates room for parked entries as well, so that unparking never fails. */
 static int gdsf_insert(struct evict *e, struct evict_entry *entry, struct ghost_memory remembered)
 {
 	struct gdsf *g = gdsf_of(e);

@@ -39,7 +39,7 @@ static void lru_touch(struct evict *e, struct evict_entry *entry)
 	lru_push(e, entry);
 }
 
-/* It was open until now, which makes it the newest. */
+/* The file was open until now, which makes it the newest. */
 static int lru_unpark(struct evict *e, struct evict_entry *entry, bool used)
 {
 	lru_push(e, entry);

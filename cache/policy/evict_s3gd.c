@@ -14,12 +14,12 @@
  *
  * Three things are this project's own; docs/policies.md says what each brings. A new file that leaves the
  * small queue unused is not evicted but enters the main part with its weight times trust: the share of such
- * files that were used later, learnt from those that were evicted. Under a scan trust falls towards 0, and
+ * files that were used later, learnt from those that were evicted. During a scan trust falls towards 0, and
  * new files are evicted first; where most files come back they compete almost as equals. The eviction of a
  * file that was never used again does not move L, so that a scan does not age the other files. And a file
- * that was evicted and comes back enters the main part with its weight times return_trust: whether such files
- * were used again before they left again. Where each file is used once an epoch, the files that come back
- * would otherwise evict those that are still to be used in the epoch.
+ * that was evicted and comes back enters the main part with its weight times return_trust, learnt from
+ * whether such files were used again before their next eviction. Where each file is used once an epoch, the
+ * files that come back would otherwise evict those that are still to be used in the epoch.
  */
 #include "cache/policy/evict_policies.h"
 
@@ -43,7 +43,7 @@ struct s3gd {
 	uint64_t main_charged;
 	double floor; /* L */
 	double s0_density;
-	double trust;        /* uses to be expected of a newcomer that was not used in the small queue */
+	double trust;        /* expected uses of a new file that was not used in the small queue */
 	double return_trust; /* part of its weight with which an evicted file comes back */
 };
 
@@ -52,8 +52,8 @@ static struct s3gd *s3gd_of(const struct evict *e)
 	return e->state;
 }
 
-/* Queue k has another oldest entry: the matches above it are played again, up to one where it plays no part.
- */
+/* To be called when queue k has another oldest entry: replays the matches above it, up to the first one whose
+ * winner stays the same. */
 static void set_head(struct s3gd *s, unsigned k)
 {
 	const struct evict_entry *head = evict_queue_oldest(&s->queues[k]);
@@ -90,7 +90,7 @@ static int s3gd_init(struct evict *e)
 	return 0;
 }
 
-/* A newcomer left without a use, or one that had left the small queue so was used after all. */
+/* A new file was evicted without a use, or one that had left the small queue unused was used after all. */
 static void learn(struct s3gd *s, bool was_used)
 {
 	s->trust += was_used ? 1.0 / TRUST_WINDOW : -s->trust / TRUST_WINDOW;
@@ -100,7 +100,7 @@ static void learn(struct s3gd *s, bool was_used)
 		s->trust = trust_min;
 }
 
-/* A file that had come back was used again, or leaves again without. */
+/* A file that had come back was used again, or is evicted again without a use. */
 static void learn_of_returned(struct s3gd *s, bool was_used)
 {
 	double less = s->return_trust - s->return_trust / RETURN_WINDOW;
@@ -162,7 +162,7 @@ static void s3gd_remove(struct evict *e, struct evict_entry *entry)
 		unlink_main(s3gd_of(e), entry);
 }
 
-/* What the small queue has no room for goes on to the main part: whole if it was used, else on trust. */
+/* Moves what exceeds the small queue to the main part: with full weight if it was used, else times trust. */
 static void overflow_small(struct evict *e)
 {
 	struct s3gd *s = s3gd_of(e);
@@ -185,7 +185,7 @@ static int s3gd_insert(struct evict *e, struct evict_entry *entry, struct ghost_
 	if (remembered.was_cached) {
 		if (remembered.freq == 1)
 			learn(s, true);
-		/* Half of its uses: else a loop over more than fits would never let a file stay. */
+		/* Half of its uses: otherwise a loop over more files than fit would never let one stay. */
 		entry->freq = remembered.freq / 2 + 1;
 		push_main(e, entry, s->return_trust);
 		return 0;
@@ -196,7 +196,7 @@ static int s3gd_insert(struct evict *e, struct evict_entry *entry, struct ghost_
 	return 0;
 }
 
-/* The open that brought it back may be the one that held it, which is no further use. */
+/* The open that brought the file back may be the one that held it until now, which is no further use. */
 static int s3gd_unpark(struct evict *e, struct evict_entry *entry, bool used)
 {
 	struct s3gd *s = s3gd_of(e);
@@ -209,7 +209,7 @@ static int s3gd_unpark(struct evict *e, struct evict_entry *entry, bool used)
 	return 0;
 }
 
-/* The place in the main part is found anew when it is next looked at. */
+/* In the main part the entry keeps its queue until it is next judged. */
 static void s3gd_resize(struct evict *e, struct evict_entry *entry, uint64_t size, uint64_t charge)
 {
 	struct s3gd *s = s3gd_of(e);
@@ -259,7 +259,7 @@ static void note_departure(struct s3gd *s, const struct evict_entry *entry, bool
 		s->floor = entry->rank;
 }
 
-/* The next victim is known already: its place in the ghost list and its neighbour will be needed. */
+/* Prefetches what the next eviction needs: the victim's bucket of the ghost list, and its neighbour. */
 static void fetch_next(struct evict *e)
 {
 	const struct evict_entry *next = least_of_main(s3gd_of(e));

@@ -43,7 +43,7 @@ void ghost_deinit(struct ghost *g)
 	ghost_init(g);
 }
 
-/* A bucket is in the order of insertion, newest first: the slot at the place goes, or else the oldest. */
+/* A bucket is in the order of insertion, newest first. Overwrites the slot at place. */
 static void insert_at_front(uint64_t *bucket, int place, uint64_t slot)
 {
 	for (int i = place; i > 0; i--)
@@ -51,7 +51,7 @@ static void insert_at_front(uint64_t *bucket, int place, uint64_t slot)
 	bucket[0] = slot;
 }
 
-/* The place of the fingerprint in its bucket, or the last. */
+/* The place of the fingerprint in its bucket; if it isn't there, the last place, which has the oldest. */
 static int place_of(const uint64_t *bucket, uint32_t print)
 {
 	int i = 0;

@@ -3,8 +3,8 @@
 #include <stddef.h>
 #include <string.h>
 
-/* Past the closing bracket of the set that begins at p, or NULL. A "]" right after "[" or "[!" is one of the
- * set. */
+/* Returns the position after the closing bracket of the set that begins at p, or NULL. A "]" right after "["
+ * or "[!" belongs to the set. */
 static const char *set_end(const char *p)
 {
 	p += p[1] == '!' ? 2 : 1;
@@ -30,7 +30,7 @@ static bool set_has(const char *p, const char *end, unsigned char c)
 	return found != negated;
 }
 
-/* One element other than a star against one character: past the element, or NULL. */
+/* Matches one element other than a star. Returns the position after the element, or NULL. */
 static const char *match_one(const char *p, char c)
 {
 	const char *end = *p == '[' ? set_end(p) : NULL;
@@ -44,7 +44,7 @@ static const char *match_one(const char *p, char c)
 	return *p == c ? p + 1 : NULL;
 }
 
-/* Where to go on after a mismatch: behind the last star, with one more character given to it. */
+/* Where to go on after a mismatch: after the last star, which then takes one more character. */
 struct retry {
 	const char *pattern, *text; /* pattern NULL: none */
 };

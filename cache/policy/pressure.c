@@ -15,7 +15,7 @@ void pressure_init(struct pressure *p, const struct pressure_limits *limits)
 	*p = (struct pressure){.target = limits->cache_size};
 }
 
-/* From what is used, not from what is allowed: only that frees memory. */
+/* Shrinks from what is used if that is less than the target: only that frees memory. */
 static uint64_t shrunk(
 	const struct pressure *p, const struct pressure_limits *limits, uint64_t available, uint64_t used)
 {
@@ -65,7 +65,7 @@ uint64_t pressure_measured(
 	} else {
 		target = grown(p, limits, available);
 	}
-	/* A cache that uses less than its minimum is not made to use it: only its budget ends there. */
+	/* cache_min bounds the budget only: a cache may use less. */
 	p->target = least(most(target, limits->cache_min), limits->cache_size);
 	return p->target;
 }

@@ -31,7 +31,7 @@ void rereads_leave(struct rereads *rereads, struct reread *reread)
 	reread->size = 0;
 }
 
-/* The next file loses a credit to a new one. Returns it if it had none left. */
+/* A new file costs the next one a credit. Returns the next one if it had none left and had to leave. */
 static struct reread *charge(struct rereads *rereads)
 {
 	struct reread *next = first(rereads);

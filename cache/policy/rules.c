@@ -179,7 +179,7 @@ static int parse_priority(struct rule *rule, struct rules_line *line)
 	return i < 0 ? -EINVAL : 0;
 }
 
-#define REVALIDATE_MAX_S (366ull * 86400) /* as the option's */
+#define REVALIDATE_MAX_S (366ull * 86400) /* as for the option revalidate */
 
 static int parse_revalidate(struct rule *rule, struct rules_line *line)
 {

@@ -58,7 +58,6 @@ bool rules_number(const char *text, const struct rules_unit *units, uint64_t *nu
 	return unit->letter && !end[1] && !__builtin_mul_overflow(*number, unit->factor, number);
 }
 
-/* The state of reading. */
 struct reader {
 	GKeyFile *file;
 	const struct rules_visitor *visitor;

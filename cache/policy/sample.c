@@ -8,7 +8,7 @@ enum { NAME_BITS = 41, VERSION_BITS = 6, SIZE_BITS = 16, MANTISSA_BITS = 11 };
 #define BITS(n) ((1ULL << (n)) - 1)
 #define TOKENS_END(s) ((const uint16_t *)((s)->room + SAMPLE_ROOM / 8))
 
-/* What the waiting opens may take. */
+/* Memory that the waiting opens may take once they are in the sample. */
 #define ROOM_FOR_WAITING (SAMPLE_WAITING * (sizeof(uint64_t) + sizeof(uint16_t)))
 
 /*
@@ -17,7 +17,7 @@ enum { NAME_BITS = 41, VERSION_BITS = 6, SIZE_BITS = 16, MANTISSA_BITS = 11 };
  */
 enum { FILES_MIN = 8192, CACHED_FILES_MIN = 256 };
 
-/* As a floating-point number: below 2^11 it is itself. */
+/* Packs a size as a floating-point number, which is exact below 2^12. */
 static uint64_t pack_size(uint64_t size)
 {
 	unsigned exponent = 0;
@@ -104,7 +104,8 @@ static uint64_t name_of(uint64_t packed)
 	return packed >> (64 - NAME_BITS);
 }
 
-/* Where the file is in the index, or is to be. The lower bits of a name are those that are 0. */
+/* The place of the file in the index, or where it is to be inserted. Not by the lower bits of its name, which
+ * may be 0. */
 static uint16_t *find(struct sample *s, uint64_t name)
 {
 	uint16_t at = (uint16_t)(name >> SAMPLE_SHIFT_MAX);
@@ -134,7 +135,7 @@ static void append(struct sample *s, uint64_t packed)
 
 /* --- making room ------------------------------------------------------------------------------ */
 
-/* Which files stay, and how many of them come before each 64th. */
+/* Which files stay, and how many of these come before each 64th file. */
 struct staying {
 	uint64_t bits[SAMPLE_FILES / 64];
 	uint16_t before[SAMPLE_FILES / 64];
@@ -170,11 +171,11 @@ static void keep_files(struct sample *s, struct staying *staying)
 	s->file_count = kept;
 }
 
-/* The tokens from their oldest on, which lie below top. */
+/* Reads the tokens below top, the oldest first. */
 struct reading {
 	const uint16_t *top;
 	uint32_t count, next; /* tokens */
-	uint32_t left;        /* opens of the one before next */
+	uint32_t left;        /* opens of the token before next that are still to be read */
 	uint16_t token;
 };
 
@@ -209,7 +210,7 @@ static uint64_t part_way(uint64_t a, uint64_t b, double part)
 	return a + (uint64_t)((double)(b - a) * part);
 }
 
-/* The sample begins with what came after so many of its opens. */
+/* Notes that the sample now begins at this one of its opens. */
 static void begin_at(struct sample *s, uint32_t open, uint32_t open_count)
 {
 	struct sample_seen now = seen_now(s);
@@ -221,9 +222,9 @@ static void begin_at(struct sample *s, uint32_t open, uint32_t open_count)
 }
 
 /*
- * Writes the opens anew, from the first on, of the files that stay. What is written takes the place of what
- * was read, below which the files that left have made a gap; should it ever grow beyond that, since less of
- * it is as expected than before, the oldest opens go.
+ * Encodes again the opens of the files that stay, from the open first on. They overwrite what was read, below
+ * which the files that left have made a gap. Should they need more than that, since fewer opens are as
+ * predicted than before, the oldest opens are dropped.
  */
 static void rewrite_opens(struct sample *s, uint32_t first, const struct staying *staying)
 {
@@ -246,7 +247,7 @@ static void rewrite_opens(struct sample *s, uint32_t first, const struct staying
 	rebuild_index(s);
 }
 
-/* Half of the files go. */
+/* Drops half of the files. */
 static void thin(struct sample *s)
 {
 	uint64_t mask = mask_of(s) << 1 | 1;
@@ -260,7 +261,7 @@ static void thin(struct sample *s)
 	rewrite_opens(s, 0, &staying);
 }
 
-/* The opens before the middle go. */
+/* Drops the opens before the middle. */
 static void cut(struct sample *s)
 {
 	uint32_t first = s->middle ? s->middle : s->open_count / 2;
@@ -311,7 +312,7 @@ static void make_room(struct sample *s, uint64_t cache_size, unsigned batches)
 	}
 }
 
-/* batches: how often what waits is to fit in from now on. */
+/* batches: leaves room for this many times as many opens as may wait. */
 static void take_in(struct sample *s, uint64_t cache_size, unsigned batches)
 {
 	uint32_t count = atomic_exchange_explicit(&s->waiting_count, SAMPLE_WAITING, memory_order_relaxed);
@@ -321,7 +322,7 @@ static void take_in(struct sample *s, uint64_t cache_size, unsigned batches)
 	for (uint32_t i = 0; i < count && i < SAMPLE_WAITING; i++) {
 		uint64_t packed = atomic_load_explicit(&s->waiting[i], memory_order_relaxed);
 
-		if (!(name_of(packed) & mask)) /* it may have come while the sample was thinned */
+		if (!(name_of(packed) & mask)) /* the open may have come while the sample was thinned */
 			append(s, packed);
 	}
 	make_room(s, cache_size, batches);
@@ -331,7 +332,7 @@ static void take_in(struct sample *s, uint64_t cache_size, unsigned batches)
 	}
 	count = atomic_exchange_explicit(&s->waiting_count, 0, memory_order_relaxed);
 	lost += count - SAMPLE_WAITING;
-	s->at_begin.opens += lost << shift_of(s); /* as if they had not been */
+	s->at_begin.opens += lost << shift_of(s); /* as if these opens had not happened */
 }
 
 void sample_take_in(struct sample *s, uint64_t cache_size)

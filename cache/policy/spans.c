@@ -21,7 +21,7 @@ void spans_clear(struct spans *spans)
 	spans->count = 0;
 }
 
-/* The first span that ends behind page: it covers it, or lies behind it; count where there is none. */
+/* The first span that ends behind page: it covers the page or lies behind it. spans->count: there is none. */
 static size_t find(const struct spans *spans, uint64_t page)
 {
 	size_t low = 0, high = spans->count;
@@ -65,7 +65,7 @@ static void close_gaps_up_to(struct spans *spans, uint64_t width)
 	spans->count = kept + 1;
 }
 
-/* Down to half, so that this is rare. */
+/* Merges spans until half of the capacity is free, so that this is rare. */
 static void coarsen(struct spans *spans)
 {
 	for (uint64_t width = 1; spans->count > spans->capacity / 2 && spans->count > 1; width *= 2)
@@ -78,7 +78,7 @@ int spans_add(struct spans *spans, uint64_t from, uint64_t to)
 
 	if (from >= to)
 		return 0;
-	/* those that touch it become one with it */
+	/* merges with the spans that it touches */
 	first = find(spans, from > 0 ? from - 1 : 0);
 	for (last = first; last < spans->count && spans->span[last].from <= to; last++) {
 		if (spans->span[last].from < from)

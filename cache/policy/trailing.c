@@ -1,6 +1,6 @@
 #include "cache/policy/trailing.h"
 
-/* The ends of an extent are not known to the page. */
+/* Each end of an extent is known only to within a piece. */
 #define ENDS (2 * TRAILING_PIECE)
 
 static bool has_no_holes(const struct extent *e)
@@ -13,7 +13,7 @@ static bool overlap(const struct extent *a, const struct extent *b)
 	return a->from < b->to && b->from < a->to;
 }
 
-/* What was there before within the extent, as one; pages is 0 where there was nothing. */
+/* The earlier extents that overlap e, as one; pages is 0 if there are none. */
 static struct extent hull(const struct extent *before, size_t count, const struct extent *e)
 {
 	struct extent hull = {0};
@@ -35,8 +35,8 @@ static struct extent hull(const struct extent *before, size_t count, const struc
 }
 
 /*
- * Whether the pages that came did so between the extent's old ends: more of them than the new stretches would
- * hold if they were as dense as the old.
+ * Whether the new pages lie between the extent's old ends: there are more of them than the new stretches
+ * would hold if they were as dense as the old.
  */
 static bool filled_between(const struct extent *e, const struct extent *old)
 {
@@ -68,8 +68,8 @@ static void see_growth(struct extent *e, const struct extent *old, int64_t now_m
 	}
 }
 
-/* All but so many pages, and the rest of a piece, at the end that grows. In an extent with holes they lie in
- * a longer stretch. */
+/* Leaves keep pages, and the rest of a piece, at the end that grows, and marks all others for dropping. In an
+ * extent with holes the pages that are left span a longer stretch. */
 static void drop_all_but(struct extent *e, uint64_t keep)
 {
 	uint64_t length = e->to - e->from, stretch;

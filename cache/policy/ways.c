@@ -24,7 +24,7 @@ static void note(uint64_t *rate, uint64_t now)
 		*rate -= (*rate - now) / WAYS_FADE;
 }
 
-/* Both measurements waver. */
+/* Both rates vary: without the distance between the two thresholds the way would alternate. */
 static void decide(struct way *way)
 {
 	bool change = way->around ? way->trailed_rate > way->around_rate - way->around_rate / 8
