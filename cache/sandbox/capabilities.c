@@ -32,7 +32,7 @@ uint64_t capabilities_of_daemon(void)
 			CAPABILITY(LEASE) | CAPABILITY(LINUX_IMMUTABLE) | CAPABILITY(MKNOD) |
 			CAPABILITY(SETFCAP) | CAPABILITY(SETGID) | CAPABILITY(SETUID) | CAPABILITY(SYS_ADMIN);
 
-	/* the leak check attaches to the threads of a process that changed its users */
+	/* LeakSanitizer attaches to the threads of the daemon, which may have changed its user ids */
 	if (proc_hides_processes() || IS_SANITIZED)
 		kept |= CAPABILITY(SYS_PTRACE);
 	return kept;
@@ -50,7 +50,7 @@ int capabilities_keep(uint64_t kept)
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct words[2];
 
-	drop_from_bounding_set(kept); /* while there is CAP_SETPCAP */
+	drop_from_bounding_set(kept); /* needs CAP_SETPCAP, which the rest drops */
 	if (syscall(SYS_capget, &header, words) < 0)
 		return -errno;
 	for (int i = 0; i < 2; i++) {

@@ -49,7 +49,7 @@ static void answer_refused(int signal, siginfo_t *info, void *context)
 	int number = info->si_syscall, saved = errno;
 
 	if (info->si_code != SYS_SECCOMP)
-		return; /* kill(2) */
+		return; /* sent by kill(2) */
 	if (number < 0 || number >= CALLS_MAX || !atomic_flag_test_and_set(&told[number]))
 		tell(number, filter_name_of(number));
 	set_result(context, -ENOSYS);
@@ -63,7 +63,7 @@ static int add_call(scmp_filter_ctx filter, const struct filter_call *call)
 	if (number == __NR_SCMP_ERROR && call->number)
 		number = call->number;
 	if (number < 0)
-		return 0; /* not of this architecture */
+		return 0; /* this architecture has no such call */
 	if (!call->mask)
 		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, number, 0);
 	else

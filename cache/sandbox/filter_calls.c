@@ -20,7 +20,7 @@
 /* clang-format off */
 static const struct filter_call daemon_calls[] = {
 #if IS_SANITIZED
-	/* first: libseccomp keeps what comes first, a call without conditions or one with them */
+	/* first: of two rows of a call, without conditions and with them, libseccomp keeps the first */
 	{"mprotect"}, {"mmap"}, {"prctl"}, {"clone"}, {"ptrace"}, {"personality"}, {"getrusage"}, {"tkill"},
 	{"pipe"}, {"fork"}, {"vfork"}, {"sigaltstack"}, {"nanosleep"}, {"open"}, {"stat"}, {"lstat"},
 	{"setitimer"}, {"process_vm_readv"}, {"mlock"}, {"munlock"}, {"rt_tgsigqueueinfo"},
@@ -36,14 +36,14 @@ static const struct filter_call daemon_calls[] = {
 	{"fchmodat2", .number = 452}, {"fchownat"}, {"utimensat"}, {"getxattr"}, {"fgetxattr"}, {"listxattr"},
 	{"setxattr"}, {"fsetxattr"}, {"removexattr"}, {"ioctl"},
 
-	/* their bytes */
+	/* their contents */
 	{"read"}, {"pread64"}, {"preadv"}, {"preadv2"}, {"write"}, {"writev"}, {"pwrite64"}, {"pwritev"},
 	{"pwritev2"}, {"lseek"}, {"copy_file_range"}, {"sendfile"}, {"truncate"}, {"ftruncate"}, {"fallocate"},
 	{"fadvise64"}, {"fsync"}, {"fdatasync"}, {"syncfs"}, {"sync_file_range"}, {"memfd_create"},
 	{"inotify_init1"}, {"inotify_add_watch"}, {"inotify_rm_watch"}, {"io_uring_setup"}, {"io_uring_enter"},
 	{"io_uring_register"},
 
-	/* mounts: clones without access times; the end */
+	/* mounts: clones without access times; unmounting */
 	{"open_tree"}, {"mount_setattr"}, {"umount2"},
 
 	/* memory: none that can be written and executed */
@@ -60,7 +60,7 @@ static const struct filter_call daemon_calls[] = {
 	{"rt_sigprocmask"}, {"rt_sigreturn"}, {"rt_sigtimedwait"}, {"kill"}, {"tgkill"}, {"restart_syscall"},
 	{"poll"}, {"ppoll"}, {"eventfd2"}, {"pipe2"},
 
-	/* who it is */
+	/* ids, limits, and what is asked of the system */
 	{"capget"}, {"capset"}, {"setfsuid"}, {"setfsgid"}, {"umask"}, {"chdir"}, {"setsid"}, {"getuid"},
 	{"geteuid"}, {"getgid"}, {"getegid"}, {"prlimit64"}, {"sysinfo"}, {"uname"}, {"getrandom"},
 

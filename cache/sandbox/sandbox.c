@@ -15,7 +15,7 @@
 
 #define REFUSED "sandbox: refused "
 
-static int also_to = -1; /* for tests: a file that no log level and no sink keeps a line from */
+static int also_to = -1; /* for tests: a file that gets each line, whatever the log level and the sink */
 
 /* Async-signal-safe. */
 static void say_refused(const char *who, int number, const char *name)

@@ -24,7 +24,7 @@ struct charged {
 	int64_t asked_ms;
 };
 
-/* count numbers of 64 bits from place on. */
+/* Reads count numbers of 64 bits, from the one at place on. */
 static bool read_numbers(int fd, uint64_t place, uint64_t *numbers, size_t count)
 {
 	size_t bytes = count * sizeof(*numbers);
@@ -32,8 +32,8 @@ static bool read_numbers(int fd, uint64_t place, uint64_t *numbers, size_t count
 	return pread(fd, numbers, bytes, (off_t)(place * sizeof(*numbers))) == (ssize_t)bytes;
 }
 
-/* How many of the first entries lie on pages that follow each other in memory, upwards or downwards: the
- * kernel hands single pages out either way. *first: the lowest of them. */
+/* How many of the first entries have consecutive page frame numbers, ascending or descending: the kernel
+ * allocates single pages either way. *first: the lowest number. */
 static size_t run_length(const uint64_t *entries, size_t count, uint64_t *first)
 {
 	uint64_t start = entries[0] & (PRESENT | PFN);
@@ -46,7 +46,7 @@ static size_t run_length(const uint64_t *entries, size_t count, uint64_t *first)
 	return n;
 }
 
-/* (locked) The process may have been moved since it was charged for the page it had: it takes another. */
+/* (locked) Takes a new page each time, since the process may have changed its group after the last one. */
 static uint64_t own_group_now(struct charged *charged)
 {
 	uint64_t entry, group;

@@ -45,8 +45,8 @@ static int populate(void *memory, size_t size)
 	return r < 0 ? -EFAULT : 0;
 }
 
-/* Pages that are in the page cache, at less cost than by populate(): a fault of one maps those around it
- * (fault_around_bytes). */
+/* Maps pages that are in the page cache, at less cost than populate(): a page fault maps the pages around it,
+ * too (fault_around_bytes). */
 static void map_around(char *memory, size_t size)
 {
 	size_t last = size - KEEPER_PAGE;
@@ -63,8 +63,8 @@ static bool may_be_held(const struct charged *charged, uint64_t group, void *mem
 	return charged && charged_to(charged, group, memory, size);
 }
 
-/* Nothing is locked before it is known which group pays for it. MLOCK_ONFAULT, since mlock(2) says ENOMEM
- * both for a page that the file lost meanwhile and for a limit. */
+/* Locks nothing before it is known which group is charged for it. MLOCK_ONFAULT, since mlock(2) returns
+ * ENOMEM both for a page that the file lost meanwhile and for a limit. */
 static int hold(const struct charged *charged, uint64_t group, void *memory, size_t size)
 {
 	bool is_known = false;
@@ -72,7 +72,7 @@ static int hold(const struct charged *charged, uint64_t group, void *memory, siz
 
 	if (group) {
 		map_around(memory, size);
-		is_known = may_be_held(charged, group, memory, size); /* and so are all pages mapped */
+		is_known = may_be_held(charged, group, memory, size); /* if so, all pages are mapped */
 	}
 	if (!is_known) {
 		r = populate(memory, size);
@@ -106,7 +106,7 @@ static int pin(const struct charged *charged, const struct keeper_request *reque
 struct message {
 	struct keeper_request requests[KEEPER_BATCH];
 	unsigned count;
-	int fds[KEEPER_BATCH]; /* that came along, in the order of the requests that want one */
+	int fds[KEEPER_BATCH]; /* received, in the order of the requests that need one */
 	unsigned fd_count;
 };
 
@@ -145,7 +145,7 @@ static bool obey(const struct charged *charged, const struct message *message, i
 		return true;
 	}
 	pin_all(charged, message, replies);
-	close_all(message); /* before the reply: the sender may then check who has the files open */
+	close_all(message); /* before the reply: the sender may then check whether the files are in use */
 	return send(socket, replies, message->count * sizeof(*replies), MSG_NOSIGNAL) >= 0;
 }
 
@@ -183,7 +183,7 @@ static ssize_t receive(int socket, struct message *message)
 	return n;
 }
 
-/* --- its life --------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static void be_the_first_to_go(void)
 {
@@ -192,7 +192,7 @@ static void be_the_first_to_go(void)
 	if (fd < 0)
 		return;
 	if (write(fd, "1000", 4) < 0) {
-		/* then the OOM killer weighs it by its size, as other processes */
+		/* then the OOM killer weighs it by its size, like other processes */
 	}
 	close(fd);
 }

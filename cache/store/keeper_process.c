@@ -21,7 +21,7 @@ static int spawn(const char *program, bool sandboxed, int socket, pid_t *pid)
 
 	if (r != 0)
 		return -r;
-	/* also where the number is the same already: that clears close-on-exec */
+	/* needed even if the number is the same already, since it clears close-on-exec */
 	r = posix_spawn_file_actions_adddup2(&actions, socket, KEEPER_SOCKET);
 	if (r == 0)
 		r = posix_spawn(pid, program, &actions, NULL, argv, environ);
@@ -86,7 +86,8 @@ int keeper_process_tell(const struct keeper_process *process, const struct keepe
 	return n < 0 ? -errno : 0;
 }
 
-/* Returns a message's size, as recv(2); what its sandbox refused is logged on the way. */
+/* Returns a message's size, as recv(2). Messages on calls that the keeper's sandbox refused are logged, not
+ * returned. */
 static ssize_t receive(const struct keeper_process *process, void *message, size_t size, int flags)
 {
 	struct sandbox_refused refused;

@@ -9,24 +9,24 @@
 #include "cache/store/keeper_process.h"
 
 #define KEEPERS_MAX 256
-#define MAPPINGS_MAX 60000 /* of the 65,530 that vm.max_map_count allows by default: libraries have some */
+#define MAPPINGS_MAX 60000 /* vm.max_map_count allows 65,530 by default; libraries need some of them */
 #define RETRY_MS 30000
 #define BATCH_PAGES 512
 
 struct keeper {
 	pthread_mutex_t lock; /* one request at a time */
 	struct keeper_process process;
-	uint16_t generation; /* of the process: moves with each death */
+	uint16_t generation; /* of the process: incremented at each death */
 	uint32_t mappings;
 	uint64_t pages;
-	bool full; /* the kernel refused another mapping; until one goes */
+	bool full; /* the kernel refused another mapping, and none has been removed since */
 };
 
 struct keepers {
 	const char *program;
 	bool sandboxed;
 	unsigned mappings_max, retry_ms;
-	pthread_mutex_t lock;          /* starting; taken before a keeper's */
+	pthread_mutex_t lock;          /* held while a keeper is chosen or started; taken before a keeper's */
 	_Atomic unsigned count;        /* places ever used; grows */
 	_Atomic int64_t not_before_ms; /* after a death nothing new is pinned until then */
 	_Atomic uint64_t deaths;
@@ -50,7 +50,7 @@ static bool is_alive(const struct keeper *keeper)
 	return keeper->process.pid;
 }
 
-/* --- one with room ---------------------------------------------------------------------------- */
+/* --- finding a keeper with room --------------------------------------------------------------- */
 
 bool keepers_are_ready(const struct keepers *keepers)
 {
@@ -127,8 +127,7 @@ static void note_pin(
 	keeper->pages += pages;
 }
 
-/* (its lock is held) The orders have pages, and no more than a message takes. Returns how many of them are
- * settled. */
+/* (its lock is held) Each order has pages, and one message takes all. Returns how many are settled. */
 static unsigned pin_in(
 	struct keepers *keepers, struct keeper *keeper, struct pin_order *orders, unsigned count)
 {
@@ -151,8 +150,8 @@ static unsigned pin_in(
 		orders[i].error = r < 0 ? -EAGAIN : replies[i].error;
 		if (orders[i].error == 0)
 			note_pin(keepers, keeper, &orders[i].pin, replies[i].address, requests[i].pages);
-		/* the kernel may allow it fewer mappings than are assumed here; else the machine is short of
-		 * memory, and no keeper has room for the rest */
+		/* the kernel may allow a keeper fewer mappings than mappings_max; otherwise the machine is
+		 * short of memory, and no keeper has room for the rest */
 		if (orders[i].error == -ENOMEM && keeper->mappings > keepers->mappings_max / 2) {
 			keeper->full = true;
 			return i;
@@ -161,8 +160,8 @@ static unsigned pin_in(
 	return count;
 }
 
-/* How many of the first orders one message takes: a file without pages needs no keeper, and who lets go of a
- * file waits for the turn's end. */
+/* How many of the first orders one message takes. A file without pages needs no keeper. BATCH_PAGES limits
+ * the message, since an unpin waits until the keeper has answered. */
 static unsigned batch_of(const struct pin_order *orders, unsigned count)
 {
 	uint64_t pages = 0;
@@ -216,7 +215,7 @@ int keepers_pin(struct keepers *keepers, int fd, uint64_t size, uint64_t group, 
 	return order.error;
 }
 
-/* Makes another mapping, so that what is pinned stays pinned if the new pages may not be. */
+/* Makes another mapping, so that what is pinned stays pinned if the new pages can't be. */
 int keepers_resize(struct keepers *keepers, struct pin *pin, int fd, uint64_t size, uint64_t group)
 {
 	struct pin next;

@@ -48,8 +48,8 @@ static int mount_tmpfs(uint64_t limit)
 	fsconfig(fs, FSCONFIG_SET_STRING, "size", size, 0);
 	fsconfig(fs, FSCONFIG_SET_STRING, "nr_inodes", "0", 0);
 	fsconfig(fs, FSCONFIG_SET_STRING, "mode", "0700", 0);
-	fsconfig(
-		fs, FSCONFIG_SET_FLAG, "noswap", NULL, 0); /* 6.4; refused by older kernels, which may swap */
+	/* 6.4; refused by older kernels, which may swap */
+	fsconfig(fs, FSCONFIG_SET_FLAG, "noswap", NULL, 0);
 	/* large folios, none larger than the file: reads of 64 KiB are 1.6 times as fast (6.14) */
 	fsconfig(fs, FSCONFIG_SET_STRING, "huge", "within_size", 0);
 	if (fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
@@ -62,7 +62,7 @@ static int mount_tmpfs(uint64_t limit)
 
 /* --- one copy --------------------------------------------------------------------------------- */
 
-/* Makes an empty one; returns a read-write descriptor of it. */
+/* Creates an empty copy; returns a read-write descriptor of it. */
 static int create(struct store_copy *store, union store_place *place)
 {
 	char name[NAME_SIZE];
@@ -141,7 +141,7 @@ static bool lease_refused(struct store *base, const union store_place *place, in
 	int fd;
 
 	if (copies_of(base)->dir_fd < 0)
-		return false; /* never handed to the kernel: nobody else can have it */
+		return false; /* a memfd is never registered for passthrough: no program can have it */
 	fd = store_copy_open(base, place, O_RDONLY);
 	if (fd < 0)
 		return true;
@@ -212,7 +212,7 @@ static int64_t copy_fill(
 	return n;
 }
 
-/* --- its life --------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 int store_copy_mount_error(const struct store *store)
 {

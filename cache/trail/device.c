@@ -9,8 +9,8 @@
 
 #define DEFAULT_KB 4096
 
-/* A network file system's is known by its own device number, a disk's by the disk's: a partition is below it.
- */
+/* The bdi of a network file system has the device number of the file system. A disk's is in the directory of
+ * the disk, which is the parent of a partition's. */
 static const char *const places[] = {
 	"/sys/class/bdi/%u:%u/read_ahead_kb",
 	"/sys/dev/block/%u:%u/bdi/read_ahead_kb",

@@ -7,7 +7,7 @@
 
 #include "cache/base/page_cache.h"
 
-/* Pages that mincore(2) is asked for at once. */
+/* Pages per call of mincore(2). */
 #define PICTURE_PIECE 65536
 
 static int64_t look(int fd, uint64_t from, uint64_t to)
@@ -21,8 +21,8 @@ static int64_t look(int fd, uint64_t from, uint64_t to)
 	return r < 0 ? r : (int64_t)counts.cached;
 }
 
-/* cachestat(2) walks over each page that is there: those of a stream, behind its front, would be walked over
- * again in each look. */
+/* Skips known pages: cachestat(2) visits each resident page, so that each look would visit all pages behind
+ * the front of a stream again. */
 static int64_t count(const struct finder *finder, uint64_t from, uint64_t to)
 {
 	const struct spans *known = finder->known;
@@ -83,7 +83,7 @@ int finder_prepare(struct finder *finder, int fd, const struct spans *kept, stru
 		.kept = kept,
 		.apart = apart,
 	};
-	/* no more than FINDER_SECTIONS - 2 of these fit into the file, beside what lies apart */
+	/* at most FINDER_SECTIONS - 2 spans of this length fit into the file; apart may divide a section */
 	longest = finder->pages / (FINDER_SECTIONS - 2) + FINDER_LEAF;
 	for (size_t i = 0; i < kept->count; i++) {
 		if (kept->span[i].to - kept->span[i].from < longest || kept->span[i].from >= finder->pages)
@@ -95,7 +95,7 @@ int finder_prepare(struct finder *finder, int fd, const struct spans *kept, stru
 	return 0;
 }
 
-/* Some of the kept pages may have left the page cache: then as many others are not seen. */
+/* Resident pages that are not kept. If kept pages have left the page cache, as many others are missed. */
 static int64_t beside(int64_t resident, uint64_t kept)
 {
 	return resident > (int64_t)kept ? resident - (int64_t)kept : 0;
@@ -120,7 +120,7 @@ int64_t finder_count(const struct finder *finder)
 
 struct search {
 	const struct finder *finder;
-	const struct extent *hints; /* where there were some before */
+	const struct extent *hints; /* the extents of the last search */
 	size_t hint_count;
 	struct extent *extents;
 	int found;
@@ -131,7 +131,7 @@ static bool is_full(const struct extent *e)
 	return e->pages + e->kept >= (e->to - e->from) / 4 * 3;
 }
 
-/* Full stretches are extents of their own, with the piece at which their reader is. */
+/* A full stretch is an extent of its own, together with the piece that its reader is at. */
 static bool belongs_to(const struct extent *last, const struct extent *next)
 {
 	bool last_full = is_full(last), full = is_full(next);
@@ -154,8 +154,8 @@ static void note(struct search *search, const struct extent *next)
 	search->extents[search->found++] = *next;
 }
 
-/* Beside an end of what was there before there is nothing, or something new: that is a good place to divide
- * at. Where one ended, its reader has gone on: what came is likely to lie there in a piece. */
+/* Next to an end of an earlier extent there is either nothing or something new, so the end is a good place to
+ * divide. Behind its upper end the reader has probably gone on: the new pages lie there in one stretch. */
 static uint64_t hinted(const struct search *search, uint64_t from, uint64_t to, uint64_t pages)
 {
 	uint64_t middle = from + (to - from) / 2;
@@ -173,7 +173,7 @@ static uint64_t hinted(const struct search *search, uint64_t from, uint64_t to, 
 	return middle;
 }
 
-/* Pieces keep to the same places from search to search. */
+/* At multiples of FINDER_LEAF, so that pieces have the same limits in each search. */
 static uint64_t divide(const struct search *search, uint64_t from, uint64_t to, uint64_t pages)
 {
 	uint64_t middle = hinted(search, from, to, pages);
@@ -182,7 +182,7 @@ static uint64_t divide(const struct search *search, uint64_t from, uint64_t to, 
 	return middle > from ? middle : from - from % FINDER_LEAF + FINDER_LEAF;
 }
 
-/* pages: resident ones of [from, to) beside the kept. */
+/* pages: resident pages of [from, to) that are not kept. */
 static int halve(struct search *search, uint64_t from, uint64_t to, uint64_t pages)
 {
 	const struct finder *finder = search->finder;
@@ -241,8 +241,8 @@ static int add_resident(const unsigned char *flags, uint64_t from, uint64_t leng
 	return r;
 }
 
-/* A piece that is resident in part, page by page. A file that can't be mapped counts as wholly resident
- * there. */
+/* Looks at a piece that is resident in part, page by page. If the file can't be mapped, all of the piece
+ * counts as resident. */
 static int look_closely(int fd, uint64_t from, uint64_t length, unsigned char *flags, struct spans *spans)
 {
 	size_t size = length * PAGE_CACHE_PAGE;

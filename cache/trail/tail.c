@@ -49,13 +49,13 @@ static void start_writeback(struct tail *tail, int fd, const struct span *piece,
 {
 	if (*being_written >= TAIL_AT_ONCE)
 		return;
-	/* what fails is the program's to hear of, from its fsync */
+	/* an error is left for the program's fsync(2) */
 	sync_file_range(fd, (off_t)piece->from * PAGE_CACHE_PAGE,
 		(off_t)(piece->to - piece->from) * PAGE_CACHE_PAGE, SYNC_FILE_RANGE_WRITE);
 	*being_written += piece->to - piece->from;
 }
 
-/* Pages that are mapped, or in use at the moment, stay. */
+/* Pages that are mapped or in use at the moment stay. */
 static int drop(int fd, const struct span *piece, struct page_cache_counts *counts)
 {
 	posix_fadvise(fd, (off_t)piece->from * PAGE_CACHE_PAGE,
@@ -93,7 +93,7 @@ static int see_to(
 			start_writeback(tail, fd, piece, being_written);
 		else if (counts.cached && !counts.writeback)
 			r = drop(fd, piece, &counts);
-		/* what can't be dropped now is left to those who look for such pages */
+		/* pages that can't be dropped now are left to the search for extents */
 		if (r == 0 && !counts.dirty && !counts.writeback && piece->from == tail->span.from)
 			tail->span.from = piece->to;
 	}

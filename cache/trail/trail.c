@@ -22,7 +22,7 @@ static struct trail_file *file_of(struct reread *reread)
 	return (struct trail_file *)((char *)reread - offsetof(struct trail_file, reread));
 }
 
-/* (locked) At the first of its opens. */
+/* (locked) At the first open of a file: decides whether the file stays in the page cache. */
 static void consider_staying(struct trail *trail, struct trail_file *file, bool may_stay)
 {
 	struct reread *leaver = NULL;
@@ -60,7 +60,7 @@ static bool join(struct trail *trail, uint64_t id, const struct trail_open *how)
 	return true;
 }
 
-/* One that is open for writing would keep the file from being executed. */
+/* Not open for writing: such a descriptor would keep the file from being executed. */
 static int copy_descriptor(int fd)
 {
 	char path[32];
@@ -128,7 +128,8 @@ static void linger(struct trail *trail, struct trail_file *file)
 	trail_wake_by(trail, file->due_ns);
 }
 
-/* (locked) Of the many small files that are written, none is to wait for the thread. */
+/* (locked) Whether the file can be freed now. Most files that are written are small, and need not wait for
+ * the thread. */
 static bool is_done_with(const struct trail *trail, const struct trail_file *file)
 {
 	int64_t pages;
@@ -246,7 +247,7 @@ uint64_t trail_write_rate(struct trail *trail, dev_t device, bool *exceeded)
 	return rate;
 }
 
-/* --- the whole -------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static void free_memory(struct trail *trail)
 {

@@ -10,30 +10,28 @@
 #include "cache/base/page_cache.h"
 #include "cache/trail/device.h"
 
-/* What is looked at in the open itself, since readers begin there, and so much of the rest as is not
- * resident. */
+/* Pages at the start and at the end of the file that are looked at during the open, since readers begin
+ * there; so is the rest, up to the first resident pages. */
 #define FIRST_PART 16384
 #define LAST_PART 4096
 #define KEPT_SPANS 65536
 #define STUCK_SPANS 256
 #define KNOWN_SPANS 64
 #define KNOWN_FRONT (2 * FINDER_LEAF)
-/* What the kernel takes from a stream meanwhile is taken for resident. */
+/* For so long, known pages count as resident, even if the kernel reclaims some. */
 #define KNOWN_NS CLOCK_NS_PER_S
-/* What is measured of a stream at a time, at the least. */
+/* A rate is measured over at least so many pages and so much time. */
 #define EPOCH_PAGES 4096
 #define EPOCH_NS (50 * CLOCK_NS_PER_MS)
 #define STUCK_MIN_NS CLOCK_NS_PER_S
 #define STUCK_MAX_NS (64 * CLOCK_NS_PER_S)
-/* Pages from which on they are looked for, so that random reading is told before much of it looks like a
- * stream. */
+/* Pages from which on extents are searched for. Random reading must be recognized before much of it looks
+ * like a stream. */
 #define SEARCH_FIRST 1024
-/*
- * What a reader may read between two looks, besides what the kernel has read ahead for it: up to two windows.
- */
+/* Pages that a reader may read between two looks. The kernel's readahead, up to two windows, comes on top. */
 #define WINDOW_MIN 1024
 
-/* None where they can't be counted. */
+/* All counts are 0 if the pages can't be counted. */
 static struct page_cache_counts resident(int fd, const struct span *span)
 {
 	struct page_cache_counts counts;
@@ -46,8 +44,9 @@ static struct page_cache_counts resident(int fd, const struct span *span)
 }
 
 /*
- * A picture of the file, but for what takes long to look at since it is resident: that is left for the
- * thread. A reader that begins there may be faster; what it reads until then is not counted as its stream's.
+ * Notes which pages are resident at the open, except in the middle of the file if resident pages make that
+ * slow: the middle is left for the thread. What a reader brings in there before the thread looks is kept,
+ * too, and does not count as part of its stream.
  */
 static int begin_picture(struct trail_file *file, int fd)
 {
@@ -141,8 +140,8 @@ static void count_stat(atomic_uint_least64_t *counter, uint64_t amount)
 /* --- acting ----------------------------------------------------------------------------------- */
 
 /*
- * What programs have mapped can't be dropped, and trying costs the machine a call to all of its CPUs: it is
- * stuck. What is dirty is written back by trying, and dropped by the next look.
+ * Mapped pages can't be dropped, and an attempt costs work on all CPUs: they are noted as stuck. For dirty
+ * pages an attempt starts writeback, and the next look drops them.
  */
 static void drop_gap(struct trail_file *file, const struct span *gap, const struct trail_look *look)
 {
@@ -174,7 +173,7 @@ static void drop_gap(struct trail_file *file, const struct span *gap, const stru
 	count_stat(&look->stats->stuck_bytes, after * PAGE_CACHE_PAGE);
 	file->stuck_until_ns = look->now_ns + file->stuck_pause_ns;
 	file->stuck_pages += after;
-	spans_add(&file->stuck, gap->from, gap->to); /* without memory it is tried again */
+	spans_add(&file->stuck, gap->from, gap->to); /* without memory for that, the next look tries again */
 }
 
 static void drop(struct trail_file *file, const struct span *span, const struct trail_look *look)
@@ -191,7 +190,7 @@ static void drop(struct trail_file *file, const struct span *span, const struct 
 	}
 }
 
-/* These pages belong to random reading, as of a database: they stay from now on. */
+/* The pages belong to random reading, such as a database's: they stay from now on. */
 static int keep(struct trail_file *file, uint64_t from, uint64_t to, const struct trail_look *look)
 {
 	uint64_t before = spans_covered(&file->kept, from, to);
@@ -209,7 +208,7 @@ static uint64_t window_of(const struct trail_file *file, const struct trail_look
 
 /* --- looking ---------------------------------------------------------------------------------- */
 
-/* The rest of what was there at the open. */
+/* Adds what begin_picture() left out. */
 static int complete_picture(struct trail_file *file, const struct trail_look *look)
 {
 	uint64_t ends = spans_covered(&file->kept, 0, UINT64_MAX);
@@ -221,8 +220,8 @@ static int complete_picture(struct trail_file *file, const struct trail_look *lo
 	return r;
 }
 
-/* But for its front, where pages are still to come. A set that is full would close gaps, and cover what is
- * not there. */
+/* Notes a stream as known, except its front, where pages are still to come. Adds nothing to a full set: that
+ * would close gaps, and cover pages that are not resident. */
 static void know(struct trail_file *file, const struct extent *e)
 {
 	uint64_t from = e->from + (e->backwards ? KNOWN_FRONT : 0),
@@ -233,8 +232,7 @@ static void know(struct trail_file *file, const struct extent *e)
 		spans_add(&file->known, from, to);
 }
 
-/* A new search becomes the one that the next is compared with; extents that are kept are in no further one.
- */
+/* Keeps the extents for the next search to compare with, except those of random reading. */
 static int remember(struct trail_file *file, const struct extent *extents, size_t count)
 {
 	struct extent *copy = file->extents;
@@ -292,7 +290,7 @@ static int search(struct trail_file *file, struct finder *finder, const struct t
 	return r < 0 ? r : remember(file, look->extents, (size_t)count);
 }
 
-/* Brings what is known of the file up to date with its size. */
+/* Counts the pages that are not kept, after cutting kept and known to the size of the file. */
 static int64_t count_now(struct trail_file *file, struct finder *finder, const struct trail_look *look)
 {
 	int r = finder_prepare(finder, file->fd, &file->kept, file->tail.span);
@@ -310,7 +308,7 @@ static int64_t count_now(struct trail_file *file, struct finder *finder, const s
 	return finder_count(finder);
 }
 
-/* Whether there are so many pages that they must be looked for. */
+/* Whether there are so many pages that a search for extents is due. */
 static bool is_search_due(const struct trail_file *file, const struct trail_look *look)
 {
 	unsigned streams = file->streams ? file->streams : 1;
@@ -322,8 +320,8 @@ static bool is_search_due(const struct trail_file *file, const struct trail_look
 	return look->ends || look->reopened || pages > most || pages > file->search_at;
 }
 
-/* came: pages since the last look. A look without any ends the epoch: it measured the pace of the program,
- * not the device. */
+/* came: pages since the last look. A look without new pages ends the epoch, which then measured the pace of
+ * the program, not of the device. */
 static uint64_t measure(struct epoch *epoch, uint64_t came, int64_t now_ns)
 {
 	int64_t ns = now_ns - epoch->since_ns;
@@ -355,7 +353,7 @@ static int look_again(
 	return file->pages != old ? TRAIL_FILE_CHANGED : 0;
 }
 
-/* What was stuck is dropped with all else in this look, if it can be by now. */
+/* After a pause this look tries again to drop what was stuck. */
 static void try_stuck_again(struct trail_file *file, const struct trail_look *look)
 {
 	if (!file->stuck.count)
@@ -379,7 +377,7 @@ static void drop_again(struct trail_file *file, const struct trail_look *look)
 	spans_deinit(&again);
 }
 
-/* What a file has that was opened to be written: whether it goes on, and what of it was appended. */
+/* Sees to what was appended to a file that was opened for writing. */
 static int look_at_tail(struct trail_file *file, uint64_t pages, struct trail_look *look)
 {
 	struct tail_look tail = {.pages = pages, .ends = look->ends};
@@ -418,7 +416,7 @@ static int look_at_pages(struct trail_file *file, struct trail_look *look)
 	return file->pages != old ? TRAIL_FILE_CHANGED : 0;
 }
 
-/* Nothing is done to one that is still small: its pages stay, as those of other small files. */
+/* Nothing is done to a file that is still small: its pages stay, like those of other small files. */
 static bool is_still_small(struct trail_file *file, uint64_t pages, const struct trail_look *look)
 {
 	return file->began_small && pages < look->large && file->tail.seen < look->large;

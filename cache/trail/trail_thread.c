@@ -14,18 +14,18 @@
 /* Looks without a change: from so many on the pause doubles, and after so many the file is idle. */
 #define QUIET_FIRST 10
 #define QUIET_LAST 14
-/* While nothing changes in a file that nobody has open any more, the pause doubles, so many times. */
+/* The pause between looks at a closed file; it doubles up to so many times while nothing changes. */
 #define AGAIN_NS (50 * CLOCK_NS_PER_MS)
 #define AGAIN_DOUBLINGS 5
-/* Of a memory cgroup a stream's window takes no more than this part. */
+/* A stream's window takes no more than this part of the reader's memory cgroup. */
 #define GROUP_SHARE 8
-/* No more than this part of the time is spent on looking at a file in vain: a large resident one takes
+/* No more than this part of the time goes to looks that drop nothing: a look at a large resident file takes
  * milliseconds. */
 #define LOOK_SHARE 20
-/* A look that takes so long waits for its file system. */
+/* A look that takes this long is waiting for its file system. */
 #define HELD_UP_NS CLOCK_NS_PER_S
 
-/* --- resting ---------------------------------------------------------------------------------- */
+/* --- idle files ------------------------------------------------------------------------------- */
 
 static int watch(struct trail *trail, int fd)
 {
@@ -68,7 +68,7 @@ static void read_events(struct trail *trail)
 
 /* --- looking ---------------------------------------------------------------------------------- */
 
-/* Pages. */
+/* In pages. */
 static uint64_t window_of(const struct trail *trail, const struct trail_file *file)
 {
 	uint64_t streams = atomic_load(&trail->stats.streams);
@@ -78,7 +78,7 @@ static uint64_t window_of(const struct trail *trail, const struct trail_file *fi
 	return MIN(window, file->memory / GROUP_SHARE) / PAGE_CACHE_PAGE;
 }
 
-/* (locked) Who opened the file last may have less memory than others. */
+/* (locked) The process that opened the file last may have less memory than the others. */
 static void see_to_reader(struct trail *trail, struct trail_file *file)
 {
 	pid_t reader = file->reader;
@@ -118,7 +118,7 @@ static void schedule(struct trail *trail, struct trail_file *file, int found)
 	file->quiet = QUIET_LAST;
 }
 
-/* The same of one that nobody has open any more, and of which something is left. */
+/* The same for a closed file of which pages are left. */
 static void schedule_last(struct trail_file *file, const struct trail_look *look, int found)
 {
 	file->quiet = found ? 0 : MIN(file->quiet + 1, AGAIN_DOUBLINGS);
@@ -126,7 +126,7 @@ static void schedule_last(struct trail_file *file, const struct trail_look *look
 		MAX(file->stuck.count ? file->stuck_until_ns : 0, look->now_ns + (AGAIN_NS << file->quiet));
 }
 
-/* Whether the look was the last. What programs still have mapped leaves when they unmap it. */
+/* Whether the look was the last. Looks go on while programs have pages of a closed file mapped. */
 static bool is_over(const struct trail_file *file, const struct trail_look *look, int r)
 {
 	if (file->opens)
@@ -186,7 +186,7 @@ static bool look_at(struct trail_thread *self, struct trail_file *file)
 	return false;
 }
 
-/* (locked) A stream that went on at the same pace would leave ever more behind. */
+/* (locked) Notes an excess for later opens: a stream that went on at the same pace would leave ever more. */
 static void note_excess(struct trail *trail)
 {
 	struct trail_file *file;
@@ -197,7 +197,7 @@ static void note_excess(struct trail *trail)
 			rates_exceeded(&trail->written, file->device);
 }
 
-/* (locked) A new level, and perhaps the highest. */
+/* (locked) Sets a level, and the highest one so far. */
 static void note_level(atomic_uint_least64_t *level, atomic_uint_least64_t *most, uint64_t bytes)
 {
 	atomic_store(level, bytes);
@@ -251,7 +251,7 @@ static bool is_held_up(const struct trail *trail, const struct trail_file *file)
 	return false;
 }
 
-/* (locked) As look_at(), of a file that stays in the list meanwhile. */
+/* (locked) Like look_at(); the file stays in the list meanwhile. */
 static bool look_and_stay(struct trail_thread *self, struct trail_file *file)
 {
 	bool is_last;
@@ -266,8 +266,8 @@ static bool look_and_stay(struct trail_thread *self, struct trail_file *file)
 }
 
 /*
- * (locked) Looks at what is due; what need not be followed any more is put into over. Returns when the next
- * file is due. Ends early where another thread works by now.
+ * (locked) Looks at the files that are due, and moves those that need not be followed any more to over.
+ * Returns when the next file is due. Ends early if another thread has taken over.
  */
 static int64_t go_round(struct trail_thread *self, struct list *over)
 {
@@ -323,7 +323,7 @@ static void work(struct trail_thread *self)
 		due_ns = trail->due_ns = MIN(trail->due_ns, due_ns);
 		trail->asleep = true;
 	} else {
-		trail_wake_by(trail, 0); /* files of this device are not passed by any more */
+		trail_wake_by(trail, 0); /* files of this device need no longer be passed over */
 	}
 	lock_drop(&trail->lock, LOCK_TRAIL);
 	trail_free_all(&over);
@@ -368,7 +368,7 @@ void trail_replace(struct trail *trail, int64_t now_ns)
 	}
 }
 
-/* Signals are for other threads. */
+/* With all signals blocked: other threads handle them. */
 static int start(struct trail_thread *self)
 {
 	sigset_t all, before;
