@@ -156,7 +156,7 @@ void backend_free(struct backend *backend)
 {
 	if (!backend)
 		return;
-	/* What hangs is let go first, to where it belongs. */
+	/* first, since what hangs goes on with the parts below */
 	fault_plan_free(backend->faults);
 	engine_free(backend->engine);
 	window_host_deinit(&backend->streams.windows);

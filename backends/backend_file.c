@@ -36,13 +36,13 @@ int backend_file_reopen(struct backend_file *file, int flags)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Another machine has removed the file: it can be read as it was opened, but not opened once more. */
+/* Another machine has removed the file: it can be read as it was opened, but not opened again. */
 static bool is_gone(int error)
 {
 	return error == ESTALE || error == ENOENT;
 }
 
-/* The servers are away, or descriptors have run out: it may be opened later. */
+/* The servers can't be reached, or descriptors have run out: opening the file may work later. */
 static bool is_passing(int error)
 {
 	return error == ENOTCONN || error == ETIMEDOUT || error == EINTR || error == EMFILE ||
@@ -58,7 +58,7 @@ static void file_refuse(struct backend_file *file, int error)
 		return;
 	file->direct_refused = true;
 	if (is_gone(error))
-		return; /* that does not depend on its file system */
+		return; /* says nothing about the file system */
 	backend_count(&backend->stats.fallback_files, 1);
 	if (!atomic_exchange(&file->volume->refused, true))
 		say(backend, LOG_NOTICE,

@@ -15,7 +15,7 @@
 #include "backends/volume.h"
 
 struct backend {
-	struct backend_settings settings; /* but for what follows */
+	struct backend_settings settings; /* as given; see write_direct_from and streams for what changes */
 	_Atomic off_t write_direct_from;
 	struct backend_stats stats;
 	struct engine *engine;

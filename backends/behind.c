@@ -3,7 +3,7 @@
 
 enum {
 	PAGE = 4096,
-	WHOLE = 1 << 20, /* a window ends where folios do */
+	WHOLE = 1 << 20, /* a window ends at a multiple, where a folio ends, too */
 };
 
 /* --- bookkeeping ------------------------------------------------------------------------------ */
@@ -52,7 +52,7 @@ struct behind_range behind_note(struct behind *behind, off_t offset, size_t size
 	return left;
 }
 
-/* Few bytes far apart are no window yet. */
+/* Half of the window must be new, so that a few bytes far apart do not fill it. */
 bool behind_is_full(const struct behind *behind, size_t window)
 {
 	return behind->end - behind->begun >= (off_t)window && behind->fresh >= window / 2;

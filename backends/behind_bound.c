@@ -1,8 +1,8 @@
 #include "backends/behind_bound.h"
 #include "cache/base/lock_order.h"
 
-/* By then the kernel has written what was dirty: it begins after vm.dirty_expire_centisecs, 30 s, and looks
- * each 5 s. */
+/* By then the kernel has written back what was dirty: it begins after vm.dirty_expire_centisecs, 30 s, and
+ * looks every 5 s. */
 #define RESTED_NS 40000000000ull
 
 void behind_bound_init(struct behind_bound *bound, uint64_t max, struct backend_stats *stats)

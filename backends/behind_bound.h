@@ -31,8 +31,7 @@ struct behind_holder {
 void behind_bound_init(struct behind_bound *bound, uint64_t max, struct backend_stats *stats);
 void behind_bound_deinit(struct behind_bound *bound);
 
-/* Bytes without a holder: of a write that is being made, or of what a stream left that is being written back.
- */
+/* Bytes without a holder: of a write in progress, or of what an ended stream left to be written back. */
 void behind_bound_begin(struct behind_bound *bound, uint64_t bytes);
 void behind_bound_end(struct behind_bound *bound, uint64_t bytes);
 

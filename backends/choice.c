@@ -1,12 +1,12 @@
 #include "backends/choice.h"
 
-#define PAUSE_NS 200000000 /* a stream that was idle so long measured itself, not the device */
+#define PAUSE_NS 200000000 /* a stream that was idle for so long would measure itself, not the device */
 #define TRY_AFTER_MAX (8ull << 30)
 
 const struct choice_terms choice_of_reads = {8 << 20, 16 << 20, 512 << 20};
 
-/* Several streams change at once, and each has two windows in the page cache, filled or emptied meanwhile.
- * The window is charged the copy, and the page cache it takes. */
+/* After a change, several streams fill or empty two windows each in the page cache. The toll stands for the
+ * cost of the copy and of the page cache that a window takes. */
 const struct choice_terms choice_of_writes = {64 << 20, 64 << 20, 1 << 30, 8};
 
 void choice_init(struct choice *choice, const struct choice_terms *terms)
@@ -49,7 +49,7 @@ static uint64_t cost(const struct choice_class *class, enum choice_mode mode)
 	return mode == CHOICE_WINDOW && toll ? ns + ns / toll : ns;
 }
 
-/* The other mode has to be clearly better, one part in sixteen, since both measurements waver. */
+/* The other mode must be better by one part in sixteen, since both measurements vary. */
 static void decide(struct choice_class *class)
 {
 	uint64_t now = cost(class, class->mode), then = cost(class, other(class->mode));

@@ -4,7 +4,7 @@ enum {
 	STRIDE_COUNT_MIN = 3,
 	STRIDE_SPARSE = 3,      /* a stride leaves out at least two bytes of three */
 	STRIDE_MAX = 256 << 20, /* beyond it a coincidence is likelier */
-	MEMORY = 64,            /* reads that the judgement "random" rests on */
+	MEMORY = 64,            /* reads that the judgement "random" is based on */
 	JUDGED_MIN = 16,
 };
 
@@ -18,7 +18,7 @@ static bool is_backward(const struct detect *detect, off_t end, size_t tolerance
 	return end <= detect->back + (off_t)tolerance && end + (off_t)tolerance >= detect->back;
 }
 
-/* A read of this size starts another forward run: what the one before it was. */
+/* A read of this size starts another forward run: notes the run before it as a record. */
 static void note_record(struct detect *detect, size_t first_size)
 {
 	struct detect_record *last = &detect->last;
@@ -89,7 +89,7 @@ static bool is_in_place(const struct detect *detect, size_t size)
 	       late < (off_t)last->size && late <= 2 * (off_t)size;
 }
 
-/* The read is one of a record whose size is known. */
+/* Whether the read belongs to a record whose size is known. Sets detect->record. */
 static bool find_record(struct detect *detect, const struct detect_limits *limits, size_t size)
 {
 	const struct detect_record *last = &detect->last;
@@ -140,7 +140,7 @@ enum detect_order detect_read(
 	}
 	if (find_record(detect, limits, size))
 		return DETECT_STRIDED;
-	/* one request alone may be that long: what has moved further tells the direction */
+	/* one request alone may be that long: the direction is that of the front that moved further */
 	if (forward && detect->ahead >= limits->after && detect->ahead >= detect->behind)
 		return DETECT_FORWARD;
 	if (backward && detect->behind >= limits->after)

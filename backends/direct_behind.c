@@ -9,12 +9,12 @@
 
 enum {
 	WINDOW_MIN = 1 << 20, /* below it there are no windows: all that a stream wrote is awaited at once */
-	HELD_MIN = 256 << 10, /* so much at a time, that small writes don't wait each */
+	HELD_MIN = 256 << 10, /* at least so much at a time, so that not each small write waits */
 };
 
 /* --- what streams may hold -------------------------------------------------------------------- */
 
-/* Of two windows, the one that fills up and the one that is being written back. */
+/* The size with which two windows are free: one fills up while the other is written back. */
 static size_t window_within(const struct backend_file *file, uint64_t free)
 {
 	size_t window = file->backend->settings.write_window;
@@ -57,7 +57,7 @@ static struct behind_work find_work(struct backend_file *file, bool large)
 
 /* No lock is held from here on. */
 
-/* --- what nobody waits for -------------------------------------------------------------------- */
+/* --- work in the background ------------------------------------------------------------------- */
 
 struct left_job {
 	struct behind_job job;

@@ -16,7 +16,7 @@
 enum {
 	PAGE = 4096,
 	ODD_MAX = 64 << 10,         /* a request with an odd end is read in one piece up to here */
-	DROP_BEHIND_STEP = 4 << 20, /* what the fallback leaves in the page cache of one stream */
+	DROP_BEHIND_STEP = 4 << 20, /* what the fallback leaves of one stream in the page cache */
 };
 
 static void read_step(struct backend_request *request);
@@ -31,7 +31,7 @@ static off_t read_position(const struct backend_request *request)
 	return request->offset + (off_t)request->work.moved;
 }
 
-/* error is 0 or -errno; as with pread(2), bytes already moved win over it. */
+/* error is 0 or -errno; as with pread(2), bytes that were moved are the result even after an error. */
 static void read_finish(struct backend_request *request, int error)
 {
 	struct backend *backend = request->file->backend;
@@ -51,7 +51,7 @@ static bool read_is_at_end(const struct backend_request *request)
 	return fstat(request->file->fd, &st) == 0 && read_position(request) >= st.st_size;
 }
 
-/* What one device read brought: on with the request, or its end. */
+/* One read of the device is done: goes on with the request, or finishes it. */
 static void read_advance(struct backend_request *request, size_t asked, ssize_t result)
 {
 	if (result > 0)
@@ -137,8 +137,8 @@ static bool read_was_refused(struct backend_request *request, ssize_t result)
 }
 
 /*
- * xfs answers EIO to O_DIRECT where blocks are promised that nothing was written to yet, as fallocate(2)
- * near the file's end may leave them: the page cache knows what they hold, and whether it is a real error.
+ * xfs answers EIO to O_DIRECT where blocks are reserved that nothing was written to yet, as fallocate(2) near
+ * the file's end may leave them. A read through the page cache tells these from a real error.
  */
 static bool read_has_failed(struct backend_request *request, ssize_t result)
 {
@@ -212,13 +212,13 @@ static bool may_go_straight(const struct backend_request *request)
 	size_t align = file->facts.offset_align, left = request->size - request->work.moved;
 	uintptr_t buf = (uintptr_t)request->buf + request->work.moved;
 
-	/* a small one with an odd end is better read once than in two parts */
+	/* a small request with an odd end is better read at once than in two parts */
 	if (left < align || (left & (align - 1) && left <= ODD_MAX))
 		return false;
 	return !(read_position(request) & (off_t)(align - 1)) && !(buf & (file->facts.memory_align - 1));
 }
 
-/* Around the page cache: as much as is aligned goes straight into the caller's buffer. */
+/* Reads around the page cache: as much as is aligned goes straight into the caller's buffer. */
 static void read_direct(struct backend_request *request, int fd)
 {
 	struct backend_file *file = request->file;
@@ -268,7 +268,7 @@ static void read_step(struct backend_request *request)
 		read_direct(request, fd);
 }
 
-/* Pages that the file has in this range. */
+/* Pages of the range that are within the file. */
 static uint64_t range_pages(int fd, off_t offset, size_t size)
 {
 	off_t end = offset + (off_t)size;
@@ -299,7 +299,7 @@ static bool read_resident(struct backend_request *request)
 	return true;
 }
 
-/* Nothing to wait for on tmpfs. */
+/* For tmpfs, where no read waits. */
 static void read_in_memory(struct backend_request *request)
 {
 	ssize_t result = pread(request->file->fd, request->buf, request->size, request->offset);
@@ -312,7 +312,7 @@ static void read_in_memory(struct backend_request *request)
 	read_finish(request, result < 0 ? -errno : 0);
 }
 
-/* What is missing comes through the page cache in any case: it need not be asked first what is there. */
+/* Does not ask first what is resident: what is missing comes through the page cache in any case. */
 static void read_through_cache(struct backend_request *request)
 {
 	request->work.buffered = true;
@@ -326,9 +326,9 @@ void direct_read_resume(struct backend_request *request)
 }
 
 /*
- * Pages of the range in the page cache may be newer than anything that was read ahead (a mapping's stores
- * move the change stamp only now and then): then the request asks the device itself, which writes them back
- * first.
+ * Resident pages of the range may be newer than anything that was read ahead, since stores through a mapping
+ * move the change stamp only now and then. So with resident pages the request does not look into the window:
+ * an O_DIRECT read writes them back first.
  */
 static void read_as_streamed(struct backend_request *request)
 {

@@ -57,7 +57,7 @@ static void write_submit(struct backend_request *request, enum engine_verb verb,
 		.verb = verb,
 		.fd = fd,
 		.buf = (char *)request->buf + request->work.moved,
-		.size = size < ENGINE_SIZE_MAX ? size : ENGINE_SIZE_MAX, /* a short write goes on */
+		.size = size < ENGINE_SIZE_MAX ? size : ENGINE_SIZE_MAX, /* the rest follows later */
 		.offset = offset,
 		.rw_flags = flags,
 		.done = done,
@@ -116,7 +116,7 @@ static void write_advance(struct backend_request *request, ssize_t result)
 		write_step(request);
 }
 
-/* The volume can't write uncached: once more, without. */
+/* Whether the volume can't write uncached. If so, the write is submitted again without the flag. */
 static bool write_was_refused(struct backend_request *request, int flags, ssize_t result)
 {
 	if (!(flags & RWF_DONTCACHE) || (result != -EOPNOTSUPP && result != -EINVAL))
@@ -150,8 +150,8 @@ static void direct_done(struct engine_op *op, ssize_t result)
 	write_advance(request, result);
 }
 
-/* As far as this machine knows it: asking SOURCE would be a request to the network for each small write. Once
- * a request, since what it has written itself lies in the page cache. */
+/* The size as this machine knows it: asking SOURCE would cost a network request for each small write. Asked
+ * for once per request, since the bytes that it has written itself are in the page cache. */
 static int64_t size_of_file(struct backend_request *request)
 {
 	if (request->work.file_size < 0)
@@ -168,8 +168,9 @@ static bool file_is_large(struct backend_request *request, off_t end)
 
 /*
  * Whether this thread may write to the page cache itself. It would wait for the disk if a page that is
- * written in part had to be read first, or while other writes to this file system do. What could go around
- * the page cache is so large that handing it over costs less than what else this thread has to answer.
+ * written in part had to be read first, or while other writes to this file system wait. A write that could go
+ * around the page cache is so large that handing it over costs less than delaying this thread's other
+ * requests.
  */
 static bool write_is_quick(struct backend_request *request, size_t size, off_t offset)
 {
@@ -257,7 +258,7 @@ static size_t direct_size(struct backend_request *request)
 	off_t offset = request->offset + (off_t)request->work.moved;
 	size_t size;
 
-	/* Whole pages: a device may take less, but the page cache could then hold the other part of one. */
+	/* Whole pages: a device may take less, but then the rest of a page could be in the page cache. */
 	if (align < PAGE)
 		align = PAGE;
 	size = left & ~(align - 1);

@@ -57,7 +57,7 @@ static void op_submit(struct faulty_engine *engine, struct engine_op *caller)
 	faulty->caller = caller;
 	faulty->inner = engine->inner;
 	faulty->error = verdict.error;
-	/* Half of it, in whole blocks, as devices do. */
+	/* half of the bytes, in whole blocks, as devices do */
 	if (verdict.shorten && caller->size > 4096)
 		faulty->op.size = caller->size / 2 & ~(size_t)4095;
 	if (verdict.shorten && !faulty->op.size)

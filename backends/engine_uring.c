@@ -19,9 +19,9 @@
 enum {
 	RING_ENTRIES = 256,
 	REAP_BATCH = 32,
-	WORKERS_MAX =
-		64, /* for requests that the kernel can't do without blocking: buffered reads and writes */
-	WORKER_START_MS = 2000, /* of a ring's thread, before anything is asked of it */
+	/* for requests that the kernel can't do without blocking: buffered reads and writes */
+	WORKERS_MAX = 64,
+	WORKER_START_MS = 2000, /* of a ring's thread, which takes its first request after that */
 };
 
 struct ring {
@@ -88,7 +88,7 @@ static bool ring_place(struct ring *ring, struct engine_op *op)
 	return true;
 }
 
-/* Places what waits; false when some of it still does. */
+/* Places the backlog in the ring, and submits. False: some of it still waits. */
 static bool ring_push(struct ring *ring)
 {
 	for (;;) {
@@ -108,7 +108,7 @@ static bool ring_push(struct ring *ring)
 	}
 }
 
-/* False where the ring is full: it must be tried again, or the next wake-up is lost. */
+/* False: the ring is full, and the caller must try again, or the next wake-up is lost. */
 static bool ring_arm_wake(struct ring *ring)
 {
 	struct io_uring_sqe *sqe;
@@ -153,7 +153,7 @@ static void ring_submit(struct ring *ring, struct engine_op *op)
 	atomic_fetch_add(&ring->in_flight, count);
 	pushed = may_push && ring_push(ring);
 	lock_drop(&ring->submit_lock, LOCK_ENGINE);
-	/* Out of memory in the kernel, say: the ring's thread tries again. */
+	/* The kernel was out of memory, for example: the ring's thread tries again. */
 	if (!pushed && ring != own_ring)
 		ring_wake(ring);
 }
@@ -162,8 +162,8 @@ static void ring_complete(struct ring *ring, struct engine_op *op, int result)
 {
 	engine_op_take_over(op);
 	if (engine_result_is_transient(result)) {
-		/* A submitting thread that ends takes its requests with it; EAGAIN asks for a context that
-		 * may block. */
+		/* The kernel cancels the requests of a submitting thread that ends. EAGAIN asks for a context
+		 * that may block. */
 		op->next = NULL;
 		op->blocking = true;
 		ring_submit(ring, op);
@@ -173,8 +173,8 @@ static void ring_complete(struct ring *ring, struct engine_op *op, int result)
 	atomic_fetch_sub(&ring->in_flight, 1);
 }
 
-/* What has completed, taken by the ring's thread. A thread that takes completions holds the reap lock
- * meanwhile. */
+/* For the ring's thread: takes what has completed, and calls done(). Every thread that takes completions
+ * holds the reap lock meanwhile. Returns their number. */
 static unsigned ring_reap(struct ring *ring, bool *woken)
 {
 	struct io_uring_cqe *cqes[REAP_BATCH];
@@ -230,11 +230,11 @@ static struct engine_op *ring_take_own(struct ring *ring, int *result)
 }
 
 /*
- * A device of memory (zram, pmem) is done before the submission returns: the answer then needs no other
- * thread. Only ops that this thread submitted: this thread may hold the lock of a FUSE queue that the reply
- * to another thread's op waits for, while that thread holds its own queue's lock and waits for this one's.
- * The rest is left to the ring's thread, which the completion has woken. Not from within a done(), which
- * would nest without bound.
+ * A device in memory (zram, pmem) is done before the submission returns: then this thread calls done(), and
+ * no other one has to run. Only for ops that this thread submitted: it may hold the lock of a FUSE queue that
+ * the reply to another thread's op waits for, while that thread holds its own queue's lock and waits for this
+ * one's. The rest is left to the ring's thread, which the completion has woken. Not from within a done(),
+ * which would nest without bound.
  */
 static void ring_reap_own(struct ring *ring)
 {
@@ -337,8 +337,8 @@ static int ring_init(struct ring *ring, struct uring_engine *owner)
 	return r;
 }
 
-/* Rings end together: a callback on one may still submit to another only by way of done(), which counts as
- * flight. */
+/* All rings are told to stop before the first is freed. Until then only a done() may submit to another ring,
+ * and its own op counts as in flight meanwhile. */
 static void uring_free(struct engine *engine)
 {
 	struct uring_engine *uring = (struct uring_engine *)engine;

@@ -129,7 +129,7 @@ static int plan_parse(struct fault_plan *plan, const char *text, char *why, size
 	return 0;
 }
 
-/* The lock must be held. Takes out what is due, or returns NULL and the time of the next. */
+/* The lock must be held. Removes and returns one that is due, or returns NULL and the time of the next. */
 static struct fault_delayed *plan_take_due(struct fault_plan *plan, uint64_t *next_ns)
 {
 	uint64_t now = clock_now_ns();

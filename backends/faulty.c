@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* A request that is put off. */
+/* A delayed request. */
 struct faulty {
 	struct fault_delayed delayed;
 	struct backend_request *request;

@@ -14,7 +14,7 @@ static const struct fstype fstypes[] = {
 	{RAMFS_MAGIC, "ramfs", .local = true, .in_memory = true},
 	{FUSE_SUPER_MAGIC, "fuse", .remote = true, .forgets_handles = true, .state_by_open = true,
 		.may_be_stacked = true, .hides_mappings = true},
-	/* listed for their names, and for what they lie on */
+	/* listed for their names, and since they may be stacked on others */
 	{OVERLAYFS_SUPER_MAGIC, "overlay", .may_be_stacked = true, .hides_mappings = true},
 	{ECRYPTFS_SUPER_MAGIC, "ecryptfs", .may_be_stacked = true},
 	{EROFS_SUPER_MAGIC_V1, "erofs", .may_be_stacked = true},

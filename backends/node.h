@@ -35,7 +35,7 @@ void nodes_deinit(struct nodes *nodes);
 struct node *nodes_get(struct nodes *nodes, dev_t dev, ino_t ino);
 void nodes_put(struct nodes *nodes, struct node *node);
 
-/* Counts a change of the file, if anyone has it open. */
+/* Counts a change of the file, if a handle has it open. */
 void nodes_changed(struct nodes *nodes, dev_t dev, ino_t ino);
 
 static inline void node_changed(struct node *node)

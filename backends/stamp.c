@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 
 #define SETTLED_NS 100000000ll                 /* more than a tick of any clock that stamps are made from */
-#define COARSE_NS (2 * CLOCK_NS_PER_S)         /* the coarsest stamps, of FAT, are of every other second */
+#define COARSE_NS (2 * CLOCK_NS_PER_S)         /* the coarsest stamps, FAT's, are two seconds apart */
 #define LONGEST_WRITE_NS (60 * CLOCK_NS_PER_S) /* the longest that one write(2) is assumed to last */
 
 int stamp_take(int fd, struct stamp *stamp)
@@ -60,7 +60,7 @@ bool stamp_is_trusted(int fd, const struct stamp *stamp, int64_t now_ns)
 {
 	int64_t age = now_ns - stamp->ctime_ns;
 
-	/* Programs can't set a ctime: one in the future means that the clock was set back, so the stamp
+	/* Programs can't set a ctime: a ctime in the future means that the clock was set back, so the stamp
 	 * proves nothing. */
 	if (age < SETTLED_NS + (stamp_is_coarse(stamp->mtime_ns, stamp->ctime_ns) ? COARSE_NS : 0))
 		return false;

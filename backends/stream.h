@@ -35,7 +35,7 @@ struct stream_answer {
 	bool ahead;            /* and read further ahead */
 	enum detect_order order;
 	struct detect_record record;
-	bool random; /* a small read that continued nothing */
+	bool random; /* a small read that does not continue others */
 };
 
 void stream_init(struct stream *stream, struct stream_host *host, struct volume *volume, struct node *node,

@@ -10,7 +10,7 @@ enum {
 
 static _Thread_local enum { WORKER_UNTRIED, WORKER_THERE, WORKER_NONE } own_worker;
 
-/* 0 or -errno. By a ring of its own: what waits in another one may need this thread. */
+/* 0 or -errno. Uses a ring of its own, since requests in another one may wait for this thread. */
 static int try_to_start(unsigned limit_ms)
 {
 	struct __kernel_timespec limit = {limit_ms / 1000, limit_ms % 1000 * CLOCK_NS_PER_MS};

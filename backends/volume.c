@@ -78,7 +78,7 @@ int volumes_find(struct volumes *volumes, int fd, const struct statx *known, str
 #ifdef STATX_DIOALIGN
 	mask |= STATX_DIOALIGN;
 #endif
-	/* what doesn't change: a file server need not be asked, and may be gone */
+	/* these attributes never change: a file server need not be asked, and may be unreachable */
 	if (!known && statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, mask, &stx) < 0)
 		return -errno;
 	if (!known)

@@ -14,7 +14,7 @@ enum {
 	WINDOW_START = 2 << 20,
 };
 
-/* A client of a network file system believes its attributes for longer. */
+/* Age limit of readahead on network file systems: their clients may keep old attributes for longer. */
 #define REMOTE_AGE_NS 1000000000ull
 
 struct window *window_new(struct window_host *host, const struct window_file *file)
@@ -78,7 +78,7 @@ static void chunk_done(struct engine_op *op, ssize_t result)
 		chunk->wanted = chunk->size;
 	backend_count(&window->host->stats->readahead_bytes, chunk->size);
 	window->flying--;
-	/* An error is reported when the reader gets there and reads by itself. */
+	/* The reader meets an error when it gets there and reads the bytes itself. */
 	if (chunk->doomed || result <= 0)
 		chunk_retire(chunk);
 	lock_drop(&window->lock, LOCK_WINDOW);
@@ -113,7 +113,7 @@ static bool chunk_is_fresh(const struct chunk *chunk)
 	       stamp_take(chunk->window->fd, &now) == 0 && stamp_equals(&now, &chunk->stamp);
 }
 
-/* (locked) The own reader of the window took that much of the chunk. */
+/* (locked) The window's own reader took moved bytes of the chunk. */
 static void chunk_used(struct chunk *chunk, size_t moved)
 {
 	struct window *window = chunk->window;
@@ -128,7 +128,7 @@ static void chunk_used(struct chunk *chunk, size_t moved)
 		chunk->doomed = true;
 }
 
-/* The chunk was pinned: its buffer stays while the lock is not held. */
+/* The chunk is pinned, so its buffer stays while the lock is not held. Unpins it. */
 static size_t chunk_copy(struct chunk *chunk, bool own, void *buf, size_t size, off_t offset)
 {
 	struct window *window = chunk->window;
@@ -177,7 +177,7 @@ enum window_answer window_take(struct window *window, struct backend_request *re
 	return *moved ? WINDOW_COPIED : WINDOW_MISS;
 }
 
-/* (locked) Another order than before, or a record that the last one said nothing of. */
+/* (locked) Whether the order is another than before, or the record not the one that was expected. */
 static bool window_turns(
 	const struct window *window, enum detect_order order, const struct detect_record *record)
 {

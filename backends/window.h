@@ -45,8 +45,7 @@ void window_put(struct window *window);
 enum window_answer window_take(struct window *window, struct backend_request *request, void *buf, size_t size,
 	off_t offset, size_t *moved);
 
-/* The reader asked for this range in this order: reads further ahead. The record counts where it is strided.
- */
+/* The reader asked for this range in this order: reads further ahead. record: for a strided order only. */
 void window_advance(struct window *window, enum detect_order order, const struct detect_record *record,
 	off_t offset, size_t size);
 

@@ -44,8 +44,7 @@ void window_shrink(struct window *window)
 		window->bytes /= 2;
 }
 
-/* Small while the window is, so that the first chunk is soon there; as large as a buffer when it has grown.
- */
+/* Small while the window is small, so that the first chunk arrives soon; at most as large as a buffer. */
 static size_t window_chunk_size(const struct window *window)
 {
 	unsigned depth = window->host->depth;
@@ -81,14 +80,14 @@ void window_pass(struct window *window)
 	}
 }
 
-/* Bytes of records between the reader and what is to be read ahead next. */
+/* Bytes of records between the reader and the position to be read ahead next; count records lie between. */
 static int64_t window_records_ahead(const struct window *window, int64_t count)
 {
 	return count * (int64_t)window->record.size + (window->next - window->next_record) -
 	       (window->position - window->record.start);
 }
 
-/* The rest of the reader's record, then whole ones at its distance. */
+/* The next range for a reader of records: the rest of its record, then whole records at its distance. */
 static bool window_next_in_records(struct window *window, uint64_t file_size, off_t *start, off_t *end)
 {
 	const struct detect_record *record = &window->record;
@@ -214,7 +213,7 @@ static bool window_need_not_read(struct window *window, off_t start, off_t end)
 	       window_is_resident(window, start, end);
 }
 
-/* A chunk in flight, or NULL where memory is short. */
+/* A chunk to be read, or NULL if memory is short. */
 static struct chunk *window_start_chunk(
 	struct window *window, const struct stamp *stamp, off_t start, off_t end)
 {
@@ -227,7 +226,7 @@ static struct chunk *window_start_chunk(
 }
 
 /*
- * Idle readers give their memory to this window, which wants it. Others' locks are only tried: no deadlock.
+ * Takes the memory of idle readers, since this window needs it. Only tries their locks, so no deadlock.
  */
 static void window_reclaim(struct window *window)
 {

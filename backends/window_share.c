@@ -3,8 +3,8 @@
 
 /* The host's lock must be held when you call any of the functions below this line, up to the next one. */
 
-/* The first window on the file from this node of the host's list on that could be locked, and now is; NULL at
- * the end. */
+/* The next window on the file, from this node of the host's list on, whose lock was free; it is locked now.
+ * NULL at the end. */
 static struct window *next_locked(const struct window *window, struct list_node *from)
 {
 	for (; from; from = from->next) {
