@@ -58,7 +58,7 @@ static size_t block = 4096;
 static unsigned thread_count = 1, run_ms = 1000;
 static int cpu = -1;
 static int64_t start_ns, end_ns;
-static pthread_barrier_t start_line; /* the threads, and who sets the time */
+static pthread_barrier_t start_line; /* the workers, and the thread that sets the times */
 
 /* xorshift64*: Vigna, "An experimental exploration of Marsaglia's xorshift generators, scrambled". */
 static size_t random_below(struct worker *worker, size_t limit)
@@ -92,7 +92,7 @@ static void do_mmap(struct worker *worker, size_t number)
 	__asm__ volatile(""
 			 :
 			 : "r"(worker->buffer)
-			 : "memory"); /* the copy is made, though nobody looks at it */
+			 : "memory"); /* keeps the copy, although its result is not used */
 }
 
 static void do_overwrite(struct worker *worker, size_t number)

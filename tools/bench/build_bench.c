@@ -47,7 +47,7 @@ static int open_one(const char *top, unsigned size_kib, unsigned file, int flags
 	return fd;
 }
 
-/* All of its requests go to the daemon but the read of a file that is passed through. */
+/* All requests of this operation go to the daemon, except the read of a file that is passed through. */
 static void open_hot(const char *top, int fd, unsigned turn)
 {
 	fd = open_one(top, sizes_kib[0], turn % FILES, O_RDONLY);
@@ -84,7 +84,7 @@ static const struct operation operations[] = {
 };
 enum { OPERATION_COUNT = sizeof(operations) / sizeof(*operations) };
 
-/* The median of one round, in ns: who shares the machine is felt by some of the operations only. */
+/* The median of one round, in ns: other programs of the machine disturb some of the operations only. */
 static double measure(const struct operation *o, const char *top)
 {
 	static double times[OPERATIONS_MAX];
@@ -135,7 +135,7 @@ static void compare(const struct operation *o, char *const sievefs[SIDES])
 	free(ratios);
 }
 
-/* The daemons inherit it. */
+/* The daemons inherit the affinity. */
 static void stay_on(unsigned cpu)
 {
 	cpu_set_t set;

@@ -62,7 +62,7 @@ static ssize_t read_fd(void *fd, void *buf, size_t size, uint64_t offset)
 	return pread((int)(intptr_t)fd, buf, size, (off_t)offset);
 }
 
-/* Adds one file under the slot; false when it was not taken. */
+/* Adds one file, whose object the slot gets; false: it could not be filled. */
 static bool enter(struct cache *cache, int source, struct object **slots, uint64_t slot, uint64_t id)
 {
 	struct object *object;

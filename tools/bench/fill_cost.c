@@ -70,7 +70,7 @@ static int64_t read_one(const char *path)
 	return clock_now_ns() - start;
 }
 
-/* Names first, so that no way pays for lookups. to: where to note the times. */
+/* Looks all names up first, so that no way pays for lookups. to: receives the times. */
 static void read_all(const char *top, unsigned size, double *to)
 {
 	char path[PATH_MAX];
@@ -94,7 +94,7 @@ static int64_t cpu_of(pid_t pid)
 	return clock_getcpuclockid(pid, &clock) == 0 ? clock_read_ns(clock) : 0;
 }
 
-/* Of the daemon and of its keeper, where it has one: the first child of its main thread. */
+/* CPU time of the daemon and of its keeper, if it has one: the first child of its main thread. */
 static int64_t cpu_of_all(pid_t daemon)
 {
 	char path[64];

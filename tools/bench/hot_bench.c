@@ -97,14 +97,14 @@ static const struct operation operations[] = {
 };
 enum { OPERATION_COUNT = sizeof(operations) / sizeof(*operations) };
 
-/* The mean of one round, in ns. The number of operations is such that all sides' rounds last alike. */
+/* The mean of one round, in ns. The number of operations makes the rounds of all sides about equally long. */
 static double measure(const struct operation *o, enum side side, unsigned size)
 {
 	int *fds = calloc(file_count, sizeof(*fds));
 	unsigned done = 0;
 	int64_t start, spent;
 
-	assert(file_count > 0); /* number_of() saw to it */
+	assert(file_count > 0); /* checked by number_of() */
 	if (!fds)
 		fail("no memory");
 	for (unsigned file = 0; file < file_count; file++)

@@ -25,7 +25,7 @@
 
 #define PER_DIRECTORY 1000
 #define FIRST_COUNT 1000
-#define OBJECT_BYTES 8192 /* of the budget: more than a page and what it takes to find it */
+#define OBJECT_BYTES 8192 /* of the budget: more than a page and its metadata */
 
 struct memory {
 	long long kernel, page_tables, daemon; /* bytes; kernel includes page_tables */
@@ -71,7 +71,7 @@ static void remove_files(void)
 	}
 }
 
-/* Pages that the disk has not got yet can't be pinned. */
+/* Pages that are dirty or in writeback can't be pinned. */
 static void bring_to_the_disk(void)
 {
 	int fd = open(source, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -154,12 +154,12 @@ static void await_objects(unsigned count)
 		if (tries == 6000)
 			fail("%lld of %u files are pinned", mount_counter(point, "objects"), count);
 		pause_ms(100);
-		if (tries % 20 == 19) /* what was refused the first time */
+		if (tries % 20 == 19) /* for files that were refused the first time */
 			open_each(point, count);
 	}
 }
 
-/* What a mount with these options grows by while each file is opened once; pinned: and then has an object. */
+/* The memory that a mount with these options takes while each file is opened once; pinned: and is cached. */
 static struct memory growth(const char *options, unsigned count, bool pinned)
 {
 	pid_t daemon = mount_with(options, source, point);

@@ -38,7 +38,7 @@ static void sleep_until(uint64_t when_ns)
 		;
 }
 
-/* Stays one line on a terminal; elsewhere each is a line. */
+/* On a terminal each call replaces the line; elsewhere each call prints a new one. */
 static void __attribute__((format(printf, 1, 2))) tell_progress(const char *format, ...)
 {
 	bool terminal = isatty(STDERR_FILENO);
@@ -134,8 +134,8 @@ struct phase {
 	size_t count;
 };
 
-/* Picks at random, so that a file comes again after a spread of times; a late read does not make the next
- * ones hurry. */
+/* Picks files at random, so that the times until a file comes again vary. A late read delays those after it,
+ * which would otherwise come in a burst. */
 static int phase_run(struct phase *phase, const struct name_list *hot, unsigned int *seed)
 {
 	static char buffer[1 << 20];
@@ -178,9 +178,9 @@ static void phase_print(struct phase *phase)
 }
 
 /*
- * Three times over all hot files. Each pass ends with a wait: a file that has just been written is not cached
- * before it has been quiet for the mount's settle time, and a fill takes place behind the open that asked for
- * it.
+ * Reads all hot files three times. Each pass ends with a wait: a file that has just been written is not
+ * cached before it has been unchanged for the mount's settle time, and a fill goes on after the open that
+ * asked for it.
  */
 static int warm_up(const struct name_list *hot)
 {

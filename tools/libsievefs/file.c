@@ -47,7 +47,7 @@ static void copy_answer(const struct file_answer *answer, struct sievefs_file *f
 	memcpy(file->section, answer->section, sizeof(file->section));
 }
 
-/* Another file system may take the number for something of its own. */
+/* The number of the request may mean something else to another file system. */
 static bool is_fuse(int fd)
 {
 	struct statfs fs;
@@ -55,7 +55,7 @@ static bool is_fuse(int fd)
 	return fstatfs(fd, &fs) == 0 && fs.f_type == FUSE_SUPER_MAGIC;
 }
 
-/* name: in the directory fd, or "": fd itself. */
+/* name: of a file in the directory fd; "": fd itself. */
 static int request(int fd, const char *name, enum file_verb verb, struct sievefs_file *file)
 {
 	struct file_request request = {.version = FILE_REQUEST_VERSION, .verb = verb};
@@ -74,7 +74,7 @@ static int request(int fd, const char *name, enum file_verb verb, struct sievefs
 
 /* --- by path ----------------------------------------------------------------------------------- */
 
-/* A directory that may only be searched: the file is opened after all. */
+/* For a directory that may be searched, but not opened: opens the file itself. */
 static int request_opened(int dirfd, const char *path, enum file_verb verb, struct sievefs_file *file)
 {
 	int fd = openat(dirfd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC), r;
@@ -86,8 +86,8 @@ static int request_opened(int dirfd, const char *path, enum file_verb verb, stru
 	return r;
 }
 
-/* Opens the directory of the path's last name, which *name then points to; a path without one is that
- * directory itself, and has the name "". */
+/* Opens the directory of the path's last name, and sets *name to that. A path without one is that directory
+ * itself, and *name is "". */
 static int open_parent(int dirfd, const char *path, const char **name)
 {
 	const char *slash = strrchr(path, '/');
@@ -114,7 +114,7 @@ static bool is_same_file_system(int fd, const char *name)
 	       directory.st_dev == file.st_dev;
 }
 
-/* The last name may be a link to be followed: -ELOOP then. */
+/* -ELOOP: the last name is a link, which must be followed first. */
 static int request_named(int dirfd, const char *path, enum file_verb verb, struct sievefs_file *file)
 {
 	const char *name;

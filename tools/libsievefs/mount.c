@@ -53,7 +53,7 @@ static int fail_path(struct sievefs_mount *mount, const char *path)
 	return fail(mount, -error, "%s: %s", path, strerror(error));
 }
 
-/* The text ends with a slash only where it is "/"; cutting "/a" leaves "/". */
+/* The path ends with a slash only if it is "/"; cutting "/a" leaves "/". */
 static void cut_last_name(char *path)
 {
 	char *slash = strrchr(path, '/');
@@ -80,7 +80,7 @@ static int fail_foreign(struct sievefs_mount *mount)
 	return fail(mount, -ENOTTY, "%s: not in a sievefs mount", mount->given);
 }
 
-/* The type of a mount, from a line of mountinfo; NULL where it is another mount's. */
+/* The type of a mount, from a line of mountinfo; NULL: the line is of another mount. */
 static const char *type_of_line(const char *line, uint64_t mount_id)
 {
 	const char *type = strstr(line, " - ");
@@ -88,8 +88,8 @@ static const char *type_of_line(const char *line, uint64_t mount_id)
 	return type && strtoull(line, NULL, 10) == mount_id ? type + 3 : NULL;
 }
 
-/* 1, 0, or -1 where this does not tell. statfs(2) would ask SOURCE, which may not answer, or answer with an
- * error of its own. */
+/* 1: it is; 0: it isn't; -1: mountinfo does not say. statfs(2) would ask SOURCE, which may not answer, or
+ * answer with an error of its own. */
 static int is_fuse_by_mountinfo(const char *root)
 {
 	FILE *mounts = fopen("/proc/self/mountinfo", "re");
@@ -176,8 +176,7 @@ const char *sievefs_mount_error(const struct sievefs_mount *mount)
 	return mount->error;
 }
 
-/* Appends @word in single quotes, as the daemon's shell-like reading takes it; -1 where the line would be too
- * long. */
+/* Appends @word in single quotes, as the daemon parses it, like a shell. -1: the line would be too long. */
 static int append_quoted(char *line, size_t *used, const char *word)
 {
 	size_t at = *used;

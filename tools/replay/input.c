@@ -25,7 +25,7 @@ static int refill_raw(struct input *in)
 	return in->raw.size ? 1 : ferror(in->file) ? -EIO : 0;
 }
 
-/* Adds plain bytes behind end; 0 at the end of the file. */
+/* Adds plain bytes at end; returns 0 at the end of the file. */
 static ssize_t refill_zstd(struct input *in)
 {
 	ZSTD_outBuffer out = {in->plain + in->end, PLAIN_BYTES - in->end, 0};

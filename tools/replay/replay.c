@@ -12,7 +12,7 @@
 
 enum { STRETCH = 1 << 20, AHEAD = 16, LARGE_PAGE = 2 << 20 };
 
-/* One cache line a file. */
+/* One cache line per file. */
 struct file {
 	struct evict_entry entry;
 	bool used; /* the reference bit */
@@ -81,8 +81,8 @@ static inline void hit(struct replay *r, struct file *file)
 		evict_hit(&file->entry);
 }
 
-/* Not possible in a mount, where the next open is not known; without it, the time would be that of the
- * machine's memory. */
+/* A mount can't do this, since it does not know the next open. Without it, the time would be that of cache
+ * misses of the CPU. */
 static inline void fetch_ahead(const struct replay *r, const uint32_t *open)
 {
 	const struct file *near = &r->files[open[AHEAD / 2]];
@@ -160,7 +160,7 @@ static int run(struct replay *r)
 	return error;
 }
 
-/* In large pages: with small ones a long trace would measure the machine's page tables. */
+/* In large pages: with small ones a long trace would measure TLB misses. */
 static struct file *allocate_files(uint32_t count)
 {
 	size_t bytes = (count * sizeof(struct file) + LARGE_PAGE - 1) / LARGE_PAGE * LARGE_PAGE;

@@ -31,7 +31,8 @@ static int replay_all(const struct settings *s, const struct trace *trace, const
 	return 0;
 }
 
-/* As advise asks about caches of 1/4 to 8 times the size: from the smallest and four times that on. */
+/* The cache size for which the sample is taken: `sievectl advise` simulates 1/4 to 8 times that size, so four
+ * times the smallest one. */
 static uint64_t own_cache(const struct settings *s, const struct trace *trace)
 {
 	uint64_t smallest = UINT64_MAX;

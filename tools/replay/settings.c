@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The strings as GOption delivers them. */
+/* The options as GOption delivers them. */
 struct given {
 	char *evict, *sizes, *charge, *largest, *s0, *small, *writes;
 	int admit;

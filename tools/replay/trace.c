@@ -26,7 +26,7 @@ struct loader {
 	uint64_t place_count;
 };
 
-/* The array with twice the room, or NULL and the array as it was. */
+/* Returns the array with twice the room; NULL: no memory, and the array is as it was. */
 static void *grow_array(void *array, uint64_t *room, size_t element_bytes)
 {
 	uint64_t wanted = *room ? *room * 2 : ROOM_MIN;

@@ -22,7 +22,7 @@ __attribute__((format(printf, 2, 3))) static int complain(
 	return -EINVAL;
 }
 
-/* 1 with a whole record in bytes, 0 at the end. */
+/* 1: bytes has a whole record; 0: the end; or -errno. */
 static int read_record(struct trace_reader *reader, unsigned char bytes[RECORD_BYTES])
 {
 	ssize_t n = input_read(reader->input, bytes, RECORD_BYTES);

@@ -60,7 +60,7 @@ static void check_range(const char *option, double value, double min, double max
 		refuse("--%s=%g: it takes a number from %g to %g", option, value, min, max);
 }
 
-/* What was not given stays -1 and keeps the kind's default. */
+/* An option that was not given is -1, and keeps the default of the kind. */
 static void apply(struct workload *w, const struct given *given)
 {
 	if (given->seed != -1)

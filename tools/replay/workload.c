@@ -22,7 +22,7 @@ struct run {
 	void *ctx;
 };
 
-/* A file's size follows from its id and the seed alone. */
+/* A file's size depends on its id and the seed only. */
 static uint64_t size_of(const struct workload *w, uint64_t id)
 {
 	struct random r = {random_mix(id) ^ random_mix(w->seed + 1)};
@@ -100,7 +100,7 @@ static int emit_loop(struct run *run)
 	return emit_scan(run);
 }
 
-/* A tenth of the hot set goes and as many new files come: all ranks move. */
+/* Replaces a tenth of the hot set by new files: all ranks move. */
 static int shift_hot(struct run *run)
 {
 	run->shift += run->w->file_count / 10;
@@ -148,7 +148,7 @@ static int prepare_order(struct run *run)
 	return 0;
 }
 
-/* Fisher and Yates's, so that each order is as likely as any other. */
+/* By Fisher and Yates, so that each order is as likely as any other. */
 static void shuffle(struct run *run)
 {
 	for (uint32_t i = run->w->file_count - 1; i > 0; i--) {

@@ -19,7 +19,7 @@ int accesslog_run(struct sievefs_mount *mount, const char *const *request)
 	while ((n = listen_read(control, STDOUT_FILENO, text, sizeof(text))) > 0) {
 		fwrite(text, 1, (size_t)n, stdout);
 		if (fflush(stdout) != 0)
-			break; /* said by main() */
+			break; /* main() reports it */
 	}
 	close(control);
 	return n == -EPIPE ? 0 : n < 0 ? (int)n : 0;

@@ -12,16 +12,15 @@
 #include "tools/sievectl/advise_plot.h"
 #include "tools/sievectl/advise_sample.h"
 
-/* With fewer opens most are the first of their file, and one more or less is a tenth of a point. */
+/* Of fewer opens, most are the first of their file, and each one counts for a tenth of a point or more. */
 #define OPENS_MIN 1000
 
-/* A cache that holds fewer files of a sample that is not all of them moves by points with one of its files.
- */
+/* If a cache holds fewer files of a sample, each of these files may change its hit ratio by points. */
 #define CACHED_FILES_MIN 512
 
 #define BAR_COLUMNS 40
 
-/* Of the sizes, in quarters of the present one; in between the picture has points, too. */
+/* The sizes, in quarters of the present one; the picture has further points in between. */
 static const unsigned quarters[] = {1, 2, 4, 8, 16, 32};
 #define POINT_COUNT 21 /* from a quarter to eight times, four to each doubling */
 
@@ -71,7 +70,7 @@ static void free_alternative(void *alternative)
 	g_free(((struct alternative *)alternative)->name);
 }
 
-/* --- what is asked ---------------------------------------------------------------------------- */
+/* --- what is simulated ------------------------------------------------------------------------ */
 
 static GArray *list_sizes(const struct advise_mount *mount)
 {
@@ -178,7 +177,7 @@ static void print_sample(const struct advise_mount *mount)
 			mount->hits + mount->misses);
 }
 
-/* As options take it, if rounded. */
+/* As a value that options accept, but rounded. */
 static char *size_in_words(uint64_t bytes)
 {
 	static const char units[] = "\0KMGT";

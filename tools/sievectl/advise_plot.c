@@ -20,7 +20,7 @@ static void append_points(GString *script, const struct advise_point *points, si
 	g_string_append(script, "END\n");
 }
 
-/* In double quotes gnuplot knows escapes. */
+/* In single quotes, since gnuplot interprets escapes in double quotes. */
 static void append_string(GString *script, const char *text)
 {
 	g_string_append_c(script, '\'');
@@ -66,7 +66,7 @@ static int write_all(int fd, const char *text, size_t length)
 	return 0;
 }
 
-/* A file without a name, from which gnuplot reads: it may end early without that anybody gets SIGPIPE. */
+/* A file without a name, which gnuplot reads: a pipe would raise SIGPIPE here if gnuplot ended early. */
 static int open_script(const GString *script)
 {
 	int fd = open(g_get_tmp_dir(), O_RDWR | O_TMPFILE | O_CLOEXEC, 0600), r;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* How often the daemon may have changed the sample meanwhile. */
+/* Attempts to fetch all of the sample before the daemon renumbers it. */
 #define TRIES 8
 
 /* The value of "NAME VALUE" among the lines; NULL: there is none. */
@@ -76,8 +76,8 @@ static int describe(struct sievefs_mount *ctl, struct advise_mount *mount)
 	return r;
 }
 
-/* From number first on, up to count of them, each of size bytes. How many came, -EAGAIN where the sample is
- * another now, or -errno. */
+/* Fetches up to count items of size bytes each, from number first on. Returns how many, or -errno; -EAGAIN:
+ * the sample is of another generation now. */
 static int64_t fetch_piece(struct sievefs_mount *ctl, const char *what, uint32_t generation, uint32_t first,
 	char *into, uint32_t count, size_t size)
 {

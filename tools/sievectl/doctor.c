@@ -40,7 +40,7 @@ static void print_text(GString *out, const struct doctor_check *check, const str
 	g_string_append_printf(out, "%-12s %-8s %s\n", "", "  mend", mend_of(check, finding));
 }
 
-/* Returns how many are missing. */
+/* Returns how many things are missing. */
 static unsigned print_checks(GString *out, const struct doctor_source *source, bool json)
 {
 	unsigned missing = 0;

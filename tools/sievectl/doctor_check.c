@@ -24,10 +24,11 @@
 #define FUSE_CONF "/etc/fuse.conf"
 #define MAP_COUNT "/proc/sys/vm/max_map_count"
 #define MIB (1024.0 * 1024.0)
-/* cache/store/keepers.c: a keeper that is refused a mapping counts as full from half of 60,000 on; below that
- * the machine is taken to be short of memory, and no other keeper is started. Libraries have some. */
+/* cache/store/keepers.c: a keeper that is refused a mapping is considered full if it has more than half of
+ * 60,000. With fewer, the machine is taken to be short of memory, and no other keeper is started. The rest is
+ * for libraries. */
 #define MAPPINGS_NEEDED 31000
-/* fs/server.c: half of the descriptors, but no more than 4,096, reach files. */
+/* fs/server.c: half of the descriptors, but no more than 4,096, are used to reach files. */
 #define DESCRIPTORS_NEEDED 8192
 #define DESCRIPTORS_WANTED (1 << 20) /* fs/rlimits.c */
 #define MEMORY_FLOOR_PART 20         /* memory_floor=5%, the default */
@@ -60,7 +61,7 @@ static bool kernel_is(int major, int minor)
 	return has_major > major || (has_major == major && has_minor >= minor);
 }
 
-/* Of the first user namespace, the only one whose capabilities these privileges go by. */
+/* In the initial user namespace, since only its capabilities give these privileges. */
 static bool has_capability(cap_value_t capability)
 {
 	g_autofree char *space = g_file_read_link("/proc/self/ns/user", NULL);
@@ -143,7 +144,7 @@ static struct doctor_finding look_at_mappings(const struct doctor_source *source
 		count >= MAPPINGS_NEEDED ? DOCTOR_OK : DOCTOR_MISSING, "vm.max_map_count is %" PRIu64, count);
 }
 
-/* Pinning is not tried without the capability, whatever the limit; with it the kernel asks no limit. */
+/* Without the capability the daemon does not pin, whatever the limit is. With it the kernel has no limit. */
 static struct doctor_finding look_at_memlock(const struct doctor_source *source)
 {
 	bool ok = has_capability(CAP_IPC_LOCK);

@@ -19,7 +19,7 @@ static struct doctor_finding no_source(void)
 	return finding;
 }
 
-/* NULL where it can't be told. */
+/* NULL: not known. */
 static const struct fstype *type_of(const struct doctor_source *source)
 {
 	struct statfs fs;
@@ -43,7 +43,7 @@ struct doctor_finding doctor_look_at_backing(const struct doctor_source *source)
 		type->may_be_stacked ? "; files may be served, since it may be stacked" : "");
 }
 
-/* By the calls that the daemon makes (fs/tree/mounts.c). */
+/* Makes the same calls as the daemon (fs/tree/mounts.c). */
 struct doctor_finding doctor_look_at_handles(const struct doctor_source *source)
 {
 	struct {
@@ -85,7 +85,7 @@ static bool file_has_direct(int fd)
 	return true;
 }
 
-/* On a file without a name, so that no file of the user's is touched. */
+/* On a file without a name, so that none of the user's files is touched. */
 struct doctor_finding doctor_look_at_direct(const struct doctor_source *source)
 {
 	const struct fstype *type;

@@ -35,7 +35,7 @@ static bool evict_file(void *context, int dirfd, const char *name, const char *p
 	return true;
 }
 
-/* The mount itself knows what it has. */
+/* One request: the mount itself knows which files it has cached. */
 static int evict_all(const char *path)
 {
 	const char *const request[] = {"evict", NULL};

@@ -50,7 +50,7 @@ static const char *sentence_of(const struct sentence *sentences, size_t count, c
 		if (strcmp(sentences[i].word, word) == 0)
 			return sentences[i].says;
 	}
-	return word; /* a newer daemon's */
+	return word; /* of a newer daemon */
 }
 
 #define SAY(sentences, word) sentence_of(sentences, G_N_ELEMENTS(sentences), word)

@@ -2,7 +2,7 @@
 
 #include "fs/control/json.h"
 
-/* By the bits of flags. */
+/* The names of the bits of flags, from the lowest on. */
 static const char *const flag_names[] = {
 	"cached", "filling", "open", "written", "counted", "kept", "pinned", "left"};
 

@@ -22,7 +22,7 @@ struct left {
 
 struct flushing {
 	GPtrArray *files;  /* paths of those that were dirty */
-	GPtrArray *mounts; /* struct sievefs_mount: whole mounts, which know themselves what is dirty */
+	GPtrArray *mounts; /* struct sievefs_mount: whole mounts, which themselves know what is dirty */
 	struct left left;
 	int status;
 };
@@ -66,7 +66,7 @@ static bool flush_file(void *context, int dirfd, const char *name, const char *p
 	return true;
 }
 
-/* What is left of them; those that are clean are forgotten, and so are those that are gone. */
+/* Sums up what is left of the files; those that are clean or gone leave the list. */
 static void look_at_files(struct flushing *flushing)
 {
 	for (guint i = flushing->files->len; i-- > 0;) {

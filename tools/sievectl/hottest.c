@@ -80,7 +80,7 @@ int hottest_read(struct sievefs_mount *mount, struct hottest *hottest)
 			r = hottest_add(hottest, reply, &next);
 		free(reply);
 		if (r == 0 && next != HOTTEST_END && next <= part)
-			r = -EPROTO; /* it would not come to an end */
+			r = -EPROTO; /* the loop might not end */
 		part = next;
 	}
 	return r;

@@ -2,7 +2,7 @@
 
 #include <stdarg.h>
 
-#define ROWS_FOR_BLANKS 20 /* from here on panels stand apart */
+#define ROWS_FOR_BLANKS 20 /* from so many rows on there are blank lines between panels */
 
 void layout_printable(GString *text, bool utf8)
 {

@@ -13,12 +13,12 @@ struct layout {
 	int columns;
 };
 
-/* Adds a line, cut where it is too wide, or nothing where there is no room; frees @text. */
+/* Adds a line, which is cut if it is too wide, or nothing if there is no room; frees @text. */
 void layout_add(struct layout *layout, enum screen_style style, GString *text);
 void layout_format(struct layout *layout, enum screen_style style, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* A blank line between panels, where there is room for such. */
+/* Adds a blank line between panels, if there is room for such. */
 void layout_stand_apart(struct layout *layout);
 
 /* Replaces by '?' what a terminal could take for commands or can't show. */

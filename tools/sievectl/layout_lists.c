@@ -103,7 +103,7 @@ static void add_operation(struct layout *layout, const struct timed *timed)
 		layout, STYLE_PLAIN, "%-16s %6s %6s %6s %6s", timed->operation->name, rate, p50, p99, max);
 }
 
-/* A daemon that does not time them has none. */
+/* Adds nothing if the daemon does not time its operations. */
 void layout_operations(struct layout *layout)
 {
 	const struct view *view = layout->view;
@@ -127,7 +127,7 @@ void layout_operations(struct layout *layout)
 
 /* --- files ------------------------------------------------------------------------------------ */
 
-/* Of a path that is too long its end is shown. */
+/* If a path is too long, only its end is shown. */
 static void add_file(struct layout *layout, unsigned i)
 {
 	const struct hottest *hottest = &layout->view->hottest;

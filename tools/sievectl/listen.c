@@ -7,13 +7,13 @@
 
 #define PAUSE_MS 100
 
-/* Which error it is depends on how far the kernel had got. */
+/* Which of these errors it is depends on how far the kernel had got. */
 static bool is_end_of_mount(int error)
 {
 	return error == ENOTCONN || error == ECONNABORTED || error == ENODEV || error == ECANCELED;
 }
 
-/* poll(2) passes over a negative descriptor, and always tells of errors. */
+/* poll(2) ignores a negative descriptor, and always reports errors of the others. */
 static int pause_for(int output)
 {
 	struct pollfd broken = {.fd = output};

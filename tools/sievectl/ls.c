@@ -27,7 +27,7 @@ static void clear_cached(void *cached)
 	g_free(((struct cached *)cached)->path);
 }
 
-/* One that left since is no error. */
+/* A file that has left the cache since is no error. */
 static void look_at(struct sievefs_mount *mount, struct listing *listing, const char *escaped)
 {
 	struct cached cached = {.path = g_strcompress(escaped)};
@@ -39,7 +39,7 @@ static void look_at(struct sievefs_mount *mount, struct listing *listing, const 
 		g_free(cached.path);
 }
 
-/* A part's reply: how many have no name that is known, then the paths of the others. */
+/* The reply about a part of the cache: how many files have no known name, then the paths of the others. */
 static int read_part(struct sievefs_mount *mount, struct listing *listing, const char *part, bool *is_last)
 {
 	const char *const request[] = {"ls", part, NULL};

@@ -27,14 +27,14 @@ struct command {
 	const char *usage;
 	const char *help;
 	const char *const *flags; /* ended by NULL; one that ends with "=" takes a value */
-	/* 0; 1: it failed and has said why; or -errno, with the reason in sievefs_mount_error(). @request is
-	 * the command's name, its flags, each with its value behind it, and its words. */
+	/* 0; 1: it failed, and has printed why; or -errno, with the reason in sievefs_mount_error(). @request
+	 * is the command's name, its flags, each followed by its value, and its words. */
 	int (*run)(struct sievefs_mount *mount, const char *const *request);
-	/* Instead of run, for a command that needs no mount; @path is NULL where none was given. 0; 1, an
-	 * answer that is to be the exit status; or -errno, already explained. */
+	/* Instead of run, for a command that needs no mount; @path is NULL if none was given. 0; 1: an answer
+	 * that is to be the exit status; or -errno, which was explained. */
 	int (*run_unmounted)(const char *path, const char *const *request);
-	/* Instead of run, for a command about one file or more: @files and @flags are ended by NULL. The exit
-	 * status; what was wrong is said already. */
+	/* Instead of run, for a command about one file or more: @files and @flags are ended by NULL. Returns
+	 * the exit status, after printing what was wrong. */
 	int (*run_files)(const char *const *files, const char *const *flags);
 	bool takes_words; /* behind MOUNTPOINT */
 };
@@ -119,7 +119,7 @@ static const struct command *find_command(const char *name)
 	return NULL;
 }
 
-/* As the table has it; NULL where the command has no such flag. */
+/* The flag as the table has it; NULL: the command has no such flag. */
 static const char *find_flag(const struct command *command, const char *word)
 {
 	size_t length = strcspn(word, "=");
@@ -144,7 +144,7 @@ static bool takes_path(const struct command *command, const struct words *words)
 	return command->run_files || words->file_count == 0;
 }
 
-/* A value stands behind "=", or is the next word: *@typed is then that one. */
+/* A value follows "=", or is the next word, to which *@typed is then set. */
 static int take_flag(const struct command *command, char ***typed, struct words *words)
 {
 	char *word = **typed, *value = strchr(word, '=');

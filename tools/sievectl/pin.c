@@ -12,7 +12,7 @@
 #include "tools/sievectl/walk.h"
 
 #define LOOK_US 1000
-#define LOOKS_MAX 5000 /* a file that takes longer is told of as not there yet */
+#define LOOKS_MAX 5000 /* a file that takes longer is reported as not cached yet */
 
 struct pinning {
 	uint64_t files;
@@ -29,7 +29,7 @@ static void note_failure(void *context, const char *path, int error)
 	pinning->status = EXIT_FAILURE;
 }
 
-/* Until a filler has had its turn. */
+/* Waits until the file has been filled. */
 static int await(int dirfd, const char *name, struct sievefs_file *file)
 {
 	int r = 0;

@@ -45,7 +45,7 @@ static void draw(struct progress *progress)
 		rate / MIB);
 	if (rate > 0)
 		fprintf(stderr, ", %.0f s", (double)(progress->bytes - progress->bytes_done) / rate);
-	fputs("\033[K", stderr); /* what the line before had more */
+	fputs("\033[K", stderr); /* clears the rest of a longer line before */
 	progress->is_shown = true;
 	progress->shown_s = now;
 }

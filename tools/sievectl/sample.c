@@ -20,7 +20,7 @@ bool sample_lane_has_bytes(enum sample_lane lane)
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
-/* NULL where it is missing, or something else. */
+/* NULL: the member is missing, or no object. */
 static JsonObject *member_object(JsonObject *object, const char *name)
 {
 	JsonNode *node = object ? json_object_get_member(object, name) : NULL;

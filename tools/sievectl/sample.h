@@ -44,8 +44,7 @@ struct sample {
 	} lanes[SAMPLE_LANES];
 	uint64_t hits, misses;
 	uint64_t objects, cached_bytes, budget_bytes;
-	bool has_dirty; /* the mount has one of the options dirty_*; without them the next five are not known
-			 */
+	bool has_dirty; /* the mount has an option dirty_*; otherwise the next five are not known */
 	uint64_t dirty_bytes, writeback_bytes, oldest_ms, dirty_files, throttled;
 	uint64_t trail_streams, trail_bytes;    /* levels; bytes in the page cache */
 	uint64_t dropped_bytes;                 /* behind streams, in all */

@@ -14,7 +14,7 @@
 struct sampler {
 	pid_t process;
 	int from;    /* a pipe that it writes to */
-	size_t read; /* bytes of the next news that have come */
+	size_t read; /* bytes of next that have arrived */
 	struct sampler_news next;
 };
 

@@ -21,7 +21,7 @@ struct sampler_news {
 /* Starts the process, which continues a watch that has begun. 0 or -errno. */
 int sampler_new(const struct watch *watch, double interval_s, struct sampler **out);
 
-/* True where there is something new; does not wait. A process that was killed is an error. */
+/* True: there is a new report. Does not wait. A process that was killed is reported as an error. */
 bool sampler_read(struct sampler *sampler, struct sampler_news *news);
 
 /* Ends the process, and does not wait for its end. NULL is fine. */

@@ -5,7 +5,7 @@
 
 #include <inttypes.h>
 
-#define LABEL 11 /* columns of what a line of the summary begins with */
+#define LABEL 11 /* columns of the label of a line of the summary */
 
 static const char *const sort_names[SORT_COUNT] = {"lane", "opens", "bytes"};
 

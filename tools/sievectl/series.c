@@ -27,7 +27,7 @@ static double largest(const struct series *series, unsigned cells)
 	return most;
 }
 
-/* What is there at all is seen. */
+/* At least 1 for any value above 0, so that it is visible. */
 static unsigned height(double value, double top)
 {
 	if (value <= 0 || top <= 0)

@@ -9,7 +9,7 @@ static void with_unit(char text[SHORT_NUMBER], double value, double base)
 	static const char *const units[] = {"", "K", "M", "G", "T", "P", "E"};
 	size_t unit = 0;
 
-	/* what would be rounded to the base is one of the next unit */
+	/* a value that would be rounded to the base is 1 of the next unit */
 	while (value >= base - 0.5 && unit + 1 < sizeof(units) / sizeof(*units)) {
 		value /= base;
 		unit++;

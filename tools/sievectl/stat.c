@@ -13,11 +13,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ROWS_ELSEWHERE 25 /* where the output is no terminal */
+#define ROWS_ELSEWHERE 25 /* if the output is no terminal */
 
 /* --- lines ------------------------------------------------------------------------------------ */
 
-/* Asked anew for each line: a terminal may be resized. */
+/* To be called for each line: a terminal may be resized. */
 static void measure_screen(int *rows, int *width)
 {
 	struct winsize size;
@@ -70,7 +70,7 @@ int stat_watch(struct sievefs_mount *mount, double interval_s, unsigned long cou
 	for (unsigned long i = 0; r == 0 && (count == 0 || i < count); i++) {
 		int rows, width;
 
-		/* what was missed while the process was stopped is not made up for */
+		/* lines that were missed while the process was stopped are not made up for */
 		next_s = fmax(next_s + interval_s, watch_clock());
 		sleep_until(next_s);
 		r = watch_next(&watch);
@@ -83,7 +83,7 @@ int stat_watch(struct sievefs_mount *mount, double interval_s, unsigned long cou
 		}
 		print_line(&watch, width);
 		if (fflush(stdout) != 0)
-			break; /* said at the end */
+			break; /* main() reports it */
 	}
 	return r;
 }
@@ -107,7 +107,7 @@ int stat_run(struct sievefs_mount *mount, const char *const *request)
 {
 	unsigned long count = 0;
 	double interval_s = 0;
-	const char *other = NULL; /* that lines do not go with */
+	const char *other = NULL; /* a flag that lines can't be combined with */
 	int r = 0;
 
 	for (const char *const *word = request + 1; r == 0 && *word; word++) {

@@ -1,4 +1,4 @@
-/* A file of its own: term.h makes macros of words such as lines. */
+/* A file of its own, since term.h defines macros with names such as lines. */
 #include "tools/sievectl/terminal.h"
 
 #include <curses.h>

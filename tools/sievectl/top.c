@@ -13,9 +13,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LOOK_MS 100      /* how often for a new sample, where no key is pressed */
-#define LOST_S 2.5       /* intervals without an answer that are told */
-#define HANG_UPS_MAX 100 /* keys that could not be waited for, one after the other */
+#define LOOK_MS 100      /* how often to look for a new sample while no key is pressed */
+#define LOST_S 2.5       /* after so many intervals without an answer the screen says so */
+#define HANG_UPS_MAX 100 /* so many failures in a row to wait for a key mean that the terminal is gone */
 
 struct top {
 	struct sampler *sampler;
@@ -49,7 +49,7 @@ static void draw(struct top *top)
 	refresh();
 }
 
-/* 1: there is something new; 0; or -errno. */
+/* 1: there is a new sample; 0: there is none; or -errno. */
 static int take_sample(struct top *top)
 {
 	bool is_new = sampler_read(top->sampler, &top->news);
@@ -66,7 +66,7 @@ static int take_sample(struct top *top)
 	return is_new;
 }
 
-/* False: the end is wanted. */
+/* False: the key ends the program. */
 static bool take_key(struct top *top, int key)
 {
 	switch (key) {
@@ -81,7 +81,7 @@ static bool take_key(struct top *top, int key)
 		top->state.paused = !top->state.paused;
 		top->frozen = top->live;
 		break;
-	default: /* KEY_RESIZE: it is drawn anew after any key */
+	default: /* KEY_RESIZE: the screen is drawn again after any key */
 		break;
 	}
 	return true;
@@ -96,7 +96,7 @@ static int watch_keys(struct top *top)
 		double asked_s = watch_clock();
 		int key = getch();
 
-		/* a terminal that is gone is not waited for */
+		/* the wait for a key ends at once if the terminal is gone */
 		hang_ups = key == ERR && watch_clock() - asked_s < LOOK_MS / 2000.0 ? hang_ups + 1 : 0;
 		if (key != ERR && !take_key(top, key))
 			return 0;

@@ -1,4 +1,4 @@
-/* The command top of a build without ncurses. */
+/* The command top in a build without ncurses. */
 #include "tools/sievectl/top.h"
 
 #include <stdio.h>

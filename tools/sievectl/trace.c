@@ -22,7 +22,7 @@
 
 static const char *const ask_trace[] = {"trace", NULL}, *const ask_stop[] = {"trace_stop", NULL};
 
-/* What the mount says of a recording. */
+/* What the mount reports about a recording. */
 struct recorded {
 	unsigned recorders; /* that have not written all of it */
 	uint64_t records, lost;
@@ -74,7 +74,7 @@ static void count_records(const struct trace_record *records, size_t count, stru
 	}
 }
 
-/* Until the end, which an interrupt asks for. The mount gives whole records. */
+/* Records until the end, which an interrupt asks for. The mount delivers whole records. */
 static int record(struct sievefs_mount *mount, int control, FILE *file, struct counts *counts)
 {
 	struct trace_record records[RECORDS];
@@ -111,8 +111,8 @@ static int write_trace(struct sievefs_mount *mount, int control, const char *pat
 	r = record(mount, control, file, &counts);
 	if (fclose(file) != 0 && r == 0)
 		r = -errno;
-	/* as long as this process listens, the counts are those of its recording; without the mount there are
-	 * none */
+	/* as long as this process listens, the counts are those of its recording; if the mount is gone, there
+	 * are none */
 	stop(mount, &recorded);
 	if (r < 0)
 		return print_failure("%s: %s", path, strerror(-r));

@@ -70,7 +70,7 @@ static bool walk_directory(
 	return goes_on;
 }
 
-/* A directory named by mistake must not cost a walk through all of it. */
+/* Checked first, so that a directory that was named by mistake is not walked through. */
 static int check_mount(const char *path)
 {
 	struct sievefs_mount *mount;
@@ -80,7 +80,7 @@ static int check_mount(const char *path)
 	return r;
 }
 
-/* A path that somebody named: a link to a directory is the directory. */
+/* A path of the command line: a link to a directory is followed. */
 static bool walk_path(const struct walk *walk, const char *path)
 {
 	g_autofree char *real = NULL;

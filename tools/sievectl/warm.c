@@ -72,8 +72,8 @@ static void note_failure(void *context, const char *path, int error)
 
 /* --- one file ---------------------------------------------------------------------------------- */
 
-/* Of a file that the mount agreed to bring in, and did not: nothing could leave for it, memory is short, its
- * pages are others', or it changed meanwhile. */
+/* Why a file is not cached. If the mount agreed to cache it and did not: nothing could be evicted for it,
+ * memory is short, its pages are charged to another group, or it changed meanwhile. */
 static const char *refusal_of(const struct sievefs_file *file)
 {
 	bool agreed = g_str_equal(file->cache, "seldom") || g_str_equal(file->cache, "next") ||
@@ -181,7 +181,7 @@ static void ignore_failure(void *context, const char *path, int error)
 {
 	(void)context;
 	(void)path;
-	(void)error; /* it was said before */
+	(void)error; /* it was reported during the first walk */
 }
 
 static void print_amount(const struct amount *amount, const char *what)

@@ -6,7 +6,7 @@
 #include <time.h>
 
 #define PAUSE_S 5.0       /* between two looks at all cached files */
-#define PAUSE_FACTOR 50.0 /* or so many times what one took: a fiftieth of a processor */
+#define PAUSE_FACTOR 50.0 /* or so many times as long as one took: a fiftieth of a CPU */
 #define INTERVAL_MIN_S 0.1
 #define INTERVAL_MAX_S 86400.0
 

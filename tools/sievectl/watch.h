@@ -14,8 +14,7 @@ struct watch {
 	bool may_list;          /* the mount answers requests for the hottest files */
 };
 
-/* Takes the first sample. 0 or -errno, with the reason in sievefs_mount_error() but for -EPROTO and -ENOMEM.
- */
+/* Takes the first sample. 0 or -errno, with the reason in sievefs_mount_error() unless -EPROTO or -ENOMEM. */
 int watch_begin(struct watch *watch, struct sievefs_mount *mount);
 
 /* Takes the next sample. 0 or -errno, likewise. */
