@@ -16,7 +16,7 @@ HOT_FILES = 4096
 HOT_BYTES = 64 << 20
 HOT_FILE_MAX_BYTES = 256 << 10
 LARGE_MIN_BYTES = 32 << 20  # the mount's default of large_min
-LOOK_AT_MAX = 500000  # entries: a huge directory is sampled from its beginning
+LOOK_AT_MAX = 500000  # entries: of a huge directory only the first ones are used
 
 
 def walk(top):

@@ -9,7 +9,7 @@ V1, V2 = "/sys/fs/cgroup/memory", "/sys/fs/cgroup"
 
 
 def files():
-    """(root, name of the limit, version)"""
+    """Returns (root, name of the limit's file, version)."""
     if os.path.exists(f"{V1}/memory.limit_in_bytes"):
         return V1, "memory.limit_in_bytes", 1
     return V2, "memory.max", 2
@@ -20,7 +20,7 @@ def may_be_made():
 
 
 def make(limit, what):
-    """Its directory. OSError where there can be none."""
+    """Makes a group. Returns its directory; OSError: there can be none."""
     root, name, version = files()
     control = pathlib.Path(V2, "cgroup.subtree_control")
     group = pathlib.Path(root, f"sievefs-bench.{os.getpid()}.{what}")
@@ -36,7 +36,7 @@ def make(limit, what):
 
 
 def remove(group):
-    """Once its processes have ended."""
+    """Removes the group, once its processes have ended."""
     for _ in range(50):
         with contextlib.suppress(OSError):
             os.rmdir(group)

@@ -12,14 +12,15 @@ EPOCHS = 3
 SIZE_MIN, SIZE_MAX = 20 << 10, 200 << 10
 PAGE = 4096
 QUICK_FILES = 100
-OF_A_FILE = 2304  # what the cache charges a file besides its pages
+OF_A_FILE = 2304  # bytes that the cache charges for a file besides its pages
 BUFFER = 1 << 20
 SETTLES = 2.2  # seconds: a younger file is not cached, as the option settle says
 LONG = "revalidate=1h,entry_timeout=3600,attr_timeout=3600"
 
 
 def make_files(run):
-    """By machine b, so that a's client knows nothing of them. Their names, and what all of them cost a cache."""
+    """Makes the files on machine b, so that a's client knows nothing of them. Returns their names, and the bytes of a
+    cache that all of them take."""
     tree, chance = run.cluster.client("b") / "epochs", random.Random(1)
     content, names, charged = os.urandom(SIZE_MAX), [], 0
     for number in range(min(run.arguments.files, QUICK_FILES) if run.arguments.quick else run.arguments.files):

@@ -1,5 +1,5 @@
 """metadata - find, ls -lR, git status and stat over many files: the first time, when client and sievefs know nothing,
-and the second, at once after it."""
+and the second time, at once after that."""
 
 import os
 import pathlib
@@ -36,7 +36,7 @@ def git(tree, *arguments):
 
 
 def make_repository(run):
-    """Below the client of machine b, so that a knows nothing of it; names of its files."""
+    """Makes the repository through the client of machine b, so that a knows nothing of it. Returns its files' names."""
     run.cluster.new_client("b", "1s")
     tree, source = run.cluster.client("b") / "repository", run.cluster.work / "repository"
     names = []
@@ -51,7 +51,7 @@ def make_repository(run):
     git(source, "repack", "-a", "-d", "-q")
     subprocess.run(["cp", "-a", source, tree], check=True)
     shutil.rmtree(source)
-    time.sleep(1.1)  # what is as old as the index would be read at each look
+    time.sleep(1.1)  # git would read files that are as old as the index each time
     subprocess.run(["git", "-C", tree, "-c", "safe.directory=*", "update-index", "-q", "--really-refresh"], check=True)
     random.Random(1).shuffle(names)
     return names
@@ -89,7 +89,7 @@ COMMANDS = {"find": find, "ls -lR": list_long, "git status": git_status, f"stat,
 
 
 def seconds_twice(run, options, sievefs, keeps, command, names):
-    """One side: seconds and requests of the first and second time. options: of sievefs, None for the bare client."""
+    """One side: seconds and requests of the first and second time. options: sievefs's; None: the bare client."""
     cluster = run.cluster
     cluster.new_client("a", keeps)
     if options is not None:

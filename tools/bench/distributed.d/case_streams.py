@@ -1,6 +1,6 @@
 """streams - large files, read and written in order by 1 and 4 programs: MB/s, CPU seconds of programs and daemon per GB,
-and what of the files is left in the client's page cache. With --memory their page cache is full, as that of a machine
-that has been up for a while: who brings pages in drops others."""
+and how much of the files is left in the client's page cache. With --memory the page cache is full, like that of a
+machine that has been up for a while: new pages replace others."""
 
 import contextlib
 import os
@@ -45,7 +45,7 @@ def processor_seconds(pid):
 
 @contextlib.contextmanager
 def memory_group(mib):
-    """Its directory; None without a limit."""
+    """A memory cgroup. Yields its directory; None: no limit."""
     group = memory_groups.make(mib << 20, "streams") if mib else None
     try:
         yield group
@@ -55,7 +55,7 @@ def memory_group(mib):
 
 
 def at_once(work, paths, size, group=None):
-    """A process for each path, within the memory group. Seconds that passed, and those of the processor that they took."""
+    """Runs a process for each path, within the memory cgroup. Returns seconds of time, and of CPU time."""
     start, children, taken = time.monotonic(), [], 0
     for path in paths:
         child = os.fork()
@@ -94,7 +94,7 @@ def stream(run, options, work, names, size):
         seconds, taken = at_once(work, [tree / name for name in names], size, group)
     requests = sum(cluster.requests().values())
     if daemon:
-        time.sleep(1)  # what is left of a stream goes half a second after its close
+        time.sleep(1)  # the pages that are left of a stream are dropped half a second after its close
         taken += processor_seconds(daemon) - before
     left = sum(resident(cluster.client("a") / name) for name in names)
     if daemon:

@@ -1,4 +1,4 @@
-"""The cases: each a module of its own with a function that takes the Run and adds its rows."""
+"""The cases: each is a module of its own, with a function that takes the Run and adds rows to it."""
 
 import case_epochs
 import case_metadata

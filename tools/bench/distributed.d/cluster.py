@@ -1,9 +1,9 @@
-"""The cluster of tests/distributed/cluster.sh, as its functions in Python; see there, and enter.sh beside it."""
+"""The cluster of tests/distributed/cluster.sh and its functions, in Python; see there, and enter.sh beside it."""
 
 import pathlib
 
-# For how long the clients go by names and attributes that they have. "0": they ask their servers each time, as in the
-# coherence tests. "1s": what they do by themselves, but for names of files of MooseFS, which it does not keep.
+# For how long the clients use names and attributes that they have. "0": they ask their servers each time, as in the
+# coherence tests. "1s": their default, except for names of files of MooseFS, which it does not keep by default.
 KEEPS = ["0", "1s"]
 CLIENTS = {
     "gluster": {"0": "--attribute-timeout=0 --entry-timeout=0", "1s": "--attribute-timeout=1 --entry-timeout=1"},
@@ -27,7 +27,7 @@ class Cluster:
         self.answers = open(self.work / "answers")
 
     def do(self, line):
-        """Has the cluster's shell evaluate a line, and returns what that printed."""
+        """Has the cluster's shell evaluate a line, and returns what the line printed."""
         print(line, file=self.questions, flush=True)
         answer = self.answers.readline().split(maxsplit=1)
         if answer != ["done"]:
@@ -43,7 +43,7 @@ class Cluster:
         return self.work / machine
 
     def new_client(self, machine, keeps="0"):
-        """The machine's client anew, which knows nothing; its sievefs must not be mounted."""
+        """Mounts the machine's client again, which then knows nothing; its sievefs must not be mounted."""
         options = CLIENTS[self.system][keeps]
         self.do(f"cluster_end_client {machine}; client_options='{options}'; cluster_client {machine}")
 
@@ -55,10 +55,10 @@ class Cluster:
         self.do(f"cluster_unmount {machine}")
 
     def stat(self, machine, expression):
-        """Of `sievectl stat --json`, as Python: s["hits"]."""
+        """The value of a Python expression about `sievectl stat --json`, such as s["hits"]."""
         return self.do(f"cluster_stat {machine} '{expression}'").strip()
 
     def requests(self):
-        """What the servers were asked since the last call: by kind."""
+        """Requests to the servers since the last call, by kind."""
         lines = (line.split() for line in self.do("cluster_requests").splitlines())
         return {kind: int(count) for kind, count in lines if int(count)}

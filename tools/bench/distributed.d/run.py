@@ -1,11 +1,11 @@
-"""What the cases share: sides by turns, medians, rows."""
+"""What the cases share: measuring sides in turn, medians, rows."""
 
 import statistics
 import sys
 
 
 class Run:
-    """rows: one for each measure, as report takes them."""
+    """rows: one for each measure, as report.py takes them."""
 
     def __init__(self, arguments, cluster):
         self.arguments, self.cluster, self.rows = arguments, cluster, []

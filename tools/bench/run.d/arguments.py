@@ -10,7 +10,7 @@ from workloads import WORKLOADS
 TOP = pathlib.Path(__file__).resolve().parents[3]
 STREAMS_MOST = 4
 GROUPS = list(dict.fromkeys(workload.group.split()[0] for workload in WORKLOADS.values()))
-# what --quick makes less; an option that is given holds
+# what --quick reduces, unless the option is given
 QUICK = {
     "repeats": 2,
     "ms": 200,
@@ -66,7 +66,7 @@ def depths_of(text):
 
 
 def workloads_of(text):
-    """Names, beginnings of names, and numbers of groups."""
+    """Parses a list of workloads: names, beginnings of names, and numbers of groups."""
     chosen = []
     for word in text.split(","):
         found = [n for n, w in WORKLOADS.items() if w.group.split()[0] == word or n == word] or [
@@ -80,7 +80,7 @@ def workloads_of(text):
 
 
 def names_of(group):
-    """Sides by name or beginning of a name; `none` is none."""
+    """A parser of a list of sides: names, or beginnings of names; `none`: no side."""
 
     def choose(text):
         chosen = []

@@ -23,7 +23,7 @@ class Bench:
 
     def __init__(self, arguments, kinds, place, xfs, work):
         self.arguments, self.place, self.xfs, self.work = arguments, place, xfs, work
-        self.all_kinds, self.kinds = kinds, kinds  # and those of the workload at hand
+        self.all_kinds, self.kinds = kinds, kinds  # kinds: those of the present workload
         self.progress = ""
         self.shown_commands = {}
         self.tree_names = []
@@ -34,15 +34,16 @@ class Bench:
         return self.xfs if kind.name == "xfs" else self.place
 
     def data_of(self, kind):
-        """Its backing files. What one mount has mapped, to pin it, another does not read from its copies."""
+        """The directory of its backing files. Mounts that copy have one of their own: what a mount has mapped, to
+        pin it, another does not read from its copies."""
         return self.place_of(kind).folder("copy" if kind.store == "copy" else "data")
 
     def folders(self, kinds=None):
-        """Those that have a side."""
+        """The directories of backing files that the sides use."""
         return list(dict.fromkeys(self.data_of(kind) for kind in (self.kinds if kinds is None else kinds)))
 
     def one_store(self):
-        """One sievefs of each transport: the others do the same with what is not cached."""
+        """One sievefs of each transport: the others treat what is not cached in the same way."""
         kept = {}
         for kind in self.kinds:
             alike = kind.group == "sievefs" and not kind.groups
@@ -65,7 +66,7 @@ class Bench:
 
     @contextlib.contextmanager
     def mounts(self, result, kinds=None):
-        """The sides, mounted beside each other; who can't be is a failure of the result."""
+        """The sides, all mounted at once; a side that can't be mounted is a failure of the result."""
         with contextlib.ExitStack() as stack:
             mounted = []
             for kind in self.kinds if kinds is None else kinds:
@@ -78,7 +79,7 @@ class Bench:
             yield mounted
 
     def configuration(self, side):
-        """Marks, where it is not mounted as it says."""
+        """Marks, if the side is not mounted as it says."""
         return check.configuration(side, self.stat(side))
 
     def stat(self, side):
@@ -93,7 +94,8 @@ class Bench:
         print(f"bench: {self.progress}{text}", file=sys.stderr, flush=True)
 
     def repeat(self, result, measured, measure, before=None, repeats=None):
-        """Each side in turn, again and again, beginning with another one each time. measure(side): {name: value}."""
+        """Measures each side in turn, `repeats` times, beginning with another one each time. measure(side) returns
+        {name: value}."""
         repeats = repeats or self.arguments.repeats
         for number in range(repeats):
             turn = number % max(len(measured), 1)
@@ -109,7 +111,7 @@ class Bench:
                     result.fail(side.name, error)
 
     def once(self, result, mounted, prepare):
-        """Before anything is measured; who fails is not measured."""
+        """Prepares each side before anything is measured; a side that fails is not measured."""
         for side in mounted:
             try:
                 prepare(side)
@@ -117,7 +119,7 @@ class Bench:
                 result.fail(side.name, error)
 
     def repeat_alone(self, result, measure, kinds=None, repeats=None, before=None):
-        """The same, each mounted for its measurement only."""
+        """As repeat(), but each side is mounted for its measurement only."""
 
         def mounted(kind):
             with self.mount(kind) as side:
@@ -151,13 +153,13 @@ class Bench:
                     pathlib.Path(folder, name).unlink(missing_ok=True)
 
     def name_list(self, side, names, what="names"):
-        """A file of the names as that side shows them, for the C programs."""
+        """Writes a file of the names as that side shows them, for the C programs. Returns its path."""
         path = os.path.join(self.work, f"{what}.{side.name}")
         pathlib.Path(path).write_bytes(b"".join(os.fsencode(side.path(name)) + b"\0" for name in names))
         return path
 
     def warm(self, result, mounted, names):
-        """Each file read twice by each side, and again until a sievefs that caches has cached it."""
+        """Reads each file twice through each side, and again until a sievefs that caches has cached it."""
         waiting, end = [side for side in mounted if side.name not in result.failures], None
         for number in range(1000):
             for side in waiting:
@@ -178,7 +180,7 @@ class Bench:
         return bool(shown and side.kind.lane == "cached" and shown["cache"]["objects"] < count)
 
     def loop(self, operation, *words, group=None, cpu=None, **options):
-        """bench_loop: its figures."""
+        """Runs bench_loop. Returns its figures."""
         given = [f"--{key}={value}" for key, value in options.items() if value is not None]
         if cpu is not None:
             given.append(f"--cpu={cpu}")

@@ -1,4 +1,4 @@
-"""Whether a side did what it says: what sievectl shows of a mount, and whether a daemon was woken. Yields marks."""
+"""Whether a side did what it says: from what sievectl shows, and whether a daemon was woken. Returns marks."""
 
 import contextlib
 import json
@@ -7,8 +7,8 @@ import time
 
 import machine
 
-ENOUGH = 0.98  # of the opens; a few may come before a file is cached, or beside an eviction
-WOKEN_MOST = 0.02  # a read, of what the kernel is to read by itself
+ENOUGH = 0.98  # of the opens; a few may come before a file is cached, or during an eviction
+WOKEN_MOST = 0.02  # per read that the kernel should make without the daemon
 
 
 def stat(side, sievectl):
@@ -31,7 +31,8 @@ def switches(pid):
 
 
 def rides_on_io_uring(pid):
-    """How a daemon gets its requests: libfuse's threads tell, which may start a little after the mount."""
+    """Whether a daemon gets its requests over io_uring: from the names of libfuse's threads, which may start a
+    little after the mount."""
     for _ in range(20):
         for path in pathlib.Path(f"/proc/{pid}/task").glob("*/comm"):
             with contextlib.suppress(OSError):
@@ -42,7 +43,7 @@ def rides_on_io_uring(pid):
 
 
 def configuration(side, shown):
-    """What is chosen once, when it mounts."""
+    """Checks what is chosen once, at the mount."""
     marks = []
     if side.daemon and side.kind.uring and not rides_on_io_uring(side.daemon.pid):
         marks.append("its requests travel over /dev/fuse")
@@ -59,7 +60,7 @@ def configuration(side, shown):
 
 
 class Watch:
-    """What a side shows now, to be set beside what it shows later."""
+    """What a side shows now, to be compared with what it shows later."""
 
     def __init__(self, side, sievectl):
         self.side, self.sievectl = side, sievectl
@@ -74,7 +75,7 @@ class Watch:
         return sum(now["lanes"][lane]["opens"] - self.shown["lanes"][lane]["opens"] for lane in lanes)
 
     def opened(self, count, *lanes):
-        """A mark unless so many opens took these lanes; none: the lane that hot files take there."""
+        """A mark unless so many opens took these lanes; without lanes: the lane that hot files take there."""
         if not self.shown:
             return []
         lanes = lanes or (self.side.kind.lane,)
@@ -82,13 +83,14 @@ class Watch:
         return [] if found >= ENOUGH * count else [f"{found} of {count:.0f} opens were {' or '.join(lanes)}"]
 
     def opened_large(self, count, size):
-        """The same of large files, where they are: in memory alone, say, nothing is to be trailed."""
+        """The same for large files. The lane depends on where they are: in memory alone, nothing needs trailing."""
         if not self.shown or size < self.shown["options"]["large_min"]:
             return []
         return self.opened(count, self.shown["large_used"], "direct")
 
     def asked(self, operation, count):
-        """A mark unless the daemon was asked so often for an operation: what was measured went through the mount."""
+        """A mark unless the daemon had at least so many requests for an operation, so that what was measured went
+        through the mount."""
         if not self.shown:
             return []
         before, now = (
@@ -98,7 +100,7 @@ class Watch:
         return [] if now - before >= count else [f"{now - before} requests for {operation}, not {count}"]
 
     def passed_through(self, reads):
-        """A mark where the daemon was asked for what the kernel was to read."""
+        """A mark if the daemon was woken for reads that the kernel should have made without it."""
         if not self.side.kind or not self.side.kind.passthrough:
             return []
         woken = (self.switches_now() - self.switches) / max(reads, 1)

@@ -18,7 +18,7 @@ def libfuse():
 
 
 def libraries_below():
-    """What libfuse may have been built with."""
+    """Compiler words of the libraries that libfuse may have been built with."""
     words = []
     for module in ("liburing", "numa"):
         done = subprocess.run(["pkg-config", "--libs", module], capture_output=True, text=True)
@@ -27,7 +27,7 @@ def libraries_below():
 
 
 def linked_with(tree, build):
-    """The library that sievefs is linked with: the one built of that tree, or else the system's."""
+    """The library that sievefs is linked with: the one built from that tree, or else the system's."""
     library = build / "subprojects" / tree.name / "lib" / "libfuse3.a"
     if library.exists():
         includes = [f"-I{tree / 'include'}", f"-I{build / 'subprojects' / tree.name}"]
@@ -37,7 +37,7 @@ def linked_with(tree, build):
 
 
 def built(name, build):
-    """The path of the program."""
+    """Builds the program, unless it is up to date. Returns its path."""
     tree = libfuse()
     source, program = tree / "example" / SOURCES[name], build / "tools" / "bench" / "examples" / name
     if program.exists() and program.stat().st_mtime > source.stat().st_mtime:

@@ -12,7 +12,7 @@ TOP = pathlib.Path(__file__).resolve().parents[3]
 
 
 def file_system(directory):
-    """Of the directory: ("ext4", "zram0")."""
+    """The file system of the directory and its device, such as ("ext4", "zram0")."""
     number = os.stat(directory).st_dev
     for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines():
         fields, _, after = line.partition(" - ")
@@ -36,7 +36,7 @@ def memory_gib():
 
 
 def first_line(*command):
-    """What a program says of its version; it may say that on stderr, or end with an error."""
+    """The first line that a program prints of its version, on stdout or stderr, even if it ends with an error."""
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=10)
     except (OSError, subprocess.TimeoutExpired):
@@ -46,7 +46,7 @@ def first_line(*command):
 
 
 def disk(directory, below):
-    """The file system, its device, and for a loop what that is on."""
+    """The file system, its device, and for a loop device what that is on."""
     kind, device = file_system(directory)
     text = f"{kind} on {device}"
     if device.startswith("loop"):
@@ -88,7 +88,7 @@ def versions(arguments):
 
 
 def facts(arguments, place, xfs, work):
-    """What a figure is worth depends on all of this."""
+    """What figures depend on."""
     enabled = pathlib.Path("/sys/module/fuse/parameters/enable_uring")
     return {
         "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
@@ -108,7 +108,7 @@ def facts(arguments, place, xfs, work):
 
 
 def build_type(build):
-    """A debug build is slower, and says so."""
+    """The type of the build: a debug build is slower."""
     try:
         options = json.loads((build / "meson-info" / "intro-buildoptions.json").read_text())
     except (OSError, ValueError):

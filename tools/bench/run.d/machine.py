@@ -1,4 +1,4 @@
-"""The machine's page cache, its processors' time, and its programs."""
+"""The machine's page cache, its CPU time, and its programs."""
 
 import ctypes
 import fcntl
@@ -17,7 +17,7 @@ PROGRAMS = f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin"
 
 
 class Failure(Exception):
-    """A line for the user: what could not be done, and why."""
+    """Its text is a line for the user: what could not be done, and why."""
 
 
 def has(program):
@@ -25,7 +25,7 @@ def has(program):
 
 
 def run(*command, **options):
-    """What the program prints."""
+    """Runs a program. Returns what it printed."""
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, **options)
     except OSError as error:
@@ -36,13 +36,13 @@ def run(*command, **options):
 
 
 def complaint(text):
-    """The line that says most: the last one with an error, or the last."""
+    """The most useful line of the text: the last one with an error, or the last."""
     lines = text.strip().splitlines()
     return next((line for line in reversed(lines) if "error" in line.lower()), lines[-1] if lines else None)
 
 
 def run_in(group, *command, **options):
-    """The same within a memory group; None: in ours."""
+    """As run(), within a memory cgroup; None: in that of this process."""
     return run(*command, preexec_fn=lambda: enter(group), **options)
 
 
@@ -68,14 +68,14 @@ def write_to(path, text):
 
 
 def keep_mounts_private():
-    """A mount namespace of our own: others that are made meanwhile don't hold on to what is mounted here."""
+    """Takes a mount namespace of its own: namespaces that are made meanwhile don't keep what is mounted here."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(CLONE_NEWNS) != 0 or libc.mount(b"none", b"/", None, MS_REC_PRIVATE, None) != 0:
         raise Failure(f"mount namespace: {os.strerror(ctypes.get_errno())}")
 
 
 def sync(directory):
-    """Of this file system alone: others may be slow, or hang."""
+    """Writes back this file system only: others may be slow, or hang."""
     libc = ctypes.CDLL(None, use_errno=True)
     fd = os.open(directory, os.O_RDONLY)
     try:
@@ -86,7 +86,8 @@ def sync(directory):
 
 
 def drop_caches(directory):
-    """Waits for whoever measures beside it what the page cache keeps, and says so by a lock on that file."""
+    """Writes back the file system, and drops all clean pages of the machine. Waits for other programs that measure what
+    the page cache keeps, which hold a lock on DROP_CACHES."""
     sync(directory)
     try:
         with open(DROP_CACHES, "w", encoding="ascii") as file:

@@ -1,4 +1,4 @@
-"""Daemons and what they run in: mounts, memory cgroups. All of it is undone at the end."""
+"""Daemons, mounts and memory cgroups. All of them are removed at the end."""
 
 import contextlib
 import ctypes
@@ -26,17 +26,18 @@ def unmount(directory):
 
 
 def allow_open_files():
-    """Some peers keep a descriptor open for each file that they know, and run out of them in the tree."""
+    """Raises the limit of descriptors: some peers keep one for each file that they know, and would run out of them in
+    the tree."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     most = int(pathlib.Path("/proc/sys/fs/nr_open").read_text())
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    except (OSError, ValueError):  # in a container, say
+    except (OSError, ValueError):  # for example in a container
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def begin(group=None):
-    """In a new process: it goes with us, and works within the memory group."""
+    """Called in a new process: it ends with this one, and runs within the memory cgroup."""
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     allow_open_files()
     enter(group)
@@ -44,9 +45,9 @@ def begin(group=None):
 
 @contextlib.contextmanager
 def process(command, group=None, output=subprocess.DEVNULL):
-    """A program beside us, which is ended."""
+    """A program that runs meanwhile, and is ended."""
     try:
-        # in a session of its own: ^C is for us, who end it when nothing uses it any more
+        # in a session of its own, so that ^C does not reach it: it is ended when nothing uses it any more
         child = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -75,7 +76,7 @@ def wait(child):
 
 @contextlib.contextmanager
 def mounted(command, mountpoint, log, group=None):
-    """The daemon of a mount, in the foreground: its process."""
+    """A mount, by a daemon in the foreground. Yields its process."""
     with open(log, "wb") as output, process(command, group, output) as daemon:
         end = time.monotonic() + MOUNT_SECONDS
         while not os.path.ismount(mountpoint) and daemon.poll() is None and time.monotonic() < end:
@@ -93,7 +94,7 @@ def mounted(command, mountpoint, log, group=None):
 
 
 def processes_of(pid):
-    """The process and its children: sievefs keeps pinned pages in some."""
+    """The process and its children: sievefs's keepers hold its pinned pages."""
     pids = [pid]
     for path in pathlib.Path(f"/proc/{pid}/task").glob("*/children"):
         with contextlib.suppress(OSError):
@@ -103,7 +104,7 @@ def processes_of(pid):
 
 @contextlib.contextmanager
 def memory_group(limit, what="all"):
-    """A memory cgroup: its directory."""
+    """A memory cgroup. Yields its directory."""
     try:
         group = memory_groups.make(limit, what)
     except OSError as error:

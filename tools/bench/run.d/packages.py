@@ -1,4 +1,4 @@
-"""--install: Debian's packages of the peers and of the programs that workloads take."""
+"""--install: Debian's packages of the peers and of the programs that workloads need."""
 
 import os
 import sys
@@ -44,6 +44,6 @@ def install(arguments):
     command = ["apt-get", "-qq", "-y", "-o", "DPkg::Lock::Timeout=300", "install", "--no-install-recommends", *wanted]
     try:
         machine.run(*command, env=environment)
-    except Failure:  # for lack of package lists, or for old ones
+    except Failure:  # the package lists may be missing or old
         machine.run("apt-get", "-qq", "update")
         machine.run(*command, env=environment)

@@ -1,4 +1,4 @@
-"""Where is measured: a folder of a directory, or a new file system on a device in memory or on a loop over a file."""
+"""Where to measure: a folder of a directory, or a new file system on a device in memory or on a loop device."""
 
 import contextlib
 import os
@@ -13,13 +13,13 @@ from mounts import unmount
 
 ZRAM_CONTROL = "/sys/class/zram-control"
 RELEASE_SECONDS = 10
-# nothing is left to be initialised in the background, and there are inodes for many small files
+# so that nothing is left to be initialised in the background, and there are inodes for many small files
 MKFS_OPTIONS = {"ext4": ["-q", "-i", "8192", "-E", "lazy_itable_init=0,lazy_journal_init=0"], "xfs": ["-q", "-f"]}
 LEAST_BYTES = 512 << 20  # mkfs.xfs takes no less than 300 MiB
 
 
 class Place:
-    """Folders to measure in, on one file system. With a node that is ours, and can be made anew."""
+    """Folders to measure in, on one file system. With a node, this run owns the file system, and can make it again."""
 
     def __init__(self, directory, kind=None, node=None):
         self.directory, self.kind, self.node = directory, kind, node
@@ -35,7 +35,7 @@ class Place:
         return path
 
     def renew(self):
-        """An empty file system, where it is ours: ext4 searches long for inodes while many were freed just before."""
+        """Makes the file system again if this run owns it: ext4 searches long for inodes after many were freed."""
         if not self.node:
             return
         unmount(self.directory)
@@ -64,7 +64,7 @@ def zram(size):
 
 
 def remove_zram(number):
-    """Whoever looks at new devices may have it open for a moment."""
+    """Tries for a while, since a program that examines new devices may have it open for a moment."""
     for patience in range(RELEASE_SECONDS, -1, -1):
         try:
             write_to(f"/sys/block/zram{number}/reset", "1")
@@ -82,7 +82,7 @@ def loop(image, size, *options):
         file.truncate(size)
     try:
         device = machine.run("losetup", "--find", "--show", *options, image).strip()
-    except Failure:  # not every file system below can do what the options want
+    except Failure:  # not every file system can do what the options ask for
         device = machine.run("losetup", "--find", "--show", image).strip()
     try:
         yield device
@@ -103,12 +103,12 @@ def loop_over_memory(size, work):
 
 
 def loop_over_file(kind, size, work):
-    """Around the page cache below, so that a page is cached once."""
+    """Reads and writes the file around the page cache, so that a page is cached once."""
     return loop(os.path.join(work, f"{kind}.image"), size, "--direct-io=on")
 
 
 def check_memory(size):
-    """A device in memory, beside it the page cache of all that is on it, and something to work with."""
+    """Fails unless there is memory for a device in memory, the page cache of everything on it, and the programs."""
     needed = 2 * size + (2 << 30)
     words = pathlib.Path("/proc/meminfo").read_text().split()
     available = int(words[words.index("MemAvailable:") + 1]) << 10

@@ -9,7 +9,7 @@ LEAST_OF_MOST = 1e-9
 
 
 def script(row):
-    """Bars of the medians with the range upon them, one colour for each group; the labels are gnuplot's strings."""
+    """Bars of the medians with their ranges, one colour for each group; the labels are strings of gnuplot."""
     names = list(row["sides"])
     height = 70 + 22 * len(names)
     most = max(side["most"] for side in row["sides"].values())
@@ -38,7 +38,7 @@ def script(row):
 
 
 def svg(row):
-    """The picture's text; None where gnuplot is missing or fails."""
+    """The picture's text; None: gnuplot is missing, or failed."""
     if not machine.has("gnuplot"):
         return None
     done = subprocess.run(["gnuplot"], input=script(row), capture_output=True, text=True)

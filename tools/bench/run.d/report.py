@@ -17,7 +17,7 @@ def spread(side):
 
 
 def ratio(value, reference, name):
-    """The side that the ratio is to is said where it is."""
+    """The ratio as text; "1" for the side that the others are compared with."""
     if value is None:
         return ""
     return "1" if reference == name else f"{value:.2f}" if 0.1 <= value < 1000 else number(value)
@@ -28,7 +28,7 @@ def measure_of(row):
 
 
 def lines_of(result):
-    """Of a workload's dictionary: a line for each measure of each side, then who has no figures."""
+    """The table of one workload: a line for each measure of each side, then the sides without figures."""
     for row in result["rows"]:
         for name, side in row["sides"].items():
             yield [
@@ -47,7 +47,7 @@ SUMMARY_HEADINGS = ["workload", "measure", "", "best sievefs", "median", "÷ nat
 
 
 def summary_of(report):
-    """Of each workload's first measure: the best sievefs, beside the bare directory and the best peer."""
+    """For each workload's first measure: the best sievefs, compared with the bare directory and the best peer."""
     for result in report["workloads"]:
         for row in result["rows"][:1]:
             best = max if row["better"] == "higher" else min

@@ -1,11 +1,11 @@
-"""What a workload is, what it yields, and the rows that are made of that: medians, spread, ratios."""
+"""What a workload is, its values, and the rows that are made of these: medians, ranges, ratios."""
 
 import dataclasses
 import re
 import statistics
 import typing
 
-FIGURE = re.compile(r"[\d.]+")  # the same mark with other figures is one
+FIGURE = re.compile(r"[\d.]+")  # marks that differ only in their figures count as one
 
 
 @dataclasses.dataclass(frozen=True)
@@ -13,7 +13,7 @@ class Measure:
     name: str
     unit: str
     better: str = "lower"
-    beside: tuple = ()  # the native sides that the ratio is to; none: the best of them
+    beside: tuple = ()  # the sides to compare with, of which the best is taken; empty: the native ones
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,12 +24,12 @@ class Workload:
     command: str
     measures: tuple
     run: typing.Callable  # (bench, result)
-    needs: tuple = ()  # programs
-    files: int = 0  # it takes so many, and is left out where --scale-most is less
+    needs: tuple = ()  # programs that must be installed
+    files: int = 0  # it needs so many, and is left out if --scale-most is less
 
 
 class Result:
-    """The values of one workload by side; why a side has none; what is to be known of its values."""
+    """The values of one workload by side; why a side has none; marks: what to know about its values."""
 
     def __init__(self, workload):
         self.workload = workload
@@ -61,7 +61,7 @@ class Result:
             medians = {name: sides[name]["median"] for name in names if name in sides and sides[name]["median"]}
             return best(medians, key=medians.get) if medians else None
 
-        # xfs is another disk: to be looked at, not the one that the others are on
+        # xfs is shown, but no reference: the other sides are not on that file system
         bare = measure.beside or [n for n, group in self.groups.items() if group == "native" and n != "xfs"]
         native = reference(bare)
         peer = reference([n for n, group in self.groups.items() if group == "peer" and n not in self.marks])

@@ -1,4 +1,4 @@
-"""The sides: the bare directory, sievefs in its configurations, and its peers. A row each; what each takes."""
+"""The sides: the bare directory, sievefs in its configurations, and its peers; a row each. What each side needs."""
 
 import contextlib
 import dataclasses
@@ -17,22 +17,22 @@ URING = pathlib.Path("/sys/module/fuse/parameters/enable_uring")
 
 @dataclasses.dataclass(frozen=True)
 class Kind:
-    """A side that can be mounted, or with no command a directory."""
+    """A side that can be mounted; without a command: a directory."""
 
     name: str
     group: str  # native, sievefs or peer
     about: str
     command: tuple = ()  # with {source} and {mountpoint}; the first word may be {sievefs} or {example}
-    package: str = ""  # Debian's, where the program is another's
+    package: str = ""  # the Debian package of a peer's program
     uring: bool = False  # its requests travel over io_uring
-    lane: str = ""  # of sievefs's opens of hot files
+    lane: str = ""  # the lane of hot files in a sievefs
     store: str = ""
-    passthrough: bool = False  # the kernel is to read the open files by itself
-    groups: tuple = ()  # of workloads, by number, that have this side; none: all
+    passthrough: bool = False  # the kernel should read the open files without the daemon
+    groups: tuple = ()  # numbers of the groups of workloads that have this side; empty: all
 
 
 def sievefs(name, about, options, **more):
-    # large_keep: each pass over a large file is to be its first
+    # large_keep=0: each pass over a large file is like its first
     command = ("{sievefs}", "-f", "-o", f"{options},large_keep=0{{options}}", "{source}", "{mountpoint}")
     return Kind(name, "sievefs", about, command, passthrough=True, **more)
 
@@ -100,7 +100,7 @@ def of_command(text, known):
 
 
 class Side:
-    """A way to the files of a folder. `daemon` is None for the bare one, `directory` where they are seen."""
+    """One way to the files of a folder. `daemon` is None for the bare directory; the files appear in `directory`."""
 
     def __init__(self, name, directory, backing, kind=None, daemon=None, direct=False, engine="psync", depth=1):
         self.name, self.directory, self.backing = name, directory, backing
@@ -132,7 +132,7 @@ def uring_is_on():
 
 @contextlib.contextmanager
 def uring_enabled():
-    """For the whole machine, while we run."""
+    """Turns FUSE over io_uring on, for the whole machine, during the run."""
     if uring_is_on():
         yield
         return
@@ -145,7 +145,7 @@ def uring_enabled():
 
 
 def program_of(kind, arguments):
-    """The path of its program, or a Failure that says what is missing and how to have it."""
+    """The path of its program, or a Failure that says what is missing and how to get it."""
     word = kind.command[0]
     if word == "{sievefs}":
         return arguments.sievefs

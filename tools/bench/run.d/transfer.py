@@ -1,4 +1,4 @@
-"""One measurement of a side each: fio, tar or a writer on a directory; and whether it shows the right bytes."""
+"""Single measurements of a side: fio, tar or a writer on a directory; and a check that it shows the right bytes."""
 
 import concurrent.futures
 import json
@@ -13,12 +13,12 @@ import time
 import machine
 
 JOBS = pathlib.Path(__file__).resolve().parent.parent / "jobs"
-SETTLE_SECONDS = 1  # what a stream leaves in the page cache is gone by then
+SETTLE_SECONDS = 1  # by then the pages that a stream left in the page cache are dropped
 COMPARE_BYTES = 1 << 20
 
 
 def settled_cpu_seconds(side):
-    """With what it does behind a close."""
+    """CPU time, including what the side does after a close."""
     if side.daemon:
         time.sleep(SETTLE_SECONDS)
     return side.cpu_seconds()
@@ -42,12 +42,12 @@ def fio(job, **variables):
 
 
 def fio_cpu_seconds(job):
-    """Of the readers alone: what fio takes to start is left out."""
+    """CPU time of the readers alone, without the start of fio."""
     return (job["usr_cpu"] + job["sys_cpu"]) / 100 * job["job_runtime"] / 1000
 
 
 def read_in_order(side, block, name, size, streams=1):
-    """One pass over `streams` files: MB a second, and seconds of CPU for a gigabyte."""
+    """One pass over `streams` files: MB per second, and CPU seconds per gigabyte."""
     before = side.cpu_seconds()
     job = fio(
         "read",
@@ -70,7 +70,7 @@ def read_in_order(side, block, name, size, streams=1):
 
 
 class Blocks:
-    """What is written: the same for all sides, other bytes in each block, not compressible, aligned for O_DIRECT."""
+    """The data to write: the same for all sides, different in each block, incompressible, aligned for O_DIRECT."""
 
     def __init__(self, block):
         self.block, self.bytes = block, 2 << 20
@@ -83,7 +83,7 @@ class Blocks:
 
 
 def write_one(side, blocks, name, size):
-    """A new file, as dd conv=fsync makes it."""
+    """Writes a new file, as dd conv=fsync does."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | (os.O_DIRECT if side.direct else 0)
     fd = os.open(side.path(name), flags, 0o600)
     try:
@@ -96,7 +96,7 @@ def write_one(side, blocks, name, size):
 
 
 def write_in_order(side, blocks, names, size):
-    """New files, a thread each."""
+    """Writes new files, each by a thread."""
     before, began = side.cpu_seconds() + own_cpu_seconds(), time.monotonic()
     with concurrent.futures.ThreadPoolExecutor(len(names)) as pool:
         list(pool.map(lambda name: write_one(side, blocks, name, size), names))
@@ -119,7 +119,7 @@ def compare_written(side, names, blocks, size):
 
 
 def compare_bytes(side, names):
-    """The side shows the very bytes of the backing files."""
+    """Checks that the side shows the bytes of the backing files."""
     for name in names:
         with open(os.path.join(side.directory, name), "rb", buffering=0) as shown:
             with open(os.path.join(side.backing, name), "rb", buffering=0) as file:
@@ -129,6 +129,6 @@ def compare_bytes(side, names):
 
 
 def random_reads(side, rw, name, size, ms, again=True):
-    """Reads a second. Without `again` no block comes twice: what the mount keeps in a page cache is of no use."""
+    """Reads per second. Without `again` no block is read twice, so that a page cache is of no use."""
     job = fio("random", RW=rw, DIR=side.directory, NAME=name, SIZE=size, FOR=f"{ms}ms", AGAIN=int(again))
     return job["read"]["iops"]

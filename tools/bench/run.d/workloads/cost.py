@@ -21,7 +21,7 @@ def perf(output, *rest):
 
 
 def counts(path):
-    """(switches, system calls, ms of CPU) of a perf's output."""
+    """(switches, system calls, ms of CPU) from perf's output."""
     found = {}
     for line in pathlib.Path(path).read_text().splitlines():
         fields = line.split(",")
@@ -37,7 +37,7 @@ def counts(path):
 
 @contextlib.contextmanager
 def daemon_counted(side, path):
-    """Counts what the daemon and its children do meanwhile, into the file."""
+    """Meanwhile counts what the daemon and its children do, into the file."""
     if not side.daemon:
         pathlib.Path(path).write_text("".join(f"0,,{event}\n" for event in EVENTS))
         yield
@@ -53,7 +53,7 @@ def daemon_counted(side, path):
 
 
 def bytes_of(side):
-    """Through read and write calls of the daemon, in either direction."""
+    """Bytes that the daemon has read and written by system calls."""
     total = 0
     for pid in side.processes():
         words = pathlib.Path(f"/proc/{pid}/io").read_text().split()
@@ -62,7 +62,7 @@ def bytes_of(side):
 
 
 def cost(bench, side, command, operations_of):
-    """operations_of(output): how many operations the command did, and bytes of each."""
+    """operations_of(output) returns how many operations the command made, and the bytes of each."""
     paths = [os.path.join(bench.work, f"perf.{who}") for who in ("caller", "daemon")]
     before = bytes_of(side)
     with daemon_counted(side, paths[1]):

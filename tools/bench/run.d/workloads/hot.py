@@ -34,7 +34,7 @@ def open_files(operation, block, threads):
 
 
 def random_reads(rw):
-    """fio, from the second open on."""
+    """fio, on a file that was opened and read before."""
 
     def run(bench, result):
         size = min(bench.arguments.size, RANDOM_FILE_MOST)
@@ -52,7 +52,7 @@ def random_reads(rw):
 
 
 def random_first(bench, result):
-    """fio, through a mount that has not seen the file before, no block twice."""
+    """fio, through a mount that has not seen the file before; no block is read twice."""
     size = min(bench.arguments.size, RANDOM_FILE_MOST)
     with bench.files({"random.0": size}) as names:
 

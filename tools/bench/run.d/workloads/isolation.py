@@ -1,4 +1,4 @@
-"""3. A hot set while a large file streams by, within a memory limit; and the first touch after that."""
+"""3. A hot set while a large file is read, within a memory limit; and the first touch of the hot set after that."""
 
 import contextlib
 import os
@@ -12,7 +12,7 @@ from results import Measure, Workload
 
 HOT_FILES = 1000  # of 4 to 64 KiB, or as many as are a tenth of the limit
 STREAM_TIMES = 10  # the limit
-SCANNER_PART = 8  # of the limit is a scanner's own group, where it has one
+SCANNER_PART = 8  # of the limit is that of the scanner's own cgroup, if it has one
 TIME_TO_CACHE = 3
 
 
@@ -38,7 +38,7 @@ def turns(bench):
 
 @contextlib.contextmanager
 def groups(turn, limit):
-    """(of readers and daemon, of the scanner)"""
+    """Yields the memory cgroups (of the readers and the daemon, of the scanner)."""
     with contextlib.ExitStack() as stack:
         if not turn.apart:
             group = stack.enter_context(mounts.memory_group(limit))
@@ -64,12 +64,12 @@ SCAN = 'while [ "$2" != 0 ]; do dd if="$1" of=/dev/null bs=1M 2>/dev/null; set -
 
 
 def scan(path, passes):
-    """The scanner's command: the file from its start, so many times; -1 without end."""
+    """The scanner's command: reads the file so many times from its start; -1: without end."""
     return ["sh", "-c", SCAN, "sh", path, str(passes)]
 
 
 def dropped(side, names):
-    """Nobody has the pages already, and so in a group of theirs."""
+    """Drops the pages of the files, so that none is charged to another memory cgroup."""
     for name in names:
         with open(os.path.join(side.backing, name), "rb") as file:
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)

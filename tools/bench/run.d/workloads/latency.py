@@ -1,4 +1,4 @@
-"""2. Open, read to the end, close: how long each takes, on any CPU and with caller and daemon on one."""
+"""2. Open, read to the end, close: how long each takes, on any CPU, and with caller and daemon on one CPU."""
 
 from results import Measure, Workload
 

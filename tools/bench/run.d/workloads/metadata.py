@@ -24,7 +24,7 @@ GIT = ("git", *(word for setting in GIT_SETTINGS for word in ("-c", setting)))
 
 
 def archive_of(bench, count):
-    """Small files, 200 to a folder: the archive, made once, and what is in it by name."""
+    """Small files, 200 to a folder. Returns the archive, which is made once, and its contents by name."""
     path, source = os.path.join(bench.work, f"small.{count}.tar"), random.Random(1)
     names = (f"{number // FOLDER_FILES}/{number}" for number in range(count))
     contents = {name: source.randbytes(source.randrange(1, 8192)) for name in names}
@@ -43,7 +43,7 @@ def unpack(archive, target):
 
 
 def tree(bench, kinds):
-    """The tree, in the folder of each side; it stays for the workloads to come."""
+    """Makes the tree in the folder of each side; it stays for the workloads that follow."""
     missing = [folder for folder in bench.folders(kinds) if not os.path.isdir(os.path.join(folder, "tree"))]
     if missing:
         bench.say(f"making a tree of {bench.arguments.files} files")
@@ -69,7 +69,7 @@ def machine_files(count):
 
 
 def repository(bench, kinds):
-    """A git repository of this machine's own files, in the folder of each side."""
+    """Makes a git repository of this machine's own files in the folder of each side."""
     made = os.path.join(bench.work, "repository")
     if not os.path.isdir(made):
         for path in machine_files(max(bench.arguments.files // GIT_PART, 1)):
@@ -187,7 +187,7 @@ def untar(bench, result):
         bench.place_of(kind).renew()
         name = f"untar.{len(unpacked)}"
         with bench.mount(kind) as side:
-            # not removed before the end: ext4 searches long for inodes while many were freed just before
+            # not removed before the end: ext4 searches long for inodes after many were freed
             unpacked.append(os.path.join(side.backing, name))
             watch = bench.watch(side)
             os.mkdir(side.path(name))

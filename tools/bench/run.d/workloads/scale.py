@@ -17,7 +17,7 @@ REPEATS = 3
 
 
 def many_files(folder, count):
-    """Of one page each, a thousand to a directory: those that are not there yet."""
+    """Makes files of one page each, a thousand to a directory, unless they are there already."""
     for first in range(0, count, FOLDER_FILES):
         directory = os.path.join(folder, "many", str(first // FOLDER_FILES))
         if os.path.isdir(directory):
@@ -32,7 +32,7 @@ def names_of(count):
 
 
 def anonymous_bytes(side):
-    """Memory of the daemon and its children that is theirs alone."""
+    """Private memory of the daemon and its children."""
     total = 0
     for pid in side.processes():
         with contextlib.suppress(OSError, ValueError):
@@ -42,7 +42,7 @@ def anonymous_bytes(side):
 
 
 def known_and_cached(bench, side, listed, count):
-    """Opens each file until it is cached, where it can be."""
+    """Opens each file until it is cached, if it can be."""
     end = time.monotonic() + PATIENCE_SECONDS
     for number in range(1000):
         bench.loop("touch", listed)

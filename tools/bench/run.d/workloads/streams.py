@@ -12,14 +12,14 @@ LEFT = "left cached"
 
 
 def left_cached(side, names):
-    """Percent of the files in the page cache, where the kernel tells."""
+    """Percent of the files in the page cache, if the kernel tells."""
     paths = [os.path.join(side.backing, name) for name in names]
     cached = [machine.cached_bytes(path) for path in paths]
     return {} if None in cached else {LEFT: 100 * sum(cached) / sum(os.path.getsize(path) for path in paths)}
 
 
 def with_direct(mounted, depth=1, engine="psync"):
-    """The bare directory by O_DIRECT, too."""
+    """The sides, and the bare directory by O_DIRECT."""
     direct = [
         Side("native-direct", side.directory, side.backing, direct=True, depth=depth, engine=engine)
         for side in mounted
@@ -29,7 +29,7 @@ def with_direct(mounted, depth=1, engine="psync"):
 
 
 def best_depth(bench, result, block, size, streams):
-    """Of native O_DIRECT, by one pass each."""
+    """The fastest queue depth of native O_DIRECT, by one pass with each."""
     found = []
     data = bench.place.folder("data")
     for depth in bench.arguments.depths:

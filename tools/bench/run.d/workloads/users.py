@@ -51,7 +51,7 @@ def answers(port):
 
 @contextlib.contextmanager
 def nginx(bench, side):
-    """A server of the side's directory: its address."""
+    """A server of the side's directory. Yields its address."""
     port, path = free_port(), os.path.join(bench.work, "nginx.conf")
     pathlib.Path(path).write_text(NGINX.format(work=bench.work, port=port, root=side.directory))
     with open(f"{bench.work}/nginx.out", "wb") as output:
@@ -97,7 +97,7 @@ def served_large(bench, result):
             seconds, output = timed("curl", "-s", "-o", "/dev/null", "-w", "%{size_download}", f"{address}/large")
             if int(output) != size:
                 raise Failure(f"curl got {output} bytes of {size}")
-        time.sleep(1)  # what a stream leaves in the page cache is gone by then
+        time.sleep(1)  # by then the pages that a stream left in the page cache are dropped
         return {"MB/s": size / 1e6 / seconds, **left_cached(side, ["large"]), "marks": watch.opened_large(1, size)}
 
     with bench.files({"large": size}, kinds), bench.mounts(result, kinds) as mounted:
@@ -135,7 +135,7 @@ def sqlite(bench, result):
 
 
 def not_source(directory, names):
-    """At the top: build directories, and what git keeps."""
+    """Names to leave out at the top: build directories, and .git."""
     top = pathlib.Path(directory) == TOP
     return [name for name in names if top and (name == ".git" or os.path.exists(f"{directory}/{name}/build.ninja"))]
 
