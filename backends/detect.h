@@ -59,8 +59,8 @@ struct detect {
 enum detect_order detect_read(
 	struct detect *detect, const struct detect_limits *limits, off_t offset, size_t size);
 
-/* This read started a new run: it continued nothing. */
+/* The last read started a new run, since it did not continue the one before. */
 bool detect_jumped(const struct detect *detect);
 
-/* Most of the reads of late continued nothing. */
+/* Most of the recent reads were out of order. */
 bool detect_is_random(const struct detect *detect);

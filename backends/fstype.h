@@ -29,7 +29,7 @@ struct fstype {
 	bool may_be_stacked;
 	/*
 	 * A FUSE daemon's: it may keep written data with the open file that wrote it, and send it to the disk
-	 * by flush and fsync of that one only; and it may keep what a look-up returned for the next open of
+	 * by flush and fsync of that one only; and it may keep what a lookup returned for the next open of
 	 * the file.
 	 */
 	bool state_by_open;

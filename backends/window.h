@@ -28,7 +28,7 @@ struct window_file {
 	int fd;            /* O_DIRECT; stays open until window_close() takes it */
 	struct node *node; /* with a reference of the window's own */
 	size_t align;      /* of offsets and sizes, bytes, a power of two */
-	bool local;        /* stamps tell of every change at once */
+	bool local;        /* stamps show every change at once */
 };
 
 /* NULL without memory. */

@@ -1,9 +1,9 @@
 /*
  * cache - keeps whole small files in memory, within a budget, as the policy says.
  *
- * Mechanism only: the policy (cache/policy/evict.h) decides who enters and leaves, the store
+ * Mechanism only: the policy (cache/policy/evict.h) decides which files enter and leave, the store
  * (cache/store/store.h) keeps the bytes, the owner (fs/lane.c) binds objects to files and knows whether one
- * is fresh. Functions may be called from any thread; none holds the cache's lock across reading or writing of
+ * is fresh. Functions may be called from any thread; none holds the cache's lock while it reads or writes
  * files.
  *
  * An object is in use while it is held. Eviction claims an object that is not held, in one atomic step, and
@@ -121,12 +121,12 @@ void cache_drop(struct cache *cache, struct object *object);
  * cache_shed() once no lock is held.
  */
 int64_t cache_read(struct cache *cache, struct object *object, void *buf, size_t size, uint64_t offset);
-/* Writes to the copy what was written to its file. */
+/* Writes the bytes to the copy that were written to its file. */
 int cache_write(struct cache *cache, struct object *object, const void *buf, size_t size, uint64_t offset);
 int cache_truncate(struct cache *cache, struct object *object, uint64_t size);
 /* The copy could not follow its file: it must not be read any more. */
 void cache_damage(struct cache *cache, struct object *object);
-/* Bytes of the range that lie in the object become zeros. */
+/* Fills the part of the range that is within the object with zeros. */
 int cache_zero(struct cache *cache, struct object *object, uint64_t offset, uint64_t length);
 /* Copies the file into the object again, in place: programs that have the object open or mapped see the new
  * contents. If the growth allowance is used up, the rest is left out and the object is frozen. */
@@ -167,5 +167,5 @@ struct cache_figures {
 };
 void cache_read_figures(struct cache *cache, struct cache_figures *figures);
 
-/* Names a version of a file: changes when its size or one of its times does. */
+/* A number that identifies a version of a file: it changes when its size or one of its times does. */
 uint64_t cache_stamp(uint64_t size, int64_t mtime_ns, int64_t ctime_ns);

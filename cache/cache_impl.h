@@ -28,7 +28,7 @@ struct cache {
 	bool eager;
 	struct object **watched; /* mapped objects; first those that may be stored into */
 	unsigned watched_count, watched_size;
-	unsigned written_count;       /* how many those are */
+	unsigned written_count;       /* the number of those */
 	unsigned watched_next;        /* where the next tick goes on among the others */
 	struct departure *departures; /* a ring */
 	uint32_t departure_count;     /* in all; modulo DEPARTURES, the place of the next one */
@@ -46,8 +46,8 @@ uint32_t cache_atime_ms(struct cache *cache, struct object *object);
 
 /* Frees an object that is neither in the policy nor in the watch list and is detached from its file. */
 void cache_free_object(struct cache *cache, struct object *object);
-/* Evicts until incoming more bytes fit, and reserves them. by: for whom, see struct cache_departure.
- * -ENOSPC: nothing more can leave. */
+/* Evicts until incoming more bytes fit, and reserves them. by: the file that needs the room, see struct
+ * cache_departure. -ENOSPC: nothing more can be evicted. */
 int cache_make_room(struct cache *cache, uint64_t incoming, uint64_t by);
 
 /* cache_watch.c; under the lock. */

@@ -16,7 +16,7 @@ static void settle(struct cache *cache, struct object *object)
 /* (locked) Whether the object is no longer watched, so that its hold must be released. */
 static bool heed(struct cache *cache, struct object *object, enum cache_mapping answer)
 {
-	if (object->watched_again) /* it was watched anew after it was asked about */
+	if (object->watched_again) /* cache_watch() was called after the answer was found */
 		return false;
 	if (answer == CACHE_MAPPED || answer == CACHE_WRITTEN) {
 		cache_set_written(cache, object, answer == CACHE_WRITTEN);

@@ -1,5 +1,5 @@
 /*
- * object - a cached file, and who uses it: any number of holds by users, or one claim by a thread that fills,
+ * object - a cached file, and its uses: any number of holds by users, or one claim by a thread that fills,
  * changes or drops the object as a whole. No locks: each call is one atomic step.
  */
 #pragma once
@@ -34,20 +34,19 @@ struct object {
 				   with the object */
 	int64_t changed_us; /* the owner's: SOURCE's answers to requests from before this time are not kept */
 	uint32_t content;   /* the owner's: of the version's size and mtime alone */
-	uint32_t growth_pages; /* charged beyond what was admitted, while it was open; under the cache's lock
-				*/
+	uint32_t growth_pages; /* charged for growth while it was open; under the cache's lock */
 	uint8_t frozen : 1;    /* no longer grows with its file: serve reads from the backing file */
 	uint8_t damaged : 1;   /* frozen, and it did not follow its file: its bytes may be wrong */
 	uint8_t ahead : 1;  /* the owner's: mappings may have stored bytes that are not in the file yet; it is
 			       watched */
 	int16_t sync_error; /* the owner's: why the last writeback of that failed, or 0 */
 	int16_t sync_said;  /* the same as it was last logged */
-	uint16_t sync_seq;  /* failures so far; an open handle compares it with those that it was told */
+	uint16_t sync_seq;  /* failures so far; an open handle compares it with those that it has reported */
 	/* The rest is the cache's, under its lock. */
 	bool published;
 	bool settled;       /* inserted into the policy */
 	bool watched_again; /* since the tick began to look at it */
-	uint32_t mapped;    /* kept because somebody maps it: its place in the watch list, from 1; else 0 */
+	uint32_t mapped;    /* kept because a program maps it: its place in the watch list, from 1; else 0 */
 };
 
 /* Adds a hold. False: the object is claimed. */

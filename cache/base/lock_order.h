@@ -49,7 +49,7 @@ enum lock_rank {
 	/* fs/: leaves, except that LOCK_PAYLOAD is taken under LOCK_IO */
 	LOCK_RELIEF,      /* how large the cache may be (memory_floor) */
 	LOCK_ADVICE,      /* the sample of opens */
-	LOCK_PLUS,        /* for whom names are looked up while a directory is listed */
+	LOCK_PLUS,        /* which threads get attributes with a listing (READDIRPLUS) */
 	LOCK_WAYS,        /* how large files are read, by volume */
 	LOCK_WAITERS,     /* requests that wait for locks */
 	LOCK_POOL,        /* a queue of jobs */

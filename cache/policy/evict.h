@@ -91,8 +91,7 @@ struct evict_options {
 	bool memory_is_free;    /* the policy's own memory does not count against the budget */
 	bool bit_only; /* the host never calls evict_hit() or evict_touch(): used() is all there is */
 	uint64_t s0;   /* s3gd: size in bytes where a file's own weight ends; 0 means 512K */
-	unsigned small_permille; /* s3gd, s3fifo: share of the budget for probation; 0 means the policy's own
-				  */
+	unsigned small_permille; /* s3gd, s3fifo: the small queue's share of the budget; 0: the default */
 };
 
 /* Takes copies of options and host. NULL: no memory. */
@@ -139,8 +138,7 @@ static inline void evict_hit(struct evict_entry *entry)
 		atomic_store_explicit(&entry->used, 1, memory_order_relaxed);
 }
 
-/* True for policies that must see each use in order (lru, gdsf): call evict_touch() instead of evict_hit().
- */
+/* True: the policy must see each use in order (lru, gdsf). Call evict_touch() then, not evict_hit(). */
 bool evict_is_eager(const struct evict *e);
 void evict_touch(struct evict *e, struct evict_entry *entry);
 

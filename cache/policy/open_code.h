@@ -59,8 +59,7 @@ static inline bool open_code_continues(uint16_t token, uint16_t newest)
 	return token >= OPEN_CODE_FILES && newest >= token && newest - token < OPEN_CODE_RUN_MAX - 1;
 }
 
-/* Adds an open to the tokens, whose newest is *newest (NULL: there is none). True: *token is to be appended.
- */
+/* Adds an open to the tokens, whose newest is *newest (NULL: there is none). True: append *token. */
 static inline bool open_code_add(struct open_code *c, uint16_t file, uint16_t *newest, uint16_t *token)
 {
 	*token = open_code_token(c, file);

@@ -2,13 +2,13 @@
  * plus - whether names are looked up while a directory is listed (READDIRPLUS), for a program that may want
  * their attributes.
  *
- * Pure; not thread-safe. Looking names up pays where SOURCE answers from memory, as a network client does
- * whose own listing has brought all attributes. Where each look-up is a request to another program or
- * machine, it pays only for a program that asks for most of the attributes anyway, as `ls -l`; it multiplies
- * the time of one that does not, as find. The kernel does not know which of them lists a directory, and asks
- * for the first part of each directory with attributes. So look-ups are timed. Where they are expensive, a
- * thread gets names alone until it has looked up most names of a directory by itself; from then on it gets
- * attributes, and one listing in PLUS_TRUST checks whether it still looks names up.
+ * Pure; not thread-safe. Looking names up pays if SOURCE answers from memory, as a network client does whose
+ * own listing has brought all attributes. If each lookup is a request to another program or machine, it pays
+ * only for a program that asks for most of the attributes anyway, such as `ls -l`; for one that does not,
+ * such as find, it takes a multiple of the time. The kernel does not know which of them lists a directory,
+ * and asks for the first part of each directory with attributes. So lookups are timed. If they are expensive,
+ * a thread gets names without attributes until it has itself looked up most names of a directory; from then
+ * on it gets attributes, and one listing in PLUS_TRUST checks whether it still looks names up.
  */
 #pragma once
 
@@ -17,9 +17,9 @@
 
 enum {
 	PLUS_THREADS = 128, /* that are remembered; two threads with the same place are taken for one */
-	PLUS_GROUP = 4, /* look-ups in a row, of which the fastest is the cost: the others may have waited */
-	PLUS_CHEAP_NS =
-		20000,       /* several times what system calls take, less than a switch to another program */
+	PLUS_GROUP = 4, /* lookups in a row, of which the fastest is the cost: the others may have waited */
+	/* several times what system calls take, less than a switch to another program */
+	PLUS_CHEAP_NS = 20000,
 	PLUS_DEAR_MS = 1000, /* until a few names are looked up again, to see what that costs now */
 	PLUS_TRUST = 32,     /* listings until a thread is checked again */
 };
@@ -42,7 +42,7 @@ struct plus {
 struct plus_list {
 	bool looks_up;
 	bool wanted;            /* the reader looks names up itself: attributes are sent whatever they cost */
-	bool is_timed, is_dear; /* the cost of look-ups was measured, and was high */
+	bool is_timed, is_dear; /* the cost of lookups was measured, and was high */
 	unsigned in_group;
 	int64_t least_ns; /* of this group */
 	uint32_t bare;    /* files that are listed without attributes */

@@ -28,8 +28,8 @@ enum {
 	PRESSURE_CALM = 10,       /* so many calm measurements before it grows */
 	PRESSURE_SHRINK_PART = 8, /* gives back at most this part of the target in a step... */
 	PRESSURE_GROW_PART = 64,  /* and grows by this part of cache_size */
-	PRESSURE_DIRE_PART =
-		4, /* less than this part of the floor is available: gives back all that is missing at once */
+	/* less than this part of the floor is available: gives back all that is missing at once */
+	PRESSURE_DIRE_PART = 4,
 	PRESSURE_DISTANCE_PART = 8 /* grows only while the floor plus this part of it stays available */
 };
 

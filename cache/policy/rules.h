@@ -43,8 +43,7 @@ void rules_free(struct rules *rules); /* accepts NULL */
 unsigned rules_count(const struct rules *rules);
 
 struct rule_facts {
-	const char *
-		path; /* from the root of the mount: "/docs/a.txt"; one of them, where there are hard links */
+	const char *path; /* from the root of the mount: "/docs/a.txt"; any of them if it has hard links */
 	uint64_t size;
 	uint64_t age_s; /* since the last change of the contents */
 	uint32_t owner; /* uid */

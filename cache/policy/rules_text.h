@@ -39,5 +39,5 @@ struct rules_unit {
 
 extern const struct rules_unit rules_bytes[], rules_seconds[];
 
-/* A whole number with at most one of the units behind it. */
+/* A whole number, followed by at most one of the units. */
 bool rules_number(const char *text, const struct rules_unit *units, uint64_t *number);

@@ -48,7 +48,7 @@ struct sample {
 	uint32_t file_count, open_count, token_count;
 	uint32_t generation; /* grows when kept opens are removed or renumbered */
 	bool is_cut;         /* older opens were removed */
-	uint32_t middle;     /* where the newer opens begin; 0: it is not half full yet */
+	uint32_t middle;     /* number of the open at which the sample was half full; 0: it is not yet */
 	struct sample_seen at_begin, at_middle;
 	struct open_code code;
 	union {

@@ -22,8 +22,8 @@ enum {
 	TRAILING_PIECE = 128,      /* extents begin and end at multiples of it */
 	TRAILING_STREAM_MIN = 128, /* pages without holes from which on they are a stream: records of
 				      databases and the readahead of a single fault are shorter */
-	TRAILING_RANDOM_MIN =
-		1024, /* pages from which on random reading is told from a reader in the middle of a record */
+	/* pages from which on random reading is told from a reader in the middle of a record */
+	TRAILING_RANDOM_MIN = 1024,
 	TRAILING_REST_MS = 500, /* an extent that has not grown for so long has an idle reader */
 };
 

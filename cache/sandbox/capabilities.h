@@ -11,8 +11,8 @@
 
 #define CAPABILITY(name) (UINT64_C(1) << CAP_##name)
 
-/* What the daemon uses; sievefs(8), SANDBOX, says for what. CAP_SYS_PTRACE is among them only where /proc
- * hides the processes of others. */
+/* What the daemon uses; sievefs(8), SANDBOX, says for what. CAP_SYS_PTRACE is among them only if /proc hides
+ * the processes of others, or in a build with sanitizers. */
 uint64_t capabilities_of_daemon(void);
 
 /* What the process behind auto_unmount uses. */

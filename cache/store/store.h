@@ -61,8 +61,8 @@ int store_resize(
 /* The file is kept no longer. */
 void store_drop(struct store *store, union store_place *place);
 
-/* Whether the kind keeps the file itself: it is never stale, and only opens tell of its uses (no
- * store_atime()). */
+/* Whether the kind keeps the file itself: it is never stale, and its uses are known from opens only, not from
+ * store_atime(). */
 bool store_is_the_file(const struct store *store);
 /* False once what was kept is lost, as by the death of a keeper. */
 bool store_holds(struct store *store, const union store_place *place);

@@ -2,8 +2,8 @@
  * store_copy - files are kept by copying them: the kind "copy" of store.h. The copies lie in a private tmpfs,
  * which no streaming read can push out.
  *
- * The tmpfs is mounted detached (nobody sees it) with a size as a backstop and without swap where the kernel
- * can. Where mounting is not permitted each copy is a memfd; its descriptor then lives as long as the copy.
+ * The tmpfs is mounted detached (no process sees it), with a size as a backstop, and without swap if the
+ * kernel can. If mounting is not permitted, each copy is a memfd, whose descriptor lives as long as the copy.
  * Sizes are bytes; functions return 0, a descriptor or -errno.
  */
 #pragma once

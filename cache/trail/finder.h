@@ -45,12 +45,12 @@ int64_t finder_pages(int fd);
  */
 int finder_prepare(struct finder *finder, int fd, const struct spans *kept, struct span apart);
 
-/* Resident pages beside those that are kept, or -errno. */
+/* The number of resident pages that are not kept, or -errno. */
 int64_t finder_count(const struct finder *finder);
 
 /*
- * The same as extents, in order; what does not fit into the array is added to its last. before: the extents
- * of an earlier search, or none, around which the search begins. Returns their number, or -errno.
+ * These pages as extents, in order; what does not fit into the array is added to its last element. before:
+ * the extents of an earlier search, or none, around which the search begins. Returns their number, or -errno.
  */
 int finder_find(const struct finder *finder, const struct extent *before, size_t before_count,
 	struct extent extents[FINDER_EXTENTS]);

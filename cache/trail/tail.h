@@ -4,9 +4,9 @@
  *
  * Appended pages are dirty, and can't be dropped before they are written back. So the tail, which begins
  * where the file ended when it was first looked at, goes through each of these states, in pieces: being
- * written; complete, and its writeback started (sync_file_range(2), which leaves errors for the fsync of
- * those who wrote); clean, and dropped. What is written anywhere else in the file is not the tail's.
- * Positions and counts are pages.
+ * written; complete, and its writeback started (sync_file_range(2), which leaves errors for the fsync of the
+ * programs that wrote); clean, and dropped. What is written anywhere else in the file is not part of the
+ * tail. Positions and counts are pages.
  */
 #pragma once
 
@@ -29,12 +29,12 @@ struct tail {
 	uint64_t unwritten; /* of these, dirty or being written back */
 };
 
-/* The file has so many pages now, that were not appended. */
+/* Begins a tail at the end of a file of so many pages. */
 void tail_begin(struct tail *tail, uint64_t pages);
 
 struct tail_look {
 	uint64_t pages;             /* the file's size */
-	bool ends;                  /* nobody writes any more: the last piece is complete too */
+	bool ends;                  /* no program writes any more: the last piece is complete, too */
 	uint64_t appended, dropped; /* found by the look: what changed since the last one */
 };
 

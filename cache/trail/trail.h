@@ -2,7 +2,7 @@
  * trail - follows large files through the page cache, and drops what streams leave behind.
  *
  * The kernel reads and writes such a file by itself; the daemon sees none of these reads and writes. One
- * thread asks where the file's pages are (finder.h), has streams told from random reading
+ * thread asks where the file's pages are (finder.h), tells streams from random reading
  * (cache/policy/trailing.h), and drops all but a window behind each stream's front (POSIX_FADV_DONTNEED).
  * Pages that were in the page cache when the file was opened are not dropped, nor are pages that programs
  * have mapped.
@@ -95,7 +95,7 @@ void trail_set_large(struct trail *trail, uint64_t large);
  */
 int trail_begin(struct trail *trail, uint64_t id, const struct trail_open *how);
 
-/* One of those opens is over. A file that was written and has not become large keeps its pages. */
+/* An open that trail_begin() noted ends. A file that was written and has not become large keeps its pages. */
 void trail_end(struct trail *trail, uint64_t id);
 
 /* The file was removed: its descriptor is closed soon after the last trail_end(), which frees its blocks. */

@@ -29,10 +29,10 @@ struct trail_file {
 	uint64_t id;
 	unsigned opens;
 	struct reread reread;  /* its pages stay */
-	pid_t reader;          /* who opened it last; 0: its memory limit is known */
+	pid_t reader;          /* the process that opened it last; 0: its memory limit is known */
 	uint64_t memory;       /* bytes that the memory cgroup of each reader may have */
 	int64_t due_ns;        /* when it is to be looked at; INT64_MAX while it is idle */
-	bool reopened;         /* since the last look: what lies there beside streams is not to be dropped */
+	bool reopened;         /* since the last look: pages of other readers than streams are kept */
 	uint64_t truncated;    /* to the fewest pages since the last look; UINT64_MAX: it was not */
 	bool gone;             /* removed */
 	bool writes_began;     /* since the last look: what is appended from now on is the tail's */
@@ -64,8 +64,8 @@ struct trail_file {
 	int64_t known_ns;    /* when all was looked at */
 	struct extent *extents; /* of the last search */
 	size_t extent_count;
-	uint64_t pages;     /* beside the kept ones, when last looked */
-	uint64_t search_at; /* their places are searched once there are so many */
+	uint64_t pages;     /* resident and not kept, when last looked */
+	uint64_t search_at; /* their extents are searched for once there are so many */
 	unsigned streams;
 	unsigned quiet; /* looks since something changed */
 };
@@ -78,7 +78,7 @@ void trail_file_free(struct trail_file *file);
 struct trail_look {
 	uint64_t window; /* pages a stream may keep, if the device's readahead leaves them enough */
 	int64_t now_ns;
-	bool ends; /* nobody has it open: streams keep nothing */
+	bool ends; /* no program has it open: streams keep nothing */
 	bool reopened;
 	uint64_t truncated;
 	bool writes_began;

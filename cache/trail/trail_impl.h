@@ -1,8 +1,8 @@
 /*
  * What the trail's own sources share. Included by them only.
  *
- * trail.c has what others call, trail_table.c the files that are followed, trail_thread.c what the threads
- * do.
+ * trail.c has the functions of trail.h, trail_table.c the files that are followed, trail_thread.c what the
+ * threads do.
  */
 #pragma once
 
@@ -30,7 +30,7 @@ struct trail_thread {
 };
 
 struct trail {
-	struct trail_settings settings; /* but for what follows */
+	struct trail_settings settings; /* as given; window and large may change */
 	_Atomic uint64_t window, large;
 	struct trail_stats stats;
 	struct trail_thread threads[TRAIL_THREADS];

@@ -13,8 +13,7 @@ struct input;
 int input_open(const char *path, struct input **input);
 void input_close(struct input *in); /* accepts NULL */
 
-/* Up to size of the next bytes without consuming them; fewer only at the end. Negative errno as input_read().
- */
+/* Up to size of the next bytes, not consumed; fewer only at the end. Negative errno as from input_read(). */
 ssize_t input_peek(struct input *in, const unsigned char **bytes, size_t size);
 
 /* Reads size bytes, fewer only at the end. -EBADMSG: the zstd stream is damaged or cut off. */

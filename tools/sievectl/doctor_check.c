@@ -257,7 +257,7 @@ const struct doctor_check doctor_checks[] = {
 		"sysctl -w vm.max_map_count=65530"},
 	{"memlock", look_at_memlock, "files are copied instead of pinned", "# run sievefs as root"},
 	{"descriptors", look_at_descriptors,
-		"fewer files can be open at once, or be reached without a new look-up",
+		"fewer files can be open at once, or be reached without a new lookup",
 		"ulimit -Hn 1048576 # as root, before sievefs starts; LimitNOFILE= in a unit"},
 	{"memory", look_at_memory, "below memory_floor (5%) the cache shrinks and takes no files in",
 		"# free memory, or raise memory.max of the cgroup; MemoryMax= in a unit"},

@@ -36,7 +36,7 @@ struct command {
 	/* Instead of run, for a command about one file or more: @files and @flags are ended by NULL. Returns
 	 * the exit status, after printing what was wrong. */
 	int (*run_files)(const char *const *files, const char *const *flags);
-	bool takes_words; /* behind MOUNTPOINT */
+	bool takes_words; /* after MOUNTPOINT */
 };
 
 static const char *const advise_flags[] = {"--json", "--svg=", NULL};
@@ -132,7 +132,7 @@ static const char *find_flag(const struct command *command, const char *word)
 	return NULL;
 }
 
-/* What was typed behind the command, in arrays ended by NULL that have room for all of it. */
+/* The words after the command, sorted into arrays that are ended by NULL and have room for all of them. */
 struct words {
 	const char **request; /* the command, its flags, and the words that it takes */
 	const char **files;   /* the path or paths */

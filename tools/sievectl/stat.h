@@ -3,7 +3,7 @@
 
 #include "tools/libsievefs/sievefs.h"
 
-/* @request: "stat" and its flags. 0; 1: it failed and has said why; or -errno, with the reason in
+/* @request: "stat" and its flags. 0; 1: it failed, and has printed why; or -errno, with the reason in
  * sievefs_mount_error(). */
 int stat_run(struct sievefs_mount *mount, const char *const *request);
 

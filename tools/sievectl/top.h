@@ -3,6 +3,6 @@
 
 #include "tools/libsievefs/sievefs.h"
 
-/* @request: "top" and its flags. 0; 1: it failed and has said why; or -errno, with the reason in
+/* @request: "top" and its flags. 0; 1: it failed, and has printed why; or -errno, with the reason in
  * sievefs_mount_error(). */
 int top_run(struct sievefs_mount *mount, const char *const *request);

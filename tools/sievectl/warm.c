@@ -42,7 +42,7 @@ struct warming {
 	int status;
 };
 
-/* The first signal ends the walk; files that were asked for are waited for and reported. A second signal
+/* The first signal ends the walk; files that were requested by then are awaited and reported. A second signal
  * kills. */
 static volatile sig_atomic_t interrupted;
 

@@ -289,6 +289,6 @@ WORKLOADS = [
         git_clone,
         ("git",),
     ),
-    # at the end: it makes the file system anew
+    # last, since it makes the file system again
     Workload("untar", GROUP, "files of up to 8 KiB are made, without fsync", "tar -xf ARCHIVE", SECONDS, untar),
 ]
