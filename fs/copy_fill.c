@@ -151,12 +151,16 @@ static int fill(struct server *server, struct inode *inode, int fd, const struct
 	return -ESTALE;
 }
 
-static void filled(struct server *server, struct inode *inode, int error)
+/* open_fd: the file of an open that waited for this; -1: none. */
+static void filled(struct server *server, struct inode *inode, int open_fd, int error)
 {
 	if (error < 0)
 		cached_note_failure(server, inode, error);
 	tree_lock_inode(server->tree, inode);
 	inode->filling = false;
+	if (open_fd >= 0 && inode->lingers && inode->object)
+		inode->lingers =
+			stamp_file_is_open(open_fd); /* else the open would need one more descriptor */
 	tree_unlock_inode(server->tree, inode);
 }
 
@@ -186,7 +190,7 @@ void copy_fill(gpointer data, gpointer user_data)
 		r = fill_by_engine(server, inode, fd);
 		close(fd);
 	}
-	filled(server, inode, r);
+	filled(server, inode, -1, r);
 	tree_put(server->tree, inode, 1);
 }
 
@@ -194,11 +198,5 @@ void copy_fill_at_open(struct server *server, struct inode *inode, int fd, const
 {
 	struct store_source source = {.read = read_descriptor, .ctx = (void *)(intptr_t)fd};
 
-	filled(server, inode, fd < 0 ? fd : fill(server, inode, fd, before, &source));
-	if (fd < 0)
-		return;
-	tree_lock_inode(server->tree, inode);
-	if (inode->lingers && inode->object)
-		inode->lingers = stamp_file_is_open(fd); /* else the open would need one more descriptor */
-	tree_unlock_inode(server->tree, inode);
+	filled(server, inode, fd, fd < 0 ? fd : fill(server, inode, fd, before, &source));
 }

@@ -128,8 +128,7 @@ static bool is_brought_in_first(const struct opening *o, const struct explanatio
 	bool wanted =
 		e->cache == EXPLAIN_NEXT || (e->cache == EXPLAIN_EVICTED && e->outlook.answer == EVICT_ADMIT);
 
-	return wanted && fill_comes_first(o) && o->handle->inode->binding == UNBOUND && !is_served(o) &&
-	       copy_is_quiet(o->server, &o->stx);
+	return wanted && fill_comes_first(o) && o->handle->inode->binding == UNBOUND && !is_served(o);
 }
 
 int explain_open(struct server *server, struct inode *inode, struct explanation *out)

@@ -38,7 +38,7 @@ static bool begin(struct opening *o, bool at_open)
 		if (!inode->object)
 			pinned_later(server, inode);
 	} else if (!inode->filling && !inode->object && !inode->writer_count) {
-		begun = !at_open || inode->binding == UNBOUND;
+		begun = copy_is_quiet(server, &o->stx) && (!at_open || inode->binding == UNBOUND);
 		inode->filling |= begun;
 	}
 	tree_unlock_inode(server->tree, inode);
@@ -79,7 +79,7 @@ bool fill_comes_first(const struct opening *o)
 	const struct inode *inode = o->handle->inode;
 
 	return !o->server->pins && tree_is_remote(inode) && !inode->object && o->handle->fd < 0 &&
-	       is_missing(o);
+	       is_missing(o) && copy_is_quiet(o->server, &o->stx);
 }
 
 int fill_first(struct opening *o)

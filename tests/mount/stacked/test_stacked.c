@@ -211,6 +211,40 @@ static void the_daemon_over_bindfs_ends_cleanly(void **state)
 	assert_return_code(umount2(below.point, 0), errno);
 }
 
+static long long opens_of(const struct mount *mount)
+{
+	return mount_stat(mount, "served/opens");
+}
+
+/* Each open is a request to a server, if SOURCE is remote: FUSE counts as such. No copy is made within
+ * settle.
+ */
+static void a_file_that_was_just_written_is_opened_once(void **state)
+{
+	static struct mount server, client;
+	char path[PATH_MAX];
+	long long before;
+	int fd;
+
+	mount_start(&server, "server", "admit=0,passthrough=off,transport=dev");
+	mount_prepare(&client, "client");
+	assert_return_code(mount(server.point, client.source, NULL, MS_BIND, NULL), errno);
+	mount_start(&client, "client", "admit=1,settle=1h,passthrough=off,transport=dev");
+	snprintf(path, sizeof(path), "%.3000s/file", client.point);
+	assert_return_code(put_file(path, 10000, 1), errno);
+	poll(NULL, 0, 300); /* the writer is released after close(2) has returned */
+	before = opens_of(&server);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_return_code(fd, errno);
+	poll(NULL, 0, 300);
+	close(fd);
+	assert_int_equal(mount_stat(&client, "misses"), 1);
+	assert_int_equal(opens_of(&server) - before, 1);
+	mount_stop(&client, MOUNT_END_UMOUNT);
+	assert_return_code(umount2(client.source, 0), errno);
+	mount_stop(&server, MOUNT_END_UMOUNT);
+}
+
 /* Container engines use the mount as a layer of overlayfs: it must not take the second stacking layer without
  * need. */
 static void an_overlay_lies_over_the_mount(void **state)
@@ -262,6 +296,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_number_that_is_used_again_is_another_file),
 	cmocka_unit_test(a_file_replaced_below_is_found_by_its_name),
 	cmocka_unit_test(the_daemon_over_bindfs_ends_cleanly),
+	cmocka_unit_test(a_file_that_was_just_written_is_opened_once),
 	cmocka_unit_test(an_overlay_lies_over_the_mount),
 	cmocka_unit_test(files_of_an_overlay_are_passed_through),
 };
