@@ -76,12 +76,13 @@ system_delay() { # the brick reads its volume file only when it starts
 	cluster_start_brick
 }
 
-gluster_dumped() { grep -q '^DUMP-END-TIME' "$work"/dumps/*; }
+# Until it is complete, a dump has a name without .dump.
+gluster_dumped() { grep -qs '^DUMP-END-TIME' "$work"/dumps/*.dump.*; }
 
 # The brick counts the calls of its lowest translator, and begins again with each dump.
 system_requests() {
 	rm -f "$work"/dumps/*
 	kill -USR1 "$(cluster_pid brick)"
 	cluster_until 10 gluster_dumped || fail "the brick dumps no state"
-	sed -n 's/^posix\.latency\.\([A-Z]*\)=.* CNT:\([0-9]*\) .*/\1 \2/p' "$work"/dumps/*
+	sed -n 's/^posix\.latency\.\([A-Z]*\)=.* CNT:\([0-9]*\) .*/\1 \2/p' "$work"/dumps/*.dump.*
 }
