@@ -17,19 +17,13 @@ void *__wrap_realloc(void *old, size_t size)
 	return memory_is_short ? NULL : __real_realloc(old, size);
 }
 
-static void set_size(struct toy_host *toy, size_t index, uint64_t size)
-{
-	toy->objects[index].entry.size = toy->objects[index].entry.charge = size;
-}
-
 static void gdsf_evicts_the_largest_of_files_opened_alike(void **state)
 {
 	struct toy_host toy;
 
 	toy_init(&toy, "gdsf", 100000, 1, 4, 1000);
-	set_size(&toy, 2, 9000);
-	for (size_t i = 0; i < 4; i++)
-		toy_open(&toy, i);
+	toy_set_size(&toy, 2, 9000);
+	toy_open_range(&toy, 0, 4);
 	assert_int_equal(toy_evict(&toy), 2);
 	assert_int_equal(toy_evict(&toy), 0);
 	toy_check(&toy);
@@ -41,7 +35,7 @@ static void gdsf_keeps_a_large_file_that_is_opened_often_enough(void **state)
 	struct toy_host toy;
 
 	toy_init(&toy, "gdsf", 100000, 1, 2, 1000);
-	set_size(&toy, 1, 3000);
+	toy_set_size(&toy, 1, 3000);
 	toy_open(&toy, 0);
 	for (int i = 0; i < 4; i++)
 		toy_open(&toy, 1); /* 4 / 3000 against 1 / 1000 */
@@ -56,8 +50,7 @@ static void gdsf_lets_old_fame_fade(void **state)
 	toy_init(&toy, "gdsf", 4000, 1, 200, 1000);
 	for (int i = 0; i < 20; i++)
 		toy_open(&toy, 0);
-	for (size_t i = 1; i < 200; i++)
-		toy_open(&toy, i);
+	toy_open_range(&toy, 1, 200);
 	assert_false(toy.objects[0].cached);
 	toy_check(&toy);
 	toy_deinit(&toy);
@@ -68,8 +61,7 @@ static void gdsf_weighs_a_file_anew_when_it_grows(void **state)
 	struct toy_host toy;
 
 	toy_init(&toy, "gdsf", 100000, 1, 3, 1000);
-	for (size_t i = 0; i < 3; i++)
-		toy_open(&toy, i);
+	toy_open_range(&toy, 0, 3);
 	evict_resize(toy.evict, &toy.objects[1].entry, 5000, 5000);
 	toy_check(&toy);
 	assert_int_equal(toy_evict(&toy), 1);
@@ -83,8 +75,7 @@ static void gdsf_weighs_priority(void **state)
 	toy_init(&toy, "gdsf", 100000, 1, 3, 1000);
 	toy.objects[0].entry.priority = 1;
 	toy.objects[2].entry.priority = -1;
-	for (size_t i = 0; i < 3; i++)
-		toy_open(&toy, i);
+	toy_open_range(&toy, 0, 3);
 	assert_int_equal(toy_evict(&toy), 2);
 	assert_int_equal(toy_evict(&toy), 1);
 	assert_int_equal(toy_evict(&toy), 0);
@@ -96,8 +87,7 @@ static void gdsf_survives_empty_files(void **state)
 	struct toy_host toy;
 
 	toy_init(&toy, "gdsf", 100000, 1, 3, 0);
-	for (size_t i = 0; i < 3; i++)
-		toy_open(&toy, i);
+	toy_open_range(&toy, 0, 3);
 	toy_check(&toy);
 	assert_int_equal(toy_evict(&toy), 0);
 	toy_check(&toy);
@@ -109,9 +99,8 @@ static void gdsf_passes_over_open_files(void **state)
 	struct toy_host toy;
 
 	toy_init(&toy, "gdsf", 100000, 1, 3, 1000);
-	set_size(&toy, 0, 9000);
-	for (size_t i = 0; i < 3; i++)
-		toy_open(&toy, i);
+	toy_set_size(&toy, 0, 9000);
+	toy_open_range(&toy, 0, 3);
 	toy_hold(&toy, 0);
 	assert_int_equal(toy_evict(&toy), 1);
 	toy_check(&toy);

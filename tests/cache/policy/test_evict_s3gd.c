@@ -8,27 +8,16 @@
 
 enum { SIZE = 4096, CAPACITY = 1000 };
 
-static void set_size(struct toy_host *toy, size_t index, uint64_t size)
-{
-	toy->objects[index].entry.size = toy->objects[index].entry.charge = size;
-}
-
-static void open_range(struct toy_host *toy, size_t begin, size_t end)
-{
-	for (size_t i = begin; i < end; i++)
-		toy_open(toy, i);
-}
-
 static void s3gd_keeps_a_hot_set_through_scans(void **state)
 {
 	struct toy_host toy;
 	unsigned hits = 0;
 
 	toy_init(&toy, "s3gd", (uint64_t)CAPACITY * SIZE, 1, 100000, SIZE);
-	open_range(&toy, 0, 900);
-	open_range(&toy, 0, 900);
+	toy_open_range(&toy, 0, 900);
+	toy_open_range(&toy, 0, 900);
 	for (size_t begin = 1000; begin < 100000; begin += 9900) {
-		open_range(&toy, begin, begin + 9900);
+		toy_open_range(&toy, begin, begin + 9900);
 		for (size_t i = 0; i < 900; i++)
 			hits += toy_open(&toy, i);
 	}
@@ -42,9 +31,9 @@ static void s3gd_uses_the_whole_budget_before_it_evicts(void **state)
 	struct toy_host toy;
 
 	toy_init(&toy, "s3gd", (uint64_t)CAPACITY * SIZE, 1, CAPACITY, SIZE);
-	open_range(&toy, 0, CAPACITY);
+	toy_open_range(&toy, 0, CAPACITY);
 	assert_int_equal(toy.evicted, 0);
-	open_range(&toy, 0, CAPACITY);
+	toy_open_range(&toy, 0, CAPACITY);
 	assert_int_equal(toy.evicted, 0);
 	toy_check(&toy);
 	toy_deinit(&toy);
@@ -55,9 +44,9 @@ static void s3gd_prefers_small_files_among_those_used_alike(void **state)
 	struct toy_host toy;
 
 	toy_init(&toy, "s3gd", 300 * SIZE, 1, 100, SIZE);
-	set_size(&toy, 50, 64 * SIZE);
+	toy_set_size(&toy, 50, 64 * SIZE);
 	for (int round = 0; round < 3; round++)
-		open_range(&toy, 0, 100);
+		toy_open_range(&toy, 0, 100);
 	for (int i = 0; i < 100; i++) {
 		long victim = toy_evict(&toy);
 
@@ -76,7 +65,7 @@ static void s3gd_takes_back_what_it_dropped_with_half_its_frequency(void **state
 
 	toy_init(&toy, "s3gd", 100 * SIZE, 1, 1000, SIZE);
 	for (int round = 0; round < 8; round++) {
-		open_range(&toy, 0, 90);
+		toy_open_range(&toy, 0, 90);
 		while (toy_evict(&toy) >= 90)
 			;
 	}
@@ -103,8 +92,8 @@ static void s3gd_weighs_priority(void **state)
 	toy_init(&toy, "s3gd", 100 * SIZE, 1, 100, SIZE);
 	for (size_t i = 0; i < 100; i++)
 		toy.objects[i].entry.priority = i % 2 ? 1 : -1;
-	open_range(&toy, 0, 100);
-	open_range(&toy, 0, 100);
+	toy_open_range(&toy, 0, 100);
+	toy_open_range(&toy, 0, 100);
 	for (int i = 0; i < 40; i++)
 		toy_evict(&toy);
 	for (size_t i = 0; i < 100; i++)
@@ -119,7 +108,7 @@ static void s3gd_believes_the_reference_bit(void **state)
 	struct toy_host toy;
 
 	toy_init(&toy, "s3gd", 10 * SIZE, 1, 40, SIZE);
-	open_range(&toy, 0, 10);
+	toy_open_range(&toy, 0, 10);
 	for (size_t i = 10; i < 40; i++) {
 		toy_read(&toy, 3);
 		toy_open(&toy, i);
@@ -135,7 +124,7 @@ static void s3gd_passes_over_open_files_and_looks_at_each_once(void **state)
 	struct toy_host toy;
 
 	toy_init(&toy, "s3gd", (uint64_t)CAPACITY * SIZE, 1, CAPACITY, SIZE);
-	open_range(&toy, 0, CAPACITY);
+	toy_open_range(&toy, 0, CAPACITY);
 	for (size_t i = 0; i < CAPACITY - 1; i++)
 		toy_hold(&toy, i);
 	assert_int_equal(toy_evict(&toy), CAPACITY - 1);
@@ -157,7 +146,7 @@ static void s3gd_examines_a_bounded_number_even_when_all_is_in_use(void **state)
 
 	toy_init(&toy, "s3gd", 20000ULL * SIZE, 1, 20000, SIZE);
 	for (int round = 0; round < 2; round++)
-		open_range(&toy, 0, 20000);
+		toy_open_range(&toy, 0, 20000);
 	assert_true(toy_evict(&toy) >= 0);
 	evict_read_stats(toy.evict, &stats);
 	assert_in_range(stats.most_examined, 1, EVICT_EXAMINE_MAX + 1);
@@ -170,12 +159,12 @@ static void s3gd_gives_up_what_a_smaller_budget_has_no_room_for(void **state)
 	struct toy_host toy;
 
 	toy_init(&toy, "s3gd", (uint64_t)CAPACITY * SIZE, 1, CAPACITY, SIZE);
-	open_range(&toy, 0, CAPACITY);
+	toy_open_range(&toy, 0, CAPACITY);
 	evict_set_budget(toy.evict, (uint64_t)CAPACITY * SIZE / 10);
 	while (evict_must_shed(toy.evict, 0))
 		assert_true(toy_evict(&toy) >= 0);
 	toy_check(&toy);
-	open_range(&toy, 0, CAPACITY); /* and goes on */
+	toy_open_range(&toy, 0, CAPACITY); /* and goes on */
 	toy_check(&toy);
 	toy_deinit(&toy);
 }

@@ -11,17 +11,6 @@
 
 enum { SIZE = 4096, CAPACITY = 1000 };
 
-static void set_size(struct toy_host *toy, size_t index, uint64_t size)
-{
-	toy->objects[index].entry.size = toy->objects[index].entry.charge = size;
-}
-
-static void open_range(struct toy_host *toy, size_t begin, size_t end)
-{
-	for (size_t i = begin; i < end; i++)
-		toy_open(toy, i);
-}
-
 /* Each newcomer is used once it has left the small queue. */
 static void use_what_was_not(struct toy_host *toy)
 {
@@ -36,7 +25,7 @@ static void use_what_was_not(struct toy_host *toy)
 /* Whether a newcomer is kept longer than a file that is twenty times as large. */
 static bool keeps_newcomer(struct toy_host *toy, size_t large, size_t newcomer, bool used)
 {
-	set_size(toy, large, 20 * SIZE);
+	toy_set_size(toy, large, 20 * SIZE);
 	toy_open(toy, large);
 	toy_hold(toy, large);
 	while (toy->objects[large].entry.where != EVICT_PARKED || evict_must_shed(toy->evict, 10 * SIZE))
@@ -45,7 +34,7 @@ static bool keeps_newcomer(struct toy_host *toy, size_t large, size_t newcomer, 
 	toy_open(toy, newcomer);
 	if (used)
 		toy_open(toy, newcomer);
-	open_range(toy, newcomer + 1, newcomer + 10);
+	toy_open_range(toy, newcomer + 1, newcomer + 10);
 	assert_int_equal(toy->objects[newcomer].entry.where, EVICT_MAIN);
 	while (toy->objects[large].cached && toy->objects[newcomer].cached)
 		assert_true(toy_evict(toy) >= 0);
@@ -72,7 +61,7 @@ static void s3gd_trusts_newcomers_as_those_before_them_deserved(void **state)
 
 	toy_init(&toy, "s3gd", 100 * SIZE, 1, 3000, SIZE);
 	assert_true(keeps_newcomer(&toy, 0, 10, false));
-	open_range(&toy, 100, 2000); /* a scan */
+	toy_open_range(&toy, 100, 2000); /* a scan */
 	assert_false(keeps_newcomer(&toy, 1, 30, false));
 	assert_true(keeps_newcomer(&toy, 2, 50, true)); /* which needs no trust */
 	use_in_the_small_queue(&toy, 2600, 2700);       /* nor says how many others deserve */
@@ -198,7 +187,7 @@ static void s3gd_hits_more_over_six_epochs_than_a_cache_that_never_evicts(void *
 	toy_init(&toy, "s3gd", (uint64_t)FILES / 2 * SIZE * 55 / 2, 1, FILES, SIZE);
 	for (size_t i = 0; i < FILES; i++) {
 		order[i] = i;
-		set_size(&toy, i, (5 + i % 46) * SIZE);
+		toy_set_size(&toy, i, (5 + i % 46) * SIZE);
 	}
 	for (size_t epoch = 0; epoch < EPOCHS; epoch++) {
 		shuffle(order, FILES, &seed);

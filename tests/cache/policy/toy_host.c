@@ -56,6 +56,11 @@ void toy_deinit(struct toy_host *toy)
 	free(toy->objects);
 }
 
+void toy_set_size(struct toy_host *toy, size_t index, uint64_t size)
+{
+	toy->objects[index].entry.size = toy->objects[index].entry.charge = size;
+}
+
 long toy_evict(struct toy_host *toy)
 {
 	struct evict_entry *victim = evict_pick(toy->evict);
@@ -95,6 +100,12 @@ bool toy_open(struct toy_host *toy, size_t index)
 	if (evict_ask(toy->evict, object->entry.id, object->entry.charge) == EVICT_ADMIT)
 		toy_insert(toy, index);
 	return false;
+}
+
+void toy_open_range(struct toy_host *toy, size_t begin, size_t end)
+{
+	for (size_t i = begin; i < end; i++)
+		toy_open(toy, i);
 }
 
 void toy_read(struct toy_host *toy, size_t index)

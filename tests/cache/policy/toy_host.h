@@ -25,12 +25,16 @@ struct toy_host {
 void toy_init(struct toy_host *toy, const char *policy, uint64_t budget, unsigned admit, size_t object_count,
 	uint64_t size);
 void toy_deinit(struct toy_host *toy);
+/* Of an object that is not in the cache: its size and charge. */
+void toy_set_size(struct toy_host *toy, size_t index, uint64_t size);
 
 /* Makes room and inserts; false when nothing could leave, and the object stays outside. */
 bool toy_insert(struct toy_host *toy, size_t index);
 
 /* An open and close of the file: a hit, or a miss that asks for admission and inserts. True for a hit. */
 bool toy_open(struct toy_host *toy, size_t index);
+/* The same for each from begin to end - 1. */
+void toy_open_range(struct toy_host *toy, size_t begin, size_t end);
 
 /* As toy_open() of a cached file, but only the reference bit is set. */
 void toy_read(struct toy_host *toy, size_t index);
