@@ -218,9 +218,6 @@ void io_hold_thread(struct server *server)
 	if (held)
 		return;
 	pthread_once(&once, make_key);
-	/* libfuse also wakes the thread; if it were cancelled during a request, it would keep its ring's
-	 * lock */
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
 	held = pthread_setspecific(leaving, server) == 0;
 }
 

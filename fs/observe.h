@@ -37,5 +37,6 @@ void observe_reply(fuse_req_t req, ssize_t result);
 /* A file was opened or created. Called before the reply. */
 void observe_opened(struct server *server, const struct handle *handle);
 
-/* Wraps each operation in ops, so that it calls observe_begin() first. Once per process. */
+/* Wraps each operation in ops, so that it calls observe_begin() first, and so that its thread can't be
+ * cancelled from then on. Once per process. */
 void observe_operations(struct fuse_lowlevel_ops *ops);

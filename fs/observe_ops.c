@@ -1,4 +1,5 @@
 /* Wrappers of all operations, which record the arrival of the request. */
+#include <pthread.h>
 #include <string.h>
 
 #include "fs/observe.h"
@@ -70,9 +71,20 @@
 /* The wrapped operations: set once, before the mount. */
 static struct fuse_lowlevel_ops behind;
 
+/*
+ * At the end of the mount libfuse wakes its io_uring threads and cancels them. Cancelled during an operation, a
+ * thread would keep locks (its ring's among them) and lose memory. Being woken suffices to end it, so it is
+ * never cancelled once it has had an operation. Cheap: no system call.
+ */
+static void forbid_cancellation(void)
+{
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+}
+
 #define OBSERVE(op, parameters, arguments, name_in_ino) \
 	static void observed_##op parameters \
 	{ \
+		forbid_cancellation(); \
 		observe_begin(req, OPERATION_##op, ino, name_in_ino); \
 		behind.op arguments; \
 	}

@@ -229,7 +229,8 @@ static int connection_of(const char *point)
 	return atoi(output);
 }
 
-static pid_t start_slow(const struct mount *mount)
+/* The daemon that asks its own mount for statfs(2), and answers only after so many seconds. */
+static pid_t start_slow(const struct mount *mount, const char *seconds, const char *mark)
 {
 	char options[256];
 	pid_t pid = suite_fork();
@@ -238,9 +239,38 @@ static pid_t start_slow(const struct mount *mount)
 	if (pid)
 		return pid;
 	mount_config_options(options, sizeof(options));
+	setenv("SLOW_STATFS_SECONDS", seconds, 1);
+	setenv("SLOW_STATFS_MARK", mark, 1); /* none: "" */
 	setenv("LD_PRELOAD", getenv("SIEVEFS_SLOW_STATFS"), 1);
 	execl(getenv("SIEVEFS"), "sievefs", "-f", "-o", options, mount->source, mount->point, NULL);
 	_exit(127);
+}
+
+static void skip_without_slow_statfs(void)
+{
+	if (SUITE_IS_SANITIZED)
+		SKIP_TEST("a sanitizer's library has to be the first that is loaded");
+	if (!getenv("SIEVEFS_SLOW_STATFS"))
+		SKIP_TEST("SIEVEFS_SLOW_STATFS names no library to load before");
+}
+
+/* Its thread may hold locks and memory that would be lost with it. */
+static void an_operation_is_completed_when_the_mount_ends_meanwhile(void **state)
+{
+	struct mount mount;
+	char mark[PATH_MAX];
+	pid_t pid;
+
+	skip_without_slow_statfs();
+	mount_prepare(&mount, "ending");
+	snprintf(mark, sizeof(mark), "%.3000s/ending.mark", config.base);
+	pid = start_slow(&mount, "2", mark);
+	assert_true(mount_wait(mount.point, true, LIMIT_MS));
+	poll(NULL, 0, 500); /* the request is taken at once */
+	assert_int_equal(access(mark, F_OK), -1);
+	kill(pid, SIGTERM);
+	assert_true(WIFEXITED(end_of(pid)));
+	assert_return_code(access(mark, F_OK), errno);
 }
 
 /*
@@ -256,12 +286,9 @@ static void a_daemon_that_is_killed_while_it_asks_its_own_mount_ends(void **stat
 
 	if (config.transport && !strcmp(config.transport, "uring"))
 		SKIP_TEST("over io_uring the mapped rings keep the connection open, too");
-	if (SUITE_IS_SANITIZED)
-		SKIP_TEST("a sanitizer's library has to be the first that is loaded");
-	if (!getenv("SIEVEFS_SLOW_STATFS"))
-		SKIP_TEST("SIEVEFS_SLOW_STATFS names no library to load before");
+	skip_without_slow_statfs();
 	mount_prepare(&mount, "asking");
-	pid = start_slow(&mount);
+	pid = start_slow(&mount, "60", "");
 	assert_true(mount_wait(mount.point, true, LIMIT_MS));
 	connection = connection_of(mount.point);
 	poll(NULL, 0, 500); /* the request is taken at once */
@@ -288,6 +315,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_signal_that_kills_nobody_ends_no_read),
 		cmocka_unit_test(what_comes_late_reaches_no_other_request),
 		cmocka_unit_test(a_mount_that_is_aborted_waits_for_its_disk),
+		cmocka_unit_test(an_operation_is_completed_when_the_mount_ends_meanwhile),
 		cmocka_unit_test(a_daemon_that_is_killed_while_it_asks_its_own_mount_ends),
 	};
 	const struct suite suite = {
