@@ -48,8 +48,9 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 	conn->max_background = 64;
 	conn->congestion_threshold = 48;
 	conn->time_gran = 1;
-	/* for requests that wait for locks; over io_uring libfuse delivers interrupts without this */
-	conn->no_interrupt = !server->locks || server->uring;
+	/* for requests that wait for locks or for the disk; over io_uring libfuse delivers interrupts without
+	 * this */
+	conn->no_interrupt = server->uring || (!server->locks && !server->throttle);
 	if (server->passthrough && !(conn->capable_ext & FUSE_CAP_PASSTHROUGH)) {
 		server->passthrough = false;
 		if (server->options.passthrough == PASSTHROUGH_ON) {

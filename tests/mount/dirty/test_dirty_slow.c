@@ -182,13 +182,13 @@ static void stop_writer(const struct waiting *waiting)
 	waitpid(waiting->writer, NULL, 0);
 }
 
-static void kill_it(const char *name, bool opens)
+static void kill_it(const char *name, const char *options, bool opens)
 {
 	struct waiting waiting;
 	int64_t began_ms;
 	int status;
 
-	start(name, 2 * SIZE, "dirty_max=1M,large=plain");
+	start(name, 2 * SIZE, options);
 	waiting = start_waiting(opens);
 	began_ms = clock_now_ms();
 	kill(waiting.child, SIGKILL);
@@ -202,8 +202,9 @@ static void who_waits_can_be_killed(void **state)
 {
 	if (config.passthrough && strcmp(config.passthrough, "off") == 0)
 		SKIP_TEST("the first writer would wait itself");
-	kill_it("opens", true);
-	kill_it("closes", false);
+	kill_it("opens", "dirty_max=1M,large=plain", true);
+	kill_it("closes", "dirty_max=1M,large=plain", false);
+	kill_it("local", "dirty_max=1M,large=plain,locks=local", false); /* no lock is waited for */
 }
 
 static void the_mount_ends_though_somebody_waits(void **state)
