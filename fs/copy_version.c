@@ -3,6 +3,7 @@
 
 #include "backends/stamp.h"
 #include "cache/base/clock.h"
+#include "cache/base/hash.h"
 #include "fs/copy_impl.h"
 
 static int64_t ns_of(struct statx_timestamp t)
@@ -24,9 +25,7 @@ void copy_set_stamp(struct object *object, const struct statx *stx)
 
 uint64_t copy_id_of_stamp(const struct inode *inode, uint64_t stamp)
 {
-	uint64_t id = (inode->nodeid ^ stamp) * 0x9e3779b97f4a7c15ULL;
-
-	return id ^ (id >> 32);
+	return hash_mix64(inode->nodeid ^ stamp);
 }
 
 uint64_t copy_id(const struct inode *inode, const struct statx *stx)

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "backends/backend.h"
+#include "cache/base/hash.h"
 #include "cache/base/lock_order.h"
 #include "fs/server.h"
 
@@ -85,8 +86,7 @@ struct handle *handle_list_any(const struct handle_list *list)
 
 static struct handle_shard *lock_shard(struct server *server, const struct inode *inode)
 {
-	struct handle_shard *shard =
-		&server->handles.shards[(inode->nodeid * 0x9e3779b97f4a7c15ULL >> 32) % HANDLE_SHARDS];
+	struct handle_shard *shard = &server->handles.shards[hash_mix64(inode->nodeid) % HANDLE_SHARDS];
 
 	lock_take(&shard->lock, LOCK_HANDLES);
 	return shard;

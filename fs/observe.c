@@ -8,6 +8,7 @@
 #include <sys/sysmacros.h>
 
 #include "cache/base/clock.h"
+#include "cache/base/hash.h"
 #include "fs/control/latency.h"
 #include "fs/control/tap.h"
 #include "fs/observe_line.h"
@@ -15,8 +16,7 @@
 #include "fs/ops_control.h"
 
 /* More slots than requests are ever in flight, so that few of them share a neighbourhood. */
-#define SLOT_BITS 11
-#define SLOTS (1u << SLOT_BITS)
+#define SLOTS 2048u
 #define NEIGHBOURS 8
 
 /* A request in flight; the slot belongs to it while req is set. */
@@ -67,9 +67,7 @@ struct taps *observe_taps(struct observer *observer)
 
 static struct slot *neighbour(struct observer *observer, fuse_req_t req, unsigned i)
 {
-	uint64_t hash = ((uint64_t)(uintptr_t)req >> 4) * 0x9e3779b97f4a7c15ull >> (64 - SLOT_BITS);
-
-	return &observer->slots[(hash + i) % SLOTS];
+	return &observer->slots[(hash_mix64((uintptr_t)req) + i) % SLOTS];
 }
 
 /* NULL: the neighbourhood is full, and the request is not observed. */
@@ -153,7 +151,7 @@ void observe_reply(fuse_req_t req, ssize_t result)
 /* Mixes in the device, since file systems use the same small inode numbers. */
 static uint64_t identity_of(const struct statx *stx)
 {
-	return stx->stx_ino ^ makedev(stx->stx_dev_major, stx->stx_dev_minor) * 0x9e3779b97f4a7c15ull;
+	return stx->stx_ino ^ hash_mix64(makedev(stx->stx_dev_major, stx->stx_dev_minor));
 }
 
 /* Changes of the contents are not observed: an open for writing stands for them. */

@@ -1,4 +1,5 @@
 #include "fs/payload.h"
+#include "cache/base/hash.h"
 #include "cache/base/lock_order.h"
 
 #include <errno.h>
@@ -16,7 +17,7 @@ static struct known {
 
 static struct known *part_of(const char *buf)
 {
-	return &parts[((uintptr_t)buf * 0x9e3779b97f4a7c15ull) >> 60];
+	return &parts[hash_mix64((uintptr_t)buf) % PARTS];
 }
 
 /* Maps new shared memory at two addresses, which the system chooses. 0 or -errno. */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "cache/base/clock.h"
+#include "cache/base/hash.h"
 #include "cache/base/lock_order.h"
 #include "cache/base/page_cache.h"
 #include "cache/flush/line.h"
@@ -14,8 +15,7 @@
 
 static struct flush_file **slot_of(struct flusher *flusher, const void *owner)
 {
-	uint64_t hash = (uintptr_t)owner * 0x9e3779b97f4a7c15;
-	struct flush_file **slot = &flusher->buckets[(hash >> 32) % BUCKETS];
+	struct flush_file **slot = &flusher->buckets[hash_mix64((uintptr_t)owner) % BUCKETS];
 
 	while (*slot && (*slot)->owner != owner)
 		slot = &(*slot)->next;

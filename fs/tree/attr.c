@@ -47,7 +47,7 @@ bool tree_is_mounted_below(const struct inode *inode)
 uint64_t tree_ino(const struct inode *inode, uint64_t ino)
 {
 	/* a file system below the root has numbers of its own; the mount's must be unique */
-	return inode->mount->ino_mix ? tree_mix64(ino ^ inode->mount->ino_mix) : ino;
+	return inode->mount->ino_mix ? hash_mix64(ino ^ inode->mount->ino_mix) : ino;
 }
 
 bool tree_has_fine_stamps(const struct inode *inode)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "cache/base/hash.h"
 #include "cache/base/lock_order.h"
 #include "fs/tree/tree.h"
 
@@ -58,9 +59,8 @@ void descriptor_set_free(struct descriptor_set *set)
 
 static struct descriptor_part *lock_part(struct descriptor_set *set, const struct inode *inode)
 {
-	/* mixed (Fibonacci hashing): nodeids made of inode numbers may all be multiples of the part count */
-	uint64_t mixed = inode->nodeid * 0x9e3779b97f4a7c15ULL >> 32;
-	struct descriptor_part *part = &set->parts[mixed % set->part_count];
+	/* nodeids made of inode numbers may all be multiples of the part count */
+	struct descriptor_part *part = &set->parts[hash_mix64(inode->nodeid) % set->part_count];
 
 	lock_take(&part->lock, LOCK_FDS);
 	return part;

@@ -7,13 +7,13 @@
 
 uint64_t tree_hash_identity(const struct identity *id)
 {
-	uint64_t h = tree_mix64(id->mount->ino_mix + (uint64_t)id->type);
+	uint64_t h = hash_mix64(id->mount->ino_mix + (uint64_t)id->type);
 
 	for (unsigned i = 0; i < id->bytes; i += 8) {
 		uint64_t word = 0;
 
 		memcpy(&word, id->data + i, MIN(8, id->bytes - i));
-		h = tree_mix64(h ^ word) + i;
+		h = hash_mix64(h ^ word) + i;
 	}
 	return h;
 }
@@ -84,7 +84,7 @@ guint tree_named_id_hash(gconstpointer id)
 	struct tree_named_id named;
 
 	memcpy(&named, id, sizeof(named));
-	return (guint)tree_mix64(named.ino ^ tree_mix64(named.birth_ns ^ tree_mix64(named.type_and_mount)));
+	return (guint)hash_mix64(named.ino ^ hash_mix64(named.birth_ns ^ hash_mix64(named.type_and_mount)));
 }
 
 gboolean tree_named_id_equal(gconstpointer a, gconstpointer b)

@@ -99,7 +99,7 @@ static struct tree_mount *mount_new(const struct tree *tree, dev_t dev, int fd, 
 	mount->fine_stamps = type->fine_stamps && kernel_has_fine_stamps();
 	if (below) {
 		/* the file system's own id stays the same when device numbers change */
-		mount->ino_mix = tree_mix64(mount->fsid ? mount->fsid : dev) | 1;
+		mount->ino_mix = hash_mix64(mount->fsid ? mount->fsid : dev) | 1;
 		note_flags(mount, fs);
 	}
 	return mount;

@@ -7,7 +7,7 @@
 
 static guint inode_hash(gconstpointer p)
 {
-	return (guint)tree_mix64(((const struct inode *)p)->nodeid);
+	return (guint)hash_mix64(((const struct inode *)p)->nodeid);
 }
 
 static gboolean inode_equal(gconstpointer a, gconstpointer b)
@@ -17,7 +17,7 @@ static gboolean inode_equal(gconstpointer a, gconstpointer b)
 
 static struct tree_shard *shard_of(struct tree *tree, uint64_t nodeid)
 {
-	return &tree->shards[tree_mix64(nodeid) >> 58];
+	return &tree->shards[hash_mix64(nodeid) >> 58];
 }
 
 static struct inode *shard_find(struct tree_shard *shard, uint64_t nodeid)

@@ -241,18 +241,18 @@ void tree_note_name(struct tree *tree, struct inode *parent, const char *name)
 
 void tree_lock_inode(struct tree *tree, struct inode *inode)
 {
-	lock_take(&tree->inode_locks[tree_mix64(inode->nodeid) % TREE_INODE_LOCKS], LOCK_INODE);
+	lock_take(&tree->inode_locks[hash_mix64(inode->nodeid) % TREE_INODE_LOCKS], LOCK_INODE);
 }
 
 bool tree_lock_inode_if_free(struct tree *tree, struct inode *inode)
 {
 	return lock_take_if_free(
-		&tree->inode_locks[tree_mix64(inode->nodeid) % TREE_INODE_LOCKS], LOCK_INODE);
+		&tree->inode_locks[hash_mix64(inode->nodeid) % TREE_INODE_LOCKS], LOCK_INODE);
 }
 
 void tree_unlock_inode(struct tree *tree, struct inode *inode)
 {
-	lock_drop(&tree->inode_locks[tree_mix64(inode->nodeid) % TREE_INODE_LOCKS], LOCK_INODE);
+	lock_drop(&tree->inode_locks[hash_mix64(inode->nodeid) % TREE_INODE_LOCKS], LOCK_INODE);
 }
 
 static int tree_start(struct tree *tree, int source_fd, unsigned fd_limit)

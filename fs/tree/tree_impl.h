@@ -22,6 +22,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "cache/base/hash.h"
 #include "fs/tree/descriptor_set.h"
 #include "fs/tree/tree.h"
 #include "fs/users/space.h"
@@ -159,16 +160,6 @@ struct identity {
 	unsigned bytes;
 	unsigned char data[MAX_HANDLE_SZ];
 };
-
-/* The finaliser of MurmurHash3. */
-static inline uint64_t tree_mix64(uint64_t x)
-{
-	x ^= x >> 33;
-	x *= 0xff51afd7ed558ccdULL;
-	x ^= x >> 33;
-	x *= 0xc4ceb9fe1a85ec53ULL;
-	return x ^ (x >> 33);
-}
 
 /* Whether the error is a temporary lack of memory or descriptors. */
 static inline bool tree_is_short(int error)
