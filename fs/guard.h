@@ -1,8 +1,8 @@
 /*
  * guard - tells this daemon's mount from any other at the same MOUNTPOINT, and unmounts it.
  *
- * With auto_unmount a helper process waits for the daemon's end and unmounts, so that a killed daemon leaves
- * no dead mount. The helper also unmounts for a daemon that has given up the right to do so.
+ * With auto_unmount a helper (fs/helper.h) waits for the daemon's end and unmounts, so that a killed daemon
+ * leaves no dead mount. The helper also unmounts for a daemon that has given up the right to do so.
  */
 #pragma once
 
@@ -10,20 +10,21 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct guard_wishes {
+	bool auto_unmount; /* the helper unmounts when the daemon is gone */
+	bool by_helper;    /* the helper always unmounts: this process can't execute fusermount3(1) */
+	bool sandboxed;    /* the helper keeps only the capabilities that it needs */
+};
+
 struct guard {
 	const char *mountpoint;
-	int pipe;     /* to the helper, which reads its end when this process is gone; -1: no helper */
+	struct guard_wishes wishes;
+	int socket;   /* to the helper; -1: no helper */
 	pid_t helper; /* the process that unmounts for this one; 0: this process can */
 	struct guard_mark {
 		uint64_t mount_id;
 		uint32_t major, minor; /* device number of the file system */
 	} mark;
-};
-
-struct guard_wishes {
-	bool auto_unmount; /* the helper unmounts when the daemon is gone */
-	bool by_helper;    /* the helper always unmounts: this process can't execute fusermount3(1) */
-	bool sandboxed;    /* the helper keeps only the capabilities that it needs */
 };
 
 /* Starts the helper if one is needed (it forks: call before there are threads). 0 or -errno. */
