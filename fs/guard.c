@@ -58,16 +58,6 @@ static bool unmount_mark(const char *mountpoint, const struct guard_mark *mark)
 	return true;
 }
 
-static ssize_t receive(int socket, void *message, size_t size)
-{
-	ssize_t n;
-
-	do
-		n = read(socket, message, size);
-	while (n < 0 && errno == EINTR);
-	return n;
-}
-
 /* In the helper. A byte: the daemon asks for the mount to be unmounted. The end of the socket: the daemon is
  * gone. */
 static void watch_over(int socket, const void *context)
@@ -79,9 +69,9 @@ static void watch_over(int socket, const void *context)
 	setsid();
 	if (guard->wishes.sandboxed)
 		sandbox_guard();
-	if (receive(socket, &mark, sizeof(mark)) != sizeof(mark))
+	if (helper_receive(socket, &mark, sizeof(mark)) != sizeof(mark))
 		return;
-	if (receive(socket, &byte, 1) == 1)
+	if (helper_receive(socket, &byte, 1) == 1)
 		unmount_mark(guard->mountpoint, &mark);
 	else if (guard->wishes.auto_unmount && unmount_mark(guard->mountpoint, &mark))
 		log_warning("%s: the daemon of this mount is gone; unmounted", guard->mountpoint);

@@ -26,6 +26,16 @@ static void leave_everything_but(int socket, const char *name)
 	log_set_sink(log_to_syslog);
 }
 
+ssize_t helper_receive(int socket, void *message, size_t size)
+{
+	ssize_t n;
+
+	do
+		n = read(socket, message, size);
+	while (n < 0 && errno == EINTR);
+	return n;
+}
+
 pid_t helper_start(
 	const char *name, void (*run)(int socket, const void *context), const void *context, int *socket)
 {

@@ -2,7 +2,7 @@
  * helper - a process beside the daemon, for what the daemon itself can't do.
  *
  * It is forked before the daemon has threads or opens the mount. It keeps nothing of the daemon but one end
- * of a socket, on which each send() is one message, and where it reads the end when the daemon is gone.
+ * of a socket, on which each write() is one message, and where it reads the end when the daemon is gone.
  */
 #pragma once
 
@@ -15,3 +15,6 @@
  */
 pid_t helper_start(
 	const char *name, void (*run)(int socket, const void *context), const void *context, int *socket);
+
+/* From either end: the bytes of one message, 0 at the end of the other process, or -1. */
+ssize_t helper_receive(int socket, void *message, size_t size);

@@ -5,8 +5,6 @@
 #include <semaphore.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
@@ -15,6 +13,7 @@
 
 #include "cache/base/log.h"
 #include "cache/sandbox/sandbox.h"
+#include "fs/asker.h"
 #include "fs/guard.h"
 #include "fs/kernel.h"
 #include "fs/libfuse.h"
@@ -41,12 +40,12 @@ struct session {
 	struct watchdog watchdog;
 	struct signals signals;
 	struct guard guard;
+	struct asker asker;
 	struct thread_room *room;  /* for libfuse's own threads */
 	struct thread_room *spare; /* for mount(8) and fusermount3, which libfuse may run */
-	pthread_t asker, starter;  /* asker tests the mount; starter then reports that it is ready */
-	bool asker_runs, starter_runs;
-	sem_t mounted, asked;
-	bool answers;
+	pthread_t starter;         /* reports that the mount is ready */
+	bool starter_runs;
+	sem_t mounted;
 	_Atomic int ended_by; /* the signal; 0: none */
 };
 
@@ -60,35 +59,19 @@ static void tell_service_manager(const struct session *session, const char *stat
 		log_warning("cannot send %s to the service manager: %s", state, strerror(-r));
 }
 
-/* Makes the first requests to the mount. Their answers are kept for loop_rescue(). */
-static bool answers(const char *mountpoint)
+/* Has the first requests to the mount made. Their answers are kept for loop_rescue(). */
+static bool answers(struct session *session)
 {
-	struct statvfs fs;
-	struct stat st;
-
-	return statvfs(mountpoint, &fs) == 0 && stat(mountpoint, &st) == 0;
-}
-
-static void *ask_mount(void *data)
-{
-	struct session *session = data;
-
-	thread_forget_descriptors();
-	while (sem_wait(&session->mounted) < 0)
-		;
-	session->answers = !session->server.failed && answers(session->server.options.mountpoint) &&
-			   !session->server.failed;
-	sem_post(&session->asked);
-	return NULL;
+	return !session->server.failed && asker_tries_mount(&session->asker) && !session->server.failed;
 }
 
 static void *say_that_it_answers(void *data)
 {
 	struct session *session = data;
 
-	while (sem_wait(&session->asked) < 0)
+	while (sem_wait(&session->mounted) < 0)
 		;
-	if (session->answers) {
+	if (answers(session)) {
 		session->ready();
 		tell_service_manager(session, "READY=1");
 		watchdog_mounted(&session->watchdog);
@@ -133,15 +116,11 @@ static int start_threads(struct session *session)
 	int r = server_start_pools(server);
 
 	if (r == 0)
-		r = watchdog_start(
-			&session->watchdog, server->options.mountpoint, server->options.foreground);
+		r = watchdog_start(&session->watchdog, &session->asker, server->options.foreground);
 	if (r == 0)
 		r = upkeep_start(&session->upkeep, server, &session->watchdog);
 	if (r == 0)
 		r = signals_start(&session->signals);
-	if (r == 0)
-		r = thread_start(&session->asker, "sieve-first", ask_mount, session);
-	session->asker_runs = r == 0;
 	if (r == 0)
 		r = thread_start(&session->starter, "sieve-start", say_that_it_answers, session);
 	session->starter_runs = r == 0;
@@ -180,12 +159,10 @@ static void stop_threads(struct session *session)
 {
 	thread_room_free(session->spare);
 	thread_room_free(session->room);
-	if (session->asker_runs) {
+	if (session->starter_runs) {
 		sem_post(&session->mounted);
-		pthread_join(session->asker, NULL);
-	}
-	if (session->starter_runs)
 		pthread_join(session->starter, NULL);
+	}
 	upkeep_end(&session->upkeep);
 	watchdog_end(&session->watchdog);
 	signals_stop(&session->signals);
@@ -304,7 +281,6 @@ static int run_threads_and_mount(struct session *session)
 		(struct signals){.end = end_by_signal, .reload = reload_by_signal, .context = session};
 	signals_hold(&session->signals);
 	sem_init(&session->mounted, 0, 0);
-	sem_init(&session->asked, 0, 0);
 	r = start_loop(session);
 	if (r == 0)
 		r = start_threads(session);
@@ -317,24 +293,36 @@ static int run_threads_and_mount(struct session *session)
 	return r;
 }
 
+/* Forks. 0 or -errno. */
+static int start_processes(struct session *session)
+{
+	const struct options *options = &session->server.options;
+	bool sandboxed = is_sandboxed(&session->server);
+	const struct guard_wishes wishes = {.auto_unmount = options->auto_unmount,
+		.by_helper = sandboxed && sandbox_forbids_fusermount(),
+		.sandboxed = sandboxed};
+	int r = guard_begin(&session->guard, options->mountpoint, &wishes);
+
+	if (r == 0)
+		r = asker_begin(&session->asker, options->mountpoint, sandboxed);
+	if (r < 0)
+		log_error("cannot start the daemon's processes: %s; is the number of tasks limited "
+			  "(ulimit -u, TasksMax, pids.max)?",
+			strerror(-r));
+	return r;
+}
+
 int session_run(struct options *options, void (*ready)(void))
 {
 	struct session session = {.server.options = *options, .ready = ready};
 	unsigned descriptors = rlimits_raise_descriptors();
-	bool sandboxed = is_sandboxed(&session.server);
-	const struct guard_wishes wishes = {.auto_unmount = options->auto_unmount,
-		.by_helper = sandboxed && sandbox_forbids_fusermount(),
-		.sandboxed = sandboxed};
 	int r;
 
 	rlimits_lift_file_size();
 	signals_ignore_others();
-	r = guard_begin(&session.guard, options->mountpoint, &wishes);
-	if (r < 0) {
-		log_error("cannot start the process that unmounts: %s", strerror(-r));
+	if (start_processes(&session) < 0)
 		return 1;
-	}
-	if (sandboxed)
+	if (is_sandboxed(&session.server))
 		sandbox_begin();
 	r = creds_init();
 	if (r < 0)
@@ -351,6 +339,7 @@ int session_run(struct options *options, void (*ready)(void))
 		log_info("%s: the mount ended%s%s", options->mountpoint,
 			session.ended_by ? " by signal: " : "",
 			session.ended_by ? strsignal(session.ended_by) : "");
+	asker_end(&session.asker);
 	guard_end(&session.guard);
 	return r != 0;
 }

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <glib.h>
-#include <linux/close_range.h>
 #include <semaphore.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -17,11 +16,6 @@ int thread_start(pthread_t *thread, const char *name, void *(*run)(void *), void
 		return -r;
 	pthread_setname_np(*thread, name);
 	return 0;
-}
-
-void thread_forget_descriptors(void)
-{
-	close_range(0, ~0U, CLOSE_RANGE_UNSHARE); /* not before Linux 5.9; a killed daemon may hang */
 }
 
 /* --- room for libfuse's threads ---------------------------------------------------------------- */

@@ -12,15 +12,6 @@
 int thread_start(pthread_t *thread, const char *name, void *(*run)(void *), void *context);
 
 /*
- * Takes all descriptors away from the calling thread, for threads that make requests to the daemon's own
- * mount. If the daemon is killed, such a thread goes on waiting for the reply to a request that another
- * thread has received. Only the end of the connection wakes it; with a descriptor, it would itself keep the
- * connection open, and the daemon would never end. Over io_uring this does not help yet: the rings are mapped
- * into the memory that threads share, and keep the connection open as well.
- */
-void thread_forget_descriptors(void);
-
-/*
  * Reserves room for threads that libfuse will start after the mount: starts count threads, which last until
  * thread_room_free(). 0 or -errno.
  */

@@ -5,12 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cache/base/clock.h"
 #include "cache/base/log.h"
-#include "fs/control/control.h"
+#include "fs/asker.h"
 #include "fs/notify.h"
 #include "fs/threads.h"
 
@@ -44,7 +43,7 @@ static bool thread_waits(const char *tid)
 	return read_word(tid, "wchan", text, sizeof(text)) && strcmp(text, "request_wait_answer") == 0;
 }
 
-bool watchdog_sees_waiting(pid_t but)
+bool watchdog_sees_waiting(void)
 {
 	DIR *threads = opendir("/proc/self/task");
 	struct dirent *entry;
@@ -52,7 +51,7 @@ bool watchdog_sees_waiting(pid_t but)
 
 	/* cppcheck-suppress readdirCalled ; the stream is this call's own */
 	while (threads && !waits && (entry = readdir(threads)))
-		if (entry->d_name[0] != '.' && atoi(entry->d_name) != but)
+		if (entry->d_name[0] != '.')
 			waits = thread_waits(entry->d_name);
 	if (threads)
 		closedir(threads);
@@ -78,16 +77,11 @@ static bool wait_a_while(struct watchdog *watchdog)
 static void *ask(void *data)
 {
 	struct watchdog *watchdog = data;
-	struct statx stx;
 
-	thread_forget_descriptors();
-	watchdog->asker = gettid();
 	while (wait_a_while(watchdog)) {
 		if (!watchdog->mounted)
 			continue;
-		/* an error is an answer, too: the mount may be covered by another, or being unmounted */
-		statx(AT_FDCWD, watchdog->question, AT_STATX_FORCE_SYNC | AT_NO_AUTOMOUNT, STATX_BASIC_STATS,
-			&stx);
+		asker_tries_control(watchdog->asker);
 		watchdog->answered_us = clock_now_us();
 	}
 	return NULL;
@@ -103,7 +97,7 @@ static bool makes_progress(struct watchdog *watchdog)
 {
 	if (!is_late(watchdog, watchdog->answered_us) && !is_late(watchdog, watchdog->ticked_us))
 		return true;
-	if (!watchdog_sees_waiting(watchdog->asker))
+	if (!watchdog_sees_waiting())
 		return false;
 	log_once(LOG_LEVEL_WARNING,
 		"watchdog: the mount waits for its disk; the service manager is told that it is alive");
@@ -120,16 +114,15 @@ static void *tell(void *data)
 	return NULL;
 }
 
-int watchdog_start(struct watchdog *watchdog, const char *mountpoint, bool foreground)
+int watchdog_start(struct watchdog *watchdog, struct asker *asker, bool foreground)
 {
 	static void *(*const runs[])(void *) = {ask, tell};
 	static const char *const names[] = {"sieve-ask", "sieve-tell"};
 	int r = 0;
 
-	*watchdog = (struct watchdog){.period_us = foreground ? notify_watchdog_us() : 0};
+	*watchdog = (struct watchdog){.asker = asker, .period_us = foreground ? notify_watchdog_us() : 0};
 	if (!watchdog->period_us)
 		return 0;
-	watchdog->question = g_build_filename(mountpoint, CONTROL_NAME, NULL);
 	for (unsigned i = 0; r == 0 && i < 2; i++) {
 		r = thread_start(&watchdog->threads[i], names[i], runs[i], watchdog);
 		watchdog->thread_count += r == 0;
@@ -158,6 +151,4 @@ void watchdog_end(struct watchdog *watchdog)
 	for (unsigned i = 0; i < watchdog->thread_count; i++)
 		pthread_join(watchdog->threads[i], NULL);
 	watchdog->thread_count = 0;
-	g_free(watchdog->question);
-	watchdog->question = NULL;
 }

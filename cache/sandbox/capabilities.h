@@ -18,6 +18,9 @@ uint64_t capabilities_of_daemon(void);
 /* What the process behind auto_unmount uses. */
 #define CAPABILITIES_OF_GUARD (CAPABILITY(SYS_ADMIN) | CAPABILITY(DAC_READ_SEARCH))
 
+/* What the process that asks the daemon's own mount uses: to reach it. */
+#define CAPABILITIES_OF_ASKER CAPABILITY(DAC_READ_SEARCH)
+
 /*
  * Takes all but `kept` out of the permitted, effective, inheritable and bounding sets. Nothing is added to
  * them. The bounding set of a thread without CAP_SETPCAP stays as it is: with no_new_privs it gives nothing.

@@ -24,7 +24,7 @@ struct filter_list {
 	size_t count;
 };
 
-extern const struct filter_list filter_of_daemon, filter_of_keeper;
+extern const struct filter_list filter_of_daemon, filter_of_keeper, filter_of_asker;
 
 /* Async-signal-safe. name: of the call, or NULL where it is not known. */
 typedef void filter_refused(int number, const char *name);

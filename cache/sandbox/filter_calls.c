@@ -1,5 +1,5 @@
-/* The lists of allowed calls: those that the daemon and its keepers make in the tests, and those that glibc
- * may make instead. */
+/* The lists of allowed calls: those that the daemon, its keepers and its asker make in the tests, and those
+ * that glibc may make instead. */
 #include <linux/prctl.h>
 #include <linux/sched.h>
 #include <sys/mman.h>
@@ -89,7 +89,19 @@ static const struct filter_call keeper_calls[] = {
 	{"recvmsg"}, {"sendto"}, {"close"}, {"pread64"}, {"mmap", HAS(2, PROT_EXEC, 0)}, {"munmap"}, {"madvise"},
 	{"mlock2"}, {"brk"}, {"futex"}, {"clock_gettime"}, {"rt_sigreturn"}, {"restart_syscall"}, {"exit_group"},
 };
+
+static const struct filter_call asker_calls[] = {
+#if IS_SANITIZED
+	{"mmap"}, {"mprotect"}, {"munmap"}, {"madvise"}, {"openat"}, {"open"}, {"close"}, {"getpid"}, {"gettid"},
+	{"sched_yield"}, {"sigaltstack"}, {"rt_sigaction"}, {"rt_sigprocmask"}, {"prctl"}, {"readlink"},
+	{"fstat"}, {"lseek"}, {"futex"}, {"clock_gettime"}, {"getrandom"}, {"brk"},
+#endif
+
+	{"read"}, {"write"}, {"sendto"}, {"statfs"}, {"newfstatat"}, {"statx"}, {"setsid"}, {"rt_sigreturn"},
+	{"restart_syscall"}, {"exit_group"},
+};
 /* clang-format on */
 
 const struct filter_list filter_of_daemon = {daemon_calls, sizeof(daemon_calls) / sizeof(*daemon_calls)};
 const struct filter_list filter_of_keeper = {keeper_calls, sizeof(keeper_calls) / sizeof(*keeper_calls)};
+const struct filter_list filter_of_asker = {asker_calls, sizeof(asker_calls) / sizeof(*asker_calls)};

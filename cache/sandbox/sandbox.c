@@ -81,17 +81,26 @@ void sandbox_guard(void)
 	capabilities_keep(CAPABILITIES_OF_GUARD);
 }
 
-static int keeper_socket;
+/* --- processes that report to the daemon --------------------------------------------------------- */
 
-static void keeper_refused(int number, const char *name)
+static int report_socket;
+
+static void report(int number, const char *name)
 {
 	const struct sandbox_refused refused = {number};
 
-	(void)!send(keeper_socket, &refused, sizeof(refused), MSG_NOSIGNAL);
+	(void)!send(report_socket, &refused, sizeof(refused), MSG_NOSIGNAL);
 }
 
 int sandbox_keeper(int socket)
 {
-	keeper_socket = socket;
-	return filter_load(&filter_of_keeper, keeper_refused);
+	report_socket = socket;
+	return filter_load(&filter_of_keeper, report);
+}
+
+void sandbox_asker(int socket)
+{
+	report_socket = socket;
+	capabilities_keep(CAPABILITIES_OF_ASKER);
+	filter_load(&filter_of_asker, report);
 }

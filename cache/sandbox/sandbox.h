@@ -31,5 +31,9 @@ struct sandbox_refused {
 };
 int sandbox_keeper(int socket);
 
-/* Logs a refused call by its name. who: "the daemon", "a keeper". */
+/* For the process that asks the daemon's own mount: drops its capabilities and loads its filter. Refused
+ * calls are reported as a keeper's. */
+void sandbox_asker(int socket);
+
+/* Logs a refused call by its name. who: "the daemon", "a keeper", "the asker". */
 void sandbox_log_refused(const char *who, int number);

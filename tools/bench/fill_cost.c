@@ -94,20 +94,21 @@ static int64_t cpu_of(pid_t pid)
 	return clock_getcpuclockid(pid, &clock) == 0 ? clock_read_ns(clock) : 0;
 }
 
-/* CPU time of the daemon and of its keeper, if it has one: the first child of its main thread. */
+/* CPU time of the daemon and of the children of its main thread, among them its keeper, if it has one. */
 static int64_t cpu_of_all(pid_t daemon)
 {
+	int64_t ns = cpu_of(daemon);
 	char path[64];
-	int keeper = 0;
 	FILE *children;
+	int child;
 
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)daemon, (int)daemon);
 	children = fopen(path, "re");
-	if (children && fscanf(children, "%d", &keeper) != 1)
-		keeper = 0;
+	while (children && fscanf(children, "%d", &child) == 1)
+		ns += cpu_of(child);
 	if (children)
 		fclose(children);
-	return cpu_of(daemon) + (keeper > 0 ? cpu_of(keeper) : 0);
+	return ns;
 }
 
 /* The CPU time, in ns a file, of reading each file once. */

@@ -126,12 +126,12 @@ static long long of_processes(pid_t daemon)
 	char path[64];
 	long long bytes = anonymous(daemon);
 	FILE *children;
-	int keeper;
+	int child;
 
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)daemon, (int)daemon);
 	children = fopen(path, "re");
-	while (children && fscanf(children, "%d", &keeper) == 1)
-		bytes += anonymous((pid_t)keeper);
+	while (children && fscanf(children, "%d", &child) == 1)
+		bytes += anonymous((pid_t)child);
 	if (children)
 		fclose(children);
 	return bytes;

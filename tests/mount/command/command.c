@@ -50,8 +50,23 @@ void command_prepare(struct mount *mount, const char *name)
 	assert_return_code(put_file(path, 100, 1), errno);
 }
 
-/* The daemon that serves a mount, found by its command line. */
-pid_t command_find_daemon(const char *point)
+/* sieve-asker or sieve-guard, with the command line of the daemon that forked it. */
+static bool is_helper(const char *pid)
+{
+	char path[300], name[32] = "";
+	FILE *comm;
+
+	snprintf(path, sizeof(path), "/proc/%.250s/comm", pid);
+	comm = fopen(path, "re");
+	if (!comm)
+		return false;
+	(void)!fgets(name, sizeof(name), comm);
+	fclose(comm);
+	return strncmp(name, "sieve-", strlen("sieve-")) == 0;
+}
+
+/* By its command line: the daemon that serves a mount, or also a process that it forked. */
+static pid_t find_process(const char *point, bool or_helper)
 {
 	DIR *processes = opendir("/proc");
 	struct dirent *entry;
@@ -72,17 +87,23 @@ pid_t command_find_daemon(const char *point)
 			if (!line[i])
 				line[i] = ' ';
 		line[length > 0 ? length : 0] = 0;
-		if (length > 0 && strstr(line, point) && strstr(line, "sievefs"))
+		if (length > 0 && strstr(line, point) && strstr(line, "sievefs") &&
+			(or_helper || !is_helper(entry->d_name)))
 			found = atoi(entry->d_name);
 	}
 	closedir(processes);
 	return found;
 }
 
+pid_t command_find_daemon(const char *point)
+{
+	return find_process(point, false);
+}
+
 void command_assert_gone(const struct mount *mount)
 {
 	assert_true(mount_wait(mount->point, false, 10000));
-	for (int i = 0; i < 1000 && command_find_daemon(mount->point); i++)
+	for (int i = 0; i < 1000 && find_process(mount->point, true); i++)
 		poll(NULL, 0, 10);
-	assert_int_equal(command_find_daemon(mount->point), 0);
+	assert_int_equal(find_process(mount->point, true), 0);
 }

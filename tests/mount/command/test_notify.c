@@ -241,6 +241,27 @@ static void the_watchdog_hears_nothing_while_requests_are_not_answered(void **st
 		skip(); /* nobody may trace here */
 }
 
+/* Nothing tells then whether the mount answers; that is no reason to end it. */
+static void the_watchdog_goes_on_when_the_asker_is_killed(void **state)
+{
+	char path[PATH_MAX], output[64] = "";
+	struct mount mount;
+	int manager;
+
+	path_below(path, config.base, "manager.alone");
+	manager = manager_begin(path);
+	start_watched(&mount, "alone");
+	expect_message(manager, "READY=1");
+	shell(output, sizeof(output), "pgrep -P %d -x sieve-asker", (int)mount.daemon);
+	assert_true(atoi(output) > 0);
+	assert_return_code(kill(atoi(output), SIGKILL), errno);
+	drain(manager, LATE_MS + 1000);
+	assert_true(drain(manager, 1500) > 1);
+	assert_int_equal(shell(NULL, 0, "grep -q 'the process that asks .* is gone' '%s'", mount.log), 0);
+	mount_stop(&mount, MOUNT_END_UMOUNT);
+	manager_end(manager);
+}
+
 static void a_daemon_in_the_background_ignores_the_watchdog(void **state)
 {
 	char path[PATH_MAX];
@@ -267,6 +288,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(mounts_though_nobody_can_be_told),
 	cmocka_unit_test(the_watchdog_hears_of_a_mount_that_answers),
 	cmocka_unit_test(the_watchdog_hears_nothing_while_requests_are_not_answered),
+	cmocka_unit_test(the_watchdog_goes_on_when_the_asker_is_killed),
 	cmocka_unit_test(a_daemon_in_the_background_ignores_the_watchdog),
 };
 

@@ -17,23 +17,15 @@ static char output[8192];
 
 static pid_t keeper_of(const struct mount *mount)
 {
-	char path[64], text[256] = "";
-	FILE *file;
+	char text[64] = "";
 
-	for (int tries = 0; tries < 100; tries++) {
-		snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)mount->daemon,
-			(int)mount->daemon);
-		file = fopen(path, "re");
-		if (file && fgets(text, sizeof(text), file) && atoi(text) > 0) {
-			fclose(file);
-			return atoi(text);
-		}
-		if (file)
-			fclose(file);
-		usleep(10000);
+	for (int tries = 0; tries < 100 && atoi(text) == 0; tries++) {
+		if (shell(text, sizeof(text), "pgrep -P %d -x sievefs-keeper", (int)mount->daemon) != 0)
+			usleep(10000);
 	}
-	fail_msg("no keeper");
-	return -1;
+	if (atoi(text) == 0)
+		fail_msg("no keeper");
+	return atoi(text);
 }
 
 static bool has_ended(pid_t pid)

@@ -74,12 +74,12 @@ static void for_each_thread(pid_t pid, void (*look)(const char *status))
 	assert_true(count > 3);
 }
 
-/* The first keeper of the daemon; 0: it has none. */
-static pid_t keeper_of(pid_t daemon)
+/* The daemon's first process of that name; 0: it has none. */
+static pid_t process_of(pid_t daemon, const char *name)
 {
 	char output[64] = "";
 
-	shell(output, sizeof(output), "pgrep -P %d -x sievefs-keeper | head -n 1", (int)daemon);
+	shell(output, sizeof(output), "pgrep -P %d -x %s | head -n 1", (int)daemon, name);
 	return atoi(output);
 }
 
@@ -149,7 +149,7 @@ static void a_keeper_may_lock_memory_and_nothing_else(void **state)
 	pid_t keeper;
 
 	mount_start(&mount, "keeper", "cache_size=16M");
-	keeper = keeper_of(mount.daemon);
+	keeper = process_of(mount.daemon, "sievefs-keeper");
 	if (keeper) {
 		assert_int_equal(number_of(keeper, "NoNewPrivs", 10), 1);
 		assert_int_equal(number_of(keeper, "Seccomp", 10), FILTERED);
@@ -158,6 +158,23 @@ static void a_keeper_may_lock_memory_and_nothing_else(void **state)
 	mount_stop(&mount, MOUNT_END_SIGTERM);
 	if (!keeper)
 		skip();
+}
+
+static void the_asker_may_reach_the_mount_and_nothing_else(void **state)
+{
+	struct mount mount;
+	pid_t asker;
+
+	mount_start(&mount, "asker", "cache_size=16M");
+	asker = process_of(mount.daemon, "sieve-asker");
+	assert_true(asker > 0);
+	for (int tries = 0; tries < 500 && number_of(asker, "Seccomp", 10) != FILTERED; tries++)
+		poll(NULL, 0, 10);
+	assert_int_equal(number_of(asker, "NoNewPrivs", 10), 1);
+	assert_int_equal(number_of(asker, "Seccomp", 10), FILTERED);
+	assert_int_equal(number_of(asker, "CapPrm", 16), geteuid() == 0 ? 1ull << CAP_DAC_READ_SEARCH : 0);
+	assert_int_equal(number_of(asker, "Threads", 10), 1);
+	mount_stop(&mount, MOUNT_END_SIGTERM);
 }
 
 static bool sees_hidden_processes(const char *name)
@@ -243,6 +260,7 @@ static void a_mount_is_ended_by_signal_while_it_is_busy(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(every_thread_has_what_the_manual_says_and_no_more),
 	cmocka_unit_test(a_keeper_may_lock_memory_and_nothing_else),
+	cmocka_unit_test(the_asker_may_reach_the_mount_and_nothing_else),
 	cmocka_unit_test(callers_are_seen_where_proc_hides_them),
 	cmocka_unit_test(sandbox_off_gives_up_nothing),
 	cmocka_unit_test(a_call_outside_of_the_list_is_logged_by_name_and_loses_nothing),
