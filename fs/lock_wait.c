@@ -12,6 +12,7 @@
 #include "cache/base/log.h"
 #include "fs/answer.h"
 #include "fs/io.h"
+#include "fs/queues.h"
 #include "fs/server.h"
 #include "fs/threads.h"
 #include "fs/users/caller.h"
@@ -112,6 +113,7 @@ static void *wait_in_thread(void *arg)
 	struct lock_waiting *waiting = waiter->waiting;
 	struct lock_table *locks = waiting->server->locks;
 
+	queues_leave_class(waiting->server->queues);
 	waiter->result = waiter->patient ? lock_block(locks, &waiter->wish, &waiter->interrupted)
 					 : lock_settle(locks, &waiter->wish);
 	lock_take(&waiting->lock, LOCK_WAITERS);

@@ -31,6 +31,7 @@
 #include "fs/options/generic_options.h"
 #include "fs/options/memory.h"
 #include "fs/pinned.h"
+#include "fs/queues.h"
 #include "fs/status.h"
 #include "fs/threads.h"
 #include "fs/throttle.h"
@@ -215,6 +216,9 @@ int server_start_pools(struct server *server)
 		r = flush_start(server);
 	if (r == 0 && server->options.dirty_max != OPTION_WORD)
 		r = throttle_new(server, &server->throttle);
+	if (r == 0 && server->uring && server->may_leave_idle &&
+		server->options.queue_class == QUEUE_CLASS_AUTO)
+		r = queues_new(&server->queues);
 	if (r == 0 && server->locks)
 		r = lock_waiting_new(server, &server->lock_waiting);
 	/* over io_uring each request that waits occupies an entry of its CPU's queue */
@@ -247,6 +251,7 @@ void server_stop(struct server *server)
 {
 	exporter_free(server->exporter);
 	throttle_free(server->throttle);
+	queues_free(server->queues);
 	pool_free(server->fillers);
 	pool_free(server->workers);
 	pool_free(server->waiters);

@@ -29,6 +29,7 @@ struct lock_table;
 struct lock_waiting;
 struct observer;
 struct pool;
+struct queues;
 struct throttle;
 struct trail;
 
@@ -49,12 +50,14 @@ struct server {
 	struct throttle *throttle; /* makes writers wait for the disk (dirty_max); NULL: none does */
 	struct observer *observer; /* latencies, access log and traces */
 	struct fuse_session *session;
-	struct loop *loop;    /* receives its requests; NULL over io_uring */
-	_Atomic bool failed;  /* mounting failed, or the mount broke */
-	struct pool *fillers; /* threads that bring files into the cache */
-	struct pool *workers; /* threads for requests that may take long: fsync, copies */
-	struct pool *waiters; /* threads of requests that wait for the release of a lease */
-	unsigned waiting_max; /* requests that may wait so at a time; further ones are refused */
+	struct loop *loop;     /* receives its requests; NULL over io_uring */
+	struct queues *queues; /* sets the scheduling class of libfuse's threads; NULL: they keep it */
+	bool may_leave_idle;   /* a thread may leave the class SCHED_IDLE again */
+	_Atomic bool failed;   /* mounting failed, or the mount broke */
+	struct pool *fillers;  /* threads that bring files into the cache */
+	struct pool *workers;  /* threads for requests that may take long: fsync, copies */
+	struct pool *waiters;  /* threads of requests that wait for the release of a lease */
+	unsigned waiting_max;  /* requests that may wait so at a time; further ones are refused */
 	_Atomic unsigned waiting;
 	struct lock_table *locks; /* with locks=shared; NULL: the kernel keeps the locks */
 	struct lock_waiting *lock_waiting;

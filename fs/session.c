@@ -316,14 +316,18 @@ int session_run(struct options *options, void (*ready)(void))
 {
 	struct session session = {.server.options = *options, .ready = ready};
 	unsigned descriptors = rlimits_raise_descriptors();
+	enum leaving_idle leaving_idle = LEAVING_IDLE_IS_FORBIDDEN;
 	int r;
 
 	rlimits_lift_file_size();
+	if (options->queue_class == QUEUE_CLASS_AUTO && options->transport != TRANSPORT_DEV)
+		leaving_idle = rlimits_raise_nice();
+	session.server.may_leave_idle = leaving_idle != LEAVING_IDLE_IS_FORBIDDEN;
 	signals_ignore_others();
 	if (start_processes(&session) < 0)
 		return 1;
 	if (is_sandboxed(&session.server))
-		sandbox_begin();
+		sandbox_begin(leaving_idle == LEAVING_IDLE_NEEDS_CAPABILITY);
 	r = creds_init();
 	if (r < 0)
 		log_error("cannot set capabilities: %s", strerror(-r));

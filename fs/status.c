@@ -24,12 +24,14 @@
 #include "fs/hottest.h"
 #include "fs/large.h"
 #include "fs/observe.h"
+#include "fs/queues.h"
 #include "fs/server.h"
 #include "fs/settings.h"
 
 /* Figures that other modules keep. */
 struct status_figures {
 	struct cache_figures cache;
+	struct queues_figures queues;
 	uint64_t keepers, locked_bytes, pinned_bytes, inodes, inode_bytes;
 };
 
@@ -41,6 +43,7 @@ static void read_figures(struct server *server, struct status_figures *figures)
 	cache_read_figures(server->cache, &figures->cache);
 	if (store_is_the_file(store))
 		store_pin_figures(store, &keepers);
+	queues_read_figures(server->queues, &figures->queues);
 	figures->keepers = keepers.keepers;
 	figures->locked_bytes = keepers.pages * KEEPER_PAGE;
 	figures->pinned_bytes = server->kept_bytes;

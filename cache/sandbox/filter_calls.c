@@ -56,6 +56,7 @@ static const struct filter_call daemon_calls[] = {
 	{"clone", HAS(0, NAMESPACES, 0)}, {"clone3"}, /* its flags are in memory, where a filter can't read them */
 	{"unshare", IS(0, CLONE_FS)}, {"exit"}, {"exit_group"}, {"futex"}, {"gettid"}, {"getpid"}, {"rseq"},
 	{"set_robust_list"}, {"set_tid_address"}, {"sched_yield"}, {"sched_getaffinity"}, {"sched_setaffinity"},
+	{"sched_setscheduler", IS(1, SCHED_NORMAL)}, {"sched_setscheduler", IS(1, SCHED_IDLE)},
 	{"getcpu"}, {"clock_gettime"}, {"clock_nanosleep"}, {"gettimeofday"}, {"time"}, {"rt_sigaction"},
 	{"rt_sigprocmask"}, {"rt_sigreturn"}, {"rt_sigtimedwait"}, {"kill"}, {"tgkill"}, {"restart_syscall"},
 	{"poll"}, {"ppoll"}, {"eventfd2"}, {"pipe2"},

@@ -53,10 +53,10 @@ bool sandbox_forbids_fusermount(void)
 	return !mounts_by_itself();
 }
 
-void sandbox_begin(void)
+void sandbox_begin(bool sets_classes)
 {
 	const char *path = getenv("SIEVEFS_SANDBOX_LOG"); /* for tests */
-	int r = capabilities_keep(capabilities_of_daemon());
+	int r = capabilities_keep(capabilities_of_daemon() | (sets_classes ? CAPABILITY(SYS_NICE) : 0));
 
 	if (r < 0)
 		log_warning("sandbox: can't drop capabilities: %s", strerror(-r));

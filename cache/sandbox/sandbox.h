@@ -8,8 +8,9 @@
 #include <stdbool.h>
 
 /* Before there are threads: capabilities, and no_new_privs, unless fusermount3(1) is still to be executed,
- * which has privileges of its own for an ordinary user's mount. */
-void sandbox_begin(void);
+ * which has privileges of its own for an ordinary user's mount. sets_classes: threads change their scheduling
+ * class, which takes CAP_SYS_NICE. */
+void sandbox_begin(bool sets_classes);
 
 /* After mounting: no_new_privs and the filter of system calls, for all threads. */
 void sandbox_close(void);

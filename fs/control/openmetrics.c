@@ -55,6 +55,7 @@ static const struct metric
 	cache_fallbacks = {"passthrough_refused_total"},
 	cache_writeback_failures = {"mapping_writeback_failures_total"},
 	cache_keeper_deaths = {"keeper_deaths_total"},
+	cache_queue_returns = {"queue_returns_total"},
 	cache_objects = {"cache_objects"},
 	cache_object_bytes = {"cache_bytes", NULL, "bytes that the files in the cache take"},
 	cache_budget_bytes = {"cache_budget_bytes", NULL, "bytes that the files in the cache may take"},
@@ -68,6 +69,7 @@ static const struct metric
 	cache_ghosts = {"cache_ghosts"},
 	cache_keepers = {"keepers"},
 	cache_locked_bytes = {"keeper_locked_bytes", NULL, "bytes of pages that keepers hold"},
+	cache_idle_queues = {"idle_queues"},
 	cache_inodes = {"inodes"},
 	cache_inode_bytes = {"inode_bytes", NULL, "bytes of memory that inodes take"};
 

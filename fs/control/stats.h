@@ -52,6 +52,8 @@
 	COUNTER(writeback_failures, "failures to write to a file what mappings stored into its copy") \
 	COUNTER(keeper_deaths, "processes that held pinned pages and died") \
 	COUNTER(foreign, "files not pinned because other memory cgroups pay for their pages") \
+	FIGURE(queue_returns, "times that a thread of io_uring left SCHED_IDLE because it had to wait", \
+		queues.returns) \
 	FIGURE(objects, "files in the cache now", cache.object_count) \
 	FIGURE(object_bytes, "bytes that the cached files take now", cache.policy.charged) \
 	FIGURE(budget_bytes, "bytes that the cached files may take", cache.budget) \
@@ -67,6 +69,7 @@
 	FIGURE(ghosts, "files in the ghost list", cache.policy.ghost_count) \
 	FIGURE(keepers, "processes that hold pinned pages", keepers) \
 	FIGURE(locked_bytes, "bytes of pages that keepers hold", locked_bytes) \
+	FIGURE(idle_queues, "threads that serve requests over io_uring in the class SCHED_IDLE", queues.idle) \
 	FIGURE(inodes, "files known to the daemon now, cached or not", inodes) \
 	FIGURE(inode_bytes, "bytes of memory that inodes take", inode_bytes)
 /* clang-format on */

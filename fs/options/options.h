@@ -38,6 +38,7 @@ enum option_write { WRITE_AROUND, WRITE_THROUGH };
 enum option_coherence { COHERENCE_OPEN, COHERENCE_EXCLUSIVE };
 enum option_locks { LOCKS_SHARED, LOCKS_LOCAL };
 enum option_transport { TRANSPORT_AUTO, TRANSPORT_URING, TRANSPORT_DEV };
+enum option_queue_class { QUEUE_CLASS_AUTO, QUEUE_CLASS_NORMAL };
 enum option_passthrough { PASSTHROUGH_AUTO, PASSTHROUGH_ON, PASSTHROUGH_OFF };
 enum option_xattr { XATTR_ON, XATTR_OFF };
 enum option_sandbox { SANDBOX_ON, SANDBOX_OFF };
@@ -103,7 +104,8 @@ struct options {
 	double negative_timeout_s;
 	enum option_transport transport;
 	unsigned int uring_depth; /* requests per queue; 0: chosen by transport_depth() */
-	uint64_t max_read;        /* bytes; rounded down to whole pages */
+	enum option_queue_class queue_class;
+	uint64_t max_read; /* bytes; rounded down to whole pages */
 	enum option_passthrough passthrough;
 	enum option_xattr xattr;
 	enum option_sandbox sandbox;

@@ -25,6 +25,8 @@ static const char *const coherence_names[] = {
 static const char *const locks_names[] = {[LOCKS_SHARED] = "shared", [LOCKS_LOCAL] = "local", NULL};
 static const char *const transport_names[] = {
 	[TRANSPORT_AUTO] = "auto", [TRANSPORT_URING] = "uring", [TRANSPORT_DEV] = "dev", NULL};
+static const char *const queue_class_names[] = {
+	[QUEUE_CLASS_AUTO] = "auto", [QUEUE_CLASS_NORMAL] = "normal", NULL};
 static const char *const passthrough_names[] = {
 	[PASSTHROUGH_AUTO] = "auto", [PASSTHROUGH_ON] = "on", [PASSTHROUGH_OFF] = "off", NULL};
 static const char *const xattr_names[] = {[XATTR_ON] = "on", [XATTR_OFF] = "off", NULL};
@@ -117,6 +119,8 @@ static const struct option_row rows[] = {
 		.help = "how requests reach the daemon"),
 	OPTION("uring_depth", UINT, uring_depth, .max = 1024, .fallback = "0",
 		.help = "requests per CPU over io_uring; 0 = automatic"),
+	OPTION("queue_class", CHOICE, queue_class, .choices = queue_class_names, .fallback = "auto",
+		.help = "scheduling class of the threads that serve requests over io_uring"),
 	OPTION("max_read", SIZE, max_read, .min = 4096, .max = OPTIONS_MAX_READ, .fallback = "256K",
 		.help = "largest read request of the kernel"),
 	OPTION("passthrough", CHOICE, passthrough, .choices = passthrough_names, .fallback = "auto",

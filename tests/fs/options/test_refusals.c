@@ -89,6 +89,7 @@ static const struct error_case bad_lists[] = {
 	{"xattr=user", "xattr=user: takes on or off"},
 	{"xattr", "xattr: takes on or off"},
 	{"uring_depth=1025", "uring_depth=1025: takes a whole number, at most 1024"},
+	{"queue_class=idle", "queue_class=idle: takes auto or normal"},
 	{"max_read=2M", "max_read=2M: takes bytes with K, M, G or T, 4K to 1M"},
 	{"max_read=512", "max_read=512: takes bytes with K, M, G or T, 4K to 1M"},
 	{"passthrough=yes", "passthrough=yes: takes auto, on or off"},

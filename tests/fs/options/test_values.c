@@ -88,6 +88,8 @@ static void each_row_takes_its_values(void **state)
 		{"transport=dev"},
 		{"uring_depth=0"},
 		{"uring_depth=1024"},
+		{"queue_class=auto"},
+		{"queue_class=normal"},
 		{"max_read=4K"},
 		{"max_read=1M"},
 		{"passthrough=auto"},
@@ -164,8 +166,8 @@ static void defaults_are_the_documented_ones(void **state)
 		"kernel,"
 		"revalidate=0s,coherence="
 		"open,locks=shared,"
-		"attr_timeout=1,entry_timeout=1,negative_timeout=0,transport=auto,uring_depth=0,max_read="
-		"256K,"
+		"attr_timeout=1,entry_timeout=1,negative_timeout=0,transport=auto,uring_depth=0,queue_class="
+		"auto,max_read=256K,"
 		"passthrough="
 		"auto,"
 		"xattr=on,sandbox=on,log=info",
