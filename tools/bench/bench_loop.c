@@ -2,12 +2,12 @@
  * bench_loop - repeats one operation on many files for a while: for workloads of tools/bench/run whose
  * operations are too short to be timed by an interpreter.
  *
- *   bench_loop read|mmap|overwrite|open|stat [--threads=N] [--block=BYTES] [--ms=N] [--cpu=N] LIST
- *   bench_loop touch LIST
- *   bench_loop make DIRECTORY COUNT
+ *   bench_loop read|mmap|overwrite|send|sendfile|open|stat [--threads=N] [--block=BYTES] [--ms=N] [--cpu=N]
+ * LIST bench_loop touch LIST bench_loop make DIRECTORY COUNT
  *
- * LIST is a file of names, each ended by a NUL. read, mmap and overwrite work on files that stay open, each
- * time on a block at a random place of a random file; these operations are counted. open (open, read to the
+ * LIST is a file of names, each ended by a NUL. read, mmap, overwrite, send (read
+ * and send to a socket) and sendfile work on files that stay open, each time on a block at a random place of
+ * a random file; these operations are counted. open (open, read to the
  * end, close) and stat take a random file each time, and each operation is timed. touch opens, reads and
  * closes each file once, in the order of the list. make creates COUNT empty files, renames each, and unlinks
  * each. --cpu: all threads run on that CPU only. Output: lines of key=value. Prints what it measures, without
@@ -17,6 +17,7 @@
 #include "cache/base/standard_fds.h"
 #include "tools/bench/bench_mount.h"
 #include "tools/bench/bench_names.h"
+#include "tools/bench/bench_send.h"
 #include "tools/demo.d/name_list.h"
 
 #include <errno.h>
@@ -103,6 +104,20 @@ static void do_overwrite(struct worker *worker, size_t number)
 		fail("%s: a write: %s", names.names[number], strerror(errno));
 }
 
+static void do_send(struct worker *worker, size_t number)
+{
+	const struct file *file = &files[number];
+
+	bench_send_read(file->fd, (off_t)random_block(worker, file), worker->buffer, block);
+}
+
+static void do_sendfile(struct worker *worker, size_t number)
+{
+	const struct file *file = &files[number];
+
+	bench_send_file(file->fd, (off_t)random_block(worker, file), block);
+}
+
 static void do_open(struct worker *worker, size_t number)
 {
 	int fd = open(names.names[number], O_RDONLY | O_CLOEXEC);
@@ -130,13 +145,15 @@ struct operation {
 	const char *name;
 	void (*run)(struct worker *worker, size_t number);
 	int flags; /* of the descriptors that it works on; -1: none */
-	bool timed, mapped;
+	bool timed, mapped, sends;
 };
 
 static const struct operation operations[] = {
 	{.name = "read", .run = do_read, .flags = O_RDONLY},
 	{.name = "mmap", .run = do_mmap, .flags = O_RDONLY, .mapped = true},
 	{.name = "overwrite", .run = do_overwrite, .flags = O_WRONLY},
+	{.name = "send", .run = do_send, .flags = O_RDONLY, .sends = true},
+	{.name = "sendfile", .run = do_sendfile, .flags = O_RDONLY, .sends = true},
 	{.name = "open", .run = do_open, .flags = -1, .timed = true},
 	{.name = "stat", .run = do_stat, .flags = -1, .timed = true},
 };
@@ -360,6 +377,10 @@ int main(int argc, char **argv)
 		touch_each();
 	} else {
 		operation = find_operation(argv[1]);
+		if (operation->sends && block > BENCH_SEND_MOST)
+			fail("--block: at most %d is sent at once", BENCH_SEND_MOST);
+		if (operation->sends)
+			bench_send_open();
 		open_files();
 		if (cpu >= 0)
 			stay_on((unsigned)cpu);
