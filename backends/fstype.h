@@ -17,9 +17,11 @@ struct fstype {
 	 * as for overlayfs, which may lie on anything.
 	 */
 	bool local;
-	bool remote;        /* on other machines, or may be: each request costs a network round trip */
-	bool in_memory;     /* the page cache is the file */
-	bool fine_stamps;   /* has multigrain timestamps on Linux 6.13 and newer */
+	bool remote;      /* on other machines, or may be: each request costs a network round trip */
+	bool in_memory;   /* the page cache is the file */
+	bool fine_stamps; /* has multigrain timestamps on Linux 6.13 and newer */
+	/* But not for directories: one that loses a name gets the time that the file gets. (Linux 6.18) */
+	bool coarse_dir_stamps;
 	bool keeps_reserve; /* has blocks that only root, or a user whom root chose, may take */
 	/* A file handle (name_to_handle_at) may be valid only while its daemon remembers the file. Most FUSE
 	 * daemons forget a file when the kernel does, and those that do not can't be told from them. */

@@ -1,7 +1,9 @@
 /* Attributes. */
+#include <dirent.h>
 #include <errno.h>
 #include <unistd.h>
 
+#include "cache/base/clock.h"
 #include "fs/tree/tree_impl.h"
 
 static int statx_inode(struct tree *tree, struct inode *inode, int sync, struct statx *stx)
@@ -50,9 +52,25 @@ uint64_t tree_ino(const struct inode *inode, uint64_t ino)
 	return inode->mount->ino_mix ? hash_mix64(ino ^ inode->mount->ino_mix) : ino;
 }
 
+static int64_t ns_of(struct statx_timestamp t)
+{
+	return t.tv_sec * CLOCK_NS_PER_S + t.tv_nsec;
+}
+
+/* As the kernel decides it (relatime). */
+bool tree_listing_moves_atime(const struct inode *inode, const struct statx *stx)
+{
+	int64_t atime_ns = ns_of(stx->stx_atime);
+
+	if (inode->mount->atime != TREE_ATIME_DAILY)
+		return inode->mount->atime == TREE_ATIME_ALWAYS;
+	return atime_ns <= ns_of(stx->stx_mtime) || atime_ns <= ns_of(stx->stx_ctime) ||
+	       clock_wall_coarse_ns() - atime_ns >= 86400 * CLOCK_NS_PER_S;
+}
+
 bool tree_has_fine_stamps(const struct inode *inode)
 {
-	return inode->mount->fine_stamps;
+	return inode->type == DT_DIR ? inode->mount->fine_dir_stamps : inode->mount->fine_stamps;
 }
 
 struct space *tree_space(const struct inode *inode)

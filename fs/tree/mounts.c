@@ -65,6 +65,14 @@ static bool is_below_root(const struct tree_mount *mount)
 	return mount->ino_mix != 0;
 }
 
+static void note_atime(struct tree_mount *mount, const struct statfs *fs)
+{
+	if (fs->f_flags & (ST_NOATIME | ST_NODIRATIME | ST_RDONLY))
+		mount->atime = TREE_ATIME_NEVER;
+	else
+		mount->atime = fs->f_flags & ST_RELATIME ? TREE_ATIME_DAILY : TREE_ATIME_ALWAYS;
+}
+
 static void note_flags(struct tree_mount *mount, const struct statfs *fs)
 {
 	mount->nosuid = fs->f_flags & ST_NOSUID;
@@ -97,6 +105,8 @@ static struct tree_mount *mount_new(const struct tree *tree, dev_t dev, int fd, 
 	mount->hides_mappings = type->hides_mappings;
 	mount->state_by_open = type->state_by_open;
 	mount->fine_stamps = type->fine_stamps && kernel_has_fine_stamps();
+	mount->fine_dir_stamps = mount->fine_stamps && !type->coarse_dir_stamps;
+	note_atime(mount, fs);
 	if (below) {
 		/* the file system's own id stays the same when device numbers change */
 		mount->ino_mix = hash_mix64(mount->fsid ? mount->fsid : dev) | 1;
@@ -147,8 +157,9 @@ static void has_come(struct tree *tree, struct tree_mount *mount, const struct s
 	if (before && before != mount)
 		before->gone = true;
 	mount->gone = false;
+	note_atime(mount, fs); /* the flags may differ after a remount */
 	if (is_below_root(mount))
-		note_flags(mount, fs); /* the flags may differ after a remount */
+		note_flags(mount, fs);
 }
 
 /* Adds it to the list unless another thread did so first; returns the one in the list. */

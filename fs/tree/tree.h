@@ -217,6 +217,9 @@ bool tree_is_nosuid(const struct inode *inode);
 /* Whether two changes always have different time stamps if the time was read in between (multigrain
  * timestamps, Linux 6.13). */
 bool tree_has_fine_stamps(const struct inode *inode);
+/* Whether listing the directory changes its access time, by the options of the mount that SOURCE is on. stx:
+ * with atime, mtime and ctime. */
+bool tree_listing_moves_atime(const struct inode *inode, const struct statx *stx);
 /* Whether operations on the file never wait for another machine or program. */
 bool tree_is_local(const struct inode *inode);
 /* Whether operations on the file go to another machine. If it is not known where they go, the file is neither

@@ -58,6 +58,9 @@ static inline struct inode *tree_route_free(struct tree_route *route)
 	return parent;
 }
 
+/* When listing a directory changes its access time. */
+enum tree_atime { TREE_ATIME_ALWAYS, TREE_ATIME_DAILY, TREE_ATIME_NEVER };
+
 /*
  * A file system of SOURCE, which may span several. One below the root can be unmounted when it is not in use:
  * idle descriptors are closed after a few seconds.
@@ -71,7 +74,8 @@ struct tree_mount {
 	bool has_handles;
 	_Atomic bool gone;
 	uint64_t ino_mix; /* 0 for the root's file system */
-	bool fine_stamps;
+	bool fine_stamps, fine_dir_stamps;
+	_Atomic uint8_t atime; /* enum tree_atime */
 	bool hides_mappings;
 	bool state_by_open;
 	bool local;                 /* a close has nothing to report */
