@@ -23,7 +23,7 @@ struct dir *dir_new(int fd)
 	dir->fd = fd;
 	dir->next = 0;
 	dir->used = dir->at = 0;
-	dir->ended = false;
+	dir->caches = dir->ended = false;
 	pthread_mutex_init(&dir->lock, NULL);
 	lock_take(&open_dirs.lock, LOCK_DIRECTORIES);
 	list_push_first(&open_dirs.list, &dir->node);

@@ -16,6 +16,7 @@ struct dir {
 	int fd;
 	pthread_mutex_t lock; /* for all fields below; a descriptor has only one position */
 	off_t next;           /* the offset behind the last entry that was returned */
+	bool caches;          /* the kernel may cache what is listed; set once */
 	bool ended;           /* the end was reached at that offset, but not reported yet */
 	size_t used, at;      /* of the buffer */
 	char buffer[DIR_BUFFER];

@@ -12,6 +12,7 @@
 #include "cache/policy/plus.h"
 #include "fs/control/control.h"
 #include "fs/dir.h"
+#include "fs/dir_cache.h"
 #include "fs/op.h"
 #include "fs/op_work.h"
 #include "fs/ops.h"
@@ -37,6 +38,8 @@ void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 		return;
 	}
 	info->fh = (uintptr_t)dir;
+	dir_cache_opened(req, inode, fd, info);
+	dir->caches = info->cache_readdir;
 	if (answer_open(req, info) < 0)
 		dir_free(dir);
 }
@@ -124,10 +127,12 @@ static size_t add_entry(struct listing *l, const struct dirent64 *d)
 	if (fuse_add_direntry_plus(l->req, NULL, 0, d->d_name, &entry, d->d_off) > room)
 		return room + 1;
 	if (!is_dot(d->d_name)) {
-		if (!l->look.looks_up)
+		if (!l->look.looks_up) {
 			l->look.bare += d->d_type != DT_DIR;
-		else if (look_up(l, d->d_name, &entry) == -ENOENT)
+		} else if (look_up(l, d->d_name, &entry) == -ENOENT) {
+			dir_cache_incomplete(l->inode);
 			return 0;
+		}
 	}
 	return fuse_add_direntry_plus(l->req, l->out + l->used, room, d->d_name, &entry, d->d_off);
 }
@@ -215,6 +220,8 @@ static void list(
 		op_reply(req, -ENOMEM);
 		return;
 	}
+	if (offset && tree_is_local(l.inode))
+		dir_cache_went_on(req, l.inode, plus);
 	if (plus)
 		begin_plus(&l, offset);
 	lock_take(&dir->lock, LOCK_DIRECTORY);
@@ -222,6 +229,8 @@ static void list(
 	lock_drop(&dir->lock, LOCK_DIRECTORY);
 	if (plus)
 		end_plus(&l);
+	if (r == 0 && dir->caches)
+		dir_cache_listed(l.inode, l.used == 0);
 	if (r < 0)
 		op_reply(req, r);
 	else if (answer_buf(req, l.out, l.used) < 0)

@@ -11,6 +11,7 @@
 #include "cache/policy/plus.h"
 #include "cache/trail/trail.h"
 #include "fs/copy.h"
+#include "fs/dir_cache.h"
 #include "fs/durable.h"
 #include "fs/flush.h"
 #include "fs/op.h"
@@ -30,13 +31,17 @@ static void reply_negative(fuse_req_t req, const struct inode *dir)
 }
 
 /* A process that looks up the names that it has listed wants attributes with them: see
- * cache/policy/plus.h. */
-static void note_asked(fuse_req_t req, const struct inode *dir, const struct inode *inode)
+ * cache/policy/plus.h and listed.h. */
+static void note_asked(fuse_req_t req, struct inode *dir, const struct inode *inode)
 {
 	struct server *server = server_of(req);
 
-	if (!dir || tree_is_local(dir) || inode->type == DT_DIR)
+	if (!dir || inode->type == DT_DIR)
 		return;
+	if (tree_is_local(dir)) {
+		dir_cache_asked(req, dir);
+		return;
+	}
 	lock_take(&server->plus_lock, LOCK_PLUS);
 	plus_asked(&server->plus, (uint32_t)fuse_req_ctx(req)->pid, dir->nodeid);
 	lock_drop(&server->plus_lock, LOCK_PLUS);

@@ -6,6 +6,7 @@
 
 #include "cache/cache.h"
 #include "cache/policy/classify.h"
+#include "cache/policy/listed.h"
 #include "cache/policy/plus.h"
 #include "cache/policy/ways.h"
 #include "fs/control/control.h"
@@ -83,7 +84,8 @@ struct server {
 	struct ways ways; /* measured lanes of large files that are read (large=stream); under ways_lock */
 	struct ways write_ways; /* of those that are written (large_write=measured); under ways_lock */
 	pthread_mutex_t plus_lock;
-	struct plus plus; /* decides whether directories are listed with attributes; under plus_lock */
+	struct plus plus;     /* decides whether directories are listed with attributes; under plus_lock */
+	struct listed listed; /* the same on local file systems, and whether the kernel may cache listings */
 	struct relief relief;
 	_Atomic uint64_t kept_bytes;   /* charges of objects exempt from eviction */
 	_Atomic unsigned random_opens; /* opens of files that were read out of order */
