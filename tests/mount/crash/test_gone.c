@@ -47,10 +47,10 @@ static void kill_daemon(struct mount *mount)
 }
 
 /* A request that the kernel takes while it ends the connection says the first. */
-#define assert_lost(r)                             \
-	do {                                       \
-		assert_int_equal(r, -1);           \
-		if (errno != ECONNABORTED)         \
+#define assert_lost(r)                                     \
+	do {                                               \
+		assert_int_equal(r, -1);                   \
+		if (errno != ECONNABORTED)                 \
 			assert_int_equal(errno, ENOTCONN); \
 	} while (0)
 
