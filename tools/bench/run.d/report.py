@@ -89,14 +89,59 @@ def table(report):
     yield from endings(report)
 
 
+def groups_of(report):
+    """(name of the group, its results), in the order of the report."""
+    groups = {}
+    for result in report["workloads"]:
+        groups.setdefault(result["group"], []).append(result)
+    return groups.items()
+
+
+def cell(row, name):
+    """The median, its ratio to the bare directory, and a sign for each mark."""
+    side = row["sides"].get(name)
+    if side is None:
+        return ""
+    against = ratio(side["native"], row["best_native"], name)
+    shown = number(side["median"])
+    return (shown if against in ("", "1") else f"{shown} ({against})") + ("*" if side["marks"] else "")
+
+
+def widest_range(row):
+    """Of the sides: the range in parts of the median."""
+    parts = [(side["most"] - side["least"]) / side["median"] for side in row["sides"].values() if side["median"]]
+    return f"{100 * max(parts):.0f} %" if parts else ""
+
+
+def matrix_of(results):
+    """A line for each measure of each workload, a column for each side."""
+    rows = [(result["name"], row) for result in results for row in result["rows"]]
+    names = list(dict.fromkeys(name for _, row in rows for name in row["sides"]))
+    yield ["workload", "measure", *names, "widest range"]
+    for workload, row in rows:
+        yield [workload, measure_of(row), *(cell(row, name) for name in names), widest_range(row)]
+
+
+def remarks_of(result):
+    if result["skipped"]:
+        yield f"- {result['name']}: skipped: {result['skipped']}"
+    for name, why in result["failures"].items():
+        yield f"- {result['name']}, {name}: failed: {why}"
+    marks = {name: side["marks"] for row in result["rows"] for name, side in row["sides"].items() if side["marks"]}
+    for name, words in marks.items():
+        yield f"- {result['name']}, {name}: * {'; '.join(words)}"
+
+
 def markdown(report):
     yield facts.heading(report["machine"])
-    for result in report["workloads"]:
-        yield f"\n### {result['name']}\n\n{about(result)}: `{result['command']}`\n"
-        if result["skipped"]:
-            yield f"Skipped: {result['skipped']}"
-            continue
-        yield from piped([HEADINGS, *lines_of(result)])
+    yield "\nMedians; in brackets the ratio to the bare directory."
+    for group, results in groups_of(report):
+        yield f"\n### {group}\n"
+        yield from (f"- `{result['name']}`: {about(result)}: `{result['command']}`" for result in results)
+        yield ""
+        yield from piped(list(matrix_of(results)))
+        remarks = [line for result in results for line in remarks_of(result)]
+        yield from ["", *remarks] if remarks else []
     yield "\n### Summary\n\nThe best sievefs without a mark, by the first measure of each workload.\n"
     yield from piped([SUMMARY_HEADINGS, *summary_of(report)])
     yield from endings(report)
