@@ -68,24 +68,31 @@ static void see_growth(struct extent *e, const struct extent *old, int64_t now_m
 	}
 }
 
-/* Leaves keep pages, and the rest of a piece, at the end that grows, and marks all others for dropping. In an
- * extent with holes the pages that are left span a longer stretch. */
+/*
+ * Leaves keep pages, and the rest of a folio, at the end that grows, and marks all others for dropping. In an
+ * extent with holes the pages that are left span a longer stretch. No folio lies across the end of what is
+ * dropped: it would be left at each attempt.
+ */
 static void drop_all_but(struct extent *e, uint64_t keep)
 {
-	uint64_t length = e->to - e->from, stretch;
+	uint64_t length = e->to - e->from, unit = keep ? TRAILING_FOLIO : TRAILING_PIECE, stretch;
+	struct span drop = {e->from, e->to};
 
 	if (e->pages <= keep)
 		return;
 	stretch = (uint64_t)((double)length * (double)keep / (double)e->pages);
+	if (e->backwards)
+		drop.from = (e->from + stretch + unit - 1) / unit * unit;
+	else
+		drop.to = (e->to - stretch) / unit * unit;
+	if (drop.from >= drop.to)
+		return;
 	e->verdict = TRAILING_DROP;
-	e->drop = (struct span){e->from, e->to};
-	if (e->backwards) {
-		e->drop.from = (e->from + stretch + TRAILING_PIECE - 1) / TRAILING_PIECE * TRAILING_PIECE;
-		e->to = e->drop.from;
-	} else {
-		e->drop.to = (e->to - stretch) / TRAILING_PIECE * TRAILING_PIECE;
-		e->from = e->drop.to;
-	}
+	e->drop = drop;
+	if (e->backwards)
+		e->to = drop.from;
+	else
+		e->from = drop.to;
 	e->pages = keep;
 }
 

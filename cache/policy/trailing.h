@@ -19,7 +19,9 @@
 #include "cache/policy/spans.h"
 
 enum {
-	TRAILING_PIECE = 128,      /* extents begin and end at multiples of it */
+	TRAILING_PIECE = 128, /* extents begin and end at multiples of it */
+	TRAILING_FOLIO = 512, /* the largest folio; one lies at a multiple of its size, and is dropped as a
+				 whole or not at all */
 	TRAILING_STREAM_MIN = 128, /* pages without holes from which on they are a stream: records of
 				      databases and the readahead of a single fault are shorter */
 	/* pages from which on random reading is told from a reader in the middle of a record */

@@ -107,8 +107,28 @@ static void a_stream_between_random_pages_is_told_from_them(void **state)
 
 	picture(&story, (struct extent[]){EXTENT(0, 700, 700), EXTENT(20000, 90000, 900)}, 2);
 	picture(&story, (struct extent[]){EXTENT(0, 4700, 4700), EXTENT(20000, 90000, 2000)}, 2);
-	assert_drop(&story.extents[0], 0, 3700);
+	assert_drop(&story.extents[0], 0, 3600); /* 3700, but for the folio there */
 	assert_int_equal(story.extents[1].verdict, TRAILING_RANDOM);
+}
+
+static void no_folio_lies_across_the_end_of_what_is_dropped(void **state)
+{
+	for (unsigned length = 1300; length < 2500; length += 100) {
+		struct story forwards = {.count = 0}, backwards = {.count = 0};
+
+		picture(&forwards, (struct extent[]){EXTENT(100, 1100, 1000)}, 1);
+		picture(&forwards, (struct extent[]){EXTENT(100, length, length - 100)}, 1);
+		picture(&backwards, (struct extent[]){EXTENT(8900, 9900, 1000)}, 1);
+		picture(&backwards, (struct extent[]){EXTENT(10000 - length, 9900, length - 100)}, 1);
+		if (length >= 1400) { /* the first folio that is not in the window is complete */
+			assert_int_equal(forwards.extents[0].verdict, TRAILING_DROP);
+			assert_int_equal(forwards.extents[0].drop.to % TRAILING_FOLIO, 0);
+		} else {
+			assert_int_equal(forwards.extents[0].verdict, TRAILING_LEAVE);
+		}
+		if (backwards.extents[0].verdict == TRAILING_DROP)
+			assert_int_equal(backwards.extents[0].drop.from % TRAILING_FOLIO, 0);
+	}
 }
 
 static void a_reader_that_rests_keeps_its_pages_for_half_a_second(void **state)
@@ -159,6 +179,7 @@ int main(void)
 		cmocka_unit_test(what_fills_up_between_its_ends_is_read_at_random),
 		cmocka_unit_test(a_record_that_is_being_read_is_not_told_yet),
 		cmocka_unit_test(a_stream_between_random_pages_is_told_from_them),
+		cmocka_unit_test(no_folio_lies_across_the_end_of_what_is_dropped),
 		cmocka_unit_test(a_reader_that_rests_keeps_its_pages_for_half_a_second),
 		cmocka_unit_test(pieces_that_never_grow_are_left_alone_in_the_end),
 		cmocka_unit_test(at_the_end_streams_keep_nothing_and_scattered_pages_stay),

@@ -16,6 +16,7 @@
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -124,6 +125,48 @@ static void a_stream_is_a_window_in_the_page_cache_and_nothing_afterwards(void *
 	await_at_most("stream", STREAM / 100);
 	assert_true(mount_stat(&mounted, "trail/opens") > 0);
 	assert_true(mount_stat(&mounted, "trail/dropped_bytes") >= STREAM / 2);
+}
+
+/* Of the device of SOURCE, which must be the test's own. Returns what it was before. */
+static int set_readahead(int kib)
+{
+	struct stat st;
+	char path[64], text[32];
+	int fd, before;
+
+	assert_return_code(stat(mounted.source, &st), errno);
+	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/queue/read_ahead_kb", major(st.st_dev),
+		minor(st.st_dev));
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	memset(text, 0, sizeof(text));
+	assert_true(pread(fd, text, sizeof(text) - 1, 0) > 0);
+	before = atoi(text);
+	snprintf(text, sizeof(text), "%d", kib);
+	assert_int_equal(pwrite(fd, text, strlen(text), 0), strlen(text));
+	close(fd);
+	return before;
+}
+
+/* Such a readahead makes folios that lie across the ends of what is dropped. */
+static void folios_at_the_edge_of_a_window_do_not_stay(void **state)
+{
+	int before = config.source ? set_readahead(2560) : -ENODEV, fd;
+	long long stuck = mount_stat(&mounted, "trail/stuck_bytes");
+
+	if (before < 0)
+		SKIP_TEST("SOURCE has no device of the test's own");
+	make_sparse("edges", STREAM);
+	for (int pass = 0; pass < 2; pass++) {
+		fd = open_below(mounted.point, "edges", O_RDONLY);
+		assert_true(read_slowly(fd, "edges", 0, STREAM) <= BOUND);
+		close(fd);
+	}
+	assert_int_equal(mount_stat(&mounted, "trail/stuck_bytes"), stuck);
+	await_at_most("edges", 0);
+	unlink_source("edges");
+	set_readahead(before);
 }
 
 static void the_report_says_how_large_files_travel(void **state)
@@ -440,6 +483,7 @@ static void a_stopped_reader_goes_on_where_it_was(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(nothing_wakes_while_nothing_is_open),
 	cmocka_unit_test(a_stream_is_a_window_in_the_page_cache_and_nothing_afterwards),
+	cmocka_unit_test(folios_at_the_edge_of_a_window_do_not_stay),
 	cmocka_unit_test(the_report_says_how_large_files_travel),
 	cmocka_unit_test(readers_of_one_file_have_a_window_each),
 	cmocka_unit_test(what_is_written_in_order_is_a_window_too),
