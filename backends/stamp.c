@@ -1,8 +1,6 @@
 #include "backends/stamp.h"
-#include "cache/base/clock.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/stat.h>
 
 #define SETTLED_NS 100000000ll                 /* more than a tick of any clock that stamps are made from */
 #define COARSE_NS (2 * CLOCK_NS_PER_S)         /* the coarsest stamps, FAT's, are two seconds apart */
@@ -15,8 +13,8 @@ int stamp_take(int fd, struct stamp *stamp)
 	if (statx(fd, "", AT_EMPTY_PATH, STATX_SIZE | STATX_MTIME | STATX_CTIME, &stx) < 0)
 		return -errno;
 	stamp->size = stx.stx_size;
-	stamp->mtime_ns = stx.stx_mtime.tv_sec * CLOCK_NS_PER_S + stx.stx_mtime.tv_nsec;
-	stamp->ctime_ns = stx.stx_ctime.tv_sec * CLOCK_NS_PER_S + stx.stx_ctime.tv_nsec;
+	stamp->mtime_ns = stamp_ns(stx.stx_mtime);
+	stamp->ctime_ns = stamp_ns(stx.stx_ctime);
 	return 0;
 }
 

@@ -13,6 +13,9 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
+
+#include "cache/base/clock.h"
 
 struct stamp {
 	uint64_t size;
@@ -43,6 +46,11 @@ bool stamp_holds_leases(void);
 /* What is read after this stamp was taken, and before another is found, is of one state of the file. now_ns
  * is clock_wall_coarse_ns(), of the stamp's clock. */
 bool stamp_is_trusted(int fd, const struct stamp *stamp, int64_t now_ns);
+
+static inline int64_t stamp_ns(struct statx_timestamp t)
+{
+	return t.tv_sec * CLOCK_NS_PER_S + t.tv_nsec;
+}
 
 static inline bool stamp_equals(const struct stamp *a, const struct stamp *b)
 {

@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 
 #include "backends/stamp.h"
-#include "cache/base/clock.h"
 #include "cache/base/lock_order.h"
 #include "fs/op.h"
 #include "fs/options/generic_options.h"
@@ -12,11 +11,6 @@
 /* The bits of an inode's listed_stamp. */
 #define BEGUN 1u /* the kernel has a part of a listing, as far as is known */
 #define STAMP 2u /* all other bits are a stamp */
-
-static int64_t ns_of(struct statx_timestamp t)
-{
-	return t.tv_sec * CLOCK_NS_PER_S + t.tv_nsec;
-}
 
 /* The directory's times in a few bits; 0: they would not prove that it is unchanged. Also fills in stx. */
 static uint32_t take_stamp(const struct inode *dir, int fd, struct statx *stx)
@@ -27,8 +21,8 @@ static uint32_t take_stamp(const struct inode *dir, int fd, struct statx *stx)
 	if (!tree_is_local(dir) || !tree_has_fine_stamps(dir) || inode_is(dir, INODE_LOCKS_INSIDE) ||
 		statx(fd, "", AT_EMPTY_PATH, STATX_MTIME | STATX_CTIME | STATX_ATIME, stx) < 0)
 		return 0;
-	mtime_ns = ns_of(stx->stx_mtime);
-	ctime_ns = ns_of(stx->stx_ctime);
+	mtime_ns = stamp_ns(stx->stx_mtime);
+	ctime_ns = stamp_ns(stx->stx_ctime);
 	if (stamp_is_coarse(mtime_ns, ctime_ns))
 		return 0;
 	stamp = cache_stamp(0, mtime_ns, ctime_ns);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "backends/stamp.h"
 #include "cache/base/clock.h"
 #include "fs/tree/tree_impl.h"
 
@@ -52,19 +53,14 @@ uint64_t tree_ino(const struct inode *inode, uint64_t ino)
 	return inode->mount->ino_mix ? hash_mix64(ino ^ inode->mount->ino_mix) : ino;
 }
 
-static int64_t ns_of(struct statx_timestamp t)
-{
-	return t.tv_sec * CLOCK_NS_PER_S + t.tv_nsec;
-}
-
 /* As the kernel decides it (relatime). */
 bool tree_listing_moves_atime(const struct inode *inode, const struct statx *stx)
 {
-	int64_t atime_ns = ns_of(stx->stx_atime);
+	int64_t atime_ns = stamp_ns(stx->stx_atime);
 
 	if (inode->mount->atime != TREE_ATIME_DAILY)
 		return inode->mount->atime == TREE_ATIME_ALWAYS;
-	return atime_ns <= ns_of(stx->stx_mtime) || atime_ns <= ns_of(stx->stx_ctime) ||
+	return atime_ns <= stamp_ns(stx->stx_mtime) || atime_ns <= stamp_ns(stx->stx_ctime) ||
 	       clock_wall_coarse_ns() - atime_ns >= 86400 * CLOCK_NS_PER_S;
 }
 
