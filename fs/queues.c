@@ -140,7 +140,7 @@ static bool read_facts(const struct queue *queue, struct queue_class_facts *fact
 	return true;
 }
 
-/* False once the class can't be set: then all stays as it is. */
+/* False at the end of the thread, or if its class can't be set. */
 static bool look_at(struct queues *queues, struct queue *queue, int64_t now_ms)
 {
 	bool was_idle = queue->class.is_idle;
@@ -149,7 +149,7 @@ static bool look_at(struct queues *queues, struct queue *queue, int64_t now_ms)
 	bool idle;
 
 	if (!read_facts(queue, &facts))
-		return true; /* the thread has ended, and the mount with it */
+		return false;
 	idle = queue_class_look(&queue->class, &facts, now_ms);
 	if (idle == was_idle)
 		return true;
@@ -161,6 +161,15 @@ static bool look_at(struct queues *queues, struct queue *queue, int64_t now_ms)
 	atomic_fetch_add(&queues->idle, idle ? 1 : -1);
 	atomic_fetch_add(&queues->returns, queue->class.returns - returns);
 	return true;
+}
+
+/* Nobody looks at them any more. */
+static void leave_all(struct queues *queues)
+{
+	for (unsigned i = 0; i < queues->count; i++)
+		if (queues->list[i].class.is_idle)
+			sched_setscheduler(queues->list[i].tid, SCHED_OTHER, &(struct sched_param){0});
+	atomic_store(&queues->idle, 0);
 }
 
 static bool look_at_all(struct queues *queues, int64_t *next_ms)
@@ -207,6 +216,7 @@ static void *run(void *data)
 			}
 			next_ms = clock_now_ms() + QUEUE_CLASS_NORMAL_LOOK_MS;
 		} else if (!look_at_all(queues, &next_ms)) {
+			leave_all(queues);
 			return NULL;
 		}
 	}
