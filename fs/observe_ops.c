@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "fs/observe.h"
+#include "fs/op.h"
+#include "fs/queues.h"
 
 /* clang-format off */
 /* Name, parameters, arguments, and a name in the directory `ino`, or NULL. `ino` is the inode that is
@@ -85,6 +87,7 @@ static void forbid_cancellation(void)
 	static void observed_##op parameters \
 	{ \
 		forbid_cancellation(); \
+		queues_note(server_of(req)->queues); \
 		observe_begin(req, OPERATION_##op, ino, name_in_ino); \
 		behind.op arguments; \
 	}

@@ -23,17 +23,20 @@
 
 struct queue {
 	pid_t tid;
+	unsigned cpu;
 	int schedstat, stat; /* files of /proc/self/task/TID */
 	struct queue_class class;
 };
 
 struct queues {
 	pthread_t thread;
-	GMutex lock; /* for ending */
+	GMutex lock; /* for ending and woken */
 	GCond wake;
-	bool ending;
+	bool ending, woken;
 	atomic_uint_least64_t idle, returns;
-	unsigned count; /* this and list: the thread's own */
+	unsigned cpu_count;
+	atomic_bool *resting; /* of each CPU: its thread rests, and its next request is to be noticed */
+	unsigned count;       /* this and list: the thread's own */
 	struct queue list[];
 };
 
@@ -56,15 +59,17 @@ static bool read_text(int fd, char *text, size_t size)
 	return n > 0;
 }
 
-static bool is_queue(const char *tid)
+/* Of a queue's thread; -1: it is not one. */
+static int cpu_of(const char *tid)
 {
 	char name[32];
-	int fd = open_of_task(tid, "comm");
-	bool is = read_text(fd, name, sizeof(name)) && g_str_has_prefix(name, QUEUE_NAME);
+	int fd = open_of_task(tid, "comm"), cpu = -1;
 
+	if (read_text(fd, name, sizeof(name)) && g_str_has_prefix(name, QUEUE_NAME))
+		cpu = atoi(name + strlen(QUEUE_NAME));
 	if (fd >= 0)
 		close(fd);
-	return is;
+	return cpu;
 }
 
 static void forget(struct queues *queues)
@@ -77,11 +82,11 @@ static void forget(struct queues *queues)
 }
 
 /* Whether the kernel counts how long tasks wait for a CPU. */
-static bool add(struct queues *queues, const char *tid)
+static bool add(struct queues *queues, const char *tid, unsigned cpu)
 {
 	struct queue *queue = &queues->list[queues->count];
 
-	*queue = (struct queue){.tid = atoi(tid)};
+	*queue = (struct queue){.tid = atoi(tid), .cpu = cpu};
 	queue->schedstat = open_of_task(tid, "schedstat");
 	queue->stat = open_of_task(tid, "stat");
 	if (queue->schedstat >= 0 && queue->stat >= 0) {
@@ -99,18 +104,21 @@ static bool add(struct queues *queues, const char *tid)
  * be one for each CPU. */
 static bool find(struct queues *queues)
 {
-	unsigned expected = (unsigned)get_nprocs_conf();
 	DIR *tasks = opendir("/proc/self/task");
 	struct dirent *entry;
 	bool ok = tasks;
 
 	/* cppcheck-suppress readdirCalled ; the stream is this call's own */
-	while (ok && (entry = readdir(tasks)))
-		if (entry->d_name[0] != '.' && is_queue(entry->d_name))
-			ok = queues->count < expected && add(queues, entry->d_name);
+	while (ok && (entry = readdir(tasks))) {
+		int cpu = entry->d_name[0] == '.' ? -1 : cpu_of(entry->d_name);
+
+		if (cpu >= 0)
+			ok = (unsigned)cpu < queues->cpu_count && queues->count < queues->cpu_count &&
+			     add(queues, entry->d_name, (unsigned)cpu);
+	}
 	if (tasks)
 		closedir(tasks);
-	if (ok && queues->count == expected)
+	if (ok && queues->count == queues->cpu_count)
 		return true;
 	forget(queues);
 	return false;
@@ -151,6 +159,7 @@ static bool look_at(struct queues *queues, struct queue *queue, int64_t now_ms)
 	if (!read_facts(queue, &facts))
 		return false;
 	idle = queue_class_look(&queue->class, &facts, now_ms);
+	atomic_store_explicit(&queues->resting[queue->cpu], queue->class.is_resting, memory_order_relaxed);
 	if (idle == was_idle)
 		return true;
 	if (sched_setscheduler(queue->tid, idle ? SCHED_IDLE : SCHED_OTHER, &(struct sched_param){0}) < 0) {
@@ -180,6 +189,8 @@ static bool look_at_all(struct queues *queues, int64_t *next_ms)
 	for (unsigned i = 0; i < queues->count; i++) {
 		struct queue *queue = &queues->list[i];
 
+		if (!atomic_load_explicit(&queues->resting[queue->cpu], memory_order_relaxed))
+			queue_class_wake(&queue->class, now_ms);
 		if (queue_class_next_ms(&queue->class) <= now_ms && !look_at(queues, queue, now_ms))
 			return false;
 		*next_ms = MIN(*next_ms, queue_class_next_ms(&queue->class));
@@ -193,8 +204,10 @@ static bool sleep_until(struct queues *queues, int64_t until_ms)
 	bool goes_on;
 
 	g_mutex_lock(&queues->lock);
-	while (!queues->ending && g_cond_wait_until(&queues->wake, &queues->lock, until_ms * 1000))
+	while (!queues->ending && !queues->woken &&
+		g_cond_wait_until(&queues->wake, &queues->lock, until_ms * 1000))
 		;
+	queues->woken = false;
 	goes_on = !queues->ending;
 	g_mutex_unlock(&queues->lock);
 	return goes_on;
@@ -225,17 +238,22 @@ static void *run(void *data)
 
 int queues_new(struct queues **out)
 {
-	struct queues *queues =
-		calloc(1, sizeof(*queues) + (size_t)get_nprocs_conf() * sizeof(queues->list[0]));
-	int r;
+	unsigned cpu_count = (unsigned)get_nprocs_conf();
+	struct queues *queues = calloc(1, sizeof(*queues) + (size_t)cpu_count * sizeof(queues->list[0]));
+	int r = -ENOMEM;
 
-	if (!queues)
-		return -ENOMEM;
-	r = thread_start(&queues->thread, "sieve-queues", run, queues);
-	if (r == 0)
+	if (queues) {
+		queues->cpu_count = cpu_count;
+		queues->resting = calloc(cpu_count, sizeof(*queues->resting));
+	}
+	if (queues && queues->resting)
+		r = thread_start(&queues->thread, "sieve-queues", run, queues);
+	if (r == 0) {
 		*out = queues;
-	else
+	} else if (queues) {
+		free(queues->resting);
 		free(queues);
+	}
 	return r;
 }
 
@@ -249,7 +267,22 @@ void queues_free(struct queues *queues)
 	g_mutex_unlock(&queues->lock);
 	pthread_join(queues->thread, NULL);
 	forget(queues);
+	free(queues->resting);
 	free(queues);
+}
+
+void queues_note(struct queues *queues)
+{
+	int cpu = queues ? sched_getcpu() : -1; /* each thread is bound to its CPU */
+
+	if (cpu < 0 || (unsigned)cpu >= queues->cpu_count ||
+		!atomic_load_explicit(&queues->resting[cpu], memory_order_relaxed) ||
+		!atomic_exchange_explicit(&queues->resting[cpu], false, memory_order_relaxed))
+		return;
+	g_mutex_lock(&queues->lock);
+	queues->woken = true;
+	g_cond_signal(&queues->wake);
+	g_mutex_unlock(&queues->lock);
 }
 
 void queues_leave_class(const struct queues *queues)

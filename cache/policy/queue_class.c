@@ -29,27 +29,48 @@ static void leave(struct queue_class *queue, int64_t now_ms)
 	queue->returns++;
 }
 
+static uint32_t next_pause_ms(const struct queue_class *queue, bool was_idle)
+{
+	if (queue->is_idle)
+		return QUEUE_CLASS_IDLE_LOOK_MS;
+	if (was_idle || queue->pause_ms == 0 || 2 * queue->pause_ms > QUEUE_CLASS_NORMAL_LOOK_MS)
+		return QUEUE_CLASS_NORMAL_LOOK_MS;
+	return 2 * queue->pause_ms;
+}
+
 bool queue_class_look(struct queue_class *queue, const struct queue_class_facts *facts, int64_t now_ms)
 {
 	int64_t ms = now_ms - queue->last_ms;
 	uint64_t slices = facts->slices - queue->last.slices;
 	bool is_busy = queue->is_known && slices * 1000 >= (uint64_t)ms * QUEUE_CLASS_BUSY;
+	bool was_idle = queue->is_idle, waited = was_idle && had_to_wait(&queue->last, facts, ms);
 
 	if (is_busy)
 		queue->busy_ms = now_ms;
-	if (!queue->is_idle && is_busy && now_ms >= queue->return_ms)
+	if (!was_idle && is_busy && slices >= QUEUE_CLASS_FEWEST && now_ms >= queue->return_ms)
 		enter(queue, now_ms);
-	else if (queue->is_idle && had_to_wait(&queue->last, facts, ms))
+	else if (waited)
 		leave(queue, now_ms);
-	else if (queue->is_idle && now_ms - queue->busy_ms >= QUEUE_CLASS_NORMAL_LOOK_MS)
+	else if (was_idle && now_ms - queue->busy_ms >= QUEUE_CLASS_NORMAL_LOOK_MS)
 		queue->is_idle = false; /* there is nothing to gain, and a look each second is enough */
+	queue->is_resting = queue->is_known && !queue->is_idle && !waited && slices == 0;
+	queue->pause_ms = next_pause_ms(queue, was_idle);
 	queue->last = *facts;
 	queue->last_ms = now_ms;
 	queue->is_known = true;
 	return queue->is_idle;
 }
 
+void queue_class_wake(struct queue_class *queue, int64_t now_ms)
+{
+	if (!queue->is_resting)
+		return;
+	queue->is_resting = false;
+	queue->last_ms = now_ms; /* it did nothing until now */
+	queue->pause_ms = QUEUE_CLASS_FIRST_LOOK_MS;
+}
+
 int64_t queue_class_next_ms(const struct queue_class *queue)
 {
-	return queue->last_ms + (queue->is_idle ? QUEUE_CLASS_IDLE_LOOK_MS : QUEUE_CLASS_NORMAL_LOOK_MS);
+	return queue->last_ms + queue->pause_ms;
 }

@@ -12,7 +12,8 @@
  *
  * So each thread is watched. It enters the class while it serves requests. When other tasks keep it waiting,
  * it leaves the class for a time, which doubles until the thread stays in the class for as long as it was
- * outside.
+ * outside. After a rest, the first request is noticed (queue_class_wake()), so that the thread enters the
+ * class within milliseconds.
  */
 #pragma once
 
@@ -21,8 +22,10 @@
 
 enum {
 	QUEUE_CLASS_NORMAL_LOOK_MS = 1000, /* between two looks at a thread outside the class */
+	QUEUE_CLASS_FIRST_LOOK_MS = 5,     /* after a rest; from then on twice as long each time */
 	QUEUE_CLASS_IDLE_LOOK_MS = 20,     /* inside: bounds how long other tasks may delay a request */
-	QUEUE_CLASS_BUSY = 50,             /* times a second a thread has to run for the class to matter */
+	QUEUE_CLASS_BUSY = 50,             /* times a second a thread has to run for the class to matter… */
+	QUEUE_CLASS_FEWEST = 8,            /* …and between two looks, to enter it */
 	QUEUE_CLASS_WAIT_US = 50,          /* mean wait for the CPU that is too long… */
 	QUEUE_CLASS_WAIT_SHARE = 16,       /* …if the waits are at least this part of the time */
 	QUEUE_CLASS_PENALTY_MS = 1000,     /* the first time outside the class */
@@ -39,14 +42,18 @@ struct queue_class_facts {
 /* Zeroed memory is a valid start. */
 struct queue_class {
 	bool is_idle;
-	bool is_known; /* there was a look before */
+	bool is_known;   /* there was a look before */
+	bool is_resting; /* outside the class, and it did not run between the last two looks */
 	struct queue_class_facts last;
 	int64_t last_ms, since_ms, busy_ms, return_ms;
+	uint32_t pause_ms; /* from the last look to the next */
 	uint32_t penalty_ms;
 	uint32_t returns; /* times that the thread left the class because it had to wait */
 };
 
 /* Looks at a thread. Returns whether it belongs into the class SCHED_IDLE. now_ms: of any monotonic clock. */
 bool queue_class_look(struct queue_class *queue, const struct queue_class_facts *facts, int64_t now_ms);
+/* The first request of a resting thread. */
+void queue_class_wake(struct queue_class *queue, int64_t now_ms);
 /* The time of the next look. */
 int64_t queue_class_next_ms(const struct queue_class *queue);

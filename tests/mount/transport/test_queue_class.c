@@ -142,6 +142,16 @@ static bool may_be_left(void)
 	return status == 0;
 }
 
+/* Until each queue's thread is known to rest: as long as there are no requests for a second. */
+static void rest(void)
+{
+	for (int waited_ms = 0; idle_queues() > 0; waited_ms += 50) {
+		assert_true(waited_ms < PATIENCE_MS);
+		poll(NULL, 0, 50);
+	}
+	poll(NULL, 0, 1100);
+}
+
 static void a_thread_that_serves_requests_enters_the_idle_class_and_leaves_it_at_rest(void **state)
 {
 	struct mount mount;
@@ -150,11 +160,26 @@ static void a_thread_that_serves_requests_enters_the_idle_class_and_leaves_it_at
 		SKIP_TEST("a thread may not leave SCHED_IDLE here");
 	start_and_enter(&mount, "served");
 	assert_no_other_thread_stays_idle(&mount);
-	for (int waited_ms = 0; idle_queues() > 0; waited_ms += 50) {
-		assert_true(waited_ms < PATIENCE_MS);
-		poll(NULL, 0, 50);
-	}
+	rest();
 	assert_int_equal(mount_stat(&mount, "idle_queues"), 0);
+	mount_stop(&mount, MOUNT_END_UMOUNT);
+}
+
+/* Looks that came once a second would let few rounds succeed. Not all need succeed: other tests may keep a
+ * thread waiting meanwhile. */
+static void a_thread_enters_the_idle_class_soon_after_a_rest(void **state)
+{
+	struct mount mount;
+	unsigned soon = 0;
+
+	if (!may_be_left())
+		SKIP_TEST("a thread may not leave SCHED_IDLE here");
+	start_and_enter(&mount, "rested");
+	for (int round = 0; round < 5; round++) {
+		rest();
+		soon += ask_until(&mount, a_queue_is_idle, 60);
+	}
+	assert_true(soon >= 3);
 	mount_stop(&mount, MOUNT_END_UMOUNT);
 }
 
@@ -225,6 +250,7 @@ static void with_queue_class_normal_threads_keep_their_class(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_thread_that_serves_requests_enters_the_idle_class_and_leaves_it_at_rest),
+	cmocka_unit_test(a_thread_enters_the_idle_class_soon_after_a_rest),
 	cmocka_unit_test(a_thread_that_waits_for_a_lock_is_not_in_the_idle_class),
 	cmocka_unit_test(a_thread_that_other_tasks_keep_waiting_leaves_the_class),
 	cmocka_unit_test(with_queue_class_normal_threads_keep_their_class),
