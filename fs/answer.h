@@ -8,6 +8,7 @@
 #pragma once
 
 #define FUSE_USE_VERSION FUSE_MAKE_VERSION(3, 18)
+#include <errno.h>
 #include <fuse_lowlevel.h>
 
 #include "fs/observe.h"
@@ -23,6 +24,15 @@ static inline int answer_entry(fuse_req_t req, const struct fuse_entry_param *en
 {
 	observe_reply(req, 0);
 	return fuse_reply_entry(req, entry);
+}
+
+/* There is no such name; the kernel may cache that for timeout_s. */
+static inline int answer_missing(fuse_req_t req, double timeout_s)
+{
+	const struct fuse_entry_param entry = {.entry_timeout = timeout_s};
+
+	observe_reply(req, -ENOENT);
+	return timeout_s > 0 ? fuse_reply_entry(req, &entry) : fuse_reply_err(req, ENOENT);
 }
 
 static inline int answer_create(

@@ -19,15 +19,18 @@
 #include "fs/pinned.h"
 #include "fs/users/space.h"
 
-static void reply_negative(fuse_req_t req, const struct inode *dir)
+/* How long the kernel may cache that the name does not exist. */
+static double negative_timeout_s(struct server *server, const struct inode *dir, const char *name)
 {
-	struct server *server = server_of(req);
-	struct fuse_entry_param entry = {.entry_timeout = server->live.negative_timeout_s};
+	double timeout_s = server->live.negative_timeout_s;
 
-	if (entry.entry_timeout > 0 && !(dir && inode_is(dir, INODE_LOCKS_INSIDE)))
-		answer_entry(req, &entry);
-	else
-		answer_err(req, ENOENT);
+	if (inode_is(dir, INODE_LOCKS_INSIDE))
+		return 0;
+	if (timeout_s != OPTION_WORD_SECONDS)
+		return timeout_s;
+	if (tree_is_local(dir) && missing_again(&server->missing, dir->nodeid, name, clock_coarse_ms()))
+		return MISSING_MS / 1000.0;
+	return 0;
 }
 
 /* A process that looks up the names that it has listed wants attributes with them: see
@@ -69,7 +72,7 @@ void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 		note_asked(req, dir, inode);
 		op_reply_entry(req, dir, inode, &stx);
 	} else if (r == -ENOENT) {
-		reply_negative(req, dir);
+		answer_missing(req, dir ? negative_timeout_s(server, dir, name) : 0);
 	} else {
 		op_reply(req, r);
 	}

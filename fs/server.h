@@ -7,6 +7,7 @@
 #include "cache/cache.h"
 #include "cache/policy/classify.h"
 #include "cache/policy/listed.h"
+#include "cache/policy/missing.h"
 #include "cache/policy/plus.h"
 #include "cache/policy/ways.h"
 #include "fs/control/control.h"
@@ -86,6 +87,7 @@ struct server {
 	pthread_mutex_t plus_lock;
 	struct plus plus;     /* decides whether directories are listed with attributes; under plus_lock */
 	struct listed listed; /* the same on local file systems, and whether the kernel may cache listings */
+	struct missing missing; /* names that were looked up and do not exist (negative_timeout=auto) */
 	struct relief relief;
 	_Atomic uint64_t kept_bytes;   /* charges of objects exempt from eviction */
 	_Atomic unsigned random_opens; /* opens of files that were read out of order */

@@ -150,8 +150,13 @@ static int set_integer(const struct option_row *row, void *field, const char *te
 static int set_seconds(const struct option_row *row, double *field, const char *text)
 {
 	double value;
-	int r = value_parse_decimal(text, &value);
+	int r;
 
+	if (row->word && strcmp(text, row->word) == 0) {
+		*field = OPTION_WORD_SECONDS;
+		return 0;
+	}
+	r = value_parse_decimal(text, &value);
 	if (r < 0)
 		return r;
 	if (!is_in_range(row, value))
@@ -240,7 +245,11 @@ void option_table_clear(const struct option_table *table, void *base)
 
 bool option_is_word(const struct option_row *row, const void *base)
 {
-	return row->word && *(const uint64_t *)((const char *)base + row->offset) == OPTION_WORD;
+	const void *field = (const char *)base + row->offset;
+
+	if (row->type == OPTION_SECONDS)
+		return row->word && *(const double *)field == OPTION_WORD_SECONDS;
+	return row->word && *(const uint64_t *)field == OPTION_WORD;
 }
 
 void option_format(const struct option_row *row, const void *base, GString *out)

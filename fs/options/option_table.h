@@ -24,6 +24,7 @@ enum option_type {
 
 /* The field's value for the row's word; no number that can be given. */
 #define OPTION_WORD UINT64_MAX
+#define OPTION_WORD_SECONDS (-1.0) /* OPTION_SECONDS */
 
 struct option_row {
 	const char *name;
@@ -32,8 +33,8 @@ struct option_row {
 	const char *fallback; /* the default as a user would type it; NULL: the first choice, or none */
 	uint64_t min, max;    /* in the unit of the field; max 0: no limit but the type's */
 	bool percent;         /* OPTION_SIZE: "10%" of memory is accepted too */
-	const char *word;     /* OPTION_SIZE, OPTION_DURATION: a word that is accepted too, and stored as
-				 OPTION_WORD */
+	const char *word;     /* OPTION_SIZE, OPTION_DURATION, OPTION_SECONDS: a word that is accepted too,
+				 and stored as OPTION_WORD or OPTION_WORD_SECONDS */
 	const char *const *choices;         /* OPTION_CHOICE: the names, then NULL … */
 	const char *(*choice_at)(size_t i); /* … or a catalogue: the name at @i, NULL behind the last */
 	bool live; /* may be changed while the mount is in use (options_change.h); only numbers and choices */

@@ -101,7 +101,7 @@ struct options {
 	 */
 	double attr_timeout_s;
 	double entry_timeout_s;
-	double negative_timeout_s;
+	double negative_timeout_s; /* OPTION_WORD_SECONDS: see cache/policy/missing.h */
 	enum option_transport transport;
 	unsigned int uring_depth; /* requests per queue; 0: chosen by transport_depth() */
 	enum option_queue_class queue_class;

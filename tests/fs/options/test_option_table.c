@@ -18,6 +18,7 @@ struct sample {
 	int shape;
 	char *path;
 	uint64_t limit, pause_ms;
+	double delay;
 };
 
 static const char *const colours[] = {"red", "green", "blue", NULL};
@@ -41,6 +42,8 @@ static const struct option_row rows[] = {
 		.min = 4096, .word = "none", .help = "bytes, if any"},
 	{"pause", OPTION_DURATION, offsetof(struct sample, pause_ms), .fallback = "1s", .word = "none",
 		.help = "a time, if any"},
+	{"delay", OPTION_SECONDS, offsetof(struct sample, delay), .fallback = "none", .word = "none",
+		.help = "seconds, if any"},
 	{"path", OPTION_PATH, offsetof(struct sample, path), .help = "a file"},
 };
 
@@ -87,6 +90,15 @@ static void a_word_stands_beside_the_numbers(void **state)
 	assert_true(option_is_word(option_find(&table, "pause"), &sample));
 	assert_false(option_is_word(option_find(&table, "size"), &sample));
 	option_format(option_find(&table, "pause"), &sample, out);
+	assert_string_equal(out->str, "none");
+	assert_true(option_is_word(option_find(&table, "delay"), &sample));
+	assert_int_equal(set(&sample, "delay", "-1"), -EINVAL);
+	assert_int_equal(set(&sample, "delay", "0"), 0);
+	assert_true(sample.delay == 0);
+	assert_int_equal(set(&sample, "delay", "none"), 0);
+	assert_true(sample.delay == OPTION_WORD_SECONDS);
+	g_string_truncate(out, 0);
+	option_format(option_find(&table, "delay"), &sample, out);
 	assert_string_equal(out->str, "none");
 }
 

@@ -83,7 +83,7 @@ static const struct error_case bad_lists[] = {
 	{"attr_timeout=1.", "attr_timeout=1.: takes seconds"},
 	{"attr_timeout=1000000001", "attr_timeout=1000000001: takes seconds, at most 1000000000"},
 	{"entry_timeout=-1", "entry_timeout=-1: takes seconds"},
-	{"negative_timeout=", "negative_timeout=: takes seconds"},
+	{"negative_timeout=", "negative_timeout=: takes seconds, or auto"},
 	{"transport=io_uring", "transport=io_uring: takes auto, uring or dev"},
 	{"sandbox=yes", "sandbox=yes: takes on or off"},
 	{"xattr=user", "xattr=user: takes on or off"},
