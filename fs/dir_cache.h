@@ -19,7 +19,7 @@ void dir_cache_opened(fuse_req_t req, struct inode *dir, int fd, struct fuse_fil
 void dir_cache_listed(struct inode *dir, bool to_end);
 /* A file in dir was looked up. */
 void dir_cache_asked(fuse_req_t req, struct inode *dir);
-/* A later part of a listing is requested. */
+/* A later part of a listing is requested, and has names. */
 void dir_cache_went_on(fuse_req_t req, struct inode *dir, bool with_attributes);
 /* A name was left out of a listing, since its file could not be found: the next open discards the listing. */
 void dir_cache_incomplete(struct inode *dir);

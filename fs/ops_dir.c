@@ -220,8 +220,6 @@ static void list(
 		op_reply(req, -ENOMEM);
 		return;
 	}
-	if (offset && tree_is_local(l.inode))
-		dir_cache_went_on(req, l.inode, plus);
 	if (plus)
 		begin_plus(&l, offset);
 	lock_take(&dir->lock, LOCK_DIRECTORY);
@@ -229,6 +227,8 @@ static void list(
 	lock_drop(&dir->lock, LOCK_DIRECTORY);
 	if (plus)
 		end_plus(&l);
+	if (offset && l.used > 0 && tree_is_local(l.inode))
+		dir_cache_went_on(req, l.inode, plus);
 	if (r == 0 && dir->caches)
 		dir_cache_listed(l.inode, l.used == 0);
 	if (r < 0)

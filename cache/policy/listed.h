@@ -13,7 +13,8 @@
  *   times.
  * - The kernel requests a later part of a listing with attributes, which it does if names of the first part
  *   were looked up meanwhile: the same, for both. Each later part that is requested without them halves the
- *   directory's number of times.
+ *   directory's number of times. The end of a listing is no part: in a small directory it takes a single
+ *   name that is looked up, whose attributes the kernel may have, for the kernel to ask so.
  *
  * A thread that gets attributes says nothing more about directories: others may still list them from the
  * cache.
