@@ -19,7 +19,9 @@
 #include "fs/threads.h"
 
 #define QUEUE_NAME "fuse-ring-" /* of libfuse's threads, followed by the CPU */
-#define FIND_TRIES 10           /* a second apart */
+#define FIND_TRIES 16
+#define FIND_FIRST_MS 20  /* before the first two tries; before each later one twice as long… */
+#define FIND_MOST_MS 1000 /* …up to this */
 
 struct queue {
 	pid_t tid;
@@ -216,7 +218,7 @@ static bool sleep_until(struct queues *queues, int64_t until_ms)
 static void *run(void *data)
 {
 	struct queues *queues = data;
-	int64_t next_ms = clock_now_ms() + QUEUE_CLASS_NORMAL_LOOK_MS;
+	int64_t next_ms = clock_now_ms() + FIND_FIRST_MS, pause_ms = FIND_FIRST_MS;
 	unsigned tries = 0;
 
 	while (sleep_until(queues, next_ms)) {
@@ -227,7 +229,8 @@ static void *run(void *data)
 					QUEUE_NAME);
 				return NULL;
 			}
-			next_ms = clock_now_ms() + QUEUE_CLASS_NORMAL_LOOK_MS;
+			next_ms = clock_now_ms() + pause_ms;
+			pause_ms = MIN(2 * pause_ms, FIND_MOST_MS);
 		} else if (!look_at_all(queues, &next_ms)) {
 			leave_all(queues);
 			return NULL;

@@ -53,7 +53,7 @@ bool queue_class_look(struct queue_class *queue, const struct queue_class_facts 
 		leave(queue, now_ms);
 	else if (was_idle && now_ms - queue->busy_ms >= QUEUE_CLASS_NORMAL_LOOK_MS)
 		queue->is_idle = false; /* there is nothing to gain, and a look each second is enough */
-	queue->is_resting = queue->is_known && !queue->is_idle && !waited && slices == 0;
+	queue->is_resting = !queue->is_known || (!queue->is_idle && !waited && slices == 0);
 	queue->pause_ms = next_pause_ms(queue, was_idle);
 	queue->last = *facts;
 	queue->last_ms = now_ms;

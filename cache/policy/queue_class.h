@@ -43,7 +43,8 @@ struct queue_class_facts {
 struct queue_class {
 	bool is_idle;
 	bool is_known;   /* there was a look before */
-	bool is_resting; /* outside the class, and it did not run between the last two looks */
+	bool is_resting; /* outside the class, and it did not run between the last two looks, or there was one
+			    look: queue_class_wake() is to be called */
 	struct queue_class_facts last;
 	int64_t last_ms, since_ms, busy_ms, return_ms;
 	uint32_t pause_ms; /* from the last look to the next */

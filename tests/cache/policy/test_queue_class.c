@@ -93,6 +93,16 @@ static void a_thread_that_gets_requests_after_a_rest_enters_the_class_within_mil
 	assert_true(go_on(&thread, QUEUE_CLASS_FEWEST, 2));
 }
 
+static void a_thread_that_is_busy_from_its_start_enters_the_class_within_milliseconds(void **state)
+{
+	struct thread thread = {0};
+
+	go_on(&thread, 100, 2);
+	queue_class_wake(&thread.class, thread.now_ms);
+	assert_int_equal(queue_class_next_ms(&thread.class) - thread.now_ms, QUEUE_CLASS_FIRST_LOOK_MS);
+	assert_true(go_on(&thread, QUEUE_CLASS_FEWEST, 2));
+}
+
 static void a_thread_that_gets_requests_more_slowly_enters_the_class_later(void **state)
 {
 	struct thread thread = resting_thread();
@@ -243,6 +253,7 @@ int main(void)
 		cmocka_unit_test(a_thread_without_requests_leaves_the_class_without_a_penalty),
 		cmocka_unit_test(
 			a_thread_that_gets_requests_after_a_rest_enters_the_class_within_milliseconds),
+		cmocka_unit_test(a_thread_that_is_busy_from_its_start_enters_the_class_within_milliseconds),
 		cmocka_unit_test(a_thread_that_gets_requests_more_slowly_enters_the_class_later),
 		cmocka_unit_test(after_a_single_request_the_looks_become_as_seldom_as_before),
 		cmocka_unit_test(only_a_thread_that_did_not_run_and_did_not_wait_is_at_rest),
