@@ -24,10 +24,10 @@
 #define FIND_MOST_MS 1000 /* …up to this */
 
 struct queue {
-	pid_t tid;
-	unsigned cpu;
+	pid_t tid;           /* 0: not found */
 	int schedstat, stat; /* files of /proc/self/task/TID */
 	struct queue_class class;
+	atomic_bool resting; /* the thread rests, and its next request is to be noticed */
 };
 
 struct queues {
@@ -37,9 +37,8 @@ struct queues {
 	bool ending, woken;
 	atomic_uint_least64_t idle, returns;
 	unsigned cpu_count;
-	atomic_bool *resting; /* of each CPU: its thread rests, and its next request is to be noticed */
-	unsigned count;       /* this and list: the thread's own */
-	struct queue list[];
+	bool found;          /* this and list: the thread's own, but list[].resting */
+	struct queue list[]; /* of each CPU */
 };
 
 /* --- finding them ------------------------------------------------------------------------------ */
@@ -76,23 +75,22 @@ static int cpu_of(const char *tid)
 
 static void forget(struct queues *queues)
 {
-	for (unsigned i = 0; i < queues->count; i++) {
-		close(queues->list[i].schedstat);
-		close(queues->list[i].stat);
+	for (unsigned cpu = 0; cpu < queues->cpu_count; cpu++) {
+		if (!queues->list[cpu].tid)
+			continue;
+		close(queues->list[cpu].schedstat);
+		close(queues->list[cpu].stat);
+		queues->list[cpu].tid = 0;
 	}
-	queues->count = 0;
 }
 
 /* Whether the kernel counts how long tasks wait for a CPU. */
-static bool add(struct queues *queues, const char *tid, unsigned cpu)
+static bool add(struct queue *queue, const char *tid)
 {
-	struct queue *queue = &queues->list[queues->count];
-
-	*queue = (struct queue){.tid = atoi(tid), .cpu = cpu};
 	queue->schedstat = open_of_task(tid, "schedstat");
 	queue->stat = open_of_task(tid, "stat");
 	if (queue->schedstat >= 0 && queue->stat >= 0) {
-		queues->count++;
+		queue->tid = atoi(tid);
 		return true;
 	}
 	if (queue->schedstat >= 0)
@@ -103,27 +101,30 @@ static bool add(struct queues *queues, const char *tid, unsigned cpu)
 }
 
 /* All or none. A thread that one of them starts has its name, too, and may be mistaken for one; so there must
- * be one for each CPU. */
+ * be one for each CPU, and no second one. */
 static bool find(struct queues *queues)
 {
 	DIR *tasks = opendir("/proc/self/task");
 	struct dirent *entry;
+	unsigned count = 0;
 	bool ok = tasks;
 
 	/* cppcheck-suppress readdirCalled ; the stream is this call's own */
 	while (ok && (entry = readdir(tasks))) {
 		int cpu = entry->d_name[0] == '.' ? -1 : cpu_of(entry->d_name);
 
-		if (cpu >= 0)
-			ok = (unsigned)cpu < queues->cpu_count && queues->count < queues->cpu_count &&
-			     add(queues, entry->d_name, (unsigned)cpu);
+		if (cpu < 0)
+			continue;
+		ok = (unsigned)cpu < queues->cpu_count && !queues->list[cpu].tid &&
+		     add(&queues->list[cpu], entry->d_name);
+		count += ok;
 	}
 	if (tasks)
 		closedir(tasks);
-	if (ok && queues->count == queues->cpu_count)
-		return true;
-	forget(queues);
-	return false;
+	queues->found = ok && count == queues->cpu_count;
+	if (!queues->found)
+		forget(queues);
+	return queues->found;
 }
 
 /* --- looking at them --------------------------------------------------------------------------- */
@@ -161,7 +162,7 @@ static bool look_at(struct queues *queues, struct queue *queue, int64_t now_ms)
 	if (!read_facts(queue, &facts))
 		return false;
 	idle = queue_class_look(&queue->class, &facts, now_ms);
-	atomic_store_explicit(&queues->resting[queue->cpu], queue->class.is_resting, memory_order_relaxed);
+	atomic_store_explicit(&queue->resting, queue->class.is_resting, memory_order_relaxed);
 	if (idle == was_idle)
 		return true;
 	if (sched_setscheduler(queue->tid, idle ? SCHED_IDLE : SCHED_OTHER, &(struct sched_param){0}) < 0) {
@@ -177,9 +178,9 @@ static bool look_at(struct queues *queues, struct queue *queue, int64_t now_ms)
 /* Nobody looks at them any more. */
 static void leave_all(struct queues *queues)
 {
-	for (unsigned i = 0; i < queues->count; i++)
-		if (queues->list[i].class.is_idle)
-			sched_setscheduler(queues->list[i].tid, SCHED_OTHER, &(struct sched_param){0});
+	for (unsigned cpu = 0; cpu < queues->cpu_count; cpu++)
+		if (queues->list[cpu].class.is_idle)
+			sched_setscheduler(queues->list[cpu].tid, SCHED_OTHER, &(struct sched_param){0});
 	atomic_store(&queues->idle, 0);
 }
 
@@ -188,10 +189,10 @@ static bool look_at_all(struct queues *queues, int64_t *next_ms)
 	int64_t now_ms = clock_now_ms();
 
 	*next_ms = now_ms + QUEUE_CLASS_NORMAL_LOOK_MS;
-	for (unsigned i = 0; i < queues->count; i++) {
-		struct queue *queue = &queues->list[i];
+	for (unsigned cpu = 0; cpu < queues->cpu_count; cpu++) {
+		struct queue *queue = &queues->list[cpu];
 
-		if (!atomic_load_explicit(&queues->resting[queue->cpu], memory_order_relaxed))
+		if (!atomic_load_explicit(&queue->resting, memory_order_relaxed))
 			queue_class_wake(&queue->class, now_ms);
 		if (queue_class_next_ms(&queue->class) <= now_ms && !look_at(queues, queue, now_ms))
 			return false;
@@ -222,7 +223,7 @@ static void *run(void *data)
 	unsigned tries = 0;
 
 	while (sleep_until(queues, next_ms)) {
-		if (!queues->count && !find(queues)) {
+		if (!queues->found && !find(queues)) {
 			if (++tries == FIND_TRIES) {
 				log_info("queue_class=auto has no effect: libfuse has no threads named "
 					 "%sCPU, or the kernel no schedstat",
@@ -243,20 +244,16 @@ int queues_new(struct queues **out)
 {
 	unsigned cpu_count = (unsigned)get_nprocs_conf();
 	struct queues *queues = calloc(1, sizeof(*queues) + (size_t)cpu_count * sizeof(queues->list[0]));
-	int r = -ENOMEM;
+	int r;
 
-	if (queues) {
-		queues->cpu_count = cpu_count;
-		queues->resting = calloc(cpu_count, sizeof(*queues->resting));
-	}
-	if (queues && queues->resting)
-		r = thread_start(&queues->thread, "sieve-queues", run, queues);
-	if (r == 0) {
+	if (!queues)
+		return -ENOMEM;
+	queues->cpu_count = cpu_count;
+	r = thread_start(&queues->thread, "sieve-queues", run, queues);
+	if (r == 0)
 		*out = queues;
-	} else if (queues) {
-		free(queues->resting);
+	else
 		free(queues);
-	}
 	return r;
 }
 
@@ -270,7 +267,6 @@ void queues_free(struct queues *queues)
 	g_mutex_unlock(&queues->lock);
 	pthread_join(queues->thread, NULL);
 	forget(queues);
-	free(queues->resting);
 	free(queues);
 }
 
@@ -279,8 +275,8 @@ void queues_note(struct queues *queues)
 	int cpu = queues ? sched_getcpu() : -1; /* each thread is bound to its CPU */
 
 	if (cpu < 0 || (unsigned)cpu >= queues->cpu_count ||
-		!atomic_load_explicit(&queues->resting[cpu], memory_order_relaxed) ||
-		!atomic_exchange_explicit(&queues->resting[cpu], false, memory_order_relaxed))
+		!atomic_load_explicit(&queues->list[cpu].resting, memory_order_relaxed) ||
+		!atomic_exchange_explicit(&queues->list[cpu].resting, false, memory_order_relaxed))
 		return;
 	g_mutex_lock(&queues->lock);
 	queues->woken = true;

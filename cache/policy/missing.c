@@ -1,14 +1,12 @@
 #include "cache/policy/missing.h"
 
+#include <glib.h>
+
 #include "cache/base/hash.h"
 
 static uint64_t hash_of(uint64_t dir, const char *name, int64_t epoch)
 {
-	uint64_t hash = hash_mix64(dir ^ (uint64_t)epoch << 40);
-
-	for (; *name; name++)
-		hash = (hash ^ (unsigned char)*name) * 0x100000001b3ULL; /* FNV-1a */
-	return hash_mix64(hash);
+	return hash_mix64(hash_mix64(dir ^ (uint64_t)epoch << 40) ^ g_str_hash(name));
 }
 
 bool missing_again(struct missing *missing, uint64_t dir, const char *name, int64_t now_ms)

@@ -7,7 +7,7 @@
  * in the same MISSING_EPOCH_MS, may be cached: a name is looked up at least once in each, and at least once
  * in MISSING_MS.
  *
- * Names are remembered by 31 bits of a hash, so now and then one is taken for another. Any thread may ask;
+ * Names are remembered by a hash, so now and then one is taken for another. Any thread may ask;
  * races lose at most what was remembered.
  */
 #pragma once
