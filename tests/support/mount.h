@@ -71,6 +71,8 @@ int shell(char *output, size_t size, const char *format, ...) __attribute__((for
 /* Runs `sievectl stat POINT --json` and returns a number of its output: key is "hits", or "direct/opens"
  * where a name occurs more than once. */
 long long mount_stat(const struct mount *mount, const char *key);
+/* The requests of a kind, such as "lookup", that the mount has had. */
+long long mount_requests(const struct mount *mount, const char *kind);
 
 /* Opens a file of the mount for reading, again and again until it is in the cache: the descriptor uses its
  * copy. Fails the test if the file is never cached. */

@@ -83,3 +83,16 @@ long long mount_stat(const struct mount *mount, const char *key)
 		fail_msg("sievectl stat has no such counter: %s", text);
 	return strtoll(at, NULL, 10);
 }
+
+/* sievectl leaves out kinds that there were none of. */
+long long mount_requests(const struct mount *mount, const char *kind)
+{
+	char output[256];
+
+	assert_int_equal(
+		shell(output, sizeof(output),
+			"\"$SIEVECTL\" stat '%s' --json | grep -o '\"%s\":{\"count\":[0-9]*' | cut -d: -f3",
+			mount->point, kind),
+		0);
+	return strtoll(output, NULL, 10);
+}

@@ -86,27 +86,14 @@ static void list_with_attributes(const char *path)
 	closedir(stream);
 }
 
-/* Those of one kind; sievectl leaves out kinds that there were none of. */
-static long requests_of(const struct mount *mount, const char *kind)
+static long long requests(const struct mount *mount)
 {
-	char output[256];
-
-	assert_int_equal(
-		shell(output, sizeof(output),
-			"\"$SIEVECTL\" stat '%s' --json | grep -o '\"%s\":{\"count\":[0-9]*' | cut -d: -f3",
-			mount->point, kind),
-		0);
-	return strtol(output, NULL, 10);
+	return mount_requests(mount, "readdir") + mount_requests(mount, "readdirplus");
 }
 
-static long requests(const struct mount *mount)
+static long long requests_to_list(const struct mount *mount, const char *path)
 {
-	return requests_of(mount, "readdir") + requests_of(mount, "readdirplus");
-}
-
-static long requests_to_list(const struct mount *mount, const char *path)
-{
-	long before = requests(mount);
+	long long before = requests(mount);
 
 	list(path);
 	return requests(mount) - before;
@@ -384,7 +371,7 @@ static void who_wants_attributes_gets_them_with_the_listing(void **state)
 {
 	unsigned many = 0;
 	struct mount mount;
-	long lookups;
+	long long lookups;
 
 	need_fine_stamps();
 	start(&mount, "attributes", "attr_timeout=0.02,entry_timeout=0.02");
@@ -394,9 +381,9 @@ static void who_wants_attributes_gets_them_with_the_listing(void **state)
 	list_with_attributes(above);
 	for (int i = 0; i < 10; i++) {
 		poll(NULL, 0, 40);
-		lookups = requests_of(&mount, "lookup");
+		lookups = mount_requests(&mount, "lookup");
 		list_with_attributes(above);
-		many += requests_of(&mount, "lookup") - lookups > FILES / 2;
+		many += mount_requests(&mount, "lookup") - lookups > FILES / 2;
 	}
 	assert_in_range(many, 0, 3); /* a slow machine may take longer than entry_timeout */
 	mount_stop(&mount, MOUNT_END_UMOUNT);

@@ -6,7 +6,6 @@
 #include <glib.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -22,32 +21,20 @@ static void name_file(const struct mount *mount, const char *name)
 	path_below(below, mount->source, name);
 }
 
-static long lookups(const struct mount *mount)
-{
-	char output[256];
-
-	assert_int_equal(shell(output, sizeof(output),
-				 "\"$SIEVECTL\" stat '%s' --json | grep -o '\"lookup\":{\"count\":[0-9]*' | "
-				 "cut -d: -f3",
-				 mount->point),
-		0);
-	return strtol(output, NULL, 10);
-}
-
 /* Of a missing name that is asked for TIMES times. */
-static long lookups_of_missing(const struct mount *mount)
+static long long lookups_of_missing(const struct mount *mount)
 {
-	long before = lookups(mount);
+	long long before = mount_requests(mount, "lookup");
 
 	for (int i = 0; i < TIMES; i++)
 		assert_int_equal(access(above, F_OK), -1);
-	return lookups(mount) - before;
+	return mount_requests(mount, "lookup") - before;
 }
 
 static void a_name_that_is_missing_again_and_again_is_seldom_requested(void **state)
 {
 	struct mount mount;
-	long requests;
+	long long requests;
 
 	mount_start(&mount, "again", "");
 	name_file(&mount, "no file");
@@ -55,7 +42,7 @@ static void a_name_that_is_missing_again_and_again_is_seldom_requested(void **st
 	for (int64_t until_us = g_get_monotonic_time() + 2000000; g_get_monotonic_time() < until_us;)
 		assert_int_equal(access(above, F_OK), -1);
 	assert_in_range(requests, 2, TIMES / 2);
-	assert_true(lookups(&mount) > requests + 3); /* each fifth of a second */
+	assert_true(mount_requests(&mount, "lookup") > requests + 3); /* each fifth of a second */
 	mount_stop(&mount, MOUNT_END_UMOUNT);
 }
 
