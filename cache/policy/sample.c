@@ -60,11 +60,16 @@ void sample_init(struct sample *s, uint64_t size_max)
 	s->size_max = size_max;
 }
 
+/* Never before at_begin: the lost opens were more or fewer than was estimated from those of the chosen files.
+ */
 static struct sample_seen seen_now(const struct sample *s)
 {
+	uint64_t opens = atomic_load_explicit(&s->seen_opens, memory_order_relaxed);
+	uint64_t bytes = atomic_load_explicit(&s->seen_bytes, memory_order_relaxed);
+
 	return (struct sample_seen){
-		.opens = atomic_load_explicit(&s->seen_opens, memory_order_relaxed),
-		.bytes = atomic_load_explicit(&s->seen_bytes, memory_order_relaxed),
+		.opens = (int64_t)(opens - s->at_begin.opens) > 0 ? opens : s->at_begin.opens,
+		.bytes = (int64_t)(bytes - s->at_begin.bytes) > 0 ? bytes : s->at_begin.bytes,
 	};
 }
 
@@ -316,7 +321,6 @@ static void make_room(struct sample *s, uint64_t cache_size, unsigned batches)
 static void take_in(struct sample *s, uint64_t cache_size, unsigned batches)
 {
 	uint32_t count = atomic_exchange_explicit(&s->waiting_count, SAMPLE_WAITING, memory_order_relaxed);
-	uint64_t lost = count > SAMPLE_WAITING ? count - SAMPLE_WAITING : 0;
 	uint64_t mask = mask_of(s);
 
 	for (uint32_t i = 0; i < count && i < SAMPLE_WAITING; i++) {
@@ -330,9 +334,7 @@ static void take_in(struct sample *s, uint64_t cache_size, unsigned batches)
 		s->middle = s->open_count;
 		s->at_middle = seen_now(s);
 	}
-	count = atomic_exchange_explicit(&s->waiting_count, 0, memory_order_relaxed);
-	lost += count - SAMPLE_WAITING;
-	s->at_begin.opens += lost << shift_of(s); /* as if these opens had not happened */
+	atomic_store_explicit(&s->waiting_count, 0, memory_order_relaxed);
 }
 
 void sample_take_in(struct sample *s, uint64_t cache_size)

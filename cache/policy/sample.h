@@ -39,7 +39,7 @@ struct sample_seen {
 struct sample {
 	_Alignas(64) _Atomic uint64_t mask; /* bits that are 0 in the hash of a chosen file */
 	_Atomic uint64_t size_max;
-	_Alignas(64) _Atomic uint64_t seen_opens; /* so far */
+	_Alignas(64) _Atomic uint64_t seen_opens; /* so far, without the lost ones */
 	_Atomic uint64_t seen_bytes;
 	_Atomic uint32_t waiting_count; /* above SAMPLE_WAITING: the further ones were lost */
 	_Atomic uint64_t waiting[SAMPLE_WAITING];
@@ -90,17 +90,23 @@ static inline uint64_t sample_hash(uint64_t id)
  */
 static inline bool sample_open(struct sample *s, uint64_t hash, uint64_t size, unsigned version, bool by_rule)
 {
+	uint64_t mask;
 	uint32_t place;
 
 	if (size > atomic_load_explicit(&s->size_max, memory_order_relaxed))
 		return false;
 	atomic_fetch_add_explicit(&s->seen_opens, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&s->seen_bytes, size, memory_order_relaxed);
-	if (hash & atomic_load_explicit(&s->mask, memory_order_relaxed))
+	mask = atomic_load_explicit(&s->mask, memory_order_relaxed);
+	if (hash & mask)
 		return false;
 	place = atomic_fetch_add_explicit(&s->waiting_count, 1, memory_order_relaxed);
-	if (place >= SAMPLE_WAITING)
+	if (place >= SAMPLE_WAITING) {
+		/* lost, and with it the files that it stands for: as if these opens had not happened */
+		atomic_fetch_sub_explicit(&s->seen_opens, mask + 1, memory_order_relaxed);
+		atomic_fetch_sub_explicit(&s->seen_bytes, size * (mask + 1), memory_order_relaxed);
 		return true;
+	}
 	atomic_store_explicit(
 		&s->waiting[place], sample_pack(hash, size, version, by_rule), memory_order_relaxed);
 	return place == SAMPLE_WAITING - 1;

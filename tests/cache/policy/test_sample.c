@@ -300,6 +300,25 @@ static void the_generation_tells_what_changed_besides_the_end(void **state)
 	free(s);
 }
 
+static void opens_lost_before_files_are_dropped_count_once(void **state)
+{
+	struct sample *s = new_sample(KIB);
+	struct sample_extent before, after;
+	uint64_t id = 0;
+
+	while (before = read_all(s), before.file_count <= SAMPLE_FILES - 2 * SAMPLE_WAITING)
+		for (unsigned i = 0; i < SAMPLE_WAITING; i++)
+			open_file(s, id++, 100, GIB);
+	assert_int_equal(before.shift, 0);
+	for (unsigned i = 0; i < 20 * SAMPLE_WAITING; i++)
+		sample_open(s, sample_hash(id++), 100, 0, false);
+	after = read_all(s);
+	assert_int_equal(after.shift, 1);
+	assert_int_equal(after.seen.opens, before.seen.opens + SAMPLE_WAITING);
+	assert_int_equal(after.seen.bytes, 100 * after.seen.opens);
+	free(s);
+}
+
 enum { THREADS = 4, OPENS_EACH = 400000 };
 
 struct opener {
@@ -394,6 +413,7 @@ int main(void)
 		cmocka_unit_test(the_newest_opens_of_the_chosen_files_are_kept),
 		cmocka_unit_test(what_grows_by_thinning_loses_its_oldest_opens),
 		cmocka_unit_test(opens_that_were_lost_do_not_count_as_seen),
+		cmocka_unit_test(opens_lost_before_files_are_dropped_count_once),
 		cmocka_unit_test(opens_of_many_threads_meet_in_one_sample),
 		cmocka_unit_test(a_restart_takes_larger_files_and_forgets_the_opens_before),
 		cmocka_unit_test(the_generation_tells_what_changed_besides_the_end),
