@@ -7,6 +7,7 @@
 
 #include "fs/attributes.h"
 #include "fs/control/control.h"
+#include "fs/control/file_request.h"
 #include "fs/op.h"
 #include "fs/ops.h"
 #include "fs/status.h"
@@ -153,6 +154,37 @@ static void route_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t 
 		answer_write(req, (size_t)n);
 }
 
+static int take_line(
+	struct control_session *session, unsigned cmd, const struct control_line *line, size_t size)
+{
+	ssize_t n;
+
+	if (cmd != CONTROL_LINE_IOCTL)
+		return -ENOTTY;
+	if (size != sizeof(*line) || line->version != FILE_REQUEST_VERSION)
+		return -EPROTO;
+	if (line->length > sizeof(line->text))
+		return -EMSGSIZE;
+	n = control_write(session, line->text, line->length);
+	return n < 0 ? (int)n : 0;
+}
+
+static void route_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned cmd, void *arg, struct fuse_file_info *info,
+	unsigned flags, const void *in, size_t in_size, size_t out_size)
+{
+	int r;
+
+	if (ino != CONTROL_NODEID) {
+		op_ioctl(req, ino, cmd, arg, info, flags, in, in_size, out_size);
+		return;
+	}
+	r = take_line(session_of(info), cmd, in, in_size);
+	if (r < 0)
+		op_reply(req, r);
+	else
+		answer_ioctl(req, 0, NULL, 0);
+}
+
 static void route_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 {
 	if (ino == CONTROL_NODEID)
@@ -269,15 +301,6 @@ static void route_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 		op_reply(req, -EPERM);
 	else
 		op_removexattr(req, ino, name);
-}
-
-static void route_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned cmd, void *arg, struct fuse_file_info *info,
-	unsigned flags, const void *in, size_t in_size, size_t out_size)
-{
-	if (ino == CONTROL_NODEID)
-		op_reply(req, -ENOTTY);
-	else
-		op_ioctl(req, ino, cmd, arg, info, flags, in, in_size, out_size);
 }
 
 /* Names that the control file would hide. */

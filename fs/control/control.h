@@ -1,11 +1,11 @@
 /*
  * control - requests to a running mount, through its hidden file .sievefs (the control file).
  *
- * A client opens the file, writes one request (in one write: a verb and its arguments, quoted as for a shell)
- * and reads the reply until its end. A read without a request gets the reply to the first verb without
- * arguments. The reply to a verb that listens goes on until the client closes the file or the listening is
- * ended: a read returns what has arrived, or -EAGAIN if nothing has. If a request fails, the write fails with
- * its errno, and the reply is one line with the reason.
+ * A client opens the file, writes one request (in one write, or by the ioctl(2) CONTROL_LINE_IOCTL: a verb
+ * and its arguments, quoted as for a shell) and reads the reply until its end. A read without a request gets
+ * the reply to the first verb without arguments. The reply to a verb that listens goes on until the client
+ * closes the file or the listening is ended: a read returns what has arrived, or -EAGAIN if nothing has. If a
+ * request fails, the write fails with its errno, and the reply is one line with the reason.
  *
  * Independent of FUSE. Any threads may call at the same time, also for the same session; handlers must be
  * thread-safe.
@@ -17,13 +17,12 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "fs/control/file_request.h" /* CONTROL_REQUEST_MAX */
+
 struct tap;
 
 /* The control file's name in the mount's root: lookup finds it, readdir does not list it. */
 #define CONTROL_NAME ".sievefs"
-
-/* The longest request, in bytes. */
-#define CONTROL_REQUEST_MAX 8192
 
 /*
  * Handles a request: @argv[0] is the verb, the list ends with NULL. Returns 0 with the reply appended to

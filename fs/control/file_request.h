@@ -1,6 +1,6 @@
 /*
- * file_request - requests about one file, or the whole mount, by ioctl(2) on any open file or directory of a
- * mount.
+ * file_request - requests by ioctl(2): about one file or the whole mount, on any open file or directory of a
+ * mount, and request lines for the control file.
  *
  * The kernel copies the struct in and, unless the call fails, out again. A file is given by a descriptor of
  * it, or by a descriptor of its directory and its name there: the latter needs no open, which would count as
@@ -13,8 +13,11 @@
 #include <stdint.h>
 #include <sys/ioctl.h>
 
-/* The version of both structs below; another one fails with EPROTO. */
+/* The version of all structs below; another one fails with EPROTO. */
 #define FILE_REQUEST_VERSION 1
+
+/* The longest request line for the control file, in bytes. */
+#define CONTROL_REQUEST_MAX 8192
 
 enum file_verb {
 	FILE_STATE, /* only fills in the answer */
@@ -82,3 +85,12 @@ struct mount_request {
 };
 
 #define MOUNT_REQUEST_IOCTL _IOWR('s', 0xf6, struct mount_request)
+
+/* A request line (control.h) for the control file, which need not be open for writing: on a read-only mount
+ * it can't be. The reply is read as after a write. */
+struct control_line {
+	uint32_t version, length; /* bytes of the text */
+	char text[CONTROL_REQUEST_MAX];
+};
+
+#define CONTROL_LINE_IOCTL _IOW('s', 0xf7, struct control_line)

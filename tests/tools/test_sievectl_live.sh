@@ -92,6 +92,17 @@ if command -v setpriv >/dev/null; then
 	grep -q '"cache":{' "$work/other" || fail "another user gets: $(cat "$work/other")"
 fi
 
+# A read-only mount
+unmount_it
+mount_it -o ro,cache_size=64M,admit=1,settle=0
+if (: >"$work/mnt/a/new") 2>/dev/null; then fail "the mount is not read-only"; fi
+"$sievectl" stat "$work/mnt" >"$work/report" || fail "stat of a read-only mount"
+"$sievectl" set "$work/mnt" cache_size=32M || fail "set of a read-only mount"
+"$sievectl" warm "$work/mnt/a/b/file" >/dev/null || fail "warm in a read-only mount"
+"$sievectl" evict "$work/mnt/a/b/file" >/dev/null || fail "evict in a read-only mount"
+if "$sievectl" set "$work/mnt" cache_size=1 2>"$work/error"; then fail "a read-only mount takes any size"; fi
+grep -q 'cache_size' "$work/error" || fail "a read-only mount refuses with: $(cat "$work/error")"
+
 # The daemon is gone
 kill_daemon -9
 if "$sievectl" stat "$work/mnt" 2>"$work/error"; then fail "a dead mount answers"; fi

@@ -17,7 +17,6 @@
 #include "fs/control/file_request.h"
 
 #define CONTROL_NAME ".sievefs"
-#define REQUEST_MAX 8192
 #define REPLY_STEP 65536
 #define ERROR_MAX (PATH_MAX + 512)
 
@@ -129,7 +128,7 @@ static int open_control(struct sievefs_mount *mount)
 		return fail_foreign(mount);
 	if (asprintf(&path, "%s/" CONTROL_NAME, mount->root) < 0)
 		return fail(mount, -ENOMEM, "%s: %s", mount->root, strerror(ENOMEM));
-	control = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	control = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (control < 0)
 		control = errno == ENOENT ? fail_foreign(mount) : fail_path(mount, mount->root);
 	free(path);
@@ -177,15 +176,16 @@ const char *sievefs_mount_error(const struct sievefs_mount *mount)
 }
 
 /* Appends @word in single quotes, as the daemon parses it, like a shell. -1: the line would be too long. */
-static int append_quoted(char *line, size_t *used, const char *word)
+static int append_quoted(struct control_line *request, const char *word)
 {
-	size_t at = *used;
+	char *line = request->text;
+	size_t at = request->length;
 
 	if (at > 0)
 		line[at++] = ' ';
 	line[at++] = '\'';
 	for (; *word; word++) {
-		if (at + 8 > REQUEST_MAX)
+		if (at + 8 > CONTROL_REQUEST_MAX)
 			return -1;
 		if (*word == '\'')
 			at = stpcpy(line + at, "'\\''") - line;
@@ -193,16 +193,16 @@ static int append_quoted(char *line, size_t *used, const char *word)
 			line[at++] = *word;
 	}
 	line[at++] = '\'';
-	*used = at;
-	return at + 8 > REQUEST_MAX ? -1 : 0;
+	request->length = at;
+	return at + 8 > CONTROL_REQUEST_MAX ? -1 : 0;
 }
 
-static int join_request(struct sievefs_mount *mount, const char *const *argv, char *line, size_t *length)
+static int join_request(struct sievefs_mount *mount, const char *const *argv, struct control_line *line)
 {
-	*length = 0;
 	for (; *argv; argv++) {
-		if (append_quoted(line, length, *argv) < 0)
-			return fail(mount, -EMSGSIZE, "the request is longer than %d bytes", REQUEST_MAX);
+		if (append_quoted(line, *argv) < 0)
+			return fail(
+				mount, -EMSGSIZE, "the request is longer than %d bytes", CONTROL_REQUEST_MAX);
 	}
 	return 0;
 }
@@ -258,18 +258,21 @@ static int refused(struct sievefs_mount *mount, int control, int error)
 
 int sievefs_mount_listen(struct sievefs_mount *mount, const char *const *argv)
 {
-	char line[REQUEST_MAX];
-	size_t size;
+	struct control_line line = {.version = FILE_REQUEST_VERSION};
 	int control, r;
 
 	mount->error[0] = '\0';
-	r = join_request(mount, argv, line, &size);
+	r = join_request(mount, argv, &line);
 	if (r < 0)
 		return r;
 	control = open_control(mount);
-	if (control < 0 || write(control, line, size) >= 0)
+	if (control < 0 || ioctl(control, CONTROL_LINE_IOCTL, &line) >= 0)
 		return control;
-	r = refused(mount, control, errno);
+	if (errno == ENOTTY || errno == EPROTO)
+		r = fail(mount, -ENOTTY, "%s: the daemon of this mount has another version; mount it again",
+			mount->root);
+	else
+		r = refused(mount, control, errno);
 	close(control);
 	return r;
 }

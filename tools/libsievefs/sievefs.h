@@ -131,7 +131,7 @@ SIEVEFS_PUBLIC const char *sievefs_mount_root(const struct sievefs_mount *mount)
  * Sends one request of sievectl(8) and waits for the reply. @argv[0] is the command; @argv ends with NULL.
  * On success *@reply is the text, ended by a NUL that @length (may be NULL) does not count; the caller
  * free()s it. Any number of requests can follow. -EACCES: only for root and the owner of the mount; -EINVAL:
- * the daemon does not know the request.
+ * the daemon does not know the request; -ENOTTY: the daemon has another version than this library.
  */
 SIEVEFS_PUBLIC int sievefs_mount_request(
 	struct sievefs_mount *mount, const char *const *argv, char **reply, size_t *length);
