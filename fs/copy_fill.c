@@ -135,7 +135,7 @@ static int fill(struct server *server, struct inode *inode, int fd, const struct
 
 	if (!copy_is_quiet(server, before) || !may_fill(server, inode, fd, before->stx_size, &seq))
 		return 0;
-	if (!relief_allows(&server->relief, before->stx_size)) {
+	if (!memory_floor_allows(&server->memory_floor, before->stx_size)) {
 		stats_count(&server->stats.mount.short_memory, 1);
 		return 0;
 	}

@@ -168,7 +168,7 @@ static void notice_deaths(struct server *server)
 		    "smaller for a while",
 		deaths);
 	tree_each(server->tree, drop_if_lost, server);
-	relief_lost(&server->relief);
+	memory_floor_lost(&server->memory_floor);
 }
 
 static void look_at(struct inode *inode, void *ctx)

@@ -200,7 +200,7 @@ static int look_over(struct server *server, struct filling *filling)
 	}
 	if (has_object)
 		return mend(server, inode, filling->fd, &filling->stx);
-	filling->to_pin = relief_allows(&server->relief, filling->stx.stx_size);
+	filling->to_pin = memory_floor_allows(&server->memory_floor, filling->stx.stx_size);
 	if (!filling->to_pin)
 		stats_count(&server->stats.mount.short_memory, 1);
 	return 0;

@@ -153,7 +153,7 @@ static int start_rules(struct server *server)
 	g_autofree char *error = NULL;
 	int r;
 
-	relief_init(&server->relief, &limits, "");
+	memory_floor_init(&server->memory_floor, &limits, "");
 	ruling_init(&server->ruling);
 	r = o->rules ? ruling_load(&server->ruling, o->rules, &error) : 0;
 	if (r < 0)

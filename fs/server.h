@@ -14,9 +14,9 @@
 #include "fs/control/stats.h"
 #include "fs/estale.h"
 #include "fs/handle.h"
+#include "fs/memory_floor.h"
 #include "fs/options/options.h"
 #include "fs/pin_list.h"
-#include "fs/relief.h"
 #include "fs/ruling.h"
 #include "fs/settings.h"
 #include "fs/tree/tree.h"
@@ -88,7 +88,7 @@ struct server {
 	struct plus plus;     /* decides whether directories are listed with attributes; under plus_lock */
 	struct listed listed; /* the same on local file systems, and whether the kernel may cache listings */
 	struct missing missing; /* names that were looked up and do not exist (negative_timeout=auto) */
-	struct relief relief;
+	struct memory_floor memory_floor;
 	_Atomic uint64_t kept_bytes;   /* charges of objects exempt from eviction */
 	_Atomic unsigned random_opens; /* opens of files that were read out of order */
 	_Atomic int fill_error;        /* the last logged reason why a file was not cached */

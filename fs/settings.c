@@ -138,7 +138,7 @@ static void apply(struct server *server)
 	backend_set_readahead(server->backend, o->direct_readahead, o->direct_depth);
 	backend_set_streams(server->backend, o->stream_after, o->stream_gap);
 	flush_follow_options(server);
-	cache_set_budget(server->cache, relief_set_limits(&server->relief, &limits));
+	cache_set_budget(server->cache, memory_floor_set_limits(&server->memory_floor, &limits));
 }
 
 static int read_words(const struct server *server, char *const *words, struct options *asked, char **error)

@@ -17,7 +17,7 @@ static void relieve_memory(struct server *server)
 	uint64_t target;
 
 	cache_read_figures(server->cache, &figures);
-	target = relief_tick(&server->relief, figures.bytes);
+	target = memory_floor_tick(&server->memory_floor, figures.bytes);
 	if (target != figures.budget)
 		cache_set_budget(server->cache, target);
 	trail_limit_staying(server->trail, target < server->live.cache_size ? 0 : server->live.large_keep);

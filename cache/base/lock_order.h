@@ -47,18 +47,18 @@ enum lock_rank {
 	LOCK_MOUNTS, /* the list of file systems below SOURCE */
 	LOCK_FDS,    /* the set of O_PATH descriptors */
 	/* fs/: leaves, except that LOCK_PAYLOAD is taken under LOCK_IO */
-	LOCK_RELIEF,      /* how large the cache may be (memory_floor) */
-	LOCK_ADVICE,      /* the sample of opens */
-	LOCK_PLUS,        /* which threads get attributes with a listing (READDIRPLUS) */
-	LOCK_WAYS,        /* how large files are read, by volume */
-	LOCK_WAITERS,     /* requests that wait for locks */
-	LOCK_POOL,        /* a queue of jobs */
-	LOCK_HANDLES,     /* the list of open files */
-	LOCK_DIRECTORIES, /* the list of open directories */
-	LOCK_SESSIONS,    /* the list of open control files */
-	LOCK_IO,          /* a pool of requests in flight */
-	LOCK_PAYLOAD,     /* libfuse's buffers and their second mappings */
-	LOCK_TAPS,        /* sessions of accesslog and trace, and what they have not read yet */
+	LOCK_MEMORY_FLOOR, /* how large the cache may be (memory_floor) */
+	LOCK_ADVICE,       /* the sample of opens */
+	LOCK_PLUS,         /* which threads get attributes with a listing (READDIRPLUS) */
+	LOCK_WAYS,         /* how large files are read, by volume */
+	LOCK_WAITERS,      /* requests that wait for locks */
+	LOCK_POOL,         /* a queue of jobs */
+	LOCK_HANDLES,      /* the list of open files */
+	LOCK_DIRECTORIES,  /* the list of open directories */
+	LOCK_SESSIONS,     /* the list of open control files */
+	LOCK_IO,           /* a pool of requests in flight */
+	LOCK_PAYLOAD,      /* libfuse's buffers and their second mappings */
+	LOCK_TAPS,         /* sessions of accesslog and trace, and what they have not read yet */
 	/* backends/ */
 	LOCK_FILE,    /* the read and write patterns of an open file */
 	LOCK_BEHIND,  /* what all streams of writes hold in the page cache */

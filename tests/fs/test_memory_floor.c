@@ -1,5 +1,5 @@
 /* memory_floor between two ticks, on a made-up /proc. */
-#include "fs/relief.h"
+#include "fs/memory_floor.h"
 
 #include <ftw.h>
 #include <glib.h>
@@ -35,7 +35,7 @@ static void machine_has(unsigned mib)
 
 static int make_root(void **state)
 {
-	root = g_dir_make_tmp("sievefs-relief-XXXXXX", NULL);
+	root = g_dir_make_tmp("sievefs-memory_floor-XXXXXX", NULL);
 	return root ? 0 : -1;
 }
 
@@ -53,75 +53,75 @@ static int remove_root(void **state)
 
 static void copying_ends_at_the_floor_without_waiting_for_a_tick(void **state)
 {
-	struct relief relief;
+	struct memory_floor floor;
 
-	relief_init(&relief, &limits, root);
+	memory_floor_init(&floor, &limits, root);
 	machine_has(110);
-	assert_true(relief_allows(&relief, 6 * MIB));
-	assert_true(relief_allows(&relief, 4 * MIB));
+	assert_true(memory_floor_allows(&floor, 6 * MIB));
+	assert_true(memory_floor_allows(&floor, 4 * MIB));
 	machine_has(100);
-	assert_false(relief_allows(&relief, 1 * MIB));
+	assert_false(memory_floor_allows(&floor, 1 * MIB));
 }
 
 static void what_was_not_used_up_is_measured_again(void **state)
 {
-	struct relief relief;
+	struct memory_floor floor;
 
-	relief_init(&relief, &limits, root);
+	memory_floor_init(&floor, &limits, root);
 	machine_has(110);
 	for (int i = 0; i < 50; i++)
-		assert_true(relief_allows(&relief, 5 * MIB)); /* others left: it is still there */
+		assert_true(memory_floor_allows(&floor, 5 * MIB)); /* others left: it is still there */
 }
 
 static void copying_begins_again_as_soon_as_there_is_memory(void **state)
 {
-	struct relief relief;
+	struct memory_floor floor;
 
-	relief_init(&relief, &limits, root);
+	memory_floor_init(&floor, &limits, root);
 	machine_has(90);
-	assert_false(relief_allows(&relief, 4096));
+	assert_false(memory_floor_allows(&floor, 4096));
 	machine_has(200);
-	assert_true(relief_allows(&relief, 4096));
+	assert_true(memory_floor_allows(&floor, 4096));
 }
 
 static void a_cache_that_shrank_to_its_minimum_turns_over_again(void **state)
 {
 	uint64_t target = limits.cache_size;
-	struct relief relief;
+	struct memory_floor floor;
 
-	relief_init(&relief, &limits, root);
+	memory_floor_init(&floor, &limits, root);
 	machine_has(10);
 	while (target > limits.cache_min) {
-		assert_false(relief_allows(&relief, 4096));
-		target = relief_tick(&relief, target);
+		assert_false(memory_floor_allows(&floor, 4096));
+		target = memory_floor_tick(&floor, target);
 	}
-	assert_true(relief_allows(&relief, 4096));
+	assert_true(memory_floor_allows(&floor, 4096));
 }
 
 static void without_a_floor_nothing_is_measured(void **state)
 {
 	const struct pressure_limits none = {.cache_size = 512 * MIB};
-	struct relief relief;
+	struct memory_floor floor;
 
-	relief_init(&relief, &none, root);
+	memory_floor_init(&floor, &none, root);
 	machine_has(0);
-	assert_true(relief_allows(&relief, 512 * MIB));
+	assert_true(memory_floor_allows(&floor, 512 * MIB));
 }
 
 static void a_cache_without_a_minimum_waits_for_memory(void **state)
 {
 	const struct pressure_limits none = {.floor = 100 * MIB, .cache_size = 512 * MIB};
-	struct relief relief;
+	struct memory_floor floor;
 
-	relief_init(&relief, &none, root);
+	memory_floor_init(&floor, &none, root);
 	machine_has(10);
-	while (relief_tick(&relief, relief.pressure.target) > 0)
+	while (memory_floor_tick(&floor, floor.pressure.target) > 0)
 		;
-	assert_false(relief_allows(&relief, 4096));
+	assert_false(memory_floor_allows(&floor, 4096));
 	machine_has(110);
-	assert_true(relief_allows(&relief, 10 * MIB)); /* all of it */
+	assert_true(memory_floor_allows(&floor, 10 * MIB)); /* all of it */
 	machine_has(100);
-	assert_false(relief_allows(&relief, 4096));
+	assert_false(memory_floor_allows(&floor, 4096));
 }
 
 /* A group of cgroup v2, in a machine that has plenty: its page cache can be had, what is locked can't. */
@@ -142,20 +142,20 @@ static void group_has(unsigned used_mib, unsigned page_cache_mib)
 
 static void the_floor_of_a_group_of_cgroup_v2_is_kept(void **state)
 {
-	struct relief relief;
+	struct memory_floor floor;
 	uint64_t target = limits.cache_size;
 
 	machine_has(1000);
 	group_has(200, 60); /* of 256 */
-	relief_init(&relief, &limits, root);
-	assert_true(relief_allows(&relief, 16 * MIB));
+	memory_floor_init(&floor, &limits, root);
+	assert_true(memory_floor_allows(&floor, 16 * MIB));
 	group_has(200, 44);
-	assert_false(relief_allows(&relief, 1 * MIB));
+	assert_false(memory_floor_allows(&floor, 1 * MIB));
 	group_has(100, 40);
-	assert_true(relief_allows(&relief, 96 * MIB));
+	assert_true(memory_floor_allows(&floor, 96 * MIB));
 	group_has(250, 4);
 	for (int i = 0; i < 10; i++)
-		target = relief_tick(&relief, target);
+		target = memory_floor_tick(&floor, target);
 	assert_int_equal(target, limits.cache_min);
 }
 

@@ -1,7 +1,7 @@
 /*
- * relief - keeps memory_floor: sets the size that the cache may have (cache/policy/pressure.h) once a second
- * from the available memory. In between it counts what is brought in, and measures again before the floor is
- * reached. Any thread may call.
+ * memory_floor - keeps the option memory_floor: sets the size that the cache may have
+ * (cache/policy/pressure.h) once a second from the available memory. In between it counts what is brought in,
+ * and measures again before the floor is reached. Any thread may call.
  */
 #pragma once
 
@@ -11,7 +11,7 @@
 
 #include "cache/policy/pressure.h"
 
-struct relief {
+struct memory_floor {
 	pthread_mutex_t lock;
 	const char *root; /* prefix of /proc and /sys: "", or a directory of a test */
 	struct pressure_limits limits;
@@ -20,20 +20,20 @@ struct relief {
 			   measured, less what was brought in since */
 };
 
-void relief_init(struct relief *relief, const struct pressure_limits *limits, const char *root);
+void memory_floor_init(struct memory_floor *floor, const struct pressure_limits *limits, const char *root);
 
 /* Call once a second. used: bytes that the cache takes. Returns the cache's new budget, in bytes. */
-uint64_t relief_tick(struct relief *relief, uint64_t used);
+uint64_t memory_floor_tick(struct memory_floor *floor, uint64_t used);
 
 /* Changes the limits. Returns the cache's new budget, in bytes. */
-uint64_t relief_set_limits(struct relief *relief, const struct pressure_limits *limits);
+uint64_t memory_floor_set_limits(struct memory_floor *floor, const struct pressure_limits *limits);
 
 /* Memory was so short that the kernel took pages of the cache: reduces the budget, which then grows again
  * slowly. */
-void relief_lost(struct relief *relief);
+void memory_floor_lost(struct memory_floor *floor);
 
 /*
  * Whether so many more bytes may be brought into the cache. False while no memory above the floor is left,
  * unless the budget has shrunk to cache_min: then files may replace others.
  */
-bool relief_allows(struct relief *relief, uint64_t bytes);
+bool memory_floor_allows(struct memory_floor *floor, uint64_t bytes);
