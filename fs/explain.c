@@ -154,7 +154,7 @@ int explain_open(struct server *server, struct inode *inode, struct explanation 
 		out->departed = cache_find_departure(server->cache, fill_id(&o), &out->departure);
 	out->why = why_of(&o, out->lane);
 	if (server->options.rules)
-		ruling_section(&server->ruling, server->tree, server->options.source, inode, &o.stx,
+		live_rules_section(&server->live_rules, server->tree, server->options.source, inode, &o.stx,
 			out->section, sizeof(out->section));
 	return 0;
 }

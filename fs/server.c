@@ -154,8 +154,8 @@ static int start_rules(struct server *server)
 	int r;
 
 	memory_floor_init(&server->memory_floor, &limits, "");
-	ruling_init(&server->ruling);
-	r = o->rules ? ruling_load(&server->ruling, o->rules, &error) : 0;
+	live_rules_init(&server->live_rules);
+	r = o->rules ? live_rules_load(&server->live_rules, o->rules, &error) : 0;
 	if (r < 0)
 		log_error("%s", error);
 	return r;
@@ -270,7 +270,7 @@ void server_stop(struct server *server)
 	cache_free(server->cache);
 	advice_free(server->advice);
 	tree_free(server->tree);
-	ruling_deinit(&server->ruling);
+	live_rules_deinit(&server->live_rules);
 	backend_free(server->backend);
 	g_free(server->transport_why);
 	g_free(server->store_why);

@@ -17,7 +17,7 @@
 #include "fs/memory_floor.h"
 #include "fs/options/options.h"
 #include "fs/pin_list.h"
-#include "fs/ruling.h"
+#include "fs/live_rules.h"
 #include "fs/settings.h"
 #include "fs/tree/tree.h"
 
@@ -79,7 +79,7 @@ struct server {
 	struct control control;
 	struct exporter *exporter; /* serves the metrics over HTTP; NULL without the option metrics */
 	struct handle_list handles;
-	struct ruling ruling;
+	struct live_rules live_rules;
 	struct pin_list pin_list;
 	pthread_mutex_t ways_lock;
 	struct ways ways; /* measured lanes of large files that are read (large=stream); under ways_lock */

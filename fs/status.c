@@ -170,7 +170,7 @@ static int answer_metrics(void *context, int argc, char *const *argv, GString *r
 int status_reload(struct server *server, GString *reply)
 {
 	g_autofree char *error = NULL;
-	int r = ruling_load(&server->ruling, server->options.rules, &error);
+	int r = live_rules_load(&server->live_rules, server->options.rules, &error);
 
 	if (r < 0) {
 		g_string_append(reply, error);
@@ -178,7 +178,7 @@ int status_reload(struct server *server, GString *reply)
 	}
 	cached_unkeep_all(server);
 	copy_forget_answers(server);
-	g_string_append_printf(reply, "%u rules in force\n", ruling_count(&server->ruling));
+	g_string_append_printf(reply, "%u rules in force\n", live_rules_count(&server->live_rules));
 	return 0;
 }
 

@@ -59,7 +59,7 @@ static void ask_rules(struct opening *o)
 
 	if (!server->options.rules)
 		return;
-	ruling_ask(&server->ruling, server->tree, server->options.source, o->handle->inode, &o->stx,
+	live_rules_ask(&server->live_rules, server->tree, server->options.source, o->handle->inode, &o->stx,
 		o->writes, rule);
 	if (!rule->has_lane || privileged_write)
 		return;

@@ -10,7 +10,7 @@
 static const char *const names[LOCK_RANKS] = {
 	[LOCK_CONTROL] = "control",
 	[LOCK_DIRECTORY] = "directory",
-	[LOCK_RULING] = "ruling",
+	[LOCK_LIVE_RULES] = "live_rules",
 	[LOCK_THROTTLE] = "throttle",
 	[LOCK_PIN_LIST] = "pin list",
 	[LOCK_SETTINGS] = "settings",

@@ -18,13 +18,13 @@
 
 enum lock_rank {
 	/* fs/ */
-	LOCK_CONTROL,   /* an open control file; its command runs under this lock */
-	LOCK_PIN_LIST,  /* which files were pinned by name */
-	LOCK_SETTINGS,  /* options that change while the mount is in use */
-	LOCK_DIRECTORY, /* an open directory; its entries are looked up under this lock */
-	LOCK_RULING,    /* the rules */
-	LOCK_THROTTLE,  /* answers that wait for the disk */
-	LOCK_INODE,     /* tree_lock_inode(): binding and object. Never two at once: inodes share a lock */
+	LOCK_CONTROL,    /* an open control file; its command runs under this lock */
+	LOCK_PIN_LIST,   /* which files were pinned by name */
+	LOCK_SETTINGS,   /* options that change while the mount is in use */
+	LOCK_DIRECTORY,  /* an open directory; its entries are looked up under this lock */
+	LOCK_LIVE_RULES, /* the rules */
+	LOCK_THROTTLE,   /* answers that wait for the disk */
+	LOCK_INODE,      /* tree_lock_inode(): binding and object. Never two at once: inodes share a lock */
 	/* cache/ */
 	LOCK_CACHE,
 	/* cache/store/ */

@@ -73,7 +73,7 @@ struct inode {
 	uint8_t suspect : 1;    /* was open for writing since the copy was last proved fresh */
 	uint8_t rule_lane : 3;  /* with priority and keep: what the rules said when its path was last known */
 	uint8_t rule_write : 2; /* 0: nothing, 1: around, 2: through */
-	uint8_t rule_epoch : 3; /* the epoch of those rules (ruling.h); 0: none */
+	uint8_t rule_epoch : 3; /* the epoch of those rules (live_rules.h); 0: none */
 	uint8_t lingers : 1;    /* was bound to the backing file: a mapping of that may be left */
 	uint8_t tried : 1;      /* pinning it was tried before */
 	uint8_t for_root : 1;   /* bound to the backing file with root's right to its file system's reserved

@@ -54,12 +54,12 @@ static void last_words(void (*act)(void), char *words, size_t size)
 static void in_order(void)
 {
 	for (int i = 0; i < 100; i++) {
-		lock_take_to_read(&rules, LOCK_RULING);
+		lock_take_to_read(&rules, LOCK_LIVE_RULES);
 		lock_take(&first, LOCK_INODE);
 		lock_take(&second, LOCK_SHARD);
 		lock_drop(&first, LOCK_INODE);
 		lock_drop(&second, LOCK_SHARD);
-		lock_drop_rw(&rules, LOCK_RULING);
+		lock_drop_rw(&rules, LOCK_LIVE_RULES);
 	}
 }
 
@@ -80,7 +80,7 @@ static void behind_a_later_one_that_was_dropped(void)
 	lock_take(&first, LOCK_INODE);
 	lock_take(&second, LOCK_FDS);
 	lock_drop(&second, LOCK_FDS);
-	lock_take_to_write(&rules, LOCK_RULING);
+	lock_take_to_write(&rules, LOCK_LIVE_RULES);
 }
 
 static void now_and_then(void)
@@ -114,7 +114,7 @@ static void locks_may_be_taken_in_their_order(void **state)
 static void another_order_ends_the_program_with_both_names(void **state)
 {
 	assert_says(against_it, "inode is wanted under shard");
-	assert_says(behind_a_later_one_that_was_dropped, "ruling is wanted under inode");
+	assert_says(behind_a_later_one_that_was_dropped, "live_rules is wanted under inode");
 }
 
 static void two_of_a_kind_are_refused(void **state)

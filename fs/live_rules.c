@@ -1,4 +1,4 @@
-#include "fs/ruling.h"
+#include "fs/live_rules.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,17 +14,17 @@
 
 #define TEXT_MAX (1 << 20)
 
-void ruling_init(struct ruling *ruling)
+void live_rules_init(struct live_rules *live)
 {
-	pthread_rwlock_init(&ruling->lock, NULL);
-	ruling->rules = NULL;
-	ruling->epoch = 0;
+	pthread_rwlock_init(&live->lock, NULL);
+	live->rules = NULL;
+	live->epoch = 0;
 }
 
-void ruling_deinit(struct ruling *ruling)
+void live_rules_deinit(struct live_rules *live)
 {
-	rules_free(ruling->rules);
-	ruling->rules = NULL;
+	rules_free(live->rules);
+	live->rules = NULL;
 }
 
 static bool find_user(const char *name, uint32_t *uid)
@@ -79,7 +79,7 @@ static int read_file(const char *path, char **text, size_t *size, char **error)
 	return r;
 }
 
-int ruling_load(struct ruling *ruling, const char *path, char **error)
+int live_rules_load(struct live_rules *live, const char *path, char **error)
 {
 	g_autofree char *text = NULL;
 	struct rules *fresh, *old;
@@ -95,40 +95,40 @@ int ruling_load(struct ruling *ruling, const char *path, char **error)
 		free(wrong);
 		return r;
 	}
-	lock_take_to_write(&ruling->lock, LOCK_RULING);
-	old = ruling->rules;
-	ruling->rules = fresh;
-	ruling->epoch = ruling->epoch % 7 + 1;
-	lock_drop_rw(&ruling->lock, LOCK_RULING);
+	lock_take_to_write(&live->lock, LOCK_LIVE_RULES);
+	old = live->rules;
+	live->rules = fresh;
+	live->epoch = live->epoch % 7 + 1;
+	lock_drop_rw(&live->lock, LOCK_LIVE_RULES);
 	rules_free(old);
 	return 0;
 }
 
-unsigned ruling_count(struct ruling *ruling)
+unsigned live_rules_count(struct live_rules *live)
 {
 	unsigned count;
 
-	lock_take_to_read(&ruling->lock, LOCK_RULING);
-	count = ruling->rules ? rules_count(ruling->rules) : 0;
-	lock_drop_rw(&ruling->lock, LOCK_RULING);
+	lock_take_to_read(&live->lock, LOCK_LIVE_RULES);
+	count = live->rules ? rules_count(live->rules) : 0;
+	lock_drop_rw(&live->lock, LOCK_LIVE_RULES);
 	return count;
 }
 
-static void remember(const struct ruling *ruling, struct inode *inode, const struct rule_decision *decision)
+static void remember(const struct live_rules *live, struct inode *inode, const struct rule_decision *decision)
 {
-	inode->rule_epoch = ruling->epoch & 7;
+	inode->rule_epoch = live->epoch & 7;
 	inode->rule_lane = decision->has_lane ? (decision->lane + 1) & 7 : 0;
 	inode->rule_write = decision->has_write ? (decision->through ? 2 : 1) : 0;
 	inode->keep = decision->pin;
 	inode->priority = (int8_t)decision->priority;
 }
 
-static void recall(const struct ruling *ruling, const struct inode *inode, struct rule_decision *decision)
+static void recall(const struct live_rules *live, const struct inode *inode, struct rule_decision *decision)
 {
 	/* not stored in the inode; asking SOURCE is never wrong */
 	decision->has_revalidate = true;
 	decision->revalidate_s = 0;
-	if (inode->rule_epoch != ruling->epoch)
+	if (inode->rule_epoch != live->epoch)
 		return;
 	decision->has_lane = inode->rule_lane > 0;
 	decision->lane = inode->rule_lane > 0 ? (enum lane)(inode->rule_lane - 1) : LANE_CACHED;
@@ -152,39 +152,39 @@ static struct rule_facts facts_of(const struct statx *stx, bool writes, const ch
 	};
 }
 
-void ruling_ask(struct ruling *ruling, struct tree *tree, const char *source, struct inode *inode,
+void live_rules_ask(struct live_rules *live, struct tree *tree, const char *source, struct inode *inode,
 	const struct statx *stx, bool writes, struct rule_decision *decision)
 {
 	char path[PATH_MAX];
 	const struct rule_facts facts = facts_of(stx, writes, path);
 
 	*decision = (struct rule_decision){0};
-	lock_take_to_read(&ruling->lock, LOCK_RULING);
-	if (ruling->rules) {
+	lock_take_to_read(&live->lock, LOCK_LIVE_RULES);
+	if (live->rules) {
 		bool known = tree_path(tree, source, inode, path);
 
-		rules_match(ruling->rules, &facts, decision);
+		rules_match(live->rules, &facts, decision);
 		decision->section = NULL;
 		tree_lock_inode(tree, inode);
 		if (!known)
-			recall(ruling, inode, decision);
+			recall(live, inode, decision);
 		else if (!writes)
-			remember(ruling, inode, decision);
+			remember(live, inode, decision);
 		tree_unlock_inode(tree, inode);
 	}
-	lock_drop_rw(&ruling->lock, LOCK_RULING);
+	lock_drop_rw(&live->lock, LOCK_LIVE_RULES);
 }
 
-void ruling_section(struct ruling *ruling, struct tree *tree, const char *source, struct inode *inode,
+void live_rules_section(struct live_rules *live, struct tree *tree, const char *source, struct inode *inode,
 	const struct statx *stx, char *section, size_t size)
 {
 	char path[PATH_MAX];
 	const struct rule_facts facts = facts_of(stx, false, path);
 	struct rule_decision decision = {0};
 
-	lock_take_to_read(&ruling->lock, LOCK_RULING);
-	if (ruling->rules && tree_path(tree, source, inode, path))
-		rules_match(ruling->rules, &facts, &decision);
+	lock_take_to_read(&live->lock, LOCK_LIVE_RULES);
+	if (live->rules && tree_path(tree, source, inode, path))
+		rules_match(live->rules, &facts, &decision);
 	g_strlcpy(section, decision.section ? decision.section : "", size);
-	lock_drop_rw(&ruling->lock, LOCK_RULING);
+	lock_drop_rw(&live->lock, LOCK_LIVE_RULES);
 }
