@@ -42,7 +42,7 @@ static int bind_served(struct opening *o)
 		return NEEDS_FD;
 	inode->binding = BOUND_SERVED;
 	o->handle->lane = LANE_SERVED;
-	o->handle->around = o->wish == LANE_DIRECT;
+	o->handle->around = o->preferred == LANE_DIRECT;
 	if (o->handle->object && !o->unasked)
 		copy_note_answer(o->server, inode, &o->rule, &o->stx, o->asked_us);
 	o->info->direct_io = 1;
@@ -72,7 +72,7 @@ static int32_t register_backing(const struct opening *o)
  */
 static bool stays_unbound(const struct opening *o)
 {
-	return o->made && o->server->pins && o->wish == LANE_DIRECT &&
+	return o->made && o->server->pins && o->preferred == LANE_DIRECT &&
 	       (o->handle->open_flags & O_ACCMODE) == O_WRONLY;
 }
 
@@ -80,7 +80,7 @@ static int bind_backing(struct opening *o)
 {
 	struct inode *inode = o->handle->inode;
 
-	if (o->wish == LANE_DIRECT && needs_fd_now(o))
+	if (o->preferred == LANE_DIRECT && needs_fd_now(o))
 		return NEEDS_FD;
 	if (inode->binding == UNBOUND && inode->backing_id > 0) {
 		inode->binding = BOUND_BACKING; /* a pinned file keeps its backing id */
@@ -101,16 +101,17 @@ static int bind_backing(struct opening *o)
 		inode->binding = BOUND_BACKING;
 	}
 	o->info->backing_id = inode->backing_id;
-	o->handle->lane = o->wish == LANE_DIRECT || o->wish == LANE_TRAILED ? o->wish : LANE_PLAIN;
+	o->handle->lane =
+		o->preferred == LANE_DIRECT || o->preferred == LANE_TRAILED ? o->preferred : LANE_PLAIN;
 	if (o->handle->lane != LANE_DIRECT && o->writes_as_user && inode->for_root) {
 		/* the daemon writes with the user's rights, through the page cache all the same */
 		o->handle->lane = LANE_DIRECT;
 	}
-	o->handle->around = o->wish == LANE_DIRECT;
+	o->handle->around = o->preferred == LANE_DIRECT;
 	if (o->writes && tree_has_state_by_open(inode)) {
 		/* data written through the kernel's own open file could be neither flushed nor synced */
 		o->handle->lane = LANE_DIRECT;
-		o->handle->around |= o->wish == LANE_TRAILED; /* as few pages stay as when trailed */
+		o->handle->around |= o->preferred == LANE_TRAILED; /* as few pages stay as when trailed */
 	}
 	o->info->direct_io = o->handle->lane == LANE_DIRECT;
 	return 0;
@@ -184,7 +185,7 @@ static int bind_inode(struct opening *o)
 	}
 	if (!o->server->passthrough)
 		return bind_served(o);
-	switch (copy_examine(o->server, inode, &o->stx, o->wish == LANE_CACHED)) {
+	switch (copy_examine(o->server, inode, &o->stx, o->preferred == LANE_CACHED)) {
 	case COPY_USABLE:
 	case COPY_MAPPED:
 		return bind_store(o, inode->object);
@@ -222,7 +223,7 @@ int bind_unasked(struct opening *o)
 		o->stx.stx_size = inode->object->entry.size;
 		o->stamp = inode->object->stamp;
 		o->rule.has_lane = inode->rule_lane == LANE_CACHED + 1;
-		o->wish = o->rule.lane = LANE_CACHED;
+		o->preferred = o->rule.lane = LANE_CACHED;
 		o->handle->object = inode->object;
 		r = o->server->passthrough && inode->binding != BOUND_SERVED ? bind_store(o, inode->object)
 									     : bind_served(o);

@@ -23,9 +23,9 @@ struct opening {
 	struct statx stx;
 	struct rule_decision rule;
 	enum file_class class;
-	enum lane wish;
-	uint64_t small_max; /* bytes; the option's value, read once for this open */
-	pid_t reader;       /* the process that opens it; 0: not known */
+	enum lane preferred; /* see preferred_lane.h */
+	uint64_t small_max;  /* bytes; the option's value, read once for this open */
+	pid_t reader;        /* the process that opens it; 0: not known */
 	bool made; /* this open created the file: the kernel knows no other open of it before the reply */
 	bool writes;
 	bool writes_as_user; /* may not take the blocks that the file system reserves for root */
@@ -42,8 +42,8 @@ struct opening {
 bool opening_may_be_cached(const struct opening *o);
 
 /*
- * Binds an open without asking SOURCE (-o revalidate): as bind_opening(), to the copy, but stx and wish need
- * not be set. Returns 1 if bound; 0, with nothing done, if no copy may be used so; or -errno.
+ * Binds an open without asking SOURCE (-o revalidate): as bind_opening(), to the copy, but stx and preferred
+ * need not be set. Returns 1 if bound; 0, with nothing done, if no copy may be used so; or -errno.
  */
 int bind_unasked(struct opening *o);
 /* Binds the inode, fills in info, the handle's lane and its references, and counts the open. 0 or -errno. */

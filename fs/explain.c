@@ -14,7 +14,7 @@
 #include "fs/fill.h"
 #include "fs/large.h"
 #include "fs/pinned.h"
-#include "fs/wish.h"
+#include "fs/preferred_lane.h"
 
 const char *const explain_cache_words[EXPLAIN_COUNT] = {
 	[EXPLAIN_HIT] = "hit",
@@ -50,7 +50,7 @@ static bool has_usable_copy(const struct opening *o)
 		return true; /* even if the file has changed since */
 	if (is_served(o))
 		return copy_is_fresh(o->server, inode, &o->stx);
-	return inode->binding == UNBOUND && o->wish == LANE_CACHED &&
+	return inode->binding == UNBOUND && o->preferred == LANE_CACHED &&
 	       copy_would_be_used(o->server, inode, &o->stx);
 }
 
@@ -66,25 +66,25 @@ static bool is_hit(const struct opening *o)
 static enum lane lane_of(const struct opening *o, bool hit)
 {
 	const struct inode *inode = o->handle->inode;
-	bool around = o->wish == LANE_DIRECT || o->wish == LANE_TRAILED;
+	bool around = o->preferred == LANE_DIRECT || o->preferred == LANE_TRAILED;
 
 	if (is_served(o))
 		return LANE_SERVED;
 	if (hit && !o->server->pins)
 		return inode->object->frozen ? LANE_CACHED_WRITE : LANE_CACHED;
 	if (around)
-		return o->wish;
+		return o->preferred;
 	return hit && o->server->pins ? LANE_CACHED : LANE_PLAIN;
 }
 
 static const char *why_of(const struct opening *o, enum lane lane)
 {
-	bool as_wished = lane == o->wish || (lane == LANE_PLAIN && o->wish == LANE_CACHED) ||
-			 (lane == LANE_CACHED && opening_may_be_cached(o));
+	bool as_preferred = lane == o->preferred || (lane == LANE_PLAIN && o->preferred == LANE_CACHED) ||
+			    (lane == LANE_CACHED && opening_may_be_cached(o));
 
 	if (!o->server->passthrough)
 		return "no-passthrough";
-	if (!as_wished)
+	if (!as_preferred)
 		return "bound";
 	if (inode_is(o->handle->inode, INODE_PINNED))
 		return "pinned";
@@ -140,7 +140,7 @@ int explain_open(struct server *server, struct inode *inode, struct explanation 
 
 	if (r < 0)
 		return r;
-	wish_make(&o, O_RDONLY, false);
+	preferred_lane_set(&o, O_RDONLY, false);
 	large_foresee(&o);
 	*out = (struct explanation){.size = o.stx.stx_size};
 	tree_lock_inode(server->tree, inode);

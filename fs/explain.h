@@ -1,8 +1,8 @@
 /*
  * explain - on which lane a file would be read if it were opened now, and why.
  *
- * The code that decides at an open (fs/wish, fs/large, the policies) is asked, without changing or counting
- * anything. Each answer is one stable word, explained in sievefs(8), ATTRIBUTES.
+ * The code that decides at an open (fs/preferred_lane, fs/large, the policies) is asked, without changing or
+ * counting anything. Each answer is one stable word, explained in sievefs(8), ATTRIBUTES.
  */
 #pragma once
 

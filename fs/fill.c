@@ -7,8 +7,8 @@
 #include "fs/cached.h"
 #include "fs/copy.h"
 #include "fs/pinned.h"
+#include "fs/preferred_lane.h"
 #include "fs/threads.h"
-#include "fs/wish.h"
 
 uint64_t fill_id(const struct opening *o)
 {
@@ -113,7 +113,7 @@ static int look(struct opening *o)
 	int r = tree_statx(o->server->tree, o->handle->inode, &o->stx);
 
 	if (r == 0)
-		wish_make(o, O_RDONLY, false);
+		preferred_lane_set(o, O_RDONLY, false);
 	return r;
 }
 

@@ -67,27 +67,27 @@ static void watch_over(int socket, const void *context)
 	char byte;
 
 	setsid();
-	if (guard->wishes.sandboxed)
+	if (guard->options.sandboxed)
 		sandbox_guard();
 	if (helper_receive(socket, &mark, sizeof(mark)) != sizeof(mark))
 		return;
 	if (helper_receive(socket, &byte, 1) == 1)
 		unmount_mark(guard->mountpoint, &mark);
-	else if (guard->wishes.auto_unmount && unmount_mark(guard->mountpoint, &mark))
+	else if (guard->options.auto_unmount && unmount_mark(guard->mountpoint, &mark))
 		log_warning("%s: the daemon of this mount is gone; unmounted", guard->mountpoint);
 }
 
-int guard_begin(struct guard *guard, const char *mountpoint, const struct guard_wishes *wishes)
+int guard_begin(struct guard *guard, const char *mountpoint, const struct guard_options *options)
 {
 	pid_t helper;
 
-	*guard = (struct guard){.mountpoint = mountpoint, .wishes = *wishes, .socket = -1};
-	if (!wishes->auto_unmount && !wishes->by_helper)
+	*guard = (struct guard){.mountpoint = mountpoint, .options = *options, .socket = -1};
+	if (!options->auto_unmount && !options->by_helper)
 		return 0;
 	helper = helper_start("sieve-guard", watch_over, guard, &guard->socket);
 	if (helper < 0)
 		return helper;
-	if (wishes->by_helper)
+	if (options->by_helper)
 		guard->helper = helper;
 	return 0;
 }

@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-struct guard_wishes {
+struct guard_options {
 	bool auto_unmount; /* the helper unmounts when the daemon is gone */
 	bool by_helper;    /* the helper always unmounts: this process can't execute fusermount3(1) */
 	bool sandboxed;    /* the helper keeps only the capabilities that it needs */
@@ -18,7 +18,7 @@ struct guard_wishes {
 
 struct guard {
 	const char *mountpoint;
-	struct guard_wishes wishes;
+	struct guard_options options;
 	int socket;   /* to the helper; -1: no helper */
 	pid_t helper; /* the process that unmounts for this one; 0: this process can */
 	struct guard_mark {
@@ -28,7 +28,7 @@ struct guard {
 };
 
 /* Starts the helper if one is needed (it forks: call before there are threads). 0 or -errno. */
-int guard_begin(struct guard *guard, const char *mountpoint, const struct guard_wishes *wishes);
+int guard_begin(struct guard *guard, const char *mountpoint, const struct guard_options *options);
 /* Notes the identity of the mount. Call once it is mounted. */
 void guard_mounted(struct guard *guard);
 /* Whether the mount can be told from others, as guard_unmount() requires. False before Linux 5.8. */

@@ -37,7 +37,7 @@ int kernel_choose_transport(struct server *server)
 {
 	const char *source = server->options.source;
 	struct transport_facts facts = {
-		.wish = server->options.transport,
+		.option = server->options.transport,
 		.libfuse_is_safe = LIBFUSE_URING_IS_SAFE,
 		.switched_on = uring_is_on(),
 		.cpus = (unsigned)get_nprocs_conf(),
@@ -99,7 +99,8 @@ int kernel_choose_store(struct server *server, struct store **store)
 {
 	const struct keepers_options keepers = {
 		.program = "/proc/self/exe", .sandboxed = server->options.sandbox == SANDBOX_ON};
-	struct store_facts facts = {.wish = server->options.store, .may_lock = has_capability(CAP_IPC_LOCK)};
+	struct store_facts facts = {
+		.option = server->options.store, .may_lock = has_capability(CAP_IPC_LOCK)};
 	struct statfs fs;
 	int r;
 

@@ -22,9 +22,9 @@
 #include "fs/large.h"
 #include "fs/lock.h"
 #include "fs/pinned.h"
+#include "fs/preferred_lane.h"
 #include "fs/users/creds.h"
 #include "fs/users/space.h"
-#include "fs/wish.h"
 
 /* The kernel's internal flag for opening a file to execute it, which it also passes to FUSE. */
 #define FMODE_EXEC 0x20
@@ -46,10 +46,11 @@ static bool is_probe(struct server *server, const struct inode *inode)
 	       atomic_fetch_add(&server->random_opens, 1) % PROBE_EVERY == PROBE_EVERY - 1;
 }
 
-/* An open with the wish trailed is not trailed if its file turned out to be pinned. */
+/* An open that prefers trailed is not trailed if its file turned out to be pinned. */
 static bool is_trailed(const struct opening *o)
 {
-	return o->handle->lane == LANE_TRAILED || (o->handle->lane == LANE_SERVED && o->wish == LANE_TRAILED);
+	return o->handle->lane == LANE_TRAILED ||
+	       (o->handle->lane == LANE_SERVED && o->preferred == LANE_TRAILED);
 }
 
 /* The rules, or small_max, may have changed since the object was made. */
@@ -74,7 +75,7 @@ static bool may_close_quietly(const struct server *server, const struct handle *
 {
 	const struct inode *inode = handle->inode;
 
-	if (server->locks && (inode_is(inode, INODE_LOCKED) || wish_is_in_place(flags)))
+	if (server->locks && (inode_is(inode, INODE_LOCKED) || preferred_lane_is_in_place(flags)))
 		return false;
 	if (server->throttle && may_write(flags))
 		return false;
@@ -89,7 +90,7 @@ static bool is_opened_by_kernel(struct server *server, const struct opening *o)
 	struct inode *inode = o->handle->inode;
 	bool bound;
 
-	if (o->handle->fd >= 0 || o->wish == LANE_DIRECT || !tree_has_state_by_open(inode))
+	if (o->handle->fd >= 0 || o->preferred == LANE_DIRECT || !tree_has_state_by_open(inode))
 		return false;
 	tree_lock_inode(server->tree, inode);
 	bound = inode->binding == BOUND_BACKING;
@@ -127,7 +128,7 @@ static int ask_and_bind(struct opening *o, const struct statx *made, int flags)
 
 	if (r < 0)
 		return r;
-	wish_make(o, flags, is_probe(server, inode));
+	preferred_lane_set(o, flags, is_probe(server, inode));
 	handle->random_buffered = server->limits.stream;
 	/* fsync must report errors since this open, which the descriptor records */
 	r = o->writes ? handle_fd(server, handle) : fill_first(o);

@@ -167,9 +167,9 @@ void large_follow(struct opening *o)
 	uint64_t id = o->handle->inode->nodeid;
 	int r;
 
-	if (o->wish == LANE_TRAILED && is_measured(o))
-		o->wish = faster_lane(o);
-	if (o->wish != LANE_TRAILED)
+	if (o->preferred == LANE_TRAILED && is_measured(o))
+		o->preferred = faster_lane(o);
+	if (o->preferred != LANE_TRAILED)
 		return;
 	r = trail_begin(server->trail, id, &how);
 	if (r == -ENOENT) {
@@ -178,7 +178,7 @@ void large_follow(struct opening *o)
 	}
 	o->handle->trailed = r == 0;
 	if (r < 0)
-		o->wish = LANE_DIRECT;
+		o->preferred = LANE_DIRECT;
 }
 
 void large_foresee(struct opening *o)
@@ -187,7 +187,7 @@ void large_foresee(struct opening *o)
 	dev_t device = makedev(o->stx.stx_dev_major, o->stx.stx_dev_minor);
 	bool goes_around = false;
 
-	if (o->wish != LANE_TRAILED)
+	if (o->preferred != LANE_TRAILED)
 		return;
 	if (is_measured(o)) {
 		lock_take(&server->ways_lock, LOCK_WAYS);
@@ -195,7 +195,7 @@ void large_foresee(struct opening *o)
 		lock_drop(&server->ways_lock, LOCK_WAYS);
 	}
 	if (goes_around || !server->trail)
-		o->wish = LANE_DIRECT;
+		o->preferred = LANE_DIRECT;
 }
 
 void large_unfollow(struct server *server, struct handle *handle)

@@ -17,14 +17,14 @@ int large_start(struct server *server);
 void large_follow_size(struct server *server);
 
 /*
- * For an open whose wish is trailed: chooses between trailed and direct, and makes the trail follow the file.
- * Call before the inode is bound, so that the pages now in the page cache are told from those that this
- * open's reads bring in. A file that the trail can't follow gets the lane direct.
+ * For an open whose preferred lane is trailed: chooses between trailed and direct, and makes the trail follow
+ * the file. Call before the inode is bound, so that the pages now in the page cache are told from those that
+ * this open's reads bring in. A file that the trail can't follow gets the lane direct.
  */
 void large_follow(struct opening *o);
 
-/* Sets the wish to what large_follow() would choose, apart from its occasional trials of the slower lane.
- * Changes nothing else. */
+/* Sets the preferred lane to what large_follow() would choose, apart from its occasional trials of the slower
+ * lane. Changes nothing else. */
 void large_foresee(struct opening *o);
 
 /* Ends large_follow(). No-op if the trail does not follow the file. */

@@ -13,13 +13,14 @@
 #define CLOSING_NS 500000000ll /* a handle flushed longer ago is not closing */
 #define RETRY_OPEN_US 10000
 
-static int apply(int fd, const struct lock_wish *wish, bool wait)
+static int apply(int fd, const struct lock_request *request, bool wait)
 {
 	static const int operations[] = {[F_RDLCK] = LOCK_SH, [F_WRLCK] = LOCK_EX, [F_UNLCK] = LOCK_UN};
 
-	if (wish->is_flock)
-		return flock(fd, operations[wish->type] | (wait ? 0 : LOCK_NB)) < 0 ? -errno : 0;
-	return lock_set_range(fd, wait ? F_OFD_SETLKW : F_OFD_SETLK, wish->type, wish->first, wish->last);
+	if (request->is_flock)
+		return flock(fd, operations[request->type] | (wait ? 0 : LOCK_NB)) < 0 ? -errno : 0;
+	return lock_set_range(
+		fd, wait ? F_OFD_SETLKW : F_OFD_SETLK, request->type, request->first, request->last);
 }
 
 static int reserve(struct lock_table *table, struct holder *holder)
@@ -32,69 +33,70 @@ static int reserve(struct lock_table *table, struct holder *holder)
 	return r;
 }
 
-static void record(struct lock_table *table, struct holder *holder, const struct lock_wish *wish)
+static void record(struct lock_table *table, struct holder *holder, const struct lock_request *request)
 {
 	lock_take(&table->lock, LOCK_HOLDERS);
-	lock_ranges_set(&holder->ranges, wish->first, wish->last, wish->type);
-	if (wish->type != F_UNLCK) {
-		holder->handle = wish->handle;
-		holder->pid = wish->pid;
+	lock_ranges_set(&holder->ranges, request->first, request->last, request->type);
+	if (request->type != F_UNLCK) {
+		holder->handle = request->handle;
+		holder->pid = request->pid;
 	}
 	lock_drop(&table->lock, LOCK_HOLDERS);
 }
 
 /* flock(2) drops the old lock before it tries to convert it. */
-static void record_refusal(struct lock_table *table, struct holder *holder, const struct lock_wish *wish)
+static void record_refusal(
+	struct lock_table *table, struct holder *holder, const struct lock_request *request)
 {
-	struct lock_wish none = *wish;
+	struct lock_request none = *request;
 
 	none.type = F_UNLCK;
-	if (wish->is_flock)
+	if (request->is_flock)
 		record(table, holder, &none);
 }
 
-static int holder_try(struct lock_table *table, struct holder *holder, const struct lock_wish *wish)
+static int holder_try(struct lock_table *table, struct holder *holder, const struct lock_request *request)
 {
 	int r;
 
 	lock_take(&holder->lock, LOCK_HOLDER);
 	r = reserve(table, holder);
-	if (r == 0 && !wish->is_flock && wish->type == F_WRLCK && !holder->writable &&
-		handle_may_write(wish->handle))
-		r = holder_make_writable(table, holder, wish->handle);
+	if (r == 0 && !request->is_flock && request->type == F_WRLCK && !holder->writable &&
+		handle_may_write(request->handle))
+		r = holder_make_writable(table, holder, request->handle);
 	if (r == 0) {
-		r = apply(holder->fd, wish, false);
+		r = apply(holder->fd, request, false);
 		if (r == 0)
-			record(table, holder, wish);
+			record(table, holder, request);
 		else if (r == -EAGAIN)
-			record_refusal(table, holder, wish);
+			record_refusal(table, holder, request);
 	}
 	lock_drop(&holder->lock, LOCK_HOLDER);
 	return r;
 }
 
-int lock_try(struct lock_table *table, const struct lock_wish *wish)
+int lock_try(struct lock_table *table, const struct lock_request *request)
 {
-	struct holder *holder = holder_get(table, wish);
+	struct holder *holder = holder_get(table, request);
 	int r = 0;
 
-	if (!holder && wish->type == F_UNLCK)
+	if (!holder && request->type == F_UNLCK)
 		return 0;
 	if (!holder)
-		r = holder_make(table, wish, &holder);
+		r = holder_make(table, request, &holder);
 	if (r < 0)
 		return r;
-	r = holder_try(table, holder, wish);
+	r = holder_try(table, holder, request);
 	holder_put(table, holder);
-	if (r == 0 && wish->type != F_UNLCK)
-		copy_follow(table->server, wish->handle->inode, wish->handle->object);
+	if (r == 0 && request->type != F_UNLCK)
+		copy_follow(table->server, request->handle->inode, request->handle->object);
 	return r;
 }
 
 /* --- waiting ---------------------------------------------------------------------------------- */
 
 /* Waits on a duplicate, which stays open if the holder's descriptor is replaced: then -EAGAIN. */
-static int holder_block(struct lock_table *table, struct holder *holder, const struct lock_wish *wish)
+static int holder_block(struct lock_table *table, struct holder *holder, const struct lock_request *request)
 {
 	unsigned generation;
 	int fd, r;
@@ -106,18 +108,18 @@ static int holder_block(struct lock_table *table, struct holder *holder, const s
 	lock_drop(&holder->lock, LOCK_HOLDER);
 	if (r < 0)
 		return r;
-	r = apply(fd, wish, true);
+	r = apply(fd, request, true);
 	lock_take(&holder->lock, LOCK_HOLDER);
 	if (r == 0 && generation != holder->generation)
 		r = -EAGAIN;
 	if (r == 0)
-		record(table, holder, wish);
+		record(table, holder, request);
 	lock_drop(&holder->lock, LOCK_HOLDER);
 	close(fd);
 	return r;
 }
 
-int lock_block(struct lock_table *table, const struct lock_wish *wish, const atomic_bool *interrupted)
+int lock_block(struct lock_table *table, const struct lock_request *request, const atomic_bool *interrupted)
 {
 	int r = -EAGAIN;
 
@@ -126,18 +128,18 @@ int lock_block(struct lock_table *table, const struct lock_wish *wish, const ato
 
 		if (atomic_load(interrupted))
 			return -EINTR;
-		r = lock_try(table, wish);
+		r = lock_try(table, request);
 		if (r != -EAGAIN)
 			continue;
-		holder = holder_get(table, wish);
+		holder = holder_get(table, request);
 		if (!holder) { /* a lease in SOURCE prevents the open */
 			usleep(RETRY_OPEN_US);
 			continue;
 		}
-		r = holder_block(table, holder, wish);
+		r = holder_block(table, holder, request);
 		holder_put(table, holder);
 		if (r == 0)
-			copy_follow(table->server, wish->handle->inode, wish->handle->object);
+			copy_follow(table->server, request->handle->inode, request->handle->object);
 	}
 	return r;
 }
@@ -149,16 +151,16 @@ static bool is_closing(const struct handle *handle)
 	       clock_now_ns() - atomic_load(&handle->flushed_ns) < CLOSING_NS;
 }
 
-bool lock_may_settle(struct lock_table *table, const struct lock_wish *wish)
+bool lock_may_settle(struct lock_table *table, const struct lock_request *request)
 {
-	const struct inode *inode = wish->handle->inode;
+	const struct inode *inode = request->handle->inode;
 	bool found;
 
 	lock_take(&table->lock, LOCK_HOLDERS);
 	found = table->dropping;
 	for (struct holder *holder = *lock_bucket(table, inode); holder && !found; holder = holder->next)
-		found = holder->inode == inode && holder->is_flock == wish->is_flock &&
-			holder->owner != wish->owner && holder->ranges.count && is_closing(holder->handle);
+		found = holder->inode == inode && holder->is_flock == request->is_flock &&
+			holder->owner != request->owner && holder->ranges.count && is_closing(holder->handle);
 	lock_drop(&table->lock, LOCK_HOLDERS);
 	return found;
 }
@@ -172,7 +174,7 @@ static void wait_for_drop(struct lock_table *table, int64_t until_ns)
 	lock_drop(&table->lock, LOCK_HOLDERS);
 }
 
-int lock_settle(struct lock_table *table, const struct lock_wish *wish)
+int lock_settle(struct lock_table *table, const struct lock_request *request)
 {
 	int64_t end_ns = clock_now_ns() + SETTLE_NS;
 	bool may;
@@ -180,34 +182,35 @@ int lock_settle(struct lock_table *table, const struct lock_wish *wish)
 
 	do {
 		wait_for_drop(table, clock_now_ns() + SETTLE_STEP_NS);
-		may = lock_may_settle(table, wish);
-		r = lock_try(table, wish);
+		may = lock_may_settle(table, request);
+		r = lock_try(table, request);
 	} while (r == -EAGAIN && may && clock_now_ns() < end_ns);
 	return r;
 }
 
 /* --- queries ---------------------------------------------------------------------------------- */
 
-static int query_fd(int fd, const struct lock_wish *wish, struct flock *lock)
+static int query_fd(int fd, const struct lock_request *request, struct flock *lock)
 {
-	lock->l_type = wish->type;
+	lock->l_type = request->type;
 	lock->l_whence = SEEK_SET;
-	lock->l_start = wish->first;
-	lock->l_len = wish->last == LOCK_RANGE_LAST ? 0 : wish->last - wish->first + 1;
+	lock->l_start = request->first;
+	lock->l_len = request->last == LOCK_RANGE_LAST ? 0 : request->last - request->first + 1;
 	lock->l_pid = 0;
 	return fcntl(fd, F_OFD_GETLK, lock) < 0 ? -errno : 0;
 }
 
 /* (table's lock) The process that holds this lock through the mount; 0: none. */
-static pid_t find_pid(struct lock_table *table, const struct lock_wish *wish, const struct flock *lock)
+static pid_t find_pid(struct lock_table *table, const struct lock_request *request, const struct flock *lock)
 {
 	int64_t last = lock->l_len ? lock->l_start + lock->l_len - 1 : LOCK_RANGE_LAST;
 
-	for (struct holder *holder = *lock_bucket(table, wish->handle->inode); holder;
+	for (struct holder *holder = *lock_bucket(table, request->handle->inode); holder;
 		holder = holder->next) {
 		const struct lock_range *range;
 
-		if (holder->inode != wish->handle->inode || holder->is_flock || holder->owner == wish->owner)
+		if (holder->inode != request->handle->inode || holder->is_flock ||
+			holder->owner == request->owner)
 			continue;
 		range = lock_ranges_conflict(&holder->ranges, lock->l_start, last, F_WRLCK);
 		if (range && range->type == lock->l_type)
@@ -216,23 +219,23 @@ static pid_t find_pid(struct lock_table *table, const struct lock_wish *wish, co
 	return 0;
 }
 
-int lock_query(struct lock_table *table, const struct lock_wish *wish, struct flock *lock)
+int lock_query(struct lock_table *table, const struct lock_request *request, struct flock *lock)
 {
-	struct holder *holder = holder_get(table, wish);
+	struct holder *holder = holder_get(table, request);
 	int fd, r;
 
 	if (holder) {
 		lock_take(&holder->lock, LOCK_HOLDER);
-		r = query_fd(holder->fd, wish, lock);
+		r = query_fd(holder->fd, request, lock);
 		lock_drop(&holder->lock, LOCK_HOLDER);
 		holder_put(table, holder);
 	} else {
-		fd = handle_fd(table->server, wish->handle);
-		r = fd < 0 ? fd : query_fd(fd, wish, lock);
+		fd = handle_fd(table->server, request->handle);
+		r = fd < 0 ? fd : query_fd(fd, request, lock);
 	}
 	if (r == 0 && lock->l_type != F_UNLCK && lock->l_pid < 0) {
 		lock_take(&table->lock, LOCK_HOLDERS);
-		lock->l_pid = find_pid(table, wish, lock);
+		lock->l_pid = find_pid(table, request, lock);
 		lock_drop(&table->lock, LOCK_HOLDERS);
 	}
 	return r;
@@ -242,7 +245,7 @@ int lock_query(struct lock_table *table, const struct lock_wish *wish, struct fl
 
 void lock_flush(struct lock_table *table, struct handle *handle, uint64_t owner)
 {
-	const struct lock_wish wish = {
+	const struct lock_request request = {
 		.handle = handle, .owner = owner, .type = F_UNLCK, .last = LOCK_RANGE_LAST};
 	struct holder *holder;
 	bool removed;
@@ -250,7 +253,7 @@ void lock_flush(struct lock_table *table, struct handle *handle, uint64_t owner)
 	if (!inode_is(handle->inode, INODE_LOCKED))
 		return;
 	atomic_store(&handle->flushed_ns, clock_now_ns());
-	holder = holder_take(table, &wish, &removed);
+	holder = holder_take(table, &request, &removed);
 	if (!holder)
 		return;
 	if (removed) {
@@ -258,7 +261,7 @@ void lock_flush(struct lock_table *table, struct handle *handle, uint64_t owner)
 		return;
 	}
 	lock_take(&holder->lock, LOCK_HOLDER);
-	apply(holder->fd, &wish, false);
+	apply(holder->fd, &request, false);
 	lock_drop(&holder->lock, LOCK_HOLDER);
 	holder_put(table, holder);
 }

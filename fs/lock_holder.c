@@ -86,29 +86,29 @@ int lock_set_range(int fd, int command, short type, int64_t first, int64_t last)
 /* --- the table; its lock must be held when you call a function below this line, up to the next -- */
 
 /* The link to the owner's holder. */
-static struct holder **find_link(struct lock_table *table, const struct lock_wish *wish)
+static struct holder **find_link(struct lock_table *table, const struct lock_request *request)
 {
-	struct holder **link = lock_bucket(table, wish->handle->inode);
+	struct holder **link = lock_bucket(table, request->handle->inode);
 
-	while (*link && ((*link)->inode != wish->handle->inode || (*link)->owner != wish->owner ||
-				(*link)->is_flock != wish->is_flock))
+	while (*link && ((*link)->inode != request->handle->inode || (*link)->owner != request->owner ||
+				(*link)->is_flock != request->is_flock))
 		link = &(*link)->next;
 	return link;
 }
 
-static struct holder *find(struct lock_table *table, const struct lock_wish *wish)
+static struct holder *find(struct lock_table *table, const struct lock_request *request)
 {
-	return *find_link(table, wish);
+	return *find_link(table, request);
 }
 
 /* --- no lock is held from here on ------------------------------------------------------------- */
 
-struct holder *holder_get(struct lock_table *table, const struct lock_wish *wish)
+struct holder *holder_get(struct lock_table *table, const struct lock_request *request)
 {
 	struct holder *holder;
 
 	lock_take(&table->lock, LOCK_HOLDERS);
-	holder = find(table, wish);
+	holder = find(table, request);
 	if (holder)
 		holder->users++;
 	lock_drop(&table->lock, LOCK_HOLDERS);
@@ -132,12 +132,12 @@ void holder_put(struct lock_table *table, struct holder *holder)
 }
 
 /* Returns the owner's holder: own, or the one that another thread of the owner inserted first. */
-static struct holder *insert(struct lock_table *table, const struct lock_wish *wish, struct holder *own)
+static struct holder *insert(struct lock_table *table, const struct lock_request *request, struct holder *own)
 {
 	struct holder **bucket = lock_bucket(table, own->inode), *holder;
 
 	lock_take(&table->lock, LOCK_HOLDERS);
-	holder = find(table, wish);
+	holder = find(table, request);
 	if (!holder) {
 		own->next = *bucket;
 		*bucket = holder = own;
@@ -174,10 +174,10 @@ static void mark_locked(struct server *server, struct inode *inode)
 	fuse_lowlevel_notify_inval_inode(server->session, inode->nodeid, -1, 0);
 }
 
-int holder_make(struct lock_table *table, const struct lock_wish *wish, struct holder **ret)
+int holder_make(struct lock_table *table, const struct lock_request *request, struct holder **ret)
 {
 	struct holder *own = calloc(1, sizeof(*own));
-	struct handle *handle = wish->handle;
+	struct handle *handle = request->handle;
 
 	if (!own)
 		return -ENOLCK;
@@ -190,22 +190,22 @@ int holder_make(struct lock_table *table, const struct lock_wish *wish, struct h
 		return r;
 	}
 	own->inode = handle->inode;
-	own->owner = wish->owner;
-	own->is_flock = wish->is_flock;
+	own->owner = request->owner;
+	own->is_flock = request->is_flock;
 	own->handle = handle;
 	pthread_mutex_init(&own->lock, NULL);
 	if (!inode_is(handle->inode, INODE_LOCKED))
 		mark_locked(table->server, handle->inode);
-	*ret = insert(table, wish, own);
+	*ret = insert(table, request, own);
 	return 0;
 }
 
-struct holder *holder_take(struct lock_table *table, const struct lock_wish *wish, bool *removed)
+struct holder *holder_take(struct lock_table *table, const struct lock_request *request, bool *removed)
 {
 	struct holder **link, *holder;
 
 	lock_take(&table->lock, LOCK_HOLDERS);
-	link = find_link(table, wish);
+	link = find_link(table, request);
 	holder = *link;
 	*removed = holder && holder->users == 0;
 	if (*removed) {

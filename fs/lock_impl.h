@@ -51,14 +51,14 @@ static inline struct holder **lock_bucket(struct lock_table *table, const struct
 int lock_set_range(int fd, int command, short type, int64_t first, int64_t last);
 
 /* The owner's holder, referenced until holder_put(); NULL: none. */
-struct holder *holder_get(struct lock_table *table, const struct lock_wish *wish);
+struct holder *holder_get(struct lock_table *table, const struct lock_request *request);
 void holder_put(struct lock_table *table, struct holder *holder);
 /* Creates it. 0 or -errno. */
-int holder_make(struct lock_table *table, const struct lock_wish *wish, struct holder **ret);
+int holder_make(struct lock_table *table, const struct lock_request *request, struct holder **ret);
 /* The owner's holder, whose locks the caller is to drop. *removed: it was taken out of the table, pass it to
  * holder_drop(); otherwise another request uses it: unlock its ranges and pass it to holder_put(). NULL:
  * none. */
-struct holder *holder_take(struct lock_table *table, const struct lock_wish *wish, bool *removed);
+struct holder *holder_take(struct lock_table *table, const struct lock_request *request, bool *removed);
 /* Removes a holder that got its last lock through the handle, for holder_drop(). NULL: none. */
 struct holder *holder_take_closed(struct lock_table *table, const struct handle *handle);
 void holder_drop(struct lock_table *table, struct holder *holder);

@@ -27,7 +27,7 @@
 struct waiter {
 	struct lock_waiting *waiting;
 	fuse_req_t req;
-	struct lock_wish wish;
+	struct lock_request request;
 	bool patient;
 	bool is_uring;
 	pid_t tid;               /* the caller */
@@ -114,8 +114,8 @@ static void *wait_in_thread(void *arg)
 	struct lock_table *locks = waiting->server->locks;
 
 	queues_leave_class(waiting->server->queues);
-	waiter->result = waiter->patient ? lock_block(locks, &waiter->wish, &waiter->interrupted)
-					 : lock_settle(locks, &waiter->wish);
+	waiter->result = waiter->patient ? lock_block(locks, &waiter->request, &waiter->interrupted)
+					 : lock_settle(locks, &waiter->request);
 	lock_take(&waiting->lock, LOCK_WAITERS);
 	unlink_waiter(waiting, waiter);
 	list_push_first(&waiting->done, &waiter->node);
@@ -248,7 +248,7 @@ static void refuse(fuse_req_t req)
 	answer_err(req, ENOLCK);
 }
 
-void lock_wait(struct lock_waiting *waiting, fuse_req_t req, const struct lock_wish *wish, bool patient)
+void lock_wait(struct lock_waiting *waiting, fuse_req_t req, const struct lock_request *request, bool patient)
 {
 	struct waiter *waiter = malloc(sizeof(*waiter));
 	unsigned max;
@@ -259,7 +259,7 @@ void lock_wait(struct lock_waiting *waiting, fuse_req_t req, const struct lock_w
 		*waiter = (struct waiter){
 			.waiting = waiting,
 			.req = req,
-			.wish = *wish,
+			.request = *request,
 			.patient = patient,
 			.is_uring = fuse_req_is_uring(req),
 			.tid = fuse_req_ctx(req)->pid,

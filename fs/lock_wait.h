@@ -27,4 +27,5 @@ void lock_waiting_free(struct lock_waiting *waiting);
  * Replies when the lock is granted or the caller is interrupted; with patient false, after lock_settle().
  * Replies ENOLCK at once if there are too many waiters.
  */
-void lock_wait(struct lock_waiting *waiting, fuse_req_t req, const struct lock_wish *wish, bool patient);
+void lock_wait(
+	struct lock_waiting *waiting, fuse_req_t req, const struct lock_request *request, bool patient);

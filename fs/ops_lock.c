@@ -9,9 +9,9 @@
 #include "fs/op.h"
 #include "fs/ops.h"
 
-static struct lock_wish range_wish(const struct fuse_file_info *info, const struct flock *lock)
+static struct lock_request range_request(const struct fuse_file_info *info, const struct flock *lock)
 {
-	return (struct lock_wish){
+	return (struct lock_request){
 		.handle = handle_of(info),
 		.owner = info->lock_owner,
 		.type = lock->l_type,
@@ -21,25 +21,25 @@ static struct lock_wish range_wish(const struct fuse_file_info *info, const stru
 	};
 }
 
-static void take(fuse_req_t req, const struct lock_wish *wish, bool wait)
+static void take(fuse_req_t req, const struct lock_request *request, bool wait)
 {
 	struct server *server = server_of(req);
-	int r = lock_try(server->locks, wish);
+	int r = lock_try(server->locks, request);
 
-	if (r == -EAGAIN && (wait || lock_may_settle(server->locks, wish))) {
-		lock_wait(server->lock_waiting, req, wish, wait);
+	if (r == -EAGAIN && (wait || lock_may_settle(server->locks, request))) {
+		lock_wait(server->lock_waiting, req, request, wait);
 		return;
 	}
 	if (r == -EAGAIN) /* the conflicting lock may have been dropped meanwhile */
-		r = lock_try(server->locks, wish);
+		r = lock_try(server->locks, request);
 	op_reply(req, r);
 }
 
 void op_getlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, struct flock *lock)
 {
 	struct server *server = server_of(req);
-	const struct lock_wish wish = range_wish(info, lock);
-	int r = lock_query(server->locks, &wish, lock);
+	const struct lock_request request = range_request(info, lock);
+	int r = lock_query(server->locks, &request, lock);
 
 	(void)ino;
 	if (r < 0)
@@ -50,15 +50,15 @@ void op_getlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, struc
 
 void op_setlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, struct flock *lock, int sleep)
 {
-	const struct lock_wish wish = range_wish(info, lock);
+	const struct lock_request request = range_request(info, lock);
 
 	(void)ino;
-	take(req, &wish, sleep);
+	take(req, &request, sleep);
 }
 
 void op_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, int op)
 {
-	const struct lock_wish wish = {
+	const struct lock_request request = {
 		.handle = handle_of(info),
 		.owner = info->fh,
 		.is_flock = true,
@@ -69,5 +69,5 @@ void op_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, int o
 	};
 
 	(void)ino;
-	take(req, &wish, !(op & LOCK_NB));
+	take(req, &request, !(op & LOCK_NB));
 }

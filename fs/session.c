@@ -298,10 +298,10 @@ static int start_processes(struct session *session)
 {
 	const struct options *options = &session->server.options;
 	bool sandboxed = is_sandboxed(&session->server);
-	const struct guard_wishes wishes = {.auto_unmount = options->auto_unmount,
+	const struct guard_options guard_options = {.auto_unmount = options->auto_unmount,
 		.by_helper = sandboxed && sandbox_forbids_fusermount(),
 		.sandboxed = sandboxed};
-	int r = guard_begin(&session->guard, options->mountpoint, &wishes);
+	int r = guard_begin(&session->guard, options->mountpoint, &guard_options);
 
 	if (r == 0)
 		r = asker_begin(&session->asker, options->mountpoint, sandboxed);

@@ -18,14 +18,14 @@ static char *obstacle(const struct store_facts *facts)
 
 int store_choose(const struct store_facts *facts, bool *pin, char **why)
 {
-	char *no = facts->wish == STORE_COPY ? g_strdup("asked for") : obstacle(facts);
+	char *no = facts->option == STORE_COPY ? g_strdup("asked for") : obstacle(facts);
 
 	*pin = !no;
 	if (no)
 		*why = no;
-	else if (facts->wish == STORE_PIN)
+	else if (facts->option == STORE_PIN)
 		*why = g_strdup("asked for");
 	else
 		*why = g_strdup_printf("SOURCE's file system is %s, a local one", facts->source->name);
-	return no && facts->wish == STORE_PIN ? -EOPNOTSUPP : 0;
+	return no && facts->option == STORE_PIN ? -EOPNOTSUPP : 0;
 }

@@ -12,7 +12,7 @@
 #include "fs/options/options.h"
 
 struct store_facts {
-	enum option_store wish;
+	enum option_store option;
 	const struct fstype *source; /* the file system of SOURCE's root directory */
 	bool may_lock;               /* CAP_IPC_LOCK */
 	int keepers_error;           /* -errno if keepers can't be started, else 0 */

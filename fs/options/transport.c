@@ -57,13 +57,13 @@ static int choose_by_itself(const struct transport_facts *facts, bool *uring, ch
 int transport_choose(const struct transport_facts *facts, bool *uring, char **why)
 {
 	*uring = false;
-	if (facts->wish == TRANSPORT_AUTO)
+	if (facts->option == TRANSPORT_AUTO)
 		return choose_by_itself(facts, uring, why);
-	if (facts->wish == TRANSPORT_URING && obstacle(facts)) {
+	if (facts->option == TRANSPORT_URING && obstacle(facts)) {
 		*why = g_strdup(obstacle(facts));
 		return -EOPNOTSUPP;
 	}
-	*uring = facts->wish == TRANSPORT_URING;
+	*uring = facts->option == TRANSPORT_URING;
 	*why = g_strdup("asked for");
 	return 0;
 }

@@ -16,7 +16,7 @@
 #define TRANSPORT_URING_SWITCH "/sys/module/fuse/parameters/enable_uring"
 
 struct transport_facts {
-	enum option_transport wish;
+	enum option_transport option;
 	const struct fstype *source; /* the file system of SOURCE's root directory */
 	bool libfuse_is_safe;        /* this libfuse loses no replies over io_uring */
 	bool switched_on;            /* the kernel supports FUSE over io_uring, and it is turned on */

@@ -7,7 +7,7 @@
 #include <linux/magic.h>
 
 struct row {
-	enum option_store wish;
+	enum option_store option;
 	uint32_t source;
 	bool may_lock;
 	int keepers_error;
@@ -39,7 +39,7 @@ static void files_are_pinned_where_their_pages_stay_and_may_be_locked(void **sta
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
 		const struct row *row = &rows[i];
 		const struct store_facts facts = {
-			.wish = row->wish,
+			.option = row->option,
 			.source = fstype_find(row->source),
 			.may_lock = row->may_lock,
 			.keepers_error = row->keepers_error,

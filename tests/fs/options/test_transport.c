@@ -11,10 +11,10 @@
 #include <cmocka.h>
 
 /* Nothing stands in the way of io_uring but what a test changes. */
-static struct transport_facts facts_of(enum option_transport wish, uint32_t magic)
+static struct transport_facts facts_of(enum option_transport option, uint32_t magic)
 {
 	return (struct transport_facts){
-		.wish = wish,
+		.option = option,
 		.source = fstype_find(magic),
 		.libfuse_is_safe = true,
 		.switched_on = true,
@@ -147,7 +147,7 @@ static void auto_takes_dev_fuse_where_the_queues_would_take_too_much_memory(void
 	facts.depth = 2;
 	assert_choice(&facts, true, "a local one");
 	facts.depth = 0;
-	facts.wish = TRANSPORT_URING;
+	facts.option = TRANSPORT_URING;
 	assert_choice(&facts, true, "asked for");
 }
 

@@ -1,4 +1,4 @@
-#include "fs/wish.h"
+#include "fs/preferred_lane.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -16,7 +16,7 @@ static bool is_made_anew(int flags)
 	return flags & (O_TRUNC | O_EXCL) || (flags & O_TMPFILE) == O_TMPFILE;
 }
 
-bool wish_is_in_place(int flags)
+bool preferred_lane_is_in_place(int flags)
 {
 	return (flags & O_ACCMODE) == O_RDWR && !(flags & O_APPEND) && !is_made_anew(flags);
 }
@@ -35,7 +35,8 @@ static struct classify_limits limits_now(const struct server *server)
 static void ask_policy(struct opening *o, int flags, bool random)
 {
 	const struct classify_limits limits = limits_now(o->server);
-	bool anew = is_made_anew(flags), appends = flags & O_APPEND, in_place = wish_is_in_place(flags);
+	bool anew = is_made_anew(flags), appends = flags & O_APPEND,
+	     in_place = preferred_lane_is_in_place(flags);
 	const struct file_facts facts = {
 		.size = o->stx.stx_size,
 		.writes = o->writes,
@@ -48,7 +49,7 @@ static void ask_policy(struct opening *o, int flags, bool random)
 
 	o->small_max = limits.small_max;
 	o->class = class_of(&limits, &facts);
-	o->wish = lane_of_class(&limits, o->class, o->writes);
+	o->preferred = lane_of_class(&limits, o->class, o->writes);
 }
 
 static void ask_rules(struct opening *o)
@@ -63,9 +64,9 @@ static void ask_rules(struct opening *o)
 		o->writes, rule);
 	if (!rule->has_lane || privileged_write)
 		return;
-	o->wish = rule->lane;
+	o->preferred = rule->lane;
 	if (o->writes && rule->lane == LANE_CACHED)
-		o->wish = LANE_PLAIN;
+		o->preferred = LANE_PLAIN;
 }
 
 /* A pin by name takes precedence over the rules and the file's size. */
@@ -76,7 +77,7 @@ static void follow_pin(struct opening *o)
 	o->rule.pin = true;
 	o->rule.has_lane = true;
 	o->rule.lane = LANE_CACHED;
-	o->wish = o->writes ? LANE_PLAIN : LANE_CACHED;
+	o->preferred = o->writes ? LANE_PLAIN : LANE_CACHED;
 }
 
 /* With write=through or the mount option sync each write must be on the disk when it returns. When the kernel
@@ -88,11 +89,11 @@ static void see_each_write(struct opening *o)
 	bool sees = through || server->options.generic_flags & GENERIC_SYNC;
 
 	o->handle->through = through && o->writes;
-	if (o->writes && lane_is_of_kernel(o->wish) && server->passthrough && sees)
-		o->wish = LANE_DIRECT;
+	if (o->writes && lane_is_of_kernel(o->preferred) && server->passthrough && sees)
+		o->preferred = LANE_DIRECT;
 }
 
-void wish_make(struct opening *o, int flags, bool is_probe)
+void preferred_lane_set(struct opening *o, int flags, bool is_probe)
 {
 	o->handle->privileged_bits = (o->stx.stx_mode & (S_ISUID | S_ISGID)) != 0;
 	ask_policy(o, flags, inode_is(o->handle->inode, INODE_RANDOM) && !is_probe);
