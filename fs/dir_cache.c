@@ -46,11 +46,11 @@ static bool names_suffice(fuse_req_t req, struct inode *dir)
 	uint8_t use;
 	bool suffice;
 
-	lock_take(&server->plus_lock, LOCK_PLUS);
+	lock_take(&server->listing_lock, LOCK_LISTING);
 	use = dir->listed_use;
 	suffice = listed_opened(&server->listed, &use, thread_of(req), dir->nodeid);
 	dir->listed_use = use;
-	lock_drop(&server->plus_lock, LOCK_PLUS);
+	lock_drop(&server->listing_lock, LOCK_LISTING);
 	return suffice;
 }
 
@@ -97,11 +97,11 @@ void dir_cache_asked(fuse_req_t req, struct inode *dir)
 
 	if (!listed_is_watched(dir->listed_use))
 		return;
-	lock_take(&server->plus_lock, LOCK_PLUS);
+	lock_take(&server->listing_lock, LOCK_LISTING);
 	use = dir->listed_use;
 	listed_asked(&server->listed, &use, thread_of(req), dir->nodeid);
 	dir->listed_use = use;
-	lock_drop(&server->plus_lock, LOCK_PLUS);
+	lock_drop(&server->listing_lock, LOCK_LISTING);
 }
 
 void dir_cache_went_on(fuse_req_t req, struct inode *dir, bool with_attributes)
@@ -109,11 +109,11 @@ void dir_cache_went_on(fuse_req_t req, struct inode *dir, bool with_attributes)
 	struct server *server = server_of(req);
 	uint8_t use;
 
-	lock_take(&server->plus_lock, LOCK_PLUS);
+	lock_take(&server->listing_lock, LOCK_LISTING);
 	use = dir->listed_use;
 	listed_went_on(&server->listed, &use, thread_of(req), with_attributes);
 	dir->listed_use = use;
-	lock_drop(&server->plus_lock, LOCK_PLUS);
+	lock_drop(&server->listing_lock, LOCK_LISTING);
 }
 
 void dir_cache_incomplete(struct inode *dir)

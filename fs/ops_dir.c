@@ -9,7 +9,7 @@
 
 #include "cache/base/clock.h"
 #include "cache/base/lock_order.h"
-#include "cache/policy/plus.h"
+#include "cache/policy/readdirplus.h"
 #include "fs/control/control.h"
 #include "fs/dir.h"
 #include "fs/dir_cache.h"
@@ -85,7 +85,7 @@ struct listing {
 	char *out;
 	size_t size, used;
 	bool plus;
-	struct plus_list look; /* plus: whether names are looked up */
+	struct readdirplus_list look; /* plus: whether names are looked up */
 };
 
 static bool is_dot(const char *name)
@@ -102,7 +102,7 @@ static int look_up(struct listing *l, const char *name, struct fuse_entry_param 
 	int r = tree_lookup(l->server->tree, l->inode, name, &child, &stx);
 
 	if (timed)
-		plus_took(&l->look, clock_now_ns() - start_ns);
+		readdirplus_took(&l->look, clock_now_ns() - start_ns);
 	if (r == 0)
 		op_fill_entry(l->server, l->inode, child, &stx, entry);
 	return r;
@@ -184,10 +184,10 @@ static void begin_plus(struct listing *l, off_t offset)
 	l->look.looks_up = true;
 	if (tree_is_local(l->inode))
 		return;
-	lock_take(&server->plus_lock, LOCK_PLUS);
-	plus_begin(
-		&server->plus, &l->look, (uint32_t)fuse_req_ctx(l->req)->pid, offset == 0, clock_coarse_ms());
-	lock_drop(&server->plus_lock, LOCK_PLUS);
+	lock_take(&server->listing_lock, LOCK_LISTING);
+	readdirplus_begin(&server->readdirplus, &l->look, (uint32_t)fuse_req_ctx(l->req)->pid, offset == 0,
+		clock_coarse_ms());
+	lock_drop(&server->listing_lock, LOCK_LISTING);
 }
 
 static void end_plus(const struct listing *l)
@@ -196,10 +196,10 @@ static void end_plus(const struct listing *l)
 
 	if (tree_is_local(l->inode))
 		return;
-	lock_take(&server->plus_lock, LOCK_PLUS);
-	plus_end(&server->plus, &l->look, (uint32_t)fuse_req_ctx(l->req)->pid, l->inode->nodeid,
+	lock_take(&server->listing_lock, LOCK_LISTING);
+	readdirplus_end(&server->readdirplus, &l->look, (uint32_t)fuse_req_ctx(l->req)->pid, l->inode->nodeid,
 		clock_coarse_ms());
-	lock_drop(&server->plus_lock, LOCK_PLUS);
+	lock_drop(&server->listing_lock, LOCK_LISTING);
 }
 
 static void list(

@@ -8,7 +8,7 @@
 
 #include "cache/base/clock.h"
 #include "cache/base/lock_order.h"
-#include "cache/policy/plus.h"
+#include "cache/policy/readdirplus.h"
 #include "cache/trail/trail.h"
 #include "fs/copy.h"
 #include "fs/dir_cache.h"
@@ -34,7 +34,7 @@ static double negative_timeout_s(struct server *server, const struct inode *dir,
 }
 
 /* A process that looks up the names that it has listed wants attributes with them: see
- * cache/policy/plus.h and listed.h. */
+ * cache/policy/readdirplus.h and listed.h. */
 static void note_asked(fuse_req_t req, struct inode *dir, const struct inode *inode)
 {
 	struct server *server = server_of(req);
@@ -45,9 +45,9 @@ static void note_asked(fuse_req_t req, struct inode *dir, const struct inode *in
 		dir_cache_asked(req, dir);
 		return;
 	}
-	lock_take(&server->plus_lock, LOCK_PLUS);
-	plus_asked(&server->plus, (uint32_t)fuse_req_ctx(req)->pid, dir->nodeid);
-	lock_drop(&server->plus_lock, LOCK_PLUS);
+	lock_take(&server->listing_lock, LOCK_LISTING);
+	readdirplus_asked(&server->readdirplus, (uint32_t)fuse_req_ctx(req)->pid, dir->nodeid);
+	lock_drop(&server->listing_lock, LOCK_LISTING);
 }
 
 void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)

@@ -174,7 +174,7 @@ int server_start(struct server *server, unsigned descriptors)
 	};
 	handle_list_init(&server->handles);
 	pthread_mutex_init(&server->ways_lock, NULL);
-	pthread_mutex_init(&server->plus_lock, NULL);
+	pthread_mutex_init(&server->listing_lock, NULL);
 	io_limit_idle(o->memory);
 	server->privileged = creds_privileged();
 	server->control = (struct control){.verbs = status_verbs, .context = server, .owner = geteuid()};

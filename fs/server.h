@@ -8,16 +8,16 @@
 #include "cache/policy/classify.h"
 #include "cache/policy/listed.h"
 #include "cache/policy/missing.h"
-#include "cache/policy/plus.h"
+#include "cache/policy/readdirplus.h"
 #include "cache/policy/ways.h"
 #include "fs/control/control.h"
 #include "fs/control/stats.h"
 #include "fs/estale.h"
 #include "fs/handle.h"
+#include "fs/live_rules.h"
 #include "fs/memory_floor.h"
 #include "fs/options/options.h"
 #include "fs/pin_list.h"
-#include "fs/live_rules.h"
 #include "fs/settings.h"
 #include "fs/tree/tree.h"
 
@@ -84,8 +84,9 @@ struct server {
 	pthread_mutex_t ways_lock;
 	struct ways ways; /* measured lanes of large files that are read (large=stream); under ways_lock */
 	struct ways write_ways; /* of those that are written (large_write=measured); under ways_lock */
-	pthread_mutex_t plus_lock;
-	struct plus plus;     /* decides whether directories are listed with attributes; under plus_lock */
+	pthread_mutex_t listing_lock;
+	struct readdirplus
+		readdirplus;  /* decides whether directories are listed with attributes; under listing_lock */
 	struct listed listed; /* the same on local file systems, and whether the kernel may cache listings */
 	struct missing missing; /* names that were looked up and do not exist (negative_timeout=auto) */
 	struct memory_floor memory_floor;

@@ -49,7 +49,7 @@ enum lock_rank {
 	/* fs/: leaves, except that LOCK_PAYLOAD is taken under LOCK_IO */
 	LOCK_MEMORY_FLOOR, /* how large the cache may be (memory_floor) */
 	LOCK_ADVICE,       /* the sample of opens */
-	LOCK_PLUS,         /* which threads get attributes with a listing (READDIRPLUS) */
+	LOCK_LISTING,      /* how directories are listed, see cache/policy/readdirplus.h and listed.h */
 	LOCK_WAYS,         /* how large files are read, by volume */
 	LOCK_WAITERS,      /* requests that wait for locks */
 	LOCK_POOL,         /* a queue of jobs */

@@ -1,11 +1,11 @@
 /*
  * listed - whether a listing may come from the kernel's cache, or is requested with attributes (READDIRPLUS).
  *
- * Pure; not thread-safe. For file systems on which a lookup is cheap; for others see cache/policy/plus.h. A
- * listing from the kernel's cache makes no request, but brings no attributes: once those that the kernel has
- * are too old, a program that wants them makes a request for each name, where one request with attributes
- * would do for many. So the cache is for programs that read names alone, such as find; ls -l and du list with
- * attributes. They are told by what they do:
+ * Pure; not thread-safe. For file systems on which a lookup is cheap; for others see
+ * cache/policy/readdirplus.h. A listing from the kernel's cache makes no request, but brings no attributes:
+ * once those that the kernel has are too old, a program that wants them makes a request for each name, where
+ * one request with attributes would do for many. So the cache is for programs that read names alone, such as
+ * find; ls -l and du list with attributes. They are told by what they do:
  *
  * - Names of files in a directory are looked up after it was listed from the cache. LISTED_MANY of them by
  *   one thread, also in successive directories: that thread gets attributes for its next LISTED_TRUST

@@ -80,7 +80,7 @@ struct inode {
 				   blocks */
 
 	/* of a directory, see fs/dir_cache.h */
-	_Atomic uint8_t listed_use;    /* how it is listed, see cache/policy/listed.h; set under plus_lock */
+	_Atomic uint8_t listed_use; /* how it is listed, see cache/policy/listed.h; set under listing_lock */
 	_Atomic uint32_t listed_stamp; /* of its times when it was last opened, see fs/dir_cache.c */
 
 	unsigned char handle[]; /* empty if the nodeid contains the handle */

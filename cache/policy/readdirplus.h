@@ -1,6 +1,6 @@
 /*
- * plus - whether names are looked up while a directory is listed (READDIRPLUS), for a program that may want
- * their attributes.
+ * readdirplus - whether names are looked up while a directory is listed (READDIRPLUS), for a program that may
+ * want their attributes.
  *
  * Pure; not thread-safe. Looking names up pays if SOURCE answers from memory, as a network client does whose
  * own listing has brought all attributes. If each lookup is a request to another program or machine, it pays
@@ -8,7 +8,7 @@
  * such as find, it takes a multiple of the time. The kernel does not know which of them lists a directory,
  * and asks for the first part of each directory with attributes. So lookups are timed. If they are expensive,
  * a thread gets names without attributes until it has itself looked up most names of a directory; from then
- * on it gets attributes, and one listing in PLUS_TRUST checks whether it still looks names up.
+ * on it gets attributes, and one listing in READDIRPLUS_TRUST checks whether it still looks names up.
  */
 #pragma once
 
@@ -16,15 +16,17 @@
 #include <stdint.h>
 
 enum {
-	PLUS_THREADS = 128, /* that are remembered; two threads with the same place are taken for one */
-	PLUS_GROUP = 4, /* lookups in a row, of which the fastest is the cost: the others may have waited */
+	READDIRPLUS_THREADS =
+		128, /* that are remembered; two threads with the same place are taken for one */
+	READDIRPLUS_GROUP =
+		4, /* lookups in a row, of which the fastest is the cost: the others may have waited */
 	/* several times what system calls take, less than a switch to another program */
-	PLUS_CHEAP_NS = 20000,
-	PLUS_DEAR_MS = 1000, /* until a few names are looked up again, to see what that costs now */
-	PLUS_TRUST = 32,     /* listings until a thread is checked again */
+	READDIRPLUS_CHEAP_NS = 20000,
+	READDIRPLUS_DEAR_MS = 1000, /* until a few names are looked up again, to see what that costs now */
+	READDIRPLUS_TRUST = 32,     /* listings until a thread is checked again */
 };
 
-struct plus_reader {
+struct readdirplus_reader {
 	uint32_t thread;
 	uint32_t trust; /* listings left */
 	uint64_t dir;   /* the directory that it last listed without attributes */
@@ -33,13 +35,13 @@ struct plus_reader {
 };
 
 /* Zeroed memory is a valid start. */
-struct plus {
+struct readdirplus {
 	int64_t dear_until_ms;
-	struct plus_reader readers[PLUS_THREADS];
+	struct readdirplus_reader readers[READDIRPLUS_THREADS];
 };
 
 /* One reply to a request to list. */
-struct plus_list {
+struct readdirplus_list {
 	bool looks_up;
 	bool wanted;            /* the reader looks names up itself: attributes are sent whatever they cost */
 	bool is_timed, is_dear; /* the cost of lookups was measured, and was high */
@@ -50,10 +52,12 @@ struct plus_list {
 
 /* thread: a number that identifies the reader. start: the listing is at the start of the directory; later
  * parts with attributes are requested only if a program wants them. now_ms: of any monotonic clock. */
-void plus_begin(struct plus *plus, struct plus_list *list, uint32_t thread, bool start, int64_t now_ms);
+void readdirplus_begin(struct readdirplus *policy, struct readdirplus_list *list, uint32_t thread, bool start,
+	int64_t now_ms);
 /* A name was looked up in ns nanoseconds. Changes only the list, and may clear looks_up. */
-void plus_took(struct plus_list *list, int64_t ns);
+void readdirplus_took(struct readdirplus_list *list, int64_t ns);
 /* The reply is complete. dir: a number that identifies the directory, not 0. */
-void plus_end(struct plus *plus, const struct plus_list *list, uint32_t thread, uint64_t dir, int64_t now_ms);
+void readdirplus_end(struct readdirplus *policy, const struct readdirplus_list *list, uint32_t thread,
+	uint64_t dir, int64_t now_ms);
 /* The thread looked up a name in dir that is a file. */
-void plus_asked(struct plus *plus, uint32_t thread, uint64_t dir);
+void readdirplus_asked(struct readdirplus *policy, uint32_t thread, uint64_t dir);
