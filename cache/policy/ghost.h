@@ -4,8 +4,8 @@
  *
  * A table of buckets, one cache line each. A slot holds a fingerprint of the id, the number of its insertion
  * (so that age needs no list: whatever is N insertions old is forgotten), a 4-bit frequency, and whether the
- * file had been in the cache. A full bucket forgets its oldest. Wrong answers, one in some thousands, cost a
- * wrong guess at how often a file was opened, and nothing else.
+ * file had been in the cache. A full bucket forgets its oldest, or one time in two any. Wrong answers, one
+ * in some thousands, cost a wrong guess at how often a file was opened, and nothing else.
  *
  * Pure: no I/O, no locks, no clock. The table grows and shrinks with the capacity that is asked for; where
  * there is no memory it stays as it is and remembers less.

@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "cache/base/hash.h"
 #include "cache/policy/ghost.h"
 
 static void ghost_remembers_nothing_without_a_capacity(void **state)
@@ -218,6 +219,30 @@ static void ghost_that_shrank_forgets_the_oldest_first(void **state)
 	ghost_deinit(&g);
 }
 
+static void ghost_finds_each_id_of_a_loop_in_the_end(void **state)
+{
+	enum { IDS = 100000 };
+	static bool found[IDS];
+	unsigned left = IDS, rounds;
+	struct ghost g;
+
+	ghost_init(&g);
+	ghost_set_capacity(&g, IDS * 5 / 4); /* some buckets get more ids than they have slots */
+	for (rounds = 0; left && rounds < 60; rounds++) {
+		for (uint64_t id = 0; id < IDS; id++) {
+			if (found[id])
+				continue;
+			found[id] = ghost_take(&g, hash_mix64(id)).freq;
+			left -= found[id];
+			if (!found[id])
+				ghost_put(&g, hash_mix64(id), 1, false);
+		}
+		assert_true(rounds == 0 || left < IDS / 50);
+	}
+	assert_int_equal(left, 0);
+	ghost_deinit(&g);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -234,6 +259,7 @@ int main(void)
 		cmocka_unit_test(ghost_gives_each_id_out_once),
 		cmocka_unit_test(ghost_remembers_at_least_one_use),
 		cmocka_unit_test(ghost_that_shrank_forgets_the_oldest_first),
+		cmocka_unit_test(ghost_finds_each_id_of_a_loop_in_the_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
