@@ -14,7 +14,7 @@ enum backend_window {
 };
 
 /* Which way large aligned writes of a stream go: as measured, or always around the page cache. */
-enum backend_write_choice {
+enum backend_write_mode {
 	BACKEND_WRITE_MEASURED,
 	BACKEND_WRITE_AROUND,
 };
@@ -31,7 +31,7 @@ struct backend_settings {
 	size_t write_window; /* bytes; a stream of writes has up to twice this in the page cache, less where
 				memory is short */
 	enum backend_window window;
-	enum backend_write_choice write_choice;
+	enum backend_write_mode write_mode;
 	const char *faults; /* for tests, see fault.h; NULL: no faults. Used by backend_new() only */
 	bool threads_only;  /* no io_uring even where the kernel has it */
 	/* One line without newline; priority as in syslog(3). May be NULL. Called from any thread. */

@@ -3,7 +3,7 @@
  *
  * It goes around the page cache if the file is large, the request is aligned and large enough, no page of the
  * range is in the page cache (a cached page may be mapped, so the write must go to it), and a window in the
- * page cache would not be faster (direct_choice.h). All other writes go through the page cache. A stream of
+ * page cache would not be faster (direct_mode.h). All other writes go through the page cache. A stream of
  * such writes is uncached where the kernel can do that (6.14), and has a bounded window there: when it is
  * full, its writeback is started, and the request waits for that of the window before, which is then dropped.
  * So a writer that is faster than the disk is slowed. All such windows together have a bound
@@ -12,7 +12,7 @@
 #include "backends/direct_write.h"
 #include "backends/backend_file.h"
 #include "backends/direct_behind.h"
-#include "backends/direct_choice.h"
+#include "backends/direct_mode.h"
 #include "backends/resident.h"
 #include "cache/base/clock.h"
 #include "cache/base/lock_order.h"
@@ -277,7 +277,7 @@ static void write_step(struct backend_request *request)
 	int fd = size ? backend_file_descriptor(file) : -1;
 
 	if (fd >= 0 && !request->work.moved)
-		request->work.in_cache = direct_choice_is_window(request, size);
+		request->work.in_cache = direct_mode_is_window(request, size);
 	if (fd < 0 || request->work.in_cache) {
 		write_buffered(request);
 		return;

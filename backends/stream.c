@@ -13,28 +13,28 @@ void stream_init(struct stream *stream, struct stream_host *host, struct volume 
 	};
 }
 
-static void stream_set_mode(struct stream *stream, enum choice_mode mode)
+static void stream_set_mode(struct stream *stream, enum stream_mode mode)
 {
 	if (stream->mode == mode)
 		return;
 	stream->mode = mode;
-	backend_count(mode == CHOICE_WINDOW ? &stream->host->windows.stats->window_opened
+	backend_count(mode == STREAM_WINDOW ? &stream->host->windows.stats->window_opened
 					    : &stream->host->windows.stats->window_shut,
 		1);
-	if (mode == CHOICE_STRAIGHT && stream->window)
+	if (mode == STREAM_STRAIGHT && stream->window)
 		window_stop(stream->window);
 }
 
 static void stream_measure(struct stream *stream, size_t size)
 {
 	struct volume *volume = stream->volume;
-	enum choice_mode mode;
+	enum stream_mode mode;
 
 	if (stream->host->window_always)
 		return;
-	lock_take(&volume->choice_lock, LOCK_CHOICE);
-	mode = choice_note(&volume->choice, &stream->meter, size, clock_now_ns());
-	lock_drop(&volume->choice_lock, LOCK_CHOICE);
+	lock_take(&volume->mode_lock, LOCK_STREAM_MODE);
+	mode = stream_mode_note(&volume->read_modes, &stream->meter, size, clock_now_ns());
+	lock_drop(&volume->mode_lock, LOCK_STREAM_MODE);
 	stream_set_mode(stream, mode);
 }
 
@@ -44,9 +44,9 @@ static void stream_end(struct stream *stream)
 		window_shut(stream->window);
 	if (!stream->meter.class)
 		return;
-	lock_take(&stream->volume->choice_lock, LOCK_CHOICE);
-	choice_end(&stream->meter);
-	lock_drop(&stream->volume->choice_lock, LOCK_CHOICE);
+	lock_take(&stream->volume->mode_lock, LOCK_STREAM_MODE);
+	stream_mode_end(&stream->meter);
+	lock_drop(&stream->volume->mode_lock, LOCK_STREAM_MODE);
 }
 
 static void stream_need_window(struct stream *stream, int direct_fd)
@@ -84,12 +84,12 @@ struct stream_answer stream_note(struct stream *stream, int direct_fd, off_t off
 		if (before == DETECT_NONE)
 			backend_count(&stream->host->windows.stats->streams, 1);
 		stream_measure(stream, size);
-		if (stream->mode == CHOICE_WINDOW)
+		if (stream->mode == STREAM_WINDOW)
 			stream_need_window(stream, direct_fd);
 		if (stream->window) {
 			window_get(stream->window);
 			answer.window = stream->window;
-			answer.ahead = stream->mode == CHOICE_WINDOW;
+			answer.ahead = stream->mode == STREAM_WINDOW;
 		}
 	}
 	answer.order = stream->order;

@@ -5,8 +5,8 @@
  */
 #pragma once
 
-#include "backends/choice.h"
 #include "backends/detect.h"
+#include "backends/stream_mode.h"
 #include "backends/volume.h"
 #include "backends/window.h"
 
@@ -25,8 +25,8 @@ struct stream {
 	struct detect detect;
 	enum detect_order order;
 	struct window *window; /* made when a stream is found; NULL before */
-	struct choice_meter meter;
-	enum choice_mode mode;
+	struct stream_mode_meter meter;
+	enum stream_mode mode;
 };
 
 /* Which way one read is to go. */

@@ -24,7 +24,7 @@ void volumes_deinit(struct volumes *volumes)
 		struct volume *volume = volumes->first;
 
 		volumes->first = volume->next;
-		pthread_mutex_destroy(&volume->choice_lock);
+		pthread_mutex_destroy(&volume->mode_lock);
 		free(volume);
 	}
 	pthread_mutex_destroy(&volumes->lock);
@@ -55,9 +55,9 @@ static struct volume *volume_new(int fd, dev_t dev)
 		return NULL;
 	volume->dev = dev;
 	volume->uncached = true;
-	pthread_mutex_init(&volume->choice_lock, NULL);
-	choice_init(&volume->choice, &choice_of_reads);
-	choice_init(&volume->write_choice, &choice_of_writes);
+	pthread_mutex_init(&volume->mode_lock, NULL);
+	stream_mode_init(&volume->read_modes, &stream_mode_of_reads);
+	stream_mode_init(&volume->write_modes, &stream_mode_of_writes);
 	if (fstatfs(fd, &fs) == 0) {
 		const struct fstype *type = fstype_find((uint32_t)fs.f_type);
 
@@ -104,13 +104,13 @@ int volumes_find(struct volumes *volumes, int fd, const struct statx *known, str
 	return 0;
 }
 
-static uint64_t fastest(const struct choice *choice)
+static uint64_t fastest(const struct stream_modes *modes)
 {
 	uint64_t least = 0;
 
-	for (int class = 0; class < CHOICE_CLASSES; class ++)
-		for (int mode = 0; mode < CHOICE_MODES; mode++) {
-			uint64_t ns = choice->classes[class].ns_per_mib[mode];
+	for (int class = 0; class < STREAM_CLASSES; class ++)
+		for (int mode = 0; mode < STREAM_MODES; mode++) {
+			uint64_t ns = modes->classes[class].ns_per_mib[mode];
 
 			if (ns && (!least || ns < least))
 				least = ns;
@@ -129,9 +129,9 @@ static uint64_t rate_of(struct volumes *volumes, dev_t device, bool writes)
 	lock_drop(&volumes->lock, LOCK_VOLUMES);
 	if (!volume)
 		return 0;
-	lock_take(&volume->choice_lock, LOCK_CHOICE);
-	rate = fastest(writes ? &volume->write_choice : &volume->choice);
-	lock_drop(&volume->choice_lock, LOCK_CHOICE);
+	lock_take(&volume->mode_lock, LOCK_STREAM_MODE);
+	rate = fastest(writes ? &volume->write_modes : &volume->read_modes);
+	lock_drop(&volume->mode_lock, LOCK_STREAM_MODE);
 	return rate;
 }
 

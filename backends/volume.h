@@ -9,8 +9,8 @@
  */
 #pragma once
 
-#include "backends/choice.h"
 #include "backends/pace.h"
+#include "backends/stream_mode.h"
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,10 +27,10 @@ struct volume {
 	_Atomic bool refused;  /* a file here refused O_DIRECT, and that was logged */
 	_Atomic bool uncached; /* RWF_DONTCACHE (Linux 6.14) was not refused yet */
 	struct pace pace;      /* of writes through the page cache */
-	pthread_mutex_t choice_lock;
-	struct choice choice;       /* how streams are read */
-	struct choice write_choice; /* and written: all of a class in one mode at a time */
-	struct choice_meter write_meters[CHOICE_CLASSES];
+	pthread_mutex_t mode_lock;
+	struct stream_modes read_modes;  /* how streams are read */
+	struct stream_modes write_modes; /* and written: all of a class in one mode at a time */
+	struct stream_mode_meter write_meters[STREAM_CLASSES];
 };
 
 /* What is known of one file. */

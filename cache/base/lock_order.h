@@ -60,17 +60,17 @@ enum lock_rank {
 	LOCK_PAYLOAD,      /* libfuse's buffers and their second mappings */
 	LOCK_TAPS,         /* sessions of accesslog and trace, and what they have not read yet */
 	/* backends/ */
-	LOCK_FILE,    /* the read and write patterns of an open file */
-	LOCK_BEHIND,  /* what all streams of writes hold in the page cache */
-	LOCK_CHOICE,  /* a volume's choice of how streams are read and written */
-	LOCK_WINDOW,  /* a readahead window; under LOCK_HOST only lock_take_if_free() */
-	LOCK_HOST,    /* the list of all windows */
-	LOCK_NODES,   /* the table of backing files that are open */
-	LOCK_VOLUMES, /* the list of backing file systems */
-	LOCK_BUFFERS, /* the pool of buffers */
-	LOCK_ENGINE,  /* the submission queue */
-	LOCK_REAP,    /* the completion queue */
-	LOCK_FAULT,   /* for tests: what a plan of faults delays */
+	LOCK_FILE,        /* the read and write patterns of an open file */
+	LOCK_BEHIND,      /* what all streams of writes hold in the page cache */
+	LOCK_STREAM_MODE, /* a volume's choice of how streams are read and written */
+	LOCK_WINDOW,      /* a readahead window; under LOCK_HOST only lock_take_if_free() */
+	LOCK_HOST,        /* the list of all windows */
+	LOCK_NODES,       /* the table of backing files that are open */
+	LOCK_VOLUMES,     /* the list of backing file systems */
+	LOCK_BUFFERS,     /* the pool of buffers */
+	LOCK_ENGINE,      /* the submission queue */
+	LOCK_REAP,        /* the completion queue */
+	LOCK_FAULT,       /* for tests: what a plan of faults delays */
 	LOCK_RANKS,
 };
 

@@ -272,7 +272,7 @@ static void a_write_that_the_device_refuses_goes_through_the_page_cache(void **s
 
 	backend_settings_init(&settings);
 	settings.write_direct_from = 0;
-	settings.write_choice = BACKEND_WRITE_AROUND;
+	settings.write_mode = BACKEND_WRITE_AROUND;
 	fixture_start(&fixture, ".", FILE_SIZE, &settings);
 	how.fd = fixture.fd;
 	assert_int_equal(backend_open(fixture.backend, &how, &file), 0);

@@ -45,7 +45,7 @@ static void written_file(
 	backend_settings_init(&settings);
 	settings.write_direct_from = direct_from;
 	settings.write_window = 1 << 20;
-	settings.write_choice = BACKEND_WRITE_AROUND;
+	settings.write_mode = BACKEND_WRITE_AROUND;
 	settings.threads_only = threads_only;
 	fixture_start(fixture, dir, size, &settings);
 }

@@ -36,7 +36,7 @@ static void open_faulty(struct fixture *fixture, const char *word, unsigned nth)
 	settings.faults = faults;
 	settings.write_direct_from = 0;
 	settings.write_window = 1 << 20;
-	settings.write_choice = BACKEND_WRITE_AROUND;
+	settings.write_mode = BACKEND_WRITE_AROUND;
 	fixture_start(fixture, ".", FILE_SIZE, &settings);
 }
 

@@ -157,7 +157,7 @@ static void run_engine_with(
 	backend_settings_init(&settings);
 	settings.readahead = way->readahead;
 	settings.window = way->window;
-	settings.write_choice = BACKEND_WRITE_AROUND;
+	settings.write_mode = BACKEND_WRITE_AROUND;
 	if (way->write_direct_min)
 		settings.write_direct_min = way->write_direct_min;
 	r = backend_new(&settings, &backend);

@@ -1,37 +1,37 @@
-#include "backends/choice.h"
+#include "backends/stream_mode.h"
 
 #define PAUSE_NS 200000000 /* a stream that was idle for so long would measure itself, not the device */
 #define TRY_AFTER_MAX (8ull << 30)
 
-const struct choice_terms choice_of_reads = {8 << 20, 16 << 20, 512 << 20};
+const struct stream_mode_terms stream_mode_of_reads = {8 << 20, 16 << 20, 512 << 20};
 
 /* After a change, several streams fill or empty two windows each in the page cache. The toll stands for the
  * cost of the copy and of the page cache that a window takes. */
-const struct choice_terms choice_of_writes = {64 << 20, 64 << 20, 1 << 30, 8};
+const struct stream_mode_terms stream_mode_of_writes = {64 << 20, 64 << 20, 1 << 30, 8};
 
-void choice_init(struct choice *choice, const struct choice_terms *terms)
+void stream_mode_init(struct stream_modes *modes, const struct stream_mode_terms *terms)
 {
-	choice->terms = terms;
-	for (int i = 0; i < CHOICE_CLASSES; i++)
-		choice->classes[i] = (struct choice_class){
-			.mode = CHOICE_WINDOW, .try_after = terms->try_after, .terms = terms};
+	modes->terms = terms;
+	for (int i = 0; i < STREAM_CLASSES; i++)
+		modes->classes[i] = (struct stream_mode_class){
+			.mode = STREAM_WINDOW, .try_after = terms->try_after, .terms = terms};
 }
 
-struct choice_class *choice_class_of(struct choice *choice, size_t request_size)
+struct stream_mode_class *stream_mode_class_of(struct stream_modes *modes, size_t request_size)
 {
 	if (request_size <= 128 << 10)
-		return &choice->classes[0];
+		return &modes->classes[0];
 	if (request_size <= 512 << 10)
-		return &choice->classes[1];
-	return &choice->classes[2];
+		return &modes->classes[1];
+	return &modes->classes[2];
 }
 
-static enum choice_mode other(enum choice_mode mode)
+static enum stream_mode other(enum stream_mode mode)
 {
-	return mode == CHOICE_WINDOW ? CHOICE_STRAIGHT : CHOICE_WINDOW;
+	return mode == STREAM_WINDOW ? STREAM_STRAIGHT : STREAM_WINDOW;
 }
 
-enum choice_mode choice_start(const struct choice_class *class)
+enum stream_mode stream_mode_start(const struct stream_mode_class *class)
 {
 	return class->mode;
 }
@@ -41,16 +41,16 @@ static void learn(uint64_t *estimate, uint64_t measured)
 	*estimate = *estimate ? (*estimate + measured) / 2 : measured;
 }
 
-static uint64_t cost(const struct choice_class *class, enum choice_mode mode)
+static uint64_t cost(const struct stream_mode_class *class, enum stream_mode mode)
 {
 	uint64_t ns = class->ns_per_mib[mode];
 	unsigned toll = class->terms->toll_divisor;
 
-	return mode == CHOICE_WINDOW && toll ? ns + ns / toll : ns;
+	return mode == STREAM_WINDOW && toll ? ns + ns / toll : ns;
 }
 
 /* The other mode must be better by one part in sixteen, since both measurements vary. */
-static void decide(struct choice_class *class)
+static void decide(struct stream_mode_class *class)
 {
 	uint64_t now = cost(class, class->mode), then = cost(class, other(class->mode));
 
@@ -62,8 +62,8 @@ static void decide(struct choice_class *class)
 	}
 }
 
-enum choice_mode choice_report(
-	struct choice_class *class, enum choice_mode mode, uint64_t bytes, uint64_t elapsed_ns)
+enum stream_mode stream_mode_report(
+	struct stream_mode_class *class, enum stream_mode mode, uint64_t bytes, uint64_t elapsed_ns)
 {
 	uint64_t ns_per_mib = elapsed_ns / (bytes >> 20);
 
@@ -82,7 +82,7 @@ enum choice_mode choice_report(
 	return mode;
 }
 
-void choice_abandon(struct choice_class *class, enum choice_mode mode)
+void stream_mode_abandon(struct stream_mode_class *class, enum stream_mode mode)
 {
 	if (mode != class->mode)
 		class->trying = false;
@@ -90,38 +90,38 @@ void choice_abandon(struct choice_class *class, enum choice_mode mode)
 
 /* --- one stream's measuring ------------------------------------------------------------------- */
 
-static void meter_restart(struct choice_meter *meter)
+static void meter_restart(struct stream_mode_meter *meter)
 {
 	meter->epoch_bytes = 0;
 	meter->epoch_ns = 0;
 }
 
 /* Requests of another size are another case: what was measured so far does not count. */
-static void meter_set_class(struct choice_meter *meter, struct choice_class *class)
+static void meter_set_class(struct stream_mode_meter *meter, struct stream_mode_class *class)
 {
 	if (class == meter->class)
 		return;
-	choice_end(meter);
+	stream_mode_end(meter);
 	meter->class = class;
-	meter->mode = choice_start(class);
+	meter->mode = stream_mode_start(class);
 	meter_restart(meter);
 }
 
-enum choice_mode choice_note(
-	struct choice *choice, struct choice_meter *meter, size_t request_size, uint64_t now_ns)
+enum stream_mode stream_mode_note(
+	struct stream_modes *modes, struct stream_mode_meter *meter, size_t request_size, uint64_t now_ns)
 {
-	meter_set_class(meter, choice_class_of(choice, request_size));
+	meter_set_class(meter, stream_mode_class_of(modes, request_size));
 	if (now_ns - meter->last_ns > PAUSE_NS)
 		meter_restart(meter);
 	meter->last_ns = now_ns;
-	if (!meter->epoch_ns && meter->epoch_bytes >= choice->terms->settling) {
+	if (!meter->epoch_ns && meter->epoch_bytes >= modes->terms->settling) {
 		meter->epoch_ns = now_ns;
 		meter->epoch_bytes = 0;
-	} else if (meter->epoch_ns && meter->epoch_bytes >= choice->terms->epoch) {
-		enum choice_mode before = meter->mode;
+	} else if (meter->epoch_ns && meter->epoch_bytes >= modes->terms->epoch) {
+		enum stream_mode before = meter->mode;
 
-		meter->mode =
-			choice_report(meter->class, before, meter->epoch_bytes, now_ns - meter->epoch_ns);
+		meter->mode = stream_mode_report(
+			meter->class, before, meter->epoch_bytes, now_ns - meter->epoch_ns);
 		meter->epoch_ns = meter->mode == before ? now_ns : 0;
 		meter->epoch_bytes = 0;
 	}
@@ -129,9 +129,9 @@ enum choice_mode choice_note(
 	return meter->mode;
 }
 
-void choice_end(struct choice_meter *meter)
+void stream_mode_end(struct stream_mode_meter *meter)
 {
 	if (meter->class)
-		choice_abandon(meter->class, meter->mode);
+		stream_mode_abandon(meter->class, meter->mode);
 	meter->class = NULL;
 }

@@ -1,4 +1,4 @@
-#include "backends/direct_choice.h"
+#include "backends/direct_mode.h"
 #include "backends/backend_file.h"
 #include "cache/base/clock.h"
 #include "cache/base/lock_order.h"
@@ -11,7 +11,7 @@ static bool has_choice(const struct backend_request *request)
 {
 	const struct backend_file *file = request->file;
 
-	return file->backend->settings.write_choice == BACKEND_WRITE_MEASURED && !file->writes_wait &&
+	return file->backend->settings.write_mode == BACKEND_WRITE_MEASURED && !file->writes_wait &&
 	       !request->sync && !request->around &&
 	       behind_bound_free(&file->backend->written) >= 2 * WINDOW_MIN;
 }
@@ -27,17 +27,18 @@ static bool continues_a_stream(const struct backend_request *request)
 	return continues;
 }
 
-bool direct_choice_is_window(struct backend_request *request, size_t size)
+bool direct_mode_is_window(struct backend_request *request, size_t size)
 {
 	struct volume *volume = request->file->volume;
-	struct choice *choice = &volume->write_choice;
-	enum choice_mode mode;
+	struct stream_modes *modes = &volume->write_modes;
+	enum stream_mode mode;
 
 	if (!has_choice(request) || !continues_a_stream(request))
 		return false;
-	lock_take(&volume->choice_lock, LOCK_CHOICE);
-	mode = choice_note(choice, &volume->write_meters[choice_class_of(choice, size) - choice->classes],
-		size, clock_now_ns());
-	lock_drop(&volume->choice_lock, LOCK_CHOICE);
-	return mode == CHOICE_WINDOW;
+	lock_take(&volume->mode_lock, LOCK_STREAM_MODE);
+	mode = stream_mode_note(modes,
+		&volume->write_meters[stream_mode_class_of(modes, size) - modes->classes], size,
+		clock_now_ns());
+	lock_drop(&volume->mode_lock, LOCK_STREAM_MODE);
+	return mode == STREAM_WINDOW;
 }
