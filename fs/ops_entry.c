@@ -19,6 +19,8 @@
 #include "fs/pinned.h"
 #include "fs/users/space.h"
 
+#define FORGET_REST_US 1000
+
 /* How long the kernel may cache that the name does not exist. */
 static double negative_timeout_s(struct server *server, const struct inode *dir, const char *name)
 {
@@ -93,17 +95,34 @@ static void forget(struct server *server, fuse_ino_t ino, uint64_t count)
 	tree_put(server->tree, inode, 1);
 }
 
+/*
+ * Over io_uring only FORGET still comes from /dev/fuse, to a thread that the kernel wakes on another CPU: for
+ * each file that a program removes, if the thread waits by then. While it rests, they gather, and it gets
+ * them all at once.
+ */
+static void gather_forgets(const struct server *server)
+{
+	if (server->uring)
+		usleep(FORGET_REST_US);
+}
+
 void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t count)
 {
-	forget(server_of(req), ino, count);
+	struct server *server = server_of(req);
+
+	forget(server, ino, count);
 	fuse_reply_none(req);
+	gather_forgets(server);
 }
 
 void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
 {
+	struct server *server = server_of(req);
+
 	for (size_t i = 0; i < count; i++)
-		forget(server_of(req), forgets[i].ino, forgets[i].nlookup);
+		forget(server, forgets[i].ino, forgets[i].nlookup);
 	fuse_reply_none(req);
+	gather_forgets(server);
 }
 
 /* Tells the cache, the flusher and the trail that a name was removed. Pages of a file without a name need no
