@@ -25,12 +25,13 @@ NGINX = """
 daemon off; worker_processes 1; user root; pid {work}/nginx.pid; error_log {work}/nginx.log;
 events {{ worker_connections 256; }}
 http {{
-    access_log off; sendfile on; default_type application/octet-stream;
+    access_log off; sendfile on; default_type application/octet-stream; {more}
     client_body_temp_path {work}/nginx.body; proxy_temp_path {work}/nginx.proxy; fastcgi_temp_path {work}/nginx.fastcgi;
     uwsgi_temp_path {work}/nginx.uwsgi; scgi_temp_path {work}/nginx.scgi;
     server {{ listen 127.0.0.1:{port}; root {root}; }}
 }}
 """
+KEEP_OPEN = f"open_file_cache max={2 * SMALL_FILES};"
 WRK = 'request = function() return wrk.format("GET", "/small." .. math.random(0, %d)) end\n'
 
 
@@ -50,10 +51,10 @@ def answers(port):
 
 
 @contextlib.contextmanager
-def nginx(bench, side):
-    """A server of the side's directory. Yields its address."""
+def nginx(bench, side, more=""):
+    """A server of the side's directory, with more directives. Yields its address."""
     port, path = free_port(), os.path.join(bench.work, "nginx.conf")
-    pathlib.Path(path).write_text(NGINX.format(work=bench.work, port=port, root=side.directory))
+    pathlib.Path(path).write_text(NGINX.format(work=bench.work, port=port, root=side.directory, more=more))
     with open(f"{bench.work}/nginx.out", "wb") as output:
         with mounts.process([machine.has("nginx"), "-p", bench.work, "-c", path], output=output) as server:
             for _ in range(100):
@@ -65,26 +66,33 @@ def nginx(bench, side):
             yield f"http://127.0.0.1:{port}"
 
 
-def served_small(bench, result):
-    names = {f"small.{number}": SMALL_BYTES for number in range(SMALL_FILES)}
-    result.detail = f"{SMALL_FILES} files of {SMALL_BYTES >> 10} KiB, {CONNECTIONS} connections, one worker"
-    script = os.path.join(bench.work, "wrk.lua")
-    pathlib.Path(script).write_text(WRK % (SMALL_FILES - 1))
-    seconds = max(bench.arguments.ms // 1000, 1)
+def served_small(kept):
+    """kept: nginx keeps the files open."""
 
-    def measure(side):
-        watch = bench.watch(side)
-        with nginx(bench, side) as address:
-            output = machine.run("wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", script, address)
-        words = output.split()
-        if "Non-2xx" in output or "Requests/sec:" not in words:
-            raise Failure(f"wrk: {output.strip().splitlines()[-1]}")
-        rate = float(words[words.index("Requests/sec:") + 1])
-        return {"rate": rate, "marks": watch.opened(rate * seconds)}
+    def run(bench, result):
+        names = {f"small.{number}": SMALL_BYTES for number in range(SMALL_FILES)}
+        result.detail = f"{SMALL_FILES} files of {SMALL_BYTES >> 10} KiB, {CONNECTIONS} connections, one worker"
+        script = os.path.join(bench.work, "wrk.lua")
+        pathlib.Path(script).write_text(WRK % (SMALL_FILES - 1))
+        seconds = max(bench.arguments.ms // 1000, 1)
 
-    with bench.files(names) as made, bench.mounts(result) as mounted:
-        bench.warm(result, mounted, made)
-        bench.repeat(result, mounted, measure)
+        def measure(side):
+            watch = bench.watch(side)
+            with nginx(bench, side, KEEP_OPEN if kept else "") as address:
+                output = machine.run("wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", script, address)
+            words = output.split()
+            if "Non-2xx" in output or "Requests/sec:" not in words:
+                raise Failure(f"wrk: {output.strip().splitlines()[-1]}")
+            rate = float(words[words.index("Requests/sec:") + 1])
+            if kept:  # most files were asked for at least once, and opened then
+                return {"rate": rate, "marks": watch.opened(SMALL_FILES / 2)}
+            return {"rate": rate, "marks": watch.opened(rate * seconds)}
+
+        with bench.files(names) as made, bench.mounts(result) as mounted:
+            bench.warm(result, mounted, made)
+            bench.repeat(result, mounted, measure)
+
+    return run
 
 
 def served_large(bench, result):
@@ -198,7 +206,16 @@ WORKLOADS = [
         "files read before through each side; wrk asks for a random one each time",
         f"nginx with sendfile; wrk -t1 -c{CONNECTIONS}",
         (Measure("rate", "requests/s", "higher"),),
-        served_small,
+        served_small(kept=False),
+        ("nginx", "wrk"),
+    ),
+    Workload(
+        "nginx-kept",
+        GROUP,
+        "the same files, which nginx keeps open",
+        f"nginx with sendfile and open_file_cache; wrk -t1 -c{CONNECTIONS}",
+        (Measure("rate", "requests/s", "higher"),),
+        served_small(kept=True),
         ("nginx", "wrk"),
     ),
     Workload(
