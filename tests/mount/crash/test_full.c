@@ -86,9 +86,9 @@ static void fill_disk(void)
 
 	/* what the file system set aside while it did not know yet where blocks come to lie is free
 	 * afterwards */
-	for (int round = 0; round < 4; round++) {
+	for (int full_rounds = 0; full_rounds < 4; full_rounds++) {
 		while (write(fd, block, sizeof(block)) > 0)
-			continue;
+			full_rounds = 0;
 		fsync(fd);
 	}
 	close(fd);
