@@ -19,7 +19,7 @@
 #include "fs/pinned.h"
 #include "fs/users/space.h"
 
-#define FORGET_REST_US 1000
+#define FORGET_REST_US 250 /* not longer: until its FORGET a removed file keeps its space */
 
 /* How long the kernel may cache that the name does not exist. */
 static double negative_timeout_s(struct server *server, const struct inode *dir, const char *name)
