@@ -16,7 +16,7 @@ options=cache_size=64M,admit=1,settle=0,log=error
 lines() { grep -c '^[0-9][0-9]:[0-9][0-9]:[0-9][0-9] ' "$1" || true; }
 wait_for() { # FILE COUNT: of lines
 	for _ in $(seq 100); do
-		[ "$(lines "$1")" -lt "$2" ] || return 0
+		[ ! -e "$1" ] || [ "$(lines "$1")" -lt "$2" ] || return 0
 		sleep 0.1
 	done
 	fail "$1 has $(lines "$1") lines, not $2: $(cat "$1")"
@@ -48,6 +48,7 @@ awk '$1 ~ /:/ && $11 != "64M" { wrong = 1 } END { exit wrong }' "$work/out" || f
 [ "$(lines "$work/out")" = 30 ] || fail "not 30 lines"
 
 # Mounted anew between two lines
+rm "$work/out" # the shell in the background makes it anew, perhaps later than it is first looked for
 "$sievectl" stat "$mnt" -i 2 >"$work/out" 2>"$work/error" &
 reader=$!
 wait_for "$work/out" 1
