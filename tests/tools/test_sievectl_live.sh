@@ -8,6 +8,8 @@ set -eu
 sievefs=$(readlink -f "$1")
 sievectl=$(readlink -f "$2")
 
+clean_up_test() { umount "$work/foreign" 2>/dev/null || true; }
+
 make_work live
 mkdir -p "$work/src/a/b"
 echo bytes >"$work/src/a/b/file"
@@ -84,6 +86,40 @@ if (echo nonsense >"$control") 2>/dev/null; then fail "nonsense was taken"; fi
 if rm -f "$control" 2>/dev/null; then fail "it could be removed"; fi
 if mv "$work/mnt/a" "$control" 2>/dev/null; then fail "it could be replaced"; fi
 [ "$(cat "$work/src/.sievefs")" = hidden ] || fail "a file of that name in the source was touched"
+
+# Requests by ioctl(2) that it refuses, and what follows an accepted one
+if command -v python3 >/dev/null; then
+	python3 - "$control" <<-'END' || fail "the ioctl(2) of the control file"
+	import errno, fcntl, struct, sys
+	NUMBER = 1 << 30 | 8200 << 16 | ord("s") << 8 | 0xF7
+	def ask(version, length, text=b"nonsense", number=NUMBER, times=1):
+	    with open(sys.argv[1], "rb", buffering=0) as control:
+	        for _ in range(times):
+	            try:
+	                fcntl.ioctl(control, number, bytearray(struct.pack("II8192s", version, length, text)))
+	                code = 0
+	            except OSError as error:
+	                code = error.errno
+	        return code
+	assert ask(1, 4, b"stat") == 0
+	assert ask(1, 8) == errno.EINVAL
+	assert ask(2, 4, b"stat") == errno.EPROTO
+	assert ask(1, 8193) == errno.EMSGSIZE
+	assert ask(1, 4, b"stat", times=2) == errno.EBUSY
+	assert ask(1, 4, b"stat", number=NUMBER + 1) == errno.ENOTTY
+	END
+fi
+
+# A file of that name on another FUSE file system is no mount of ours, and stays as it is
+if command -v bindfs >/dev/null; then
+	mkdir "$work/foreign"
+	bindfs "$work/src" "$work/foreign" || fail "bindfs"
+	if "$sievectl" set "$work/foreign" log=info 2>"$work/error"; then fail "a foreign file is asked"; fi
+	umount "$work/foreign"
+	grep -qx "sievectl: $work/foreign: not in a sievefs mount" "$work/error" ||
+		fail "a foreign file gives: $(cat "$work/error")"
+	[ "$(cat "$work/src/.sievefs")" = hidden ] || fail "a foreign file was written to"
+fi
 
 # Other users may ask
 if command -v setpriv >/dev/null; then

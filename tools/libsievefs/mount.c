@@ -268,9 +268,10 @@ int sievefs_mount_listen(struct sievefs_mount *mount, const char *const *argv)
 	control = open_control(mount);
 	if (control < 0 || ioctl(control, CONTROL_LINE_IOCTL, &line) >= 0)
 		return control;
-	if (errno == ENOTTY || errno == EPROTO)
-		r = fail(mount, -ENOTTY, "%s: the daemon of this mount has another version; mount it again",
-			mount->root);
+	if (errno == ENOTTY) /* another FUSE file system, with a file of that name */
+		r = fail_foreign(mount);
+	else if (errno == EPROTO)
+		r = fail(mount, -ENOTTY, "%s: %s", mount->root, sievefs_file_error(EPROTO));
 	else
 		r = refused(mount, control, errno);
 	close(control);
