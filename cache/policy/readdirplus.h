@@ -16,10 +16,10 @@
 #include <stdint.h>
 
 enum {
-	READDIRPLUS_THREADS =
-		128, /* that are remembered; two threads with the same place are taken for one */
-	READDIRPLUS_GROUP =
-		4, /* lookups in a row, of which the fastest is the cost: the others may have waited */
+	/* that are remembered; two threads with the same place are taken for one */
+	READDIRPLUS_THREADS = 128,
+	/* lookups in a row, of which the fastest is the cost: the others may have waited */
+	READDIRPLUS_GROUP = 4,
 	/* several times what system calls take, less than a switch to another program */
 	READDIRPLUS_CHEAP_NS = 20000,
 	READDIRPLUS_DEAR_MS = 1000, /* until a few names are looked up again, to see what that costs now */

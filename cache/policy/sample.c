@@ -60,8 +60,8 @@ void sample_init(struct sample *s, uint64_t size_max)
 	s->size_max = size_max;
 }
 
-/* Never before at_begin: the lost opens were more or fewer than was estimated from those of the chosen files.
- */
+/* Never before at_begin, though more opens may have been subtracted as lost than were: their number is
+ * estimated from those of the chosen files. */
 static struct sample_seen seen_now(const struct sample *s)
 {
 	uint64_t opens = atomic_load_explicit(&s->seen_opens, memory_order_relaxed);

@@ -11,6 +11,12 @@ enum {
 	EPOCH = 16 * MIB,
 };
 
+static struct stream_mode_class *class_of_reads(struct stream_modes *modes)
+{
+	stream_mode_init(modes, &stream_mode_of_reads);
+	return stream_mode_class_of(modes, MIB);
+}
+
 /* Streams that always report the same cost, until the choice has seen so much. */
 static enum stream_mode chosen_after(
 	uint64_t window_ns, uint64_t straight_ns, uint64_t total, uint64_t *straight_bytes)
@@ -19,8 +25,7 @@ static enum stream_mode chosen_after(
 	struct stream_mode_class *class;
 	enum stream_mode mode;
 
-	stream_mode_init(&modes, &stream_mode_of_reads);
-	class = stream_mode_class_of(&modes, MIB);
+	class = class_of_reads(&modes);
 	mode = stream_mode_start(class);
 	*straight_bytes = 0;
 	for (uint64_t seen = 0; seen < total; seen += EPOCH) {
@@ -56,8 +61,7 @@ static void a_device_that_changes_is_found_out(void **state)
 	struct stream_mode_class *class;
 	enum stream_mode mode;
 
-	stream_mode_init(&modes, &stream_mode_of_reads);
-	class = stream_mode_class_of(&modes, MIB);
+	class = class_of_reads(&modes);
 	mode = stream_mode_start(class);
 	for (uint64_t seen = 0; seen < 4ull << 30; seen += EPOCH) {
 		bool changed = seen > 1ull << 30;
@@ -93,9 +97,8 @@ static void sizes_of_requests_are_measured_apart(void **state)
 static void one_stream_alone_tries_the_other_mode(void **state)
 {
 	struct stream_modes modes;
-	struct stream_mode_class *class = stream_mode_class_of(&modes, MIB);
+	struct stream_mode_class *class = class_of_reads(&modes);
 
-	stream_mode_init(&modes, &stream_mode_of_reads);
 	assert_int_equal(epoch(class, STREAM_WINDOW), STREAM_STRAIGHT);
 	for (int i = 0; i < 100; i++)
 		assert_int_equal(epoch(class, STREAM_WINDOW), STREAM_WINDOW);
@@ -105,9 +108,8 @@ static void one_stream_alone_tries_the_other_mode(void **state)
 static void an_abandoned_trial_starts_again(void **state)
 {
 	struct stream_modes modes;
-	struct stream_mode_class *class = stream_mode_class_of(&modes, MIB);
+	struct stream_mode_class *class = class_of_reads(&modes);
 
-	stream_mode_init(&modes, &stream_mode_of_reads);
 	assert_int_equal(epoch(class, STREAM_WINDOW), STREAM_STRAIGHT);
 	stream_mode_abandon(class, STREAM_WINDOW); /* another stream, which tried nothing */
 	assert_int_equal(epoch(class, STREAM_WINDOW), STREAM_WINDOW);
@@ -129,9 +131,8 @@ static uint64_t until_trial(struct stream_mode_class *class)
 static void the_dearer_mode_is_tried_now_and_then_for_ever(void **state)
 {
 	struct stream_modes modes;
-	struct stream_mode_class *class = stream_mode_class_of(&modes, MIB);
+	struct stream_mode_class *class = class_of_reads(&modes);
 
-	stream_mode_init(&modes, &stream_mode_of_reads);
 	for (int i = 0; i < 20; i++) {
 		assert_true(until_trial(class) <= 8ull << 30);
 		assert_int_equal(epoch(class, STREAM_STRAIGHT), STREAM_WINDOW);
@@ -143,10 +144,9 @@ static void the_dearer_mode_is_tried_now_and_then_for_ever(void **state)
 static void after_a_change_of_mode_the_other_is_tried_soon_again(void **state)
 {
 	struct stream_modes modes;
-	struct stream_mode_class *class = stream_mode_class_of(&modes, MIB);
+	struct stream_mode_class *class = class_of_reads(&modes);
 	uint64_t bytes = 0;
 
-	stream_mode_init(&modes, &stream_mode_of_reads);
 	for (int i = 0; i < 10; i++) {
 		until_trial(class);
 		epoch(class, STREAM_STRAIGHT);

@@ -114,7 +114,7 @@ static void locks_may_be_taken_in_their_order(void **state)
 static void another_order_ends_the_program_with_both_names(void **state)
 {
 	assert_says(against_it, "inode is wanted under shard");
-	assert_says(behind_a_later_one_that_was_dropped, "live_rules is wanted under inode");
+	assert_says(behind_a_later_one_that_was_dropped, "live rules is wanted under inode");
 }
 
 static void two_of_a_kind_are_refused(void **state)
